@@ -1,0 +1,114 @@
+"""The batch plan: which pairs form which batch, as a function of (seed, epoch) alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import numpy as np
+from torch.utils.data import Sampler
+
+from datamodules.errors import UserError
+
+BatchUnit = Literal["sentences", "tokens"]
+
+
+class BatchPlan(Sampler[list[int]]):
+    """Global batches of similar length, shared out over the ranks.
+
+    Pairs are grouped by the longer of their two sides, so that little is padded, and cut into batches by a budget. In
+    each epoch the pairs of similar length are mixed anew, and the batches come in a new order. Cuts depend on the
+    sorted lengths alone: every epoch has the same number of batches. The plan knows no ranks: rank r takes every
+    ``world_size``-th pair of each global batch, so that one process or eight train the same batches.
+
+    Args:
+        lengths: ``(pairs, 2)``, source and target length of each pair in tokens, without reserved ids.
+        batch_size: The budget of one global batch, all ranks together.
+        unit: What the budget counts: sentence pairs, or padded tokens of the longer side (EOS included).
+        shuffle: A new order in every epoch; else always the same, by length.
+        seed: Of the order.
+        rank: Which share :meth:`__iter__` yields.
+        world_size: Number of shares.
+        mixing: Pairs whose target lengths differ by up to this many tokens are mixed when the order is shuffled.
+
+    Raises:
+        UserError: The budget is smaller than one sentence, or than the longest one in tokens.
+    """
+
+    def __init__(
+        self,
+        lengths: np.ndarray,
+        batch_size: int,
+        unit: BatchUnit = "sentences",
+        shuffle: bool = False,
+        seed: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+        mixing: float = 3.0,
+    ) -> None:
+        if batch_size < 1:
+            raise UserError(f"batch_size is {batch_size}: give at least 1")
+        self.shuffle = shuffle
+        self.seed = seed
+        self.rank = rank
+        self.world_size = world_size
+        self.mixing = mixing
+        self.epoch = 0
+        self._target = lengths[:, 1].astype(np.float64)
+        longer = lengths.max(axis=1) + 1
+        bucket_width = max(1, round(mixing)) if shuffle else 1
+        self._bucket = -(-longer // bucket_width)
+        self._cuts = _cut(np.sort(self._bucket) * bucket_width, batch_size, unit)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Chooses the epoch whose order the next iteration has; Lightning calls this."""
+        self.epoch = epoch
+
+    def batches(self, epoch: int) -> list[np.ndarray]:
+        """The global batches of an epoch.
+
+        Args:
+            epoch: Counted from 0; without effect unless the plan shuffles.
+
+        Returns:
+            For each batch the indices of its pairs.
+        """
+        if not self.shuffle:
+            order = np.lexsort((self._target, self._bucket))
+            return self._split(order)
+        generator = np.random.default_rng([self.seed, epoch])
+        noise = generator.uniform(0.0, self.mixing, size=len(self._target))
+        batches = self._split(np.lexsort((self._target + noise, self._bucket)))
+        return [batches[position] for position in generator.permutation(len(batches))]
+
+    def _split(self, order: np.ndarray) -> list[np.ndarray]:
+        return [order[start:end] for start, end in zip(self._cuts[:-1], self._cuts[1:], strict=True)]
+
+    def __len__(self) -> int:
+        return len(self._cuts) - 1
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for batch in self.batches(self.epoch):
+            yield batch[self.rank :: self.world_size].tolist()
+
+
+def _cut(longer: np.ndarray, batch_size: int, unit: BatchUnit) -> list[int]:
+    """Where sorted pairs are cut into batches.
+
+    Args:
+        longer: ``(pairs,)``, ascending: an upper bound of the length of each pair's longer side.
+        batch_size: The budget.
+        unit: What the budget counts.
+    """
+    if unit == "sentences":
+        return [*range(0, len(longer), batch_size), len(longer)]
+    cuts = [0]
+    for position, length in enumerate(longer):
+        if length > batch_size:
+            raise UserError(
+                f"batch_size is {batch_size} tokens, but a sentence has up to {length}: raise batch_size or lower "
+                "max_length"
+            )
+        if (position + 1 - cuts[-1]) * length > batch_size:
+            cuts.append(position)
+    return [*cuts, len(longer)]

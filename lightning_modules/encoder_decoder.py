@@ -1,0 +1,232 @@
+"""The model that every sequence-to-sequence experiment is a configuration of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+
+from datamodules.batch import Padded, SequenceBatch
+from datamodules.errors import UserError
+from lightning_modules.decoding.beam import BeamSearch
+from lightning_modules.decoding.greedy import GreedySearch
+from lightning_modules.decoding.hypothesis import Hypothesis
+from lightning_modules.decoding.search import Search
+from lightning_modules.layers.bridge import Bridge, ProjectionBridge
+from lightning_modules.layers.decoder import Decoder, LuongDecoder
+from lightning_modules.layers.embedding import TokenEmbedding
+from lightning_modules.layers.encoder import Encoder, RecurrentEncoder
+from lightning_modules.layers.initialisation import initialise
+from lightning_modules.layers.losses import projected_cross_entropy
+from lightning_modules.layers.state import DecoderState, Memory, StateShape
+from lightning_modules.metrics import PerTokenLoss
+from lightning_modules.schedules import WarmupSchedule
+from lightning_modules.step_loss import StepLossModule
+
+EncoderFactory = Callable[[int], Encoder]
+BridgeFactory = Callable[[StateShape, StateShape], Bridge]
+DecoderFactory = Callable[[int, int], Decoder]
+
+
+class EncoderDecoder(StepLossModule):
+    """A recurrent encoder, a bridge and a decoder over ids (Sutskever et al. 2014; Bahdanau et al. 2015).
+
+    Every part is given by class and arguments; sizes that follow from other parts are passed on and written nowhere
+    twice. Parameters begin from the global seed and their names alone.
+
+    Args:
+        source_vocabulary_size: Number of source ids; linked from the data.
+        target_vocabulary_size: Number of target ids; linked from the data.
+        encoder: Made of (embedding size).
+        decoder: Made of (embedding size, memory size).
+        bridge: Made of (encoder state shape, decoder state shape).
+        embedding_size: Width of source and target embeddings.
+        tied: Which matrices are one: 'none'; 'target', target embedding and output projection; or 'all', the source
+            embedding as well, which needs a joint vocabulary.
+        dropout: Dropout on embeddings.
+        token_dropout: Probability that a whole token is embedded as zeros in training.
+        label_smoothing: Share of the target distribution spread evenly over the vocabulary.
+        val_search: Search in validation, without gold history.
+        test_search: Search in test and predict.
+        optimizer: Made of (parameters).
+        scheduler: Learning-rate schedule made of (optimizer), stepped per update; none for a constant rate.
+
+    Raises:
+        UserError: ``tied`` is 'all' and the vocabularies differ in size.
+    """
+
+    def __init__(
+        self,
+        source_vocabulary_size: int,
+        target_vocabulary_size: int,
+        encoder: EncoderFactory = RecurrentEncoder,
+        decoder: DecoderFactory = LuongDecoder,
+        bridge: BridgeFactory = ProjectionBridge,
+        embedding_size: int = 256,
+        tied: Literal["none", "target", "all"] = "none",
+        dropout: float = 0.0,
+        token_dropout: float = 0.0,
+        label_smoothing: float = 0.0,
+        val_search: Search = GreedySearch(),  # noqa: B008 - the default that --help shows; a search holds no state
+        test_search: Search = BeamSearch(),  # noqa: B008
+        optimizer: OptimizerCallable = torch.optim.Adam,
+        scheduler: LRSchedulerCallable | None = None,
+    ) -> None:
+        super().__init__()
+        if tied == "all" and source_vocabulary_size != target_vocabulary_size:
+            raise UserError(
+                f"tied is 'all', but the source vocabulary has {source_vocabulary_size} ids and the target's "
+                f"{target_vocabulary_size}: use a joint tokenizer (target_tokenizer: null), or tied: target"
+            )
+        self.save_hyperparameters()
+        self.encoder = encoder(embedding_size)
+        self.decoder = decoder(embedding_size, self.encoder.memory_size)
+        self.bridge = bridge(self.encoder.state_shape, self.decoder.state_shape)
+        self.target_embedding = TokenEmbedding(target_vocabulary_size, embedding_size, dropout, token_dropout)
+        self.source_embedding = (
+            self.target_embedding
+            if tied == "all"
+            else TokenEmbedding(source_vocabulary_size, embedding_size, dropout, token_dropout)
+        )
+        width = self.decoder.output_size if tied == "none" else embedding_size
+        self.narrow = nn.Linear(self.decoder.output_size, width, bias=False) if tied != "none" else nn.Identity()
+        self.output = nn.Linear(width, target_vocabulary_size)
+        if tied != "none":
+            self.output.weight = self.target_embedding.weight
+        initialise(self, torch.initial_seed())
+        self.label_smoothing = label_smoothing
+        self.val_search = val_search
+        self.test_search = test_search
+        self.val_loss = PerTokenLoss()
+        self.test_loss = PerTokenLoss()
+        self._optimizer = optimizer
+        self._scheduler = scheduler
+
+    def encode(self, source: Padded) -> tuple[Memory, DecoderState]:
+        """Encodes a batch.
+
+        Args:
+            source: ``(batch, source_len)``, each sequence closed by EOS.
+
+        Returns:
+            The memory with its keys, and the decoder's initial state.
+        """
+        values, final = self.encoder(self.source_embedding(source.values), source.lengths)
+        return self.decoder.remember(values, source.mask), self.decoder.start(self.bridge(final))
+
+    def step(self, tokens: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
+        """One step of the decoder, for a search.
+
+        Args:
+            tokens: ``(batch,)``, the last token of each sequence.
+            memory: From :meth:`encode`.
+            state: From :meth:`encode` or the last step.
+
+        Returns:
+            Log-probabilities ``(batch, target_vocabulary)``, attention weights ``(batch, heads, source_len)``, and the
+            next state.
+        """
+        output, weights, state = self.decoder.step(self.target_embedding(tokens), memory, state)
+        logits = self.output(self.narrow(output))
+        precision = torch.promote_types(logits.dtype, torch.float32)
+        return logits.log_softmax(dim=-1, dtype=precision), weights, state
+
+    def forward(self, batch: SequenceBatch) -> tuple[Tensor, Tensor]:
+        """Runs under teacher forcing.
+
+        Args:
+            batch: Source and target.
+
+        Returns:
+            Outputs at the real target positions ``(target_tokens, width)``, row by row, from which :attr:`output`
+            predicts the next token; and attention weights ``(batch, heads, target_len, source_len)``.
+        """
+        memory, state = self.encode(batch.source)
+        target = batch.target_input
+        outputs, weights, _ = self.decoder(self.target_embedding(target.values), memory, state)
+        return self.narrow(outputs[target.mask]), weights
+
+    def loss(self, batch: SequenceBatch) -> tuple[Tensor, Tensor, int]:
+        """The loss under teacher forcing, summed over target tokens, EOS included.
+
+        Args:
+            batch: Source and target.
+
+        Returns:
+            The smoothed loss, the negative log-likelihood (both in nats), and the number of tokens.
+        """
+        hidden, _ = self(batch)
+        target = batch.target_output
+        gold = target.values[target.mask]
+        loss, nll = projected_cross_entropy(hidden, self.output.weight, self.output.bias, gold, self.label_smoothing)
+        return loss, nll, len(gold)
+
+    @torch.no_grad()
+    def translate(self, source: Padded, search: Search, with_attention: bool = False) -> list[list[Hypothesis]]:
+        """Searches for the best hypotheses, in evaluation mode.
+
+        Args:
+            source: ``(batch, source_len)``, each sequence closed by EOS.
+            search: How.
+            with_attention: Also return what each hypothesis attended to.
+
+        Returns:
+            For each source its hypotheses, best first.
+        """
+        training = self.training
+        self.eval()
+        try:
+            return search(self, source, with_attention)
+        finally:
+            self.train(training)
+
+    def training_step(self, batch: SequenceBatch, batch_idx: int) -> Tensor:  # noqa: ARG002 - Lightning's signature
+        """The summed loss of a batch; logs ``train/loss`` per token, without label smoothing."""
+        loss, nll, tokens = self.loss(batch)
+        self.log("train/loss", nll / tokens, prog_bar=True, batch_size=len(batch))
+        return self.summed(loss, tokens)
+
+    def validation_step(self, batch: SequenceBatch, batch_idx: int) -> list[Hypothesis]:  # noqa: ARG002
+        """Loss under teacher forcing, and the best hypothesis of each sentence, decoded freely."""
+        return self._evaluate(batch, self.val_loss, self.val_search)
+
+    def test_step(self, batch: SequenceBatch, batch_idx: int) -> list[Hypothesis]:  # noqa: ARG002
+        """Loss under teacher forcing, and the best hypothesis of each sentence, decoded freely."""
+        return self._evaluate(batch, self.test_loss, self.test_search)
+
+    def predict_step(self, batch: SequenceBatch, batch_idx: int) -> list[Hypothesis]:  # noqa: ARG002
+        """The best hypothesis of each sentence, in the batch's order."""
+        return [found[0] for found in self.translate(batch.source, self.test_search)]
+
+    def on_validation_epoch_end(self) -> None:
+        """Logs ``val/loss`` and ``val/perplexity``."""
+        self._log_loss("val", self.val_loss)
+
+    def on_test_epoch_end(self) -> None:
+        """Logs ``test/loss`` and ``test/perplexity``."""
+        self._log_loss("test", self.test_loss)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """The optimizer, and the schedule stepped per update."""
+        optimizer = self._optimizer(self.parameters())
+        if self._scheduler is None:
+            return optimizer
+        scheduler = self._scheduler(optimizer)
+        if isinstance(scheduler, WarmupSchedule):
+            scheduler.plan(int(self.trainer.estimated_stepping_batches))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}  # type: ignore[return-value]
+
+    def _evaluate(self, batch: SequenceBatch, metric: PerTokenLoss, search: Search) -> list[Hypothesis]:
+        _, nll, tokens = self.loss(batch)
+        metric.update(nll, torch.tensor(tokens, device=self.device))
+        return [found[0] for found in self.translate(batch.source, search)]
+
+    def _log_loss(self, stage: Literal["val", "test"], metric: PerTokenLoss) -> None:
+        loss = metric.compute()
+        metric.reset()
+        self.log(f"{stage}/loss", loss.float(), prog_bar=True)
+        self.log(f"{stage}/perplexity", loss.exp().float())

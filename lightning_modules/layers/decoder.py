@@ -1,0 +1,308 @@
+"""Decoders: embedded target tokens and a memory to outputs, over a whole target at once or one token at a time."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from lightning_modules.layers.attention import Attention, BahdanauAttention, GeneralAttention
+from lightning_modules.layers.recurrent import Cell, RecurrentStack, State
+from lightning_modules.layers.state import DecoderState, Memory, StateShape
+
+AttentionFactory = Callable[[int, int], Attention]
+"""Makes an attention of (query size, memory size)."""
+
+
+class Decoder(nn.Module, ABC):
+    """What every decoder offers. Its two ways to run, :meth:`forward` and :meth:`step`, agree.
+
+    Letters: b batch, t target length, s source length, e embedding size, o output size.
+
+    Attributes:
+        output_size: Width of the outputs, from which the model predicts tokens.
+        state_shape: Shape of the recurrent state.
+        attentions: The decoder's attentions, in the order of :attr:`Memory.keys`.
+    """
+
+    output_size: int
+    state_shape: StateShape
+    attentions: nn.ModuleList
+
+    def remember(self, memory: Tensor, mask: Tensor) -> Memory:
+        """Prepares the encoder's outputs to be attended to, once per sentence.
+
+        Args:
+            memory: ``(b, s, memory_size)``.
+            mask: ``(b, s)``, True where there is a token.
+        """
+        return Memory(memory, mask, tuple(attention.project(memory) for attention in self._attentions()))
+
+    def start(self, recurrent: State) -> DecoderState:
+        """The state before the first step.
+
+        Args:
+            recurrent: From a bridge, each part ``(layers, b, hidden_size)``.
+        """
+        return DecoderState(recurrent)
+
+    @abstractmethod
+    def forward(self, embedded: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
+        """Runs over a whole target, known beforehand.
+
+        Args:
+            embedded: ``(b, t, e)``.
+            memory: From :meth:`remember`.
+            state: From :meth:`start` or an earlier call.
+
+        Returns:
+            Outputs ``(b, t, o)``, attention weights ``(b, heads, t, s)``, and the state after the last step.
+        """
+
+    @abstractmethod
+    def step(self, embedded: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
+        """Runs one step.
+
+        Args:
+            embedded: ``(b, e)``.
+            memory: From :meth:`remember`.
+            state: From :meth:`start` or an earlier call.
+
+        Returns:
+            Output ``(b, o)``, attention weights ``(b, heads, s)``, and the next state.
+        """
+
+    def _attentions(self) -> list[Attention]:
+        return list(self.attentions)  # type: ignore[arg-type]
+
+    def _attend(self, position: int, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+        """Context ``(b, t, m)`` and weights ``(b, heads, t, s)`` of one of the attentions for queries ``(b, t, q)``."""
+        return self.attentions[position](query, memory.keys[position], memory.values, memory.mask)
+
+
+class _SteppedDecoder(Decoder):
+    """A decoder whose recurrence needs what was attended to, and so runs a loop over the target.
+
+    What does not depend on the recurrence, the projection of the embeddings, is made before the loop.
+    """
+
+    stack: RecurrentStack
+
+    def forward(self, embedded: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
+        """Runs over a whole target; see :meth:`Decoder.forward`."""
+        outputs, weights = [], []
+        for token, projected in zip(embedded.unbind(1), self.stack.project(embedded).unbind(1), strict=True):
+            output, weight, state = self._advance(token, projected, memory, state)
+            outputs.append(output)
+            weights.append(weight)
+        return torch.stack(outputs, dim=1), torch.stack(weights, dim=2), state
+
+    def step(self, embedded: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
+        """Runs one step; see :meth:`Decoder.step`."""
+        return self._advance(embedded, self.stack.project(embedded), memory, state)
+
+    @abstractmethod
+    def _advance(
+        self, embedded: Tensor, projected: Tensor, memory: Memory, state: DecoderState
+    ) -> tuple[Tensor, Tensor, DecoderState]:
+        """One step, given the embedding ``(b, e)`` and the recurrent stack's projection of it."""
+
+
+class LuongDecoder(_SteppedDecoder):
+    """Attention after the RNN (Luong et al. 2015, section 3).
+
+    ``h_t = RNN([y_t; o_(t-1)])``, ``c_t = attention(h_t)``, ``o_t = tanh(W [h_t; c_t])``. With input feeding (section
+    3.3) the last output enters the RNN again, which takes a loop over the target. Without, a whole target is one
+    fused RNN call and one batched attention.
+
+    Args:
+        embedding_size: Width of the embedded target; the model gives it.
+        memory_size: Width of the memory; the model gives it.
+        attention: The attention mechanism, made of (query size, memory size).
+        cell: Kind of recurrent cell.
+        hidden_size: Width of each recurrent layer.
+        layers: Number of recurrent layers.
+        input_feeding: Feed the last output back into the RNN.
+        output_size: Width of the output; hidden_size if not given.
+        dropout: Dropout between layers, and on the output.
+    """
+
+    def __init__(
+        self,
+        embedding_size: int,
+        memory_size: int,
+        attention: AttentionFactory = GeneralAttention,
+        cell: Cell = "lstm",
+        hidden_size: int = 512,
+        layers: int = 1,
+        input_feeding: bool = True,
+        output_size: int | None = None,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.output_size = output_size or hidden_size
+        self.input_feeding = input_feeding
+        feed_size = self.output_size if input_feeding else 0
+        self.stack = RecurrentStack(cell, embedding_size, feed_size, hidden_size, layers, dropout)
+        self.state_shape = self.stack.state_shape
+        built = attention(hidden_size, memory_size)
+        self.attentions = nn.ModuleList([built])
+        self.combine = nn.Linear(hidden_size + built.context_size, self.output_size)
+        self.dropout = nn.Dropout(dropout)
+
+    def start(self, recurrent: State) -> DecoderState:
+        """The state before the first step; zeros are fed at first."""
+        feed = recurrent[0].new_zeros(recurrent[0].shape[1], self.output_size) if self.input_feeding else None
+        return DecoderState(recurrent, feed)
+
+    def forward(self, embedded: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
+        """Runs over a whole target; see :meth:`Decoder.forward`."""
+        if self.input_feeding:
+            return super().forward(embedded, memory, state)
+        hidden, recurrent = self.stack(embedded, state.recurrent)
+        output, weights = self._output(hidden, memory)
+        return output, weights, DecoderState(recurrent)
+
+    def _advance(
+        self,
+        embedded: Tensor,
+        projected: Tensor,
+        memory: Memory,
+        state: DecoderState,  # noqa: ARG002
+    ) -> tuple[Tensor, Tensor, DecoderState]:
+        hidden, recurrent = self.stack.step(projected, state.feed, state.recurrent)
+        output, weights = self._output(hidden[:, None], memory)
+        output = output.squeeze(1)
+        return output, weights.squeeze(2), DecoderState(recurrent, output if self.input_feeding else None)
+
+    def _output(self, hidden: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+        context, weights = self._attend(0, hidden, memory)
+        return self.dropout(self.combine(torch.cat([hidden, context], dim=-1)).tanh()), weights
+
+
+class BahdanauDecoder(_SteppedDecoder):
+    """Attention before the RNN (Bahdanau et al. 2015, section 3.1 and appendix A.2).
+
+    ``c_t = attention(h_(t-1))``, ``h_t = RNN([y_t; c_t])``, ``o_t = tanh(W [h_t; c_t; y_t])``, the last with tanh in
+    place of the paper's maxout. The query is the topmost layer's h. With input feeding the RNN also takes o_(t-1).
+
+    Args:
+        embedding_size: Width of the embedded target; the model gives it.
+        memory_size: Width of the memory; the model gives it.
+        attention: The attention mechanism, made of (query size, memory size).
+        cell: Kind of recurrent cell.
+        hidden_size: Width of each recurrent layer.
+        layers: Number of recurrent layers.
+        input_feeding: Feed the last output back into the RNN, beside the context.
+        output_size: Width of the output; hidden_size if not given.
+        dropout: Dropout between layers, and on the output.
+    """
+
+    def __init__(
+        self,
+        embedding_size: int,
+        memory_size: int,
+        attention: AttentionFactory = BahdanauAttention,
+        cell: Cell = "gru",
+        hidden_size: int = 512,
+        layers: int = 1,
+        input_feeding: bool = False,
+        output_size: int | None = None,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.output_size = output_size or hidden_size
+        self.input_feeding = input_feeding
+        built = attention(hidden_size, memory_size)
+        feed_size = self.output_size if input_feeding else 0
+        self.stack = RecurrentStack(cell, embedding_size, built.context_size + feed_size, hidden_size, layers, dropout)
+        self.state_shape = self.stack.state_shape
+        self.attentions = nn.ModuleList([built])
+        self.combine = nn.Linear(hidden_size + built.context_size + embedding_size, self.output_size)
+        self.dropout = nn.Dropout(dropout)
+
+    def start(self, recurrent: State) -> DecoderState:
+        """The state before the first step; zeros are fed at first."""
+        feed = recurrent[0].new_zeros(recurrent[0].shape[1], self.output_size) if self.input_feeding else None
+        return DecoderState(recurrent, feed)
+
+    def _advance(
+        self, embedded: Tensor, projected: Tensor, memory: Memory, state: DecoderState
+    ) -> tuple[Tensor, Tensor, DecoderState]:
+        query = state.recurrent[0][-1]
+        context, weights = self._attend(0, query[:, None], memory)
+        context = context.squeeze(1)
+        extra = context if state.feed is None else torch.cat([context, state.feed], dim=-1)
+        hidden, recurrent = self.stack.step(projected, extra, state.recurrent)
+        output = self.dropout(self.combine(torch.cat([hidden, context, embedded], dim=-1)).tanh())
+        return output, weights.squeeze(2), DecoderState(recurrent, output if self.input_feeding else None)
+
+
+class MultiStepDecoder(Decoder):
+    """Recurrent layers with an attention above each (multi-step attention, Gehring et al. 2017, section 3.3).
+
+    ``h^i = RNN^i([d^(i-1); c^(i-1)])``, ``d^i = dropout(h^i) + d^(i-1)``, ``c^i = attention^i(d^i)``, and the output is
+    ``tanh(W [d^n; c^n])``; the lowest layer reads the embeddings and adds nothing. The layers above the lowest remember
+    what was attended to, as with input feeding, but no recurrence waits for an attention of its own layer: a whole
+    target is one fused RNN call and one batched attention per layer, without a loop.
+
+    Args:
+        embedding_size: Width of the embedded target; the model gives it.
+        memory_size: Width of the memory; the model gives it.
+        attention: The attention mechanism of each layer, made of (query size, memory size). Each layer's attention is
+            one head of the weights.
+        cell: Kind of recurrent cell.
+        hidden_size: Width of each recurrent layer.
+        layers: Number of recurrent layers, each with its attention.
+        output_size: Width of the output; hidden_size if not given.
+        dropout: Dropout on each layer, and on the output.
+    """
+
+    def __init__(
+        self,
+        embedding_size: int,
+        memory_size: int,
+        attention: AttentionFactory = GeneralAttention,
+        cell: Cell = "lstm",
+        hidden_size: int = 512,
+        layers: int = 2,
+        output_size: int | None = None,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.output_size = output_size or hidden_size
+        built = [attention(hidden_size, memory_size) for _ in range(layers)]
+        self.attentions = nn.ModuleList(built)
+        above = [hidden_size + lower.context_size for lower in built]
+        self.stacks = nn.ModuleList(
+            RecurrentStack(cell, below, 0, hidden_size) for below in [embedding_size, *above[:-1]]
+        )
+        parts = self._stacks()[0].state_shape.parts
+        self.state_shape = StateShape(parts, layers, hidden_size)
+        self.combine = nn.Linear(above[-1], self.output_size)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, embedded: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
+        """Runs over a whole target; see :meth:`Decoder.forward`."""
+        inputs, below = embedded, None
+        weights, states = [], []
+        for layer, stack in enumerate(self._stacks()):
+            hidden, last = stack(inputs, tuple(part[layer : layer + 1] for part in state.recurrent))
+            below = self.dropout(hidden) if below is None else self.dropout(hidden) + below
+            context, weight = self._attend(layer, below, memory)
+            inputs = torch.cat([below, context], dim=-1)
+            weights.append(weight)
+            states.append(last)
+        output = self.dropout(self.combine(inputs).tanh())
+        recurrent = tuple(torch.cat(parts) for parts in zip(*states, strict=True))
+        return output, torch.cat(weights, dim=1), DecoderState(recurrent)
+
+    def step(self, embedded: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
+        """Runs one step; see :meth:`Decoder.step`."""
+        output, weights, state = self(embedded[:, None], memory, state)
+        return output.squeeze(1), weights.squeeze(2), state
+
+    def _stacks(self) -> list[RecurrentStack]:
+        return list(self.stacks)  # type: ignore[arg-type]

@@ -1,0 +1,36 @@
+"""Token embeddings."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+class TokenEmbedding(nn.Embedding):
+    """Embeds ids, scaled by the square root of the width (Vaswani et al. 2017, section 3.4), with two dropouts.
+
+    The scale lets one matrix serve as embedding and, tied, as output projection: it begins with a standard deviation
+    of ``size ** -0.5``, which suits the output, and the embeddings come out with one of 1.
+
+    Args:
+        vocabulary_size: Number of ids.
+        size: Width of an embedding.
+        dropout: Dropout of single values.
+        token_dropout: Probability that a whole token is embedded as zeros in training (Sennrich and Zhang 2019).
+    """
+
+    def __init__(self, vocabulary_size: int, size: int, dropout: float = 0.0, token_dropout: float = 0.0) -> None:
+        super().__init__(vocabulary_size, size)
+        self.dropout = nn.Dropout(dropout)
+        self.token_dropout = token_dropout
+        self.scale = math.sqrt(size)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Embeds ids of any shape; the result has one dimension more, ``(..., size)``."""
+        embedded = super().forward(ids) * self.scale
+        if self.training and self.token_dropout:
+            kept = torch.rand(ids.shape, device=ids.device) >= self.token_dropout
+            embedded = embedded * kept[..., None]
+        return self.dropout(embedded)

@@ -1,0 +1,75 @@
+"""The loss of a vocabulary projection, without the logits ever being stored."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.autograd.function import FunctionCtx, once_differentiable
+
+CHUNK_ROWS = 256
+"""Positions projected onto the vocabulary at once; a chunk of logits stays in the processor's cache."""
+
+
+class _ProjectedCrossEntropy(torch.autograd.Function):
+    """Projection, softmax, loss and all three gradients, chunk by chunk, in the forward pass."""
+
+    @staticmethod
+    def forward(
+        ctx: FunctionCtx, hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float
+    ) -> tuple[Tensor, Tensor]:
+        classes = weight.shape[0]
+        needed = any(ctx.needs_input_grad[:3])
+        loss, nll = hidden.new_zeros(()), hidden.new_zeros(())
+        gradients = (torch.empty_like(hidden), torch.zeros_like(weight), torch.zeros_like(bias)) if needed else ()
+        for start in range(0, hidden.shape[0], CHUNK_ROWS):
+            rows = hidden[start : start + CHUNK_ROWS]
+            gold = targets[start : start + CHUNK_ROWS, None]
+            logits = torch.addmm(bias, rows, weight.t())
+            logits -= logits.amax(dim=1, keepdim=True)
+            gold_logits, logit_sums = logits.gather(1, gold).squeeze(1), logits.sum(dim=1)
+            probabilities = logits.exp_()
+            totals = probabilities.sum(dim=1)
+            log_totals = totals.log()
+            chunk_nll = log_totals - gold_logits
+            uniform_nll = log_totals - logit_sums / classes
+            nll += chunk_nll.sum()
+            loss += ((1 - smoothing) * chunk_nll + smoothing * uniform_nll).sum()
+            if needed:
+                # d loss / d logits = softmax - (1 - smoothing) * onehot - smoothing / classes
+                error = probabilities.div_(totals[:, None]).sub_(smoothing / classes)
+                error.scatter_add_(1, gold, error.new_full(gold.shape, smoothing - 1))
+                torch.mm(error, weight, out=gradients[0][start : start + CHUNK_ROWS])
+                gradients[1].addmm_(error.t(), rows)
+                gradients[2].add_(error.sum(dim=0))
+        ctx.save_for_backward(*gradients)
+        ctx.mark_non_differentiable(nll)
+        return loss, nll
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: FunctionCtx, grad_loss: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+        hidden, weight, bias = ctx.saved_tensors
+        return hidden * grad_loss, weight * grad_loss, bias * grad_loss, None, None
+
+
+def projected_cross_entropy(
+    hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, label_smoothing: float = 0.0
+) -> tuple[Tensor, Tensor]:
+    """Cross-entropy of ``softmax(hidden @ weight.T + bias)``, summed over positions.
+
+    Equal to ``torch.nn.functional.cross_entropy`` of the logits with ``reduction="sum"``, but the logits exist for
+    :data:`CHUNK_ROWS` positions at a time, and the gradients are made in the forward pass from the same chunk.
+
+    Args:
+        hidden: ``(positions, size)``, real positions only.
+        weight: ``(classes, size)``.
+        bias: ``(classes,)``.
+        targets: ``(positions,)``, int64.
+        label_smoothing: Share of the target distribution spread evenly over all classes (Szegedy et al. 2016,
+            section 7).
+
+    Returns:
+        Two scalars in nats: the smoothed loss, which carries the gradient, and the negative log-likelihood of the
+        targets, which does not.
+    """
+    return _ProjectedCrossEntropy.apply(hidden.to(weight.dtype), weight, bias, targets, label_smoothing)  # type: ignore[no-any-return]

@@ -1,0 +1,162 @@
+"""A stack of recurrent layers that runs fused over a sequence, or one step at a time, on the same weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lightning_modules.layers.state import StateShape
+
+Cell = Literal["lstm", "gru", "rnn"]
+State = tuple[Tensor, ...]
+
+CELLS: dict[Cell, type[nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+STATE_PARTS: dict[Cell, int] = {"lstm": 2, "gru": 1, "rnn": 1}
+
+
+def lstm_step(inputs: Tensor, recurrent: Callable[[Tensor], Tensor], state: State) -> State:
+    """One step of an LSTM (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000).
+
+    Args:
+        inputs: ``(batch, 4 * size)``, the projected input with its bias, gates in the order i, f, g, o.
+        recurrent: The projection of the hidden state with its bias.
+        state: h and c, each ``(batch, size)``.
+
+    Returns:
+        The next h and c.
+    """
+    hidden, cell = state
+    i, f, g, o = (inputs + recurrent(hidden)).chunk(4, dim=-1)
+    cell = f.sigmoid() * cell + i.sigmoid() * g.tanh()
+    return o.sigmoid() * cell.tanh(), cell
+
+
+def gru_step(inputs: Tensor, recurrent: Callable[[Tensor], Tensor], state: State) -> State:
+    """One step of a GRU (Cho et al. 2014), with the reset gate after the recurrent projection, as in cuDNN.
+
+    Args:
+        inputs: ``(batch, 3 * size)``, the projected input with its bias, gates in the order r, z, n.
+        recurrent: The projection of the hidden state with its bias.
+        state: h, ``(batch, size)``.
+
+    Returns:
+        The next h.
+    """
+    (hidden,) = state
+    r_in, z_in, n_in = inputs.chunk(3, dim=-1)
+    r_rec, z_rec, n_rec = recurrent(hidden).chunk(3, dim=-1)
+    z = (z_in + z_rec).sigmoid()
+    n = (n_in + (r_in + r_rec).sigmoid() * n_rec).tanh()
+    return (n + z * (hidden - n),)
+
+
+def rnn_step(inputs: Tensor, recurrent: Callable[[Tensor], Tensor], state: State) -> State:
+    """One step of a plain RNN with tanh (Elman 1990).
+
+    Args:
+        inputs: ``(batch, size)``, the projected input with its bias.
+        recurrent: The projection of the hidden state with its bias.
+        state: h, ``(batch, size)``.
+
+    Returns:
+        The next h.
+    """
+    (hidden,) = state
+    return ((inputs + recurrent(hidden)).tanh(),)
+
+
+STEPS: dict[Cell, Callable[[Tensor, Callable[[Tensor], Tensor], State], State]] = {
+    "lstm": lstm_step,
+    "gru": gru_step,
+    "rnn": rnn_step,
+}
+
+
+class RecurrentStack(nn.Module):
+    """One-directional recurrent layers: fused over a whole sequence, or step by step.
+
+    Stepwise, the first ``sequence_size`` columns of the input are known for all steps beforehand (the embeddings of
+    the target under teacher forcing) and projected at once by :meth:`project`; the rest (a context, a fed-back
+    output) becomes known at each step.
+
+    Args:
+        cell: Kind of recurrent cell.
+        sequence_size: Width of the part of the input that is known for all steps.
+        step_size: Width of the part of the input that becomes known at each step.
+        hidden_size: Width of each layer.
+        layers: Number of layers.
+        dropout: Dropout between layers.
+    """
+
+    def __init__(
+        self, cell: Cell, sequence_size: int, step_size: int, hidden_size: int, layers: int = 1, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.rnn = CELLS[cell](
+            sequence_size + step_size,
+            hidden_size,
+            layers,
+            batch_first=True,
+            dropout=dropout if layers > 1 else 0.0,
+        )
+        self.cell: Cell = cell
+        self.sequence_size = sequence_size
+        self.dropout = dropout
+        self.state_shape = StateShape(STATE_PARTS[cell], layers, hidden_size)
+
+    def forward(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        """Runs the whole sequence in one fused call.
+
+        Args:
+            inputs: ``(batch, target_len, sequence_size + step_size)``.
+            state: Each part ``(layers, batch, hidden_size)``.
+
+        Returns:
+            Outputs of the last layer ``(batch, target_len, hidden_size)``, and the last state.
+        """
+        outputs, last = self.rnn(inputs, state if len(state) > 1 else state[0])
+        return outputs, last if isinstance(last, tuple) else (last,)
+
+    def project(self, inputs: Tensor) -> Tensor:
+        """The first layer's projection of what is known of all steps beforehand.
+
+        Args:
+            inputs: ``(batch, target_len, sequence_size)``, or ``(batch, sequence_size)``.
+
+        Returns:
+            As the input, with ``gates * hidden_size`` in the last dimension.
+        """
+        return functional.linear(inputs, self.rnn.weight_ih_l0[:, : self.sequence_size], self.rnn.bias_ih_l0)
+
+    def step(self, projected: Tensor, extra: Tensor | None, state: State) -> tuple[Tensor, State]:
+        """Runs one step.
+
+        Args:
+            projected: ``(batch, gates * hidden_size)``, from :meth:`project`.
+            extra: ``(batch, step_size)``, the part of the input known only now; None where its size is 0.
+            state: Each part ``(layers, batch, hidden_size)``.
+
+        Returns:
+            Output of the last layer ``(batch, hidden_size)``, and the next state.
+        """
+        if extra is not None:
+            projected = projected + functional.linear(extra, self.rnn.weight_ih_l0[:, self.sequence_size :])
+        layers: list[State] = []
+        for layer in range(self.state_shape.layers):
+            if layer:
+                below = functional.dropout(layers[-1][0], self.dropout, self.training)
+                weight, bias = self._weights(layer, "ih")
+                projected = functional.linear(below, weight, bias)
+            layers.append(STEPS[self.cell](projected, self._recurrent(layer), tuple(part[layer] for part in state)))
+        return layers[-1][0], tuple(torch.stack(parts) for parts in zip(*layers, strict=True))
+
+    def _recurrent(self, layer: int) -> Callable[[Tensor], Tensor]:
+        weight, bias = self._weights(layer, "hh")
+        return lambda hidden: functional.linear(hidden, weight, bias)
+
+    def _weights(self, layer: int, kind: Literal["ih", "hh"]) -> tuple[Tensor, Tensor]:
+        return getattr(self.rnn, f"weight_{kind}_l{layer}"), getattr(self.rnn, f"bias_{kind}_l{layer}")

@@ -1,0 +1,73 @@
+"""What a decoder carries from step to step, and what it looks at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class StateShape(NamedTuple):
+    """The shape of a recurrent state.
+
+    Attributes:
+        parts: Number of tensors: 2 for an LSTM (h and c), 1 for a GRU or a plain RNN (h).
+        layers: Number of layers.
+        size: Width of one layer; for an encoder, of all its directions together.
+    """
+
+    parts: int
+    layers: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The encoder's outputs as a decoder attends to them.
+
+    Attributes:
+        values: ``(batch, source_len, memory_size)``, the encoder's outputs.
+        mask: ``(batch, source_len)``, True where there is a token.
+        keys: For each attention of the decoder, the memory as projected by it, once for all steps.
+    """
+
+    values: Tensor
+    mask: Tensor
+    keys: tuple[Tensor, ...]
+
+    def select(self, rows: Tensor) -> Memory:
+        """The memory of the given sentences, in their order; a sentence may be taken several times.
+
+        Args:
+            rows: ``(new_batch,)``, int64.
+        """
+        return Memory(
+            self.values.index_select(0, rows),
+            self.mask.index_select(0, rows),
+            tuple(keys.index_select(0, rows) for keys in self.keys),
+        )
+
+
+@dataclass(frozen=True)
+class DecoderState:
+    """The state of a decoder between two steps.
+
+    Attributes:
+        recurrent: The recurrent state, each part ``(layers, batch, size)``.
+        feed: ``(batch, output_size)``, the last output, where it is fed back (input feeding); else None.
+    """
+
+    recurrent: tuple[Tensor, ...]
+    feed: Tensor | None = None
+
+    def select(self, rows: Tensor) -> DecoderState:
+        """The state of the given sentences, in their order; a sentence may be taken several times.
+
+        Args:
+            rows: ``(new_batch,)``, int64.
+        """
+        return DecoderState(
+            tuple(part.index_select(1, rows) for part in self.recurrent),
+            None if self.feed is None else self.feed.index_select(0, rows),
+        )

@@ -1,0 +1,58 @@
+"""The loss per token over a whole optimizer step: all processes and all accumulated batches together."""
+
+from __future__ import annotations
+
+import lightning as L
+import torch
+from torch import Tensor, nn
+
+from datamodules.errors import RunFailed
+
+
+class StepLossModule(L.LightningModule):
+    """A LightningModule whose gradient is that of the mean loss per token of the whole optimizer step.
+
+    How many tokens a step has is not known at its first batch, and differs between processes. So ``training_step``
+    returns :meth:`summed`, the loss summed over this process's tokens, and before the step, and before any clipping,
+    the gradients are divided by the tokens of the step. Also logs ``train/gradient_norm``: after that division, before
+    clipping.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._step_tokens = 0
+
+    def summed(self, loss: Tensor, tokens: int) -> Tensor:
+        """What ``training_step`` returns.
+
+        Args:
+            loss: Scalar, the loss summed over the batch's tokens on this process.
+            tokens: How many they are.
+
+        Returns:
+            The loss, with Lightning's division by the number of accumulated batches undone.
+        """
+        self._step_tokens += tokens
+        return loss * self.trainer.accumulate_grad_batches
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:  # noqa: ARG002 - Lightning's hook
+        """Divides the gradients by the step's tokens, and stops the run where they are not finite.
+
+        Raises:
+            RunFailed: The loss or a gradient is NaN or infinite.
+        """
+        tokens = torch.tensor(self._step_tokens, device=self.device)
+        tokens = self.trainer.strategy.reduce(tokens, reduce_op="sum")
+        self._step_tokens = 0
+        gradients = [parameter.grad for parameter in self.parameters() if parameter.grad is not None]
+        # DDP has averaged the gradients over processes; their sum is wanted.
+        torch._foreach_mul_(gradients, self.trainer.world_size / max(1, int(tokens)))
+        norm = nn.utils.get_total_norm(gradients)
+        if not torch.isfinite(norm):
+            rate = self.trainer.optimizers[0].param_groups[0]["lr"]
+            raise RunFailed(
+                f"the loss or its gradient became NaN or infinite at step {self.trainer.global_step} (learning rate "
+                f"{rate:.3g}): nothing of this step was applied; lower the learning rate or gradient_clip_val, and "
+                "go on from the last checkpoint with --ckpt_path last"
+            )
+        self.log("train/gradient_norm", norm)
