@@ -1,0 +1,200 @@
+"""Parallel text from disk: two line-aligned files or one TSV, read line by line and checked."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import zip_longest
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from datamodules.errors import UserError, suggest
+
+_FORBIDDEN = {
+    "\0": "a NUL character",
+    "\u2028": "a line separator (U+2028)",
+    "\u2029": "a paragraph separator (U+2029)",
+}
+"""Characters that other programs take for the end of a line or of the text, so that the alignment would shift."""
+
+
+_MOST_NAMES = 20
+"""The names that exist are listed in an error up to that many; of more, the similar ones alone."""
+
+
+@dataclass(frozen=True)
+class TextFiles:
+    """Two files: each line of one is the translation of the same line of the other. Ending in .gz, they are gzip files.
+
+    Args:
+        source: File of the source sentences.
+        target: File of their translations, with as many lines.
+    """
+
+    source: str
+    target: str
+
+    def files(self) -> list[Path]:
+        """The files, found; what they hold decides all that :meth:`pairs` yields.
+
+        Raises:
+            UserError: A file does not exist.
+        """
+        return [find_file(self.source), find_file(self.target)]
+
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """All (source, target) lines in order, without line ends; nothing is left out, nothing held in memory.
+
+        Raises:
+            UserError: A file is missing, empty or broken, a line is no text, or the files differ in lines.
+        """
+        source_path, target_path = self.files()
+        sources, targets = read_lines(source_path), read_lines(target_path)
+        for number, (source, target) in enumerate(zip_longest(sources, targets), start=1):
+            if source is None or target is None:
+                source_count = number - (source is None) + sum(1 for _ in sources)
+                target_count = number - (target is None) + sum(1 for _ in targets)
+                raise UserError(
+                    f"{source_path} has {source_count:,} lines, but {target_path} has {target_count:,}: "
+                    "each line of one must be the translation of the same line of the other"
+                )
+            yield source, target
+
+
+@dataclass(frozen=True)
+class TsvFile:
+    """One file whose lines are a source sentence, a tab, and its translation. Ending in .gz, it is a gzip file.
+
+    Args:
+        tsv: The file; an empty line counts as a pair of empty sentences.
+    """
+
+    tsv: str
+
+    def files(self) -> list[Path]:
+        """The files, found; what they hold decides all that :meth:`pairs` yields.
+
+        Raises:
+            UserError: A file does not exist.
+        """
+        return [find_file(self.tsv)]
+
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """All (source, target) lines in order, without line ends; nothing is left out, nothing held in memory.
+
+        Raises:
+            UserError: A file is missing, empty or broken, a line is no text, or has not two columns.
+        """
+        (path,) = self.files()
+        for number, line in enumerate(read_lines(path), start=1):
+            source, tab, target = line.partition("\t")
+            if line and (not tab or "\t" in target):
+                raise UserError(
+                    f"{path}, line {number}: {line.count(chr(9))} tabs; give two columns, the source and its "
+                    "translation, with one tab between them"
+                )
+            yield source, target
+
+
+ParallelText = TextFiles | TsvFile
+"""Pairs of lines on disk, as a config names them."""
+
+
+def find_file(path: str) -> Path:
+    """Finds a file of the user's.
+
+    Args:
+        path: As the user wrote it. A relative path is looked for in the working directory, and, where it is not
+            there, in the data directory: ``$SEQLAB_DATA``, or ``data`` in the working directory.
+
+    Raises:
+        UserError: It does not exist, or is no file; with close matches.
+    """
+    given = Path(path).expanduser()
+    places = [given]
+    if not given.is_absolute():
+        places.append(Path(os.environ.get("SEQLAB_DATA") or "data") / given)
+    for place in places:
+        if place.is_file():
+            return place
+        if place.is_dir():
+            raise UserError(f"{place} is a directory: give a file in it")
+    directory = next((place.parent for place in reversed(places) if place.parent.is_dir()), None)
+    tried = " or ".join(str(place) for place in places)
+    if directory is None:
+        raise UserError(f"no file {tried}: neither directory exists; set SEQLAB_DATA to where the data is")
+    names = [entry.name for entry in directory.iterdir() if entry.is_file()]
+    shown = names if len(names) <= _MOST_NAMES else get_close_matches(given.name, names)
+    raise UserError(f"no file {tried}; in {directory}: {suggest(given.name, shown) if shown else 'no similar name'}")
+
+
+def read_lines(path: Path) -> Iterator[str]:
+    r"""Reads the lines of a UTF-8 text file, gzip if its name ends in ``.gz``.
+
+    Lines end at ``\n`` or ``\r\n`` and nowhere else, so that no character inside a line can shift the alignment. A
+    byte order mark at the start of the file is dropped.
+
+    Args:
+        path: The file.
+
+    Yields:
+        Each line without its end.
+
+    Raises:
+        UserError: The file cannot be read or is empty; a line is not UTF-8, or has a character that other programs
+            take for the end of a line or of the text.
+    """
+    number = 0
+    try:
+        with _open(path) as file:
+            for number, raw in enumerate(file, start=1):
+                yield _decode(raw, path, number)
+    except EOFError as error:
+        raise UserError(f"{path} is cut off: fetch or compress it again") from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise UserError(f"{path} is no gzip file, or a broken one: fetch or compress it again") from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from error
+    if number == 0:
+        raise UserError(f"{path} is empty: give a file with at least one line")
+
+
+def _open(path: Path) -> BinaryIO:
+    return cast(BinaryIO, gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
+
+
+def _decode(raw: bytes, path: Path, number: int) -> str:
+    raw = raw.removesuffix(b"\n").removesuffix(b"\r")
+    if number == 1:
+        raw = raw.removeprefix(b"\xef\xbb\xbf")
+    try:
+        line = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{path}, line {number}: not UTF-8 (byte 0x{raw[error.start]:02x} at position {error.start + 1}); convert "
+            "the file, for example with iconv -t UTF-8"
+        ) from error
+    for character, name in _FORBIDDEN.items():
+        if character in line:
+            raise UserError(
+                f"{path}, line {number}: {name} at character {line.index(character) + 1}; replace it by a space"
+            )
+    return line
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 (hex) of a file's bytes.
+
+    Raises:
+        UserError: The file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from error

@@ -1,0 +1,200 @@
+"""Parallel text encoded once: ids and raw text in memory-mapped arrays, so that a corpus may exceed the memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, overload
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from datamodules.batch import SequenceBatch
+from datamodules.tokenizers import Tokenizer
+
+_SUMMARY = "summary.json"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What encoding kept and skipped, in pairs.
+
+    Attributes:
+        kept: Pairs in the corpus.
+        empty: Pairs skipped because a side has no token.
+        too_long: Pairs skipped because a side has more tokens than the limit.
+        first_empty: Number of the first empty pair, counted from 1, which is its line; 0 where there is none.
+        first_too_long: Likewise of the first one that is too long.
+        source_ids: Number of source ids, which tells the width of an id in the files.
+        target_ids: Likewise of the target.
+    """
+
+    kept: int
+    empty: int
+    too_long: int
+    first_empty: int
+    first_too_long: int
+    source_ids: int
+    target_ids: int
+
+
+def encode_corpus(
+    directory: Path,
+    pairs: Iterable[tuple[str, str]],
+    source_tokenizer: Tokenizer,
+    target_tokenizer: Tokenizer,
+    max_length: int | None,
+) -> Summary:
+    """Encodes pairs and writes them, one at a time; :class:`EncodedCorpus` reads them.
+
+    Args:
+        directory: An empty directory.
+        pairs: (source, target) sentences. Those with an empty side are skipped.
+        source_tokenizer: Encodes the sources.
+        target_tokenizer: Encodes the targets.
+        max_length: Pairs with more tokens than that on a side are skipped; None keeps them.
+
+    Returns:
+        What was kept and skipped.
+    """
+    kept = empty = too_long = first_empty = first_too_long = 0
+    source_ids, target_ids = source_tokenizer.vocabulary_size, target_tokenizer.vocabulary_size
+    with (
+        _RowWriter(directory, "source_ids", _id_type(source_ids)) as source_writer,
+        _RowWriter(directory, "target_ids", _id_type(target_ids)) as target_writer,
+        _RowWriter(directory, "source_text", np.dtype(np.uint8)) as source_text_writer,
+        _RowWriter(directory, "target_text", np.dtype(np.uint8)) as target_text_writer,
+    ):
+        for number, (source, target) in enumerate(pairs, start=1):
+            source_row, target_row = source_tokenizer.encode(source), target_tokenizer.encode(target)
+            if not (source.strip() and target.strip() and source_row and target_row):
+                empty += 1
+                first_empty = first_empty or number
+            elif max_length is not None and max(len(source_row), len(target_row)) > max_length:
+                too_long += 1
+                first_too_long = first_too_long or number
+            else:
+                kept += 1
+                source_writer.write(source_row)
+                target_writer.write(target_row)
+                source_text_writer.write(source.encode())
+                target_text_writer.write(target.encode())
+    summary = Summary(kept, empty, too_long, first_empty, first_too_long, source_ids, target_ids)
+    (directory / _SUMMARY).write_text(json.dumps(asdict(summary)), encoding="utf-8")
+    return summary
+
+
+class EncodedCorpus(Dataset[SequenceBatch]):
+    """A corpus that :func:`encode_corpus` wrote, memory-mapped; a dataset of whole batches.
+
+    It pickles as its directory, so that worker processes map the same files.
+
+    Args:
+        directory: Where it was written; with at least one pair.
+
+    Attributes:
+        summary: What was kept and skipped.
+        sources: The raw sources by index.
+        references: The raw targets by index.
+        lengths: ``(pairs, 2)``, int64: source and target length of each pair in tokens, without reserved ids.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.summary = Summary(**json.loads((directory / _SUMMARY).read_text(encoding="utf-8")))
+        self._source = _Rows(directory, "source_ids", _id_type(self.summary.source_ids))
+        self._target = _Rows(directory, "target_ids", _id_type(self.summary.target_ids))
+        self.sources: Sequence[str] = Texts(_Rows(directory, "source_text", np.dtype(np.uint8)))
+        self.references: Sequence[str] = Texts(_Rows(directory, "target_text", np.dtype(np.uint8)))
+        self.lengths: np.ndarray = np.stack([self._source.lengths, self._target.lengths], axis=1)
+
+    def __len__(self) -> int:
+        return self.summary.kept
+
+    def __getitem__(self, indices: list[int]) -> SequenceBatch:
+        """The batch of the pairs with these indices, in this order; an empty list makes an empty batch."""
+        return SequenceBatch.from_pairs(
+            [self._source[index] for index in indices],
+            [self._target[index] for index in indices],
+            torch.tensor(indices, dtype=torch.long),
+        )
+
+    def __reduce__(self) -> tuple[type[EncodedCorpus], tuple[Path]]:
+        return type(self), (self.directory,)
+
+
+class Texts(Sequence[str]):
+    """Sentences on disk, read when asked for."""
+
+    def __init__(self, rows: _Rows) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return [self[position] for position in range(*index.indices(len(self)))]
+        return self._rows[index].tobytes().decode()
+
+
+class _RowWriter:
+    """Writes rows of different lengths: their values one after another, and where each row ends."""
+
+    def __init__(self, directory: Path, name: str, dtype: np.dtype) -> None:
+        self._dtype = dtype
+        self._end = 0
+        with ExitStack() as stack:
+            self._values = stack.enter_context((directory / f"{name}.values").open("wb"))
+            self._ends = stack.enter_context((directory / f"{name}.ends").open("wb"))
+            self._files = stack.pop_all()
+
+    def write(self, row: Sequence[int]) -> None:
+        """Appends a row: ids, or bytes."""
+        self._values.write(row if isinstance(row, bytes) else np.asarray(row, self._dtype).tobytes())
+        self._end += len(row)
+        self._ends.write(self._end.to_bytes(8, "little"))
+
+    def __enter__(self) -> _RowWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> Literal[False]:
+        self._files.close()
+        return False
+
+
+class _Rows:
+    """Rows of different lengths in two memory-mapped files."""
+
+    def __init__(self, directory: Path, name: str, dtype: np.dtype) -> None:
+        self._values = np.memmap(directory / f"{name}.values", dtype, mode="r")
+        self._ends = np.memmap(directory / f"{name}.ends", np.dtype("<i8"), mode="r")
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """``(rows,)``, int64."""
+        return np.diff(self._ends, prepend=0)
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        row = range(len(self))[index]
+        return self._values[self._ends[row - 1] if row else 0 : self._ends[row]]
+
+
+def _id_type(vocabulary_size: int) -> np.dtype:
+    return np.dtype("<u2") if vocabulary_size <= 2**16 else np.dtype("<i4")

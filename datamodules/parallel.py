@@ -1,0 +1,289 @@
+"""Pairs of lines become batches: tokenizers trained, text encoded once, batches planned."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import lightning as L
+import torch
+from lightning.pytorch.utilities import rank_zero_info
+from torch.utils.data import DataLoader
+
+from datamodules.batch import SequenceBatch
+from datamodules.cache import Cache
+from datamodules.encoded import EncodedCorpus, Summary, encode_corpus
+from datamodules.errors import UserError
+from datamodules.plan import BatchPlan, BatchUnit
+from datamodules.tokenizers import Tokenizer, class_path, restore_tokenizer
+
+Split = Literal["train", "val", "test"]
+
+_TOKENIZER_FILE = "tokenizer.pt"
+
+
+class ParallelDataModule(L.LightningDataModule, ABC):
+    """Sentence pairs in batches of ids. A subclass says where the pairs come from: :meth:`pairs`, :meth:`content`.
+
+    The constructor reads nothing. What is asked for first, vocabulary sizes or batches, trains the tokenizers on the
+    training pairs and encodes a split, once: the cache gives both to every later start. Tokenizers restored from a
+    checkpoint take the place of trained ones, and the splits are encoded with them.
+
+    Pairs with an empty side are skipped in every split. Pairs longer than ``max_length`` are skipped in training
+    alone: a test set has to be scored whole. What is skipped is counted and reported. The index of a pair is its
+    position among those kept, in the corpus's order.
+
+    Args:
+        tokenizer: Of the source; of the target too, with one vocabulary for both, unless it has its own. It is
+            trained on the training pairs.
+        target_tokenizer: Of the target, with a vocabulary of its own.
+        batch_size: Budget of one training batch, all processes together.
+        batch_unit: What the budget counts: sentence pairs, or padded tokens of the longer side.
+        eval_batch_size: Sentence pairs of one batch in validation, test and prediction, all processes together.
+        max_length: Training pairs with more tokens on a side are skipped.
+        seed: Of the order of the training batches.
+        num_workers: Processes that load batches beside the training process; 0 loads in it.
+        cache_directory: Where tokenizers and encoded text are kept; else $SEQLAB_CACHE, else ~/.cache/seqlab.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        target_tokenizer: Tokenizer | None = None,
+        batch_size: int = 64,
+        batch_unit: BatchUnit = "sentences",
+        eval_batch_size: int = 64,
+        max_length: int = 100,
+        seed: int = 0,
+        num_workers: int = 0,
+        cache_directory: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.save_hyperparameters({name: _plain(value) for name, value in self.hparams.items()})
+        for name, value, least in (
+            ("batch_size", batch_size, 1),
+            ("eval_batch_size", eval_batch_size, 1),
+            ("max_length", max_length, 1),
+            ("num_workers", num_workers, 0),
+        ):
+            if value < least:
+                raise UserError(f"data.init_args.{name} is {value}: give at least {least}")
+        self.cache = Cache(cache_directory)
+        self._untrained = tokenizer
+        self._untrained_target = target_tokenizer
+        self._batch_size = batch_size
+        self._batch_unit: BatchUnit = batch_unit
+        self._eval_batch_size = eval_batch_size
+        self._max_length = max_length
+        self._seed = seed
+        self._num_workers = num_workers
+        self._tokenizers: tuple[Tokenizer, Tokenizer] | None = None
+        self._corpora: dict[Split, EncodedCorpus] = {}
+
+    @property
+    def splits(self) -> tuple[Split, ...]:
+        """The splits that there are."""
+        return ("train", "val", "test")
+
+    @abstractmethod
+    def pairs(self, split: Split) -> Iterator[tuple[str, str]]:
+        """All (source, target) sentences of a split, in the corpus's order; may be asked for more than once."""
+
+    @abstractmethod
+    def content(self, split: Split) -> str:
+        """A hash (hex) that tells what :meth:`pairs` yields, without yielding it; the cache is keyed by it.
+
+        Raises:
+            UserError: There is no such split.
+        """
+
+    @property
+    def source_tokenizer(self) -> Tokenizer:
+        """The trained tokenizer of the source."""
+        return self._prepare_tokenizers()[0]
+
+    @property
+    def target_tokenizer(self) -> Tokenizer:
+        """The trained tokenizer of the target; the source's own where the vocabulary is joint."""
+        return self._prepare_tokenizers()[1]
+
+    @property
+    def source_vocabulary_size(self) -> int:
+        """Number of source ids, the reserved ones included."""
+        return self.source_tokenizer.vocabulary_size
+
+    @property
+    def target_vocabulary_size(self) -> int:
+        """Number of target ids, the reserved ones included."""
+        return self.target_tokenizer.vocabulary_size
+
+    def sources(self, split: Split) -> Sequence[str]:
+        """The raw source sentences by index, read when asked for."""
+        return self._corpus(split).sources
+
+    def references(self, split: Split) -> Sequence[str]:
+        """The raw target sentences by index, read when asked for."""
+        return self._corpus(split).references
+
+    def fingerprints(self) -> dict[str, str]:
+        """The hash (hex) of each split's content, for the record of a run."""
+        return {split: self.content(split) for split in self.splits}
+
+    def train_dataloader(self) -> DataLoader[SequenceBatch]:
+        """Batches of the training pairs, in a new order each epoch."""
+        return self._loader("train", self._batch_size, self._batch_unit, shuffle=True)
+
+    def val_dataloader(self) -> DataLoader[SequenceBatch]:
+        """Batches of the validation pairs."""
+        return self._loader("val", self._eval_batch_size, "sentences", shuffle=False)
+
+    def test_dataloader(self) -> DataLoader[SequenceBatch]:
+        """Batches of the test pairs."""
+        return self._loader("test", self._eval_batch_size, "sentences", shuffle=False)
+
+    def predict_dataloader(self) -> DataLoader[SequenceBatch]:
+        """Batches of the test pairs; each pair's index is its place in the corpus."""
+        return self.test_dataloader()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The tokenizers, as plain values: a checkpoint holds them, and needs no data to translate.
+
+        Returns:
+            ``source_tokenizer`` and ``target_tokenizer``, each what :meth:`Tokenizer.describe` gives; the second is
+            None where the vocabulary is joint.
+        """
+        source, target = self._prepare_tokenizers()
+        return {
+            "source_tokenizer": source.describe(),
+            "target_tokenizer": None if target is source else target.describe(),
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes over the tokenizers of a checkpoint, whose class paths were checked before.
+
+        Args:
+            state_dict: What :meth:`state_dict` gave.
+
+        Raises:
+            UserError: The state is damaged.
+        """
+        if not isinstance(state_dict.get("source_tokenizer"), Mapping):
+            raise UserError(
+                "the checkpoint's data module state has no source_tokenizer: it is damaged, or of other data"
+            )
+        source = restore_tokenizer(state_dict["source_tokenizer"])
+        target_state = state_dict.get("target_tokenizer")
+        self._tokenizers = (source, source if target_state is None else restore_tokenizer(target_state))
+        self._corpora.clear()
+
+    def _prepare_tokenizers(self) -> tuple[Tokenizer, Tokenizer]:
+        if self._tokenizers is None:
+            if self._untrained_target is None:
+                joint = self._train(self._untrained, "tokenizer", ("source", "target"))
+                self._tokenizers = (joint, joint)
+            else:
+                source = self._train(self._untrained, "tokenizer", ("source",))
+                self._tokenizers = (source, self._train(self._untrained_target, "target_tokenizer", ("target",)))
+        return self._tokenizers
+
+    def _train(self, untrained: Tokenizer, key: str, sides: tuple[str, ...]) -> Tokenizer:
+        """A trained copy of a tokenizer, from the cache if it was trained before.
+
+        Args:
+            untrained: As the config made it; left as it is.
+            key: Its config key, for errors.
+            sides: What it is trained on: ``source``, ``target`` or both.
+        """
+        tokenizer = copy.deepcopy(untrained)
+
+        def make(directory: Path) -> None:
+            try:
+                tokenizer.train(self._sentences(sides))
+            except UserError as error:
+                raise UserError(f"data.init_args.{key}: {error}") from error
+            torch.save(tokenizer.state_dict(), directory / _TOKENIZER_FILE)
+
+        description = {
+            "class_path": class_path(tokenizer),
+            "settings": tokenizer.settings(),
+            "sides": sides,
+            "content": self.content("train"),
+        }
+        entry = self.cache.entry("tokenizer", description, make)
+        tokenizer.load_state_dict(torch.load(entry / _TOKENIZER_FILE, weights_only=True))
+        return tokenizer
+
+    def _sentences(self, sides: tuple[str, ...]) -> Iterable[str]:
+        for source, target in self.pairs("train"):
+            if "source" in sides:
+                yield source
+            if "target" in sides:
+                yield target
+
+    def _corpus(self, split: Split) -> EncodedCorpus:
+        """A split, encoded with the tokenizers that are in force."""
+        if split not in self._corpora:
+            source_tokenizer, target_tokenizer = self._prepare_tokenizers()
+            max_length = self._max_length if split == "train" else None
+
+            def make(directory: Path) -> None:
+                summary = encode_corpus(directory, self.pairs(split), source_tokenizer, target_tokenizer, max_length)
+                if summary.kept == 0:
+                    raise UserError(f"{_report(split, summary, max_length)}: give data with sentences to keep")
+
+            description = {
+                "content": self.content(split),
+                "source_tokenizer": source_tokenizer.fingerprint(),
+                "target_tokenizer": target_tokenizer.fingerprint(),
+                "max_length": max_length,
+            }
+            corpus = EncodedCorpus(self.cache.entry("corpus", description, make))
+            rank_zero_info(_report(split, corpus.summary, max_length))
+            self._corpora[split] = corpus
+        return self._corpora[split]
+
+    def _loader(self, split: Split, batch_size: int, unit: BatchUnit, shuffle: bool) -> DataLoader[SequenceBatch]:
+        corpus = self._corpus(split)
+        plan = BatchPlan(
+            corpus.lengths,
+            batch_size,
+            unit,
+            shuffle=shuffle,
+            seed=self._seed,
+            rank=self.trainer.global_rank if self.trainer else 0,
+            world_size=self.trainer.world_size if self.trainer else 1,
+        )
+        return DataLoader(
+            corpus,
+            batch_size=None,
+            sampler=plan,
+            num_workers=self._num_workers,
+            persistent_workers=self._num_workers > 0,
+        )
+
+
+def _report(split: Split, summary: Summary, max_length: int | None) -> str:
+    """One line on what was kept and skipped, with the first line that was."""
+    skipped = []
+    if summary.empty:
+        skipped.append(f"{summary.empty:,} empty (the first in line {summary.first_empty})")
+    if summary.too_long:
+        skipped.append(
+            f"{summary.too_long:,} longer than {max_length} tokens (the first in line {summary.first_too_long})"
+        )
+    kept = f"{split}: {summary.kept:,} pairs kept"
+    return f"{kept}, {' and '.join(skipped)} skipped" if skipped else kept
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401
+    """A constructor argument as a config writes it: a checkpoint holds plain values, whoever called the constructor."""
+    if isinstance(value, Tokenizer):
+        return {"class_path": class_path(value), "init_args": value.settings()}
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,86 @@
+"""Translation from files: any parallel corpus."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+
+from datamodules.corpus import ParallelText
+from datamodules.errors import UserError
+from datamodules.parallel import ParallelDataModule, Split
+from datamodules.plan import BatchUnit
+from datamodules.tokenizers import Tokenizer
+
+
+class TranslationDataModule(ParallelDataModule):
+    """Any parallel corpus: two line-aligned text files, or one TSV, for each split; gzip files too.
+
+    A relative path that does not exist in the working directory is looked for in ``$SEQLAB_DATA``, else in ``data``.
+
+    Args:
+        train: Training pairs: ``source`` and ``target``, two files of as many lines, or ``tsv``, one file with both.
+        val: Validation pairs, likewise.
+        tokenizer: Of the source; of the target too, with one vocabulary for both, unless it has its own. It is
+            trained on the training pairs.
+        test: Test pairs, likewise; without them there is no test and no prediction.
+        target_tokenizer: Of the target, with a vocabulary of its own.
+        batch_size: Budget of one training batch, all processes together.
+        batch_unit: What the budget counts: sentence pairs, or padded tokens of the longer side.
+        eval_batch_size: Sentence pairs of one batch in validation, test and prediction, all processes together.
+        max_length: Training pairs with more tokens on a side are skipped.
+        seed: Of the order of the training batches.
+        num_workers: Processes that load batches beside the training process; 0 loads in it.
+        cache_directory: Where tokenizers and encoded text are kept; else $SEQLAB_CACHE, else ~/.cache/seqlab.
+    """
+
+    def __init__(
+        self,
+        train: ParallelText,
+        val: ParallelText,
+        tokenizer: Tokenizer,
+        test: ParallelText | None = None,
+        target_tokenizer: Tokenizer | None = None,
+        batch_size: int = 64,
+        batch_unit: BatchUnit = "sentences",
+        eval_batch_size: int = 64,
+        max_length: int = 100,
+        seed: int = 0,
+        num_workers: int = 0,
+        cache_directory: str | None = None,
+    ) -> None:
+        super().__init__(
+            tokenizer,
+            target_tokenizer,
+            batch_size,
+            batch_unit,
+            eval_batch_size,
+            max_length,
+            seed,
+            num_workers,
+            cache_directory,
+        )
+        self._texts: dict[Split, ParallelText] = {"train": train, "val": val}
+        if test is not None:
+            self._texts["test"] = test
+
+    @property
+    def splits(self) -> tuple[Split, ...]:
+        """The splits that files were given for."""
+        return tuple(self._texts)
+
+    def pairs(self, split: Split) -> Iterator[tuple[str, str]]:
+        """All pairs of lines of a split; see :mod:`datamodules.corpus`."""
+        return self._text(split).pairs()
+
+    def content(self, split: Split) -> str:
+        """SHA-256 (hex) over the bytes of a split's files."""
+        text = self._text(split)
+        files = [type(text).__name__, *(self.cache.hash_file(path) for path in text.files())]
+        return hashlib.sha256(json.dumps(files).encode()).hexdigest()
+
+    def _text(self, split: Split) -> ParallelText:
+        try:
+            return self._texts[split]
+        except KeyError:
+            raise UserError(f"there is no {split} data: set data.init_args.{split}") from None

@@ -1,0 +1,105 @@
+"""``seqlab``: one word says what to do, the rest is read by the part that does it."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    """A command of seqlab.
+
+    Attributes:
+        module: Where its ``main(arguments) -> int`` is; imported only when the command is called.
+        summary: One line for ``seqlab --help``.
+    """
+
+    module: str
+    summary: str
+
+
+COMMANDS = {
+    "fit": Command("experiments.runs.lightning_cli", "train the experiment of a config"),
+    "validate": Command("experiments.runs.lightning_cli", "measure a checkpoint on the validation set"),
+    "test": Command("experiments.runs.lightning_cli", "measure a checkpoint on the test set"),
+    "predict": Command("experiments.runs.lightning_cli", "write a checkpoint's hypotheses for the test set"),
+    "translate": Command("experiments.tools.translate", "translate lines with a checkpoint alone"),
+    "average": Command("experiments.tools.average", "average the weights of several checkpoints"),
+    "fetch": Command("experiments.tools.fetch", "fetch a public corpus"),
+}
+
+USAGE = """\
+usage: seqlab COMMAND [options]      seqlab COMMAND --help tells a command's options
+
+{commands}
+
+options of every command:
+  --debug     show the traceback of an error
+  --help      show this message, or a command's
+  --version   show the version
+
+An experiment is a YAML file: seqlab fit --config configs/nmt/dates.yaml
+"""
+
+
+def usage() -> str:
+    """What ``seqlab --help`` prints."""
+    width = max(map(len, COMMANDS))
+    return USAGE.format(commands="\n".join(f"  {name:<{width}}  {each.summary}" for name, each in COMMANDS.items()))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs a command.
+
+    Args:
+        arguments: What follows ``seqlab`` on the command line; ``sys.argv`` if not given.
+
+    Returns:
+        The exit status: 0, 1 for what failed while running, 2 for what the user typed or gave, 130 for Ctrl-C.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    words = [word for word in given if word != "--debug"]
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(usage(), end="")
+        return 0
+    if words[0] == "--version":
+        print(f"seqlab {version('seqlab')}")
+        return 0
+    return _told_in_one_line(lambda: _run(words), debug)
+
+
+def _run(words: list[str]) -> int:
+    from datamodules.errors import UserError, suggest
+
+    if words[0] not in COMMANDS:
+        raise UserError(f"unknown command '{words[0]}': {suggest(words[0], COMMANDS)}")
+    command = COMMANDS[words[0]]
+    run: Callable[[list[str]], int] = importlib.import_module(command.module).main
+    # LightningCLI tells its commands apart by their name, the tools know theirs.
+    return run(words if command.module.endswith("lightning_cli") else words[1:])
+
+
+def _told_in_one_line(run: Callable[[], int], debug: bool) -> int:
+    """Runs something; an error meant for a person becomes one line on stderr and an exit status."""
+    from datamodules.errors import RunFailed, UserError
+
+    try:
+        return run()
+    except KeyboardInterrupt:
+        if debug:
+            raise
+        print("\nseqlab: interrupted", file=sys.stderr)
+        return 130
+    except (UserError, RunFailed) as error:
+        if debug:
+            raise
+        print(f"seqlab: error: {error}", file=sys.stderr)
+        return 2 if isinstance(error, UserError) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,19 @@
+"""What happens around training: scores of texts, tables, figures, speed."""
+
+from experiments.runs.callbacks.alignment_figures import AlignmentFigures
+from experiments.runs.callbacks.curve_figures import CurveFigures
+from experiments.runs.callbacks.metrics_cut_back import MetricsCutBack
+from experiments.runs.callbacks.prediction_writer import PredictionWriter
+from experiments.runs.callbacks.text_metrics import TextMetrics
+from experiments.runs.callbacks.throughput import Throughput
+from experiments.runs.callbacks.translation_table import TranslationTable
+
+__all__ = [
+    "AlignmentFigures",
+    "CurveFigures",
+    "MetricsCutBack",
+    "PredictionWriter",
+    "TextMetrics",
+    "Throughput",
+    "TranslationTable",
+]

@@ -1,0 +1,29 @@
+"""The learning curves of a run as a picture in its directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import lightning as L
+
+from experiments.figures.curves import learning_curves
+from experiments.runs.loggers import MetricsCSV
+from experiments.runs.loggers.media import FIGURES, write_figure
+
+CURVES = "curves.png"
+
+
+class CurveFigures(L.Callback):
+    """Writes ``figures/curves.png`` from the run's ``metrics.csv`` when training ends."""
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:  # noqa: ARG002 - Lightning's hook
+        """Draws what was logged, on rank zero.
+
+        Raises:
+            RunFailed: The file cannot be written, for example on a full disk.
+        """
+        if not trainer.is_global_zero:
+            return
+        for logger in trainer.loggers:
+            if isinstance(logger, MetricsCSV) and logger.path.exists():
+                write_figure(learning_curves(logger.path), Path(trainer.default_root_dir) / FIGURES / CURVES)

@@ -1,0 +1,83 @@
+"""How fast a model trains."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor
+
+from datamodules.batch import SequenceBatch
+
+
+class Throughput(L.Callback):
+    """Logs ``train/tokens_per_second``: target tokens of all ranks, EOS included and padding not, per second.
+
+    The mean since the value before. The clock stands still in validation and while a checkpoint is written, and runs
+    while the next batch is waited for.
+    """
+
+    def __init__(self) -> None:
+        self._tokens: Tensor | int = 0
+        self._seconds = 0.0
+        self._running_since: float | None = None
+        self._last_step = 0
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:  # noqa: ARG002 - hook
+        """Begins to count."""
+        self._tokens, self._seconds, self._running_since = 0, 0.0, None
+        self._last_step = trainer.global_step
+
+    def on_train_batch_start(
+        self,
+        trainer: L.Trainer,  # noqa: ARG002 - Lightning's hook
+        pl_module: L.LightningModule,  # noqa: ARG002
+        batch: SequenceBatch,  # noqa: ARG002
+        batch_idx: int,  # noqa: ARG002
+    ) -> None:
+        """Lets the clock run, if it stands."""
+        if self._running_since is None:
+            self._running_since = time.perf_counter()
+
+    def on_train_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,  # noqa: ANN401, ARG002 - Lightning's hook
+        batch: SequenceBatch,
+        batch_idx: int,  # noqa: ARG002
+    ) -> None:
+        """Counts the batch's tokens, and logs at the steps at which the Trainer does."""
+        self._tokens = self._tokens + batch.target_output.lengths.sum()
+        has_stepped, self._last_step = trainer.global_step != self._last_step, trainer.global_step
+        every: int = trainer.log_every_n_steps  # type: ignore[attr-defined] - set by its logger connector
+        if has_stepped and every and trainer.global_step % every == 0:
+            self._stop(pl_module)
+            self._running_since = time.perf_counter()
+            counted = torch.tensor([float(self._tokens), self._seconds], device=pl_module.device)
+            tokens, seconds = trainer.strategy.reduce(counted, reduce_op="sum").tolist()
+            pl_module.log("train/tokens_per_second", tokens / (seconds / trainer.world_size), batch_size=len(batch))
+            self._tokens, self._seconds = 0, 0.0
+
+    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:  # noqa: ARG002 - hook
+        """Stops the clock until the next training batch."""
+        self._stop(pl_module)
+
+    def on_save_checkpoint(
+        self,
+        trainer: L.Trainer,  # noqa: ARG002 - Lightning's hook
+        pl_module: L.LightningModule,
+        checkpoint: dict[str, Any],  # noqa: ARG002
+    ) -> None:
+        """Stops the clock until the next training batch."""
+        self._stop(pl_module)
+
+    def _stop(self, module: L.LightningModule) -> None:
+        if self._running_since is None:
+            return
+        if module.device.type == "cuda":
+            torch.cuda.synchronize(module.device)  # what was started is part of the time
+        self._seconds += time.perf_counter() - self._running_since
+        self._running_since = None

@@ -1,0 +1,146 @@
+"""Checkpoints from disk: found, checked byte by byte, and read without running anything that they hold."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+from zipfile import ZIP_STORED, BadZipFile, ZipFile
+
+import torch
+from torch import Tensor
+
+from datamodules.errors import UserError, suggest
+from experiments.runs.class_paths import check_class_paths
+
+_ZIP_MAGIC = b"PK\x03\x04"
+_VERSION_KEY = "pytorch-lightning_version"
+_AGAIN = "copy it again, or take another checkpoint of the run"
+
+
+def find_checkpoint(path: Path) -> Path:
+    """The checkpoint that a path given by the user means.
+
+    Args:
+        path: A checkpoint, which need not exist, or the directory of a run (or its ``checkpoints``).
+
+    Returns:
+        The path itself; of a directory, its best checkpoint, else its last.
+
+    Raises:
+        UserError: The directory has neither.
+    """
+    if not path.is_dir():
+        return path
+    for directory in (path / "checkpoints", path):
+        for name in ("best.ckpt", "last.ckpt"):
+            if (directory / name).is_file():
+                return directory / name
+    raise UserError(f"{path} is a directory without best.ckpt or last.ckpt: give the checkpoint's file itself")
+
+
+def read_checkpoint(path: Path, trusted: Sequence[str] = ()) -> dict[str, Any]:
+    """Reads the checkpoint of a run onto the CPU.
+
+    Nothing of it runs: the file's checksums are verified, then only tensors and plain values are unpickled, and every
+    class that it names is checked before any is imported (see :mod:`experiments.runs.class_paths`).
+
+    Args:
+        path: The file.
+        trusted: Packages whose classes it may name, besides the project's own.
+
+    Raises:
+        UserError: The file is missing, damaged or no checkpoint of a run, holds a pickled object, or names a class
+            that is not trusted.
+    """
+    checkpoint = load_archive(path)
+    if not isinstance(checkpoint, dict):
+        raise UserError(f"{path} is a torch file, but no checkpoint of a run: it holds a {type(checkpoint).__name__}")
+    for key in ("state_dict", _VERSION_KEY):
+        if key not in checkpoint:
+            raise UserError(f"{path} is a torch file, but no checkpoint of a run: it has no {key!r}")
+    weights = checkpoint["state_dict"]
+    if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
+        raise UserError(f"{path} is no checkpoint of a run: its 'state_dict' holds other things than tensors")
+    try:
+        check_class_paths(checkpoint, trusted)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+    return checkpoint
+
+
+def load_archive(path: Path) -> Any:  # noqa: ANN401 - whatever torch.save was given
+    """Loads any file of ``torch.save`` onto the CPU, after a check of its checksums, without unpickling objects.
+
+    Args:
+        path: The file.
+
+    Raises:
+        UserError: The file is missing, damaged or not of ``torch.save``, or holds a pickled object.
+    """
+    with _open(path) as file:
+        _check_archive(path, file)
+        file.seek(0)
+        try:
+            return torch.load(file, map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError as error:
+            raise _pickled(path, file) from error
+        except (RuntimeError, EOFError, LookupError, TypeError, ValueError, AttributeError) as error:
+            # The checksums hold, so the file was made like this: what the restricted unpickler then raises is open.
+            raise UserError(f"{path} is no checkpoint that can be read: {_first_line(error)}; {_AGAIN}") from error
+
+
+def _open(path: Path) -> BinaryIO:
+    if path.is_dir():
+        raise UserError(f"{path} is a directory: give a checkpoint file in it")
+    try:
+        return path.open("rb")
+    except FileNotFoundError as error:
+        directory = path.parent
+        if not directory.is_dir():
+            raise UserError(f"there is no checkpoint {path}: the directory {directory} does not exist") from error
+        known = [other.name for other in directory.glob("*.ckpt")]
+        hint = suggest(path.name, known) if known else f"{directory} has no *.ckpt at all"
+        raise UserError(f"there is no checkpoint {path}; {hint}") from error
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _check_archive(path: Path, file: BinaryIO) -> None:
+    """Compares every record with its CRC-32."""
+    magic = file.read(len(_ZIP_MAGIC))
+    if not magic:
+        raise UserError(f"{path} is empty: {_AGAIN}")
+    try:
+        with ZipFile(file) as archive:
+            records = archive.infolist()
+            # torch stores, never compresses: anything else is a damaged record, or another kind of file.
+            stored = all(record.compress_type == ZIP_STORED for record in records)
+            bad = archive.testzip() if stored else "a compressed record"
+    except (BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError, OSError) as error:
+        if magic != _ZIP_MAGIC:
+            raise UserError(f"{path} is not a checkpoint: give a .ckpt file that a run wrote") from error
+        raise UserError(f"{path} is truncated or damaged ({_first_line(error)}): {_AGAIN}") from error
+    if not any(record.filename.endswith("/data.pkl") for record in records):
+        raise UserError(f"{path} is a zip file, but not a checkpoint: give a .ckpt file that a run wrote")
+    if bad is not None:
+        raise UserError(f"{path} is damaged: the checksum of {bad} does not match; {_AGAIN}")
+
+
+def _pickled(path: Path, file: BinaryIO) -> UserError:
+    """The error for a file with more than tensors and plain values."""
+    file.seek(0)
+    try:
+        names = torch.serialization.get_unsafe_globals_in_checkpoint(file)
+    except (RuntimeError, pickle.UnpicklingError, EOFError, LookupError, TypeError, ValueError, AttributeError):
+        names = []
+    what = f"pickled objects ({', '.join(sorted(names))})" if names else "a pickled object"
+    return UserError(
+        f"{path} holds {what}, which could run code, so nothing of it was loaded: seqlab's checkpoints hold tensors "
+        "and plain values only; save it anew without them"
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -1,0 +1,195 @@
+"""Which classes a checkpoint may name.
+
+A checkpoint says by class path of which model, data, parts and tokenizers it was made, and building them again imports
+and calls what it names. A path from a stranger can name anything: importing a module runs it, and ``torch.hub.load`` or
+``torch.utils.cpp_extension.load`` as a "class" runs whatever its arguments say. So a checkpoint is refused unless
+
+* each class path lies in this project, in :mod:`torch.nn` or :mod:`torch.optim`, is :data:`_LIGHTNING`, or lies in a
+  package that the user trusts. No part of it begins with an underscore. This is checked before anything is imported;
+* each of them, unless the user trusts its package, is a class, and is defined where the first rule allows it:
+  ``lightning_modules.nmt.torch.hub.load`` begins like one of ours, but is not;
+* a string argument stands where text is expected. Elsewhere it is a class path, and the rules above hold for it:
+  jsonargparse imports what a string names where it expects a class or a function, and reads the string as YAML, or as
+  the name of a file with more of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import is_dataclass
+from enum import Enum
+from pathlib import Path
+from types import FunctionType, NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from datamodules.errors import UserError
+
+_PROJECT = ("datamodules", "lightning_modules", "experiments")
+_TORCH = ("torch.nn", "torch.optim")
+_LIGHTNING = "lightning.pytorch.cli.ReduceLROnPlateau"
+_INSTANTIATOR = "lightning.pytorch.cli.instantiate_module"
+_HYPERPARAMETERS = ("hyper_parameters", "datamodule_hyper_parameters")
+_CLASS_KEYS = ("class_path", "_class_path")
+_ARGUMENT_KEYS = ("init_args", "dict_kwargs")
+_DOTTED = re.compile(r"[A-Za-z]\w*(\.[A-Za-z]\w*)+", re.ASCII)
+_WORD = re.compile(r"[\w +-]*", re.ASCII)
+_TEXT_TYPES = (str, int, float, bool, bytes, NoneType, Path)
+_COMPOUND = (Union, UnionType, list, tuple, set, dict, Sequence, Mapping)
+
+
+def check_class_paths(checkpoint: Mapping[str, Any], trusted: Sequence[str] = ()) -> None:
+    """Refuses a checkpoint that names what it may not.
+
+    Args:
+        checkpoint: As loaded, tensors and plain values only.
+        trusted: Packages (or modules) of which any name may be used.
+
+    Raises:
+        UserError: A name is not trusted, or does not exist. The message begins with a verb, whose subject is the file.
+    """
+    class_paths = list(_class_paths(checkpoint))
+    for class_path in class_paths:
+        _check_name(class_path, trusted)
+    for class_path in class_paths:
+        _check_is_class(class_path, trusted)
+    for key in _HYPERPARAMETERS:
+        hyperparameters = checkpoint.get(key)
+        if isinstance(hyperparameters, Mapping) and "_class_path" in hyperparameters:
+            _check_arguments(hyperparameters["_class_path"], hyperparameters, key, trusted)
+
+
+def resolve(class_path: str) -> Any:  # noqa: ANN401 - whatever has that name
+    """Imports what a class path names; check it first.
+
+    Args:
+        class_path: Dotted: a module, then a name in it.
+
+    Raises:
+        UserError: There is no such module or name. The message begins with a verb.
+    """
+    module_name, _, name = class_path.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module_name), name)
+    except (ImportError, AttributeError) as error:
+        raise UserError(
+            f"names {class_path}, which does not exist here: install its package, or the seqlab that wrote the file"
+        ) from error
+
+
+def _class_paths(value: object) -> Iterator[str]:
+    """Every class path, wherever it stands, that a key calls one."""
+    if isinstance(value, Mapping):
+        for key, entry in value.items():
+            if key in _CLASS_KEYS:
+                if not isinstance(entry, str):
+                    raise UserError(f"is damaged: a {key} in it is no name, but a {type(entry).__name__}")
+                yield entry
+            elif key == "_instantiator" and entry != _INSTANTIATOR:
+                raise UserError(f"names {entry!r} in place of {_INSTANTIATOR}: nothing of it was run")
+            else:
+                yield from _class_paths(entry)
+    elif isinstance(value, list | tuple | set):
+        for entry in value:
+            yield from _class_paths(entry)
+
+
+def _is_within(class_path: str, packages: Sequence[str]) -> bool:
+    return any(f"{class_path}.".startswith(f"{package}.") for package in packages)
+
+
+def _is_permitted(class_path: str) -> bool:
+    return _is_within(class_path, (*_PROJECT, *_TORCH)) or class_path == _LIGHTNING
+
+
+def _check_name(class_path: str, trusted: Sequence[str]) -> None:
+    """Checks the words of a class path; imports nothing."""
+    if not _DOTTED.fullmatch(class_path):
+        raise UserError(f"has {class_path!r} where a class path belongs: nothing of it was run")
+    if not (_is_permitted(class_path) or _is_within(class_path, trusted)):
+        raise UserError(
+            f"names {class_path}, which is no part of seqlab, torch.nn or torch.optim: nothing of it was run; if you "
+            f"trust whoever made the file, add --trust {class_path.partition('.')[0]}"
+        )
+
+
+def _check_is_class(class_path: str, trusted: Sequence[str]) -> None:
+    """Checks what a path names, whose words were checked before."""
+    if _is_within(class_path, trusted):
+        return
+    named = resolve(class_path)
+    if not isinstance(named, type) or not _is_permitted(f"{named.__module__}.{named.__qualname__}"):
+        raise UserError(
+            f"names {class_path}, which is no class of seqlab, torch.nn or torch.optim: nothing of it was run"
+        )
+
+
+def _check_arguments(class_path: str, arguments: Mapping[str, Any], where: str, trusted: Sequence[str]) -> None:
+    """Checks the strings among the arguments of a class that was checked before."""
+    hints = _hints(resolve(class_path))
+    for name, value in arguments.items():
+        if name not in (*_CLASS_KEYS, "_instantiator"):
+            _check_strings(value, hints.get(name, Any), f"{where}.{name}", trusted)
+
+
+def _check_strings(value: object, hint: Any, where: str, trusted: Sequence[str]) -> None:  # noqa: ANN401
+    """Checks the strings in a value for which a parameter has an annotation; Any where it has none."""
+    if isinstance(value, Mapping) and "class_path" in value:
+        for key in _ARGUMENT_KEYS:
+            arguments = value.get(key, {})
+            if not isinstance(arguments, Mapping):
+                raise UserError(f"has {arguments!r} in {where}.{key} in place of arguments: nothing of it was run")
+            _check_arguments(value["class_path"], arguments, f"{where}.{key}", trusted)
+    elif isinstance(value, Mapping):
+        fields = _fields(hint)
+        for key, entry in value.items():
+            _check_strings(entry, fields.get(key, hint), f"{where}.{key}", trusted)
+    elif isinstance(value, list | tuple | set):
+        for entry in value:
+            _check_strings(entry, hint, where, trusted)
+    elif isinstance(value, str) and hint is Any:
+        if not _WORD.fullmatch(value):
+            raise UserError(f"has {value!r} in {where}, where only a plain word may stand: nothing of it was run")
+    elif isinstance(value, str) and not all(map(_is_text, _leaves(hint))):
+        _check_name(value, trusted)
+        _check_is_class(value, trusted)
+
+
+def _hints(part: object) -> dict[str, Any]:
+    """The annotations of a class's constructor, those of its bases included; empty where they cannot be told."""
+    hints: dict[str, Any] = {}
+    for owner in reversed(part.__mro__ if isinstance(part, type) else ()):
+        constructor = vars(owner).get("__init__")
+        if isinstance(constructor, FunctionType):
+            # A name that is imported for type checkers alone cannot be looked up.
+            with contextlib.suppress(NameError):
+                hints |= get_type_hints(constructor)
+    return hints
+
+
+def _fields(hint: Any) -> dict[str, Any]:  # noqa: ANN401 - annotations have no common type
+    """The annotations of the fields of a dataclass, or of a union of some: a config gives those as dicts."""
+    fields: dict[str, Any] = {}
+    for leaf in filter(is_dataclass, _leaves(hint)):
+        for name, field_hint in _hints(leaf).items():
+            fields[name] = Union[fields.get(name, field_hint), field_hint]  # noqa: UP007 - made while running
+    return fields
+
+
+def _is_text(leaf: object) -> bool:
+    return leaf in _TEXT_TYPES or (isinstance(leaf, type) and issubclass(leaf, Enum))
+
+
+def _leaves(hint: Any) -> Iterator[Any]:  # noqa: ANN401
+    """The types of a union or container; of a Literal those of its values."""
+    origin = get_origin(hint)
+    if origin is Literal:
+        yield from map(type, get_args(hint))
+    elif origin in _COMPOUND:
+        for argument in get_args(hint):
+            if argument is not Ellipsis:
+                yield from _leaves(argument)
+    else:
+        yield hint if origin is None else origin

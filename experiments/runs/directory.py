@@ -1,0 +1,106 @@
+"""The directory of a run: ``runs/<experiment>/<version>/``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from datamodules.errors import UserError, suggest
+
+CHECKPOINTS = "checkpoints"
+CONFIG = "config.yaml"
+KEYWORDS = ("best", "last", "averaged")
+"""What ``--ckpt_path`` takes in place of a file: a checkpoint of the experiment's newest run."""
+
+DIRECTORY_VARIABLE = "SEQLAB_RUN_DIRECTORY"
+"""Set by rank zero for the processes that it starts, so that all of them have the same directory."""
+
+
+def new_run(root: Path, experiment: str) -> Path:
+    """Makes the directory of the experiment's next version.
+
+    Under SLURM the version is the job's id, the same through all requeues; processes started by rank zero take rank
+    zero's directory.
+
+    Args:
+        root: Where runs are kept.
+        experiment: Name of the experiment.
+
+    Raises:
+        UserError: The directory cannot be made.
+    """
+    if given := os.environ.get(DIRECTORY_VARIABLE):
+        return Path(given)
+    parent = root / experiment
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        if job := os.environ.get("SLURM_JOB_ID"):
+            path = parent / job
+            path.mkdir(exist_ok=True)
+        else:
+            path = _next_version(parent)
+    except OSError as error:
+        raise UserError(
+            f"cannot make a run directory in {parent}: {error.strerror}; give another place with "
+            "--trainer.default_root_dir"
+        ) from error
+    os.environ[DIRECTORY_VARIABLE] = str(path)
+    return path
+
+
+def _next_version(parent: Path) -> Path:
+    version = 1 + max((int(path.name) for path in parent.iterdir() if path.name.isdigit()), default=0)
+    while True:
+        try:
+            (parent / str(version)).mkdir()
+        except FileExistsError:
+            version += 1
+        else:
+            return parent / str(version)
+
+
+def newest_run(root: Path, experiment: str) -> Path | None:
+    """The run of an experiment that wrote a checkpoint last; None where none did."""
+    written = list((root / experiment).glob(f"*/{CHECKPOINTS}/*.ckpt"))
+    return max(written, key=lambda path: path.stat().st_mtime_ns).parent.parent if written else None
+
+
+def run_of(checkpoint: Path) -> Path | None:
+    """The run directory that a checkpoint lies in; None where it lies elsewhere."""
+    run = checkpoint.absolute().parent.parent
+    return run if checkpoint.absolute().parent.name == CHECKPOINTS and (run / CONFIG).is_file() else None
+
+
+def find_checkpoint(given: str, root: Path, experiment: str) -> Path:
+    """The checkpoint that ``--ckpt_path`` means.
+
+    Args:
+        given: A file, a run directory (its best checkpoint is taken, else its last), or one of :data:`KEYWORDS`.
+        root: Where runs are kept.
+        experiment: Name of the experiment, for the keywords.
+
+    Raises:
+        UserError: There is no such checkpoint.
+    """
+    if given not in KEYWORDS:
+        path = Path(given)
+        return _best_of(path) if path.is_dir() else path
+    run = newest_run(root, experiment)
+    if run is None:
+        raise UserError(
+            f"--ckpt_path {given}: experiment '{experiment}' has no checkpoint in {root / experiment}: train it with "
+            "seqlab fit, or give the path of a checkpoint"
+        )
+    path = run / CHECKPOINTS / f"{given}.ckpt"
+    if not path.is_file():
+        there = sorted(found.stem for found in path.parent.glob("*.ckpt"))
+        raise UserError(f"--ckpt_path {given}: {path} does not exist; {suggest(given, there)}")
+    return path
+
+
+def _best_of(run: Path) -> Path:
+    for name in ("best", "last"):
+        path = run / CHECKPOINTS / f"{name}.ckpt"
+        if path.is_file():
+            return path
+    raise UserError(f"{run} is a directory without {CHECKPOINTS}/best.ckpt or last.ckpt: give a checkpoint or a run")

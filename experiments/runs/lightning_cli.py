@@ -1,0 +1,212 @@
+"""``seqlab fit``, ``validate``, ``test`` and ``predict``: LightningCLI, with a directory for each run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
+from lightning.pytorch.plugins import CheckpointIO
+
+from datamodules.errors import UserError
+from experiments.runs.callbacks.curve_figures import CurveFigures
+from experiments.runs.callbacks.metrics_cut_back import MetricsCutBack
+from experiments.runs.callbacks.positional_seeds import PositionalSeeds
+from experiments.runs.callbacks.run_record import RunRecord
+from experiments.runs.callbacks.throughput import Throughput
+from experiments.runs.checkpoint_io import AtomicCheckpointIO
+from experiments.runs.checkpoints import read_checkpoint
+from experiments.runs.closing import closing_lines
+from experiments.runs.directory import CHECKPOINTS, find_checkpoint, new_run, run_of
+from experiments.runs.initial_weights import load_initial_weights
+from experiments.runs.parser import OneLineErrorParser
+
+RUNS = "runs"
+"""Where runs are kept, unless ``--trainer.default_root_dir`` says otherwise."""
+
+LINKED = ("source_vocabulary_size", "target_vocabulary_size")
+"""What the model is told by the data: no checkpoint and no config says it."""
+
+LOGGERS = [
+    {"class_path": "experiments.runs.loggers.MetricsCSV"},
+    {"class_path": "experiments.runs.loggers.RunWandbLogger"},
+]
+
+
+class SeqlabCLI(LightningCLI):
+    """Reads configs and command line, makes the run's directory, and starts the trainer.
+
+    Args:
+        arguments: What follows ``seqlab``, the subcommand first.
+    """
+
+    def __init__(self, arguments: list[str]) -> None:
+        self.run_directory = Path()
+        super().__init__(
+            L.LightningModule,
+            L.LightningDataModule,
+            parser_class=OneLineErrorParser,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            auto_configure_optimizers=False,
+            save_config_callback=RunRecord,
+            save_config_kwargs={"save_to_log_dir": False},
+            seed_everything_default=1,
+            trainer_defaults={"use_distributed_sampler": False, "logger": LOGGERS},
+            args=arguments,
+        )
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Adds what an experiment has beside model, data and trainer."""
+        parser.add_argument(
+            "--experiment", type=str, default="unnamed", help="Name of the experiment: its runs are in runs/NAME/."
+        )
+        parser.add_argument(
+            "--trust",
+            type=list[str],
+            default=[],
+            help="Packages beside seqlab, torch and lightning whose classes a checkpoint may name.",
+        )
+        parser.add_argument(
+            "--init_from",
+            type=str | None,
+            default=None,
+            help="fit: a checkpoint whose weights the model begins with (fine-tuning); nothing else is taken from it.",
+        )
+        for name in LINKED:
+            parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        """Parses; what a checkpoint says of the model wins over config files, and the command line over both."""
+        if not isinstance(args, list):
+            raise TypeError("arguments are a list of words")
+        self.config = parser.parse_args(args)
+        if "subcommand" not in self.config or self.config.subcommand is None:
+            raise UserError("say what to do: seqlab fit, validate, test or predict")
+        settings = self.config[self.config.subcommand]
+        checkpoint = self._checkpoint(settings)
+        if checkpoint is not None:
+            content = read_checkpoint(checkpoint, settings.trust)
+            self.config = parser.parse_args(_with_config(args, _saved_config(content, self.config.subcommand)))
+            settings = self.config[self.config.subcommand]
+            settings.ckpt_path = str(checkpoint)
+        elif "ckpt_path" in settings:
+            settings.ckpt_path = None
+
+    def _parse_ckpt_path(self) -> None:
+        """LightningCLI's own way, in which a checkpoint beats the command line, is replaced by parse_arguments."""
+
+    def _checkpoint(self, settings: Any) -> Path | None:  # noqa: ANN401 - jsonargparse's namespace is untyped
+        root = Path(settings.trainer.default_root_dir or RUNS)
+        given = settings.ckpt_path
+        if self.config.subcommand != "fit":
+            return find_checkpoint(given or "best", root, settings.experiment)
+        if given is None:
+            return None
+        try:
+            return find_checkpoint(given, root, settings.experiment)
+        except UserError:
+            if given == "last":
+                return None
+            raise
+
+    def before_instantiate_classes(self) -> None:
+        """Makes the run's directory, and tells it to the trainer, the loggers and the checkpoint callbacks."""
+        settings = self.config[self.config.subcommand]
+        trainer = settings.trainer
+        given = settings.ckpt_path
+        known = run_of(Path(given)) if given else None
+        self.run_directory = known or new_run(Path(trainer.default_root_dir or RUNS), settings.experiment)
+        trainer.default_root_dir = str(self.run_directory)
+        loggers = trainer.logger if isinstance(trainer.logger, list) else [trainer.logger]
+        for logger in loggers:
+            _fill(logger, "save_dir", str(self.run_directory))
+        for callback in trainer.callbacks or []:
+            _fill(callback, "dirpath", str(self.run_directory / CHECKPOINTS))
+
+    def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:  # noqa: ANN401 - LightningCLI's signature
+        """Makes the trainer, with what every run has: atomic checkpoints, seeds by position, rates and figures."""
+        settings = self.config_init[self.subcommand].trainer
+        callbacks: list[Callback] = [
+            PositionalSeeds(self._get(self.config, "seed_everything")),
+            Throughput(),
+            MetricsCutBack(),
+        ]
+        if settings.logger is not False:
+            callbacks += [LearningRateMonitor(logging_interval="step"), CurveFigures()]
+        self.trainer_defaults["callbacks"] = callbacks
+        plugins = settings.plugins if isinstance(settings.plugins, list) else [settings.plugins]
+        plugins = [plugin for plugin in plugins if plugin is not None]
+        if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
+            plugins.append(AtomicCheckpointIO())
+        return super().instantiate_trainer(plugins=plugins, **kwargs)
+
+    def before_fit(self) -> None:
+        """Gives the model its initial weights, where ``--init_from`` names them."""
+        settings = self.config[self.subcommand]
+        if settings.init_from is not None:
+            load_initial_weights(self.model, self.datamodule, Path(settings.init_from), settings.trust)
+
+    def after_fit(self) -> None:
+        """Says where everything is, and what to type next."""
+        if self.trainer.is_global_zero and not self.trainer.fast_dev_run:
+            best = next(
+                (
+                    callback.best_model_path
+                    for callback in self.trainer.checkpoint_callbacks
+                    if isinstance(callback, ModelCheckpoint) and callback.best_model_path
+                ),
+                None,
+            )
+            print(closing_lines(self.run_directory, Path(best) if best else None, self.trainer.loggers))
+
+
+def _fill(part: Any, name: str, value: str) -> None:  # noqa: ANN401 - jsonargparse's namespace is untyped
+    """Sets an argument of a part's config that is there and empty."""
+    arguments = part.get("init_args") if hasattr(part, "get") else None
+    if arguments is not None and name in arguments and arguments[name] is None:
+        arguments[name] = value
+
+
+def _saved_config(checkpoint: Mapping[str, Any], subcommand: str) -> dict[str, Any]:
+    """What a checkpoint says of the model and, when training goes on, of the data, as a config."""
+    parts = {"model": "hyper_parameters"}
+    if subcommand == "fit":
+        parts["data"] = "datamodule_hyper_parameters"
+    config = {}
+    for part, key in parts.items():
+        saved = checkpoint.get(key) or {}
+        if "_class_path" in saved:
+            arguments = {
+                name: value for name, value in saved.items() if not name.startswith("_") and name not in LINKED
+            }
+            config[part] = {"class_path": saved["_class_path"], "init_args": arguments}
+    return config
+
+
+def _with_config(arguments: list[str], config: dict[str, Any]) -> list[str]:
+    """The arguments with one more config after the last that they give, before the overrides that follow it."""
+    position = 1
+    for index, word in enumerate(arguments):
+        if word in ("-c", "--config"):
+            position = index + 2
+        elif word.startswith("--config="):
+            position = index + 1
+    return [*arguments[:position], "--config", json.dumps(config), *arguments[position:]]
+
+
+def main(arguments: list[str]) -> int:
+    """Runs a subcommand of LightningCLI.
+
+    Args:
+        arguments: What follows ``seqlab``, the subcommand first.
+
+    Returns:
+        The exit status, 0.
+    """
+    SeqlabCLI(arguments)
+    return 0

@@ -1,0 +1,135 @@
+"""A checkpoint made ready to translate text: model and tokenizers, without config or data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from jsonargparse import ArgumentError, ArgumentParser
+
+from datamodules.batch import EOS, Padded
+from datamodules.errors import UserError
+from datamodules.tokenizers import Tokenizer, restore_tokenizer
+from experiments.runs.checkpoints import find_checkpoint, read_checkpoint
+from experiments.runs.class_paths import resolve
+from lightning_modules.decoding.hypothesis import Hypothesis
+from lightning_modules.decoding.search import Search
+from lightning_modules.encoder_decoder import EncoderDecoder
+from lightning_modules.shapes import check_shapes
+
+
+@dataclass(frozen=True)
+class Translator:
+    """A trained model between two tokenizers.
+
+    Attributes:
+        model: In evaluation mode.
+        source_tokenizer: Reads the source.
+        target_tokenizer: Writes the hypotheses; the same object where the vocabulary is joint.
+    """
+
+    model: EncoderDecoder
+    source_tokenizer: Tokenizer
+    target_tokenizer: Tokenizer
+
+    def encode(self, sentence: str) -> list[int]:
+        """The ids of a source sentence, closed by EOS."""
+        return [*self.source_tokenizer.encode(sentence), EOS]
+
+    def translate(
+        self, sources: Sequence[list[int]], search: Search, with_attention: bool = False
+    ) -> list[list[Hypothesis]]:
+        """Translates one batch.
+
+        Args:
+            sources: From :meth:`encode`, at least one.
+            search: How.
+            with_attention: Also return what each hypothesis attended to.
+
+        Returns:
+            For each source its hypotheses, best first; ``target_tokenizer`` decodes their ids.
+        """
+        return self.model.translate(
+            Padded.from_sequences(sources).to(self.model.device), search, with_attention=with_attention
+        )
+
+
+def load_translator(path: Path, trusted: Sequence[str] = (), device: str = "auto") -> Translator:
+    """Makes a translator of a checkpoint alone.
+
+    Args:
+        path: A checkpoint, or the directory of a run: then its best one.
+        trusted: Packages whose classes the checkpoint may name, besides the project's own.
+        device: A device of torch, or ``auto``: CUDA where there is one, else the CPU.
+
+    Raises:
+        UserError: The device does not exist; the checkpoint cannot be read (see
+            :func:`experiments.runs.checkpoints.read_checkpoint`), is of another model class, has no tokenizers, or
+            its weights do not fit its hyperparameters.
+    """
+    chosen = choose_device(device)
+    path = find_checkpoint(path)
+    checkpoint = read_checkpoint(path, trusted)
+    try:
+        model = _build_model(checkpoint.get("hyper_parameters"))
+        source_tokenizer, target_tokenizer = _restore_tokenizers(checkpoint)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+    check_shapes(model, checkpoint["state_dict"], str(path))
+    model.load_state_dict(checkpoint["state_dict"])
+    return Translator(model.to(chosen).eval(), source_tokenizer, target_tokenizer)
+
+
+def choose_device(name: str) -> torch.device:
+    """The device that a name means on this machine.
+
+    Args:
+        name: A device of torch (``cpu``, ``cuda``, ``cuda:1``, ``mps``), or ``auto``: CUDA where there is one, else
+            the CPU.
+
+    Raises:
+        UserError: There is no such device.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise UserError(f"there is no device {name!r} here: give cpu, cuda, mps or auto") from error
+    return device
+
+
+def _build_model(hyperparameters: object) -> EncoderDecoder:
+    """The model with fresh weights; the subject of an error's message is the file."""
+    if not isinstance(hyperparameters, Mapping) or "_class_path" not in hyperparameters:
+        raise UserError("does not say which model it is of: give a checkpoint that 'seqlab fit' wrote")
+    class_path = hyperparameters["_class_path"]
+    model_class = resolve(class_path)
+    if not (isinstance(model_class, type) and issubclass(model_class, EncoderDecoder)):
+        raise UserError(f"is a checkpoint of {class_path}, which does not translate: give one of an encoder-decoder")
+    arguments = {key: value for key, value in hyperparameters.items() if key not in ("_class_path", "_instantiator")}
+    # Lightning's instantiate_module would also read a string as the name of a file with more configuration.
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--model", type=EncoderDecoder)
+    try:
+        config = parser.parse_object({"model": {"class_path": class_path, "init_args": arguments}})
+        return parser.instantiate(config).model
+    except (ArgumentError, TypeError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(
+            f"has hyperparameters that {class_path} does not take: {reason}; use the version of seqlab that wrote it"
+        ) from error
+
+
+def _restore_tokenizers(checkpoint: Mapping[str, Any]) -> tuple[Tokenizer, Tokenizer]:
+    """Source and target tokenizer; Lightning keeps them under the name of the data module's class."""
+    for state in checkpoint.values():
+        if isinstance(state, Mapping) and isinstance(state.get("source_tokenizer"), Mapping):
+            source = restore_tokenizer(state["source_tokenizer"])
+            target = state.get("target_tokenizer")
+            return source, source if target is None else restore_tokenizer(target)
+    raise UserError("has no tokenizers: give a checkpoint that 'seqlab fit' wrote")

@@ -1,0 +1,83 @@
+"""The two ways to run a decoder, over a whole target and step by step, agree."""
+
+import itertools
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+import torch
+
+from lightning_modules.layers.attention import (
+    Attention,
+    BahdanauAttention,
+    ConcatAttention,
+    DotAttention,
+    GeneralAttention,
+    NoAttention,
+)
+from lightning_modules.layers.decoder import BahdanauDecoder, Decoder, LuongDecoder, MultiStepDecoder
+from lightning_modules.layers.recurrent import Cell, RecurrentStack
+from lightning_modules.layers.state import DecoderState
+
+BATCH, STEPS, SOURCE, EMBEDDING, MEMORY = 3, 4, 5, 3, 6
+
+DECODERS: dict[str, Callable[..., Decoder]] = {
+    "luong": partial(LuongDecoder, input_feeding=False),
+    "luong, input feeding": partial(LuongDecoder, input_feeding=True, output_size=7),
+    "bahdanau": partial(BahdanauDecoder, input_feeding=False),
+    "bahdanau, input feeding": partial(BahdanauDecoder, input_feeding=True, output_size=7),
+    "multi-step": MultiStepDecoder,
+}
+ATTENTIONS = [BahdanauAttention, ConcatAttention, DotAttention, GeneralAttention, NoAttention]
+
+
+def agree(decoder: Decoder) -> None:
+    decoder = decoder.double()
+    mask = torch.arange(SOURCE) < torch.tensor([5, 2, 4])[:, None]
+    memory = decoder.remember(torch.randn(BATCH, SOURCE, MEMORY, dtype=torch.float64), mask)
+    parts, layers, size = decoder.state_shape
+    start = decoder.start(tuple(torch.randn(layers, BATCH, size, dtype=torch.float64) for _ in range(parts)))
+    embedded = torch.randn(BATCH, STEPS, EMBEDDING, dtype=torch.float64)
+    outputs, weights, last = decoder(embedded, memory, start)
+    assert outputs.shape == (BATCH, STEPS, decoder.output_size)
+    state: DecoderState = start
+    for position in range(STEPS):
+        output, weight, state = decoder.step(embedded[:, position], memory, state)
+        torch.testing.assert_close(output, outputs[:, position], rtol=0, atol=1e-12)
+        torch.testing.assert_close(weight, weights[:, :, position], rtol=0, atol=1e-12)
+    for part, last_part in zip(state.recurrent, last.recurrent, strict=True):
+        torch.testing.assert_close(part, last_part, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("name", "cell", "layers"), list(itertools.product(DECODERS, ["lstm", "gru", "rnn"], [1, 2])))
+def test_forward_equals_steps(name: str, cell: Cell, layers: int, seed: int) -> None:
+    agree(DECODERS[name](EMBEDDING, MEMORY, cell=cell, layers=layers, hidden_size=MEMORY))
+
+
+@pytest.mark.parametrize(("name", "attention"), list(itertools.product(DECODERS, ATTENTIONS)))
+def test_forward_equals_steps_with_every_attention(name: str, attention: type[Attention], seed: int) -> None:
+    agree(DECODERS[name](EMBEDDING, MEMORY, attention=attention, hidden_size=MEMORY))
+
+
+def test_input_feeding_changes_what_follows(seed: int) -> None:
+    """The fed-back output reaches the next step: without it, two histories would give one output."""
+    decoder = LuongDecoder(EMBEDDING, MEMORY, hidden_size=MEMORY, input_feeding=True)
+    memory = decoder.remember(torch.randn(1, SOURCE, MEMORY), torch.ones(1, SOURCE, dtype=torch.bool))
+    start = decoder.start((torch.zeros(1, 1, MEMORY), torch.zeros(1, 1, MEMORY)))
+    fed = DecoderState(start.recurrent, torch.ones(1, MEMORY))
+    token = torch.randn(1, EMBEDDING)
+    assert not torch.allclose(decoder.step(token, memory, start)[0], decoder.step(token, memory, fed)[0])
+
+
+@pytest.mark.parametrize(("cell", "layers"), list(itertools.product(["lstm", "gru", "rnn"], [1, 3])))
+def test_recurrent_stack_fused_equals_stepped(cell: Cell, layers: int, seed: int) -> None:
+    stack = RecurrentStack(cell, 3, 2, hidden_size=4, layers=layers).double()
+    inputs = torch.randn(2, 5, 5, dtype=torch.float64)
+    state = tuple(torch.randn(layers, 2, 4, dtype=torch.float64) for _ in range(stack.state_shape.parts))
+    outputs, last = stack(inputs, state)
+    for position in range(5):
+        known, late = inputs[:, position, :3], inputs[:, position, 3:]
+        output, state = stack.step(stack.project(known), late, state)
+        torch.testing.assert_close(output, outputs[:, position], rtol=0, atol=1e-12)
+    for part, last_part in zip(state, last, strict=True):
+        torch.testing.assert_close(part, last_part, rtol=0, atol=1e-12)

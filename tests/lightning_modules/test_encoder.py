@@ -1,0 +1,51 @@
+"""The encoder in a padded batch against each sentence alone."""
+
+import itertools
+
+import pytest
+import torch
+from torch import nn
+
+from lightning_modules.layers.encoder import RecurrentEncoder
+from lightning_modules.layers.recurrent import Cell
+
+LENGTHS = [7, 2, 5, 1]
+
+
+@pytest.mark.parametrize(
+    ("cell", "bidirectional", "layers"), list(itertools.product(["lstm", "gru", "rnn"], [True, False], [1, 2, 3]))
+)
+def test_batch_equals_single_sentences(cell: Cell, bidirectional: bool, layers: int, seed: int) -> None:
+    encoder = RecurrentEncoder(3, cell, hidden_size=4, layers=layers, bidirectional=bidirectional).double()
+    embedded = torch.randn(len(LENGTHS), max(LENGTHS), 3, dtype=torch.float64)
+    memory, state = encoder(embedded, torch.tensor(LENGTHS))
+    assert memory.shape == (len(LENGTHS), max(LENGTHS), encoder.memory_size)
+    for row, length in enumerate(LENGTHS):
+        alone, alone_state = encoder(embedded[row : row + 1, :length], torch.tensor([length]))
+        torch.testing.assert_close(memory[row, :length], alone[0], rtol=0, atol=1e-12)
+        assert (memory[row, length:] == 0).all()
+        for part, alone_part in zip(state, alone_state, strict=True):
+            torch.testing.assert_close(part[:, row], alone_part[:, 0], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_state_is_forward_at_the_end_beside_backward_at_the_start(cell: Cell, seed: int) -> None:
+    """Each layer's state, from two one-directional runs with the same weights, written out."""
+    encoder = RecurrentEncoder(3, cell, hidden_size=4, layers=2, bidirectional=True).double()
+    length = 6
+    sequence = torch.randn(1, length, 3, dtype=torch.float64)
+    memory, state = encoder(sequence, torch.tensor([length]))
+    inputs = sequence
+    for layer in range(2):
+        directions, finals = [], []
+        for suffix in ("", "_reverse"):
+            single = type(encoder.rnn)(inputs.shape[-1], 4, batch_first=True).double()
+            for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
+                setattr(single, f"{kind}_l0", nn.Parameter(getattr(encoder.rnn, f"{kind}_l{layer}{suffix}").detach()))
+            outputs, final = single(inputs.flip(1) if suffix else inputs)
+            directions.append(outputs.flip(1) if suffix else outputs)
+            finals.append(final if isinstance(final, tuple) else (final,))
+        for part, forward, backward in zip(state, finals[0], finals[1], strict=True):
+            torch.testing.assert_close(part[layer], torch.cat([forward[0], backward[0]], dim=-1))
+        inputs = torch.cat(directions, dim=-1)
+    torch.testing.assert_close(memory, inputs)

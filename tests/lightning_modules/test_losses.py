@@ -1,0 +1,38 @@
+"""The chunked loss against torch's own, on whole logits."""
+
+import pytest
+import torch
+from torch.nn import functional
+
+from lightning_modules.layers.losses import CHUNK_ROWS, projected_cross_entropy
+
+
+@pytest.mark.parametrize("rows", [1, CHUNK_ROWS, 2 * CHUNK_ROWS + 3])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_loss_and_gradients(rows: int, smoothing: float, seed: int) -> None:
+    hidden = torch.randn(rows, 6, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(11, 6, dtype=torch.float64, requires_grad=True)
+    bias = torch.randn(11, dtype=torch.float64, requires_grad=True)
+    targets = torch.randint(11, (rows,))
+    loss, nll = projected_cross_entropy(hidden, weight, bias, targets, smoothing)
+    logits = hidden @ weight.t() + bias
+    expected = functional.cross_entropy(logits, targets, reduction="sum", label_smoothing=smoothing)
+    torch.testing.assert_close(loss, expected)
+    torch.testing.assert_close(nll, functional.cross_entropy(logits, targets, reduction="sum"))
+    assert not nll.requires_grad
+    wanted = torch.autograd.grad(3 * expected, (hidden, weight, bias))
+    for gradient, other in zip(torch.autograd.grad(3 * loss, (hidden, weight, bias)), wanted, strict=True):
+        torch.testing.assert_close(gradient, other)
+
+
+def test_large_logits_do_not_overflow() -> None:
+    hidden = torch.full((2, 1), 1000.0)
+    loss, _ = projected_cross_entropy(hidden, torch.tensor([[1.0], [-1.0]]), torch.zeros(2), torch.tensor([0, 1]))
+    assert loss.item() == pytest.approx(2000.0)
+
+
+def test_without_gradients(seed: int) -> None:
+    with torch.no_grad():
+        loss, nll = projected_cross_entropy(torch.randn(5, 3), torch.randn(4, 3), torch.zeros(4), torch.zeros(5).long())
+    assert loss.item() == pytest.approx(nll.item())
+    assert not loss.requires_grad
