@@ -151,8 +151,8 @@ def say(day: datetime.date, phrasing: Phrasing, target_language: TargetLanguage)
 
 def _english(day: datetime.date, phrasing: Phrasing) -> str:
     return phrasing.opening.english + phrasing.english.format(
-        weekday=_weekday(day, phrasing, "en"),
-        month=_month(day, phrasing, "en"),
+        weekday=_weekday(day.weekday(), phrasing.abbreviated, "en"),
+        month=_month(day.month, phrasing.abbreviated, "en"),
         day=day.day,
         nth=_in_words(day.day, "ordinal_num", "en"),
         ordinal=_in_words(day.day, "ordinal", "en"),
@@ -161,7 +161,7 @@ def _english(day: datetime.date, phrasing: Phrasing) -> str:
 
 
 def _french(day: datetime.date, phrasing: Phrasing) -> str:
-    weekday = _weekday(day, phrasing, "fr") + " " if phrasing.weekday else ""
+    weekday = _weekday(day.weekday(), phrasing.abbreviated, "fr") + " " if phrasing.weekday else ""
     # Only the first of a month is an ordinal.
     if day.day == 1:
         number = "premier" if phrasing.words else "1er"
@@ -170,31 +170,32 @@ def _french(day: datetime.date, phrasing: Phrasing) -> str:
     year = _year(day, phrasing, "fr")
     if day.year % 100 in (0, 80):
         year = year.removesuffix("s")  # "cents" and "vingts" lose their s where a number ranks, as a year does
-    return f"{phrasing.opening.french}{weekday}{number} {_month(day, phrasing, 'fr')} {year}"
+    return f"{phrasing.opening.french}{weekday}{number} {_month(day.month, phrasing.abbreviated, 'fr')} {year}"
 
 
 def _german(day: datetime.date, phrasing: Phrasing) -> str:
     opening = phrasing.opening
+    weekday = _weekday(day.weekday(), phrasing.abbreviated, "de")
     before, between = opening.german_weekday
-    start = f"{before}{_weekday(day, phrasing, 'de')}, {between}" if phrasing.weekday else opening.german
+    start = f"{before}{weekday}, {between}" if phrasing.weekday else opening.german
     if phrasing.words:
         number = _in_words(day.day, "ordinal", "de").removesuffix("e") + opening.german_ending
     else:
         number = f"{day.day}."
-    return f"{start}{number} {_month(day, phrasing, 'de')} {_year(day, phrasing, 'de')}"
+    return f"{start}{number} {_month(day.month, phrasing.abbreviated, 'de')} {_year(day, phrasing, 'de')}"
 
 
 _TARGETS: dict[TargetLanguage, Callable[[datetime.date, Phrasing], str]] = {"fr": _french, "de": _german}
 
 
-def _weekday(day: datetime.date, phrasing: Phrasing, language: str) -> str:
-    width = "abbreviated" if phrasing.abbreviated else "wide"
-    return Locale.parse(language).days["format"][width][day.weekday()]
+@cache
+def _weekday(number: int, abbreviated: bool, language: str) -> str:
+    return Locale.parse(language).days["format"]["abbreviated" if abbreviated else "wide"][number]
 
 
-def _month(day: datetime.date, phrasing: Phrasing, language: str) -> str:
-    width = "abbreviated" if phrasing.abbreviated else "wide"
-    return Locale.parse(language).months["format"][width][day.month]
+@cache
+def _month(number: int, abbreviated: bool, language: str) -> str:
+    return Locale.parse(language).months["format"]["abbreviated" if abbreviated else "wide"][number]
 
 
 def _year(day: datetime.date, phrasing: Phrasing, language: str) -> str:

@@ -85,7 +85,7 @@ def _run(words: list[str]) -> int:
 
 def _told_in_one_line(run: Callable[[], int], debug: bool) -> int:
     """Runs something; an error meant for a person becomes one line on stderr and an exit status."""
-    from datamodules.errors import RunFailed, UserError
+    from datamodules.errors import UserError
 
     try:
         return run()
@@ -94,11 +94,21 @@ def _told_in_one_line(run: Callable[[], int], debug: bool) -> int:
             raise
         print("\nseqlab: interrupted", file=sys.stderr)
         return 130
-    except (UserError, RunFailed) as error:
-        if debug:
+    except Exception as error:
+        told = _meant_for_a_person(error)
+        if debug or told is None:
             raise
-        print(f"seqlab: error: {error}", file=sys.stderr)
-        return 2 if isinstance(error, UserError) else 1
+        print(f"seqlab: error: {told}", file=sys.stderr)
+        return 2 if isinstance(told, UserError) else 1
+
+
+def _meant_for_a_person(error: BaseException | None) -> BaseException | None:
+    """The error of one line that another was raised from: libraries wrap what a constructor raises."""
+    from datamodules.errors import RunFailed, UserError
+
+    while error is not None and not isinstance(error, UserError | RunFailed):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 if __name__ == "__main__":

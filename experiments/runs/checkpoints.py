@@ -6,7 +6,7 @@ import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
-from zipfile import ZIP_STORED, BadZipFile, ZipFile
+from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 import torch
 from torch import Tensor
@@ -16,6 +16,9 @@ from experiments.runs.class_paths import check_class_paths
 
 _ZIP_MAGIC = b"PK\x03\x04"
 _VERSION_KEY = "pytorch-lightning_version"
+_PARSE_ERRORS = (RuntimeError, EOFError, LookupError, TypeError, ValueError, AttributeError)
+"""What torch's restricted unpickler raises on a file whose checksums hold, but which was not made by torch."""
+
 _AGAIN = "copy it again, or take another checkpoint of the run"
 
 
@@ -86,9 +89,8 @@ def load_archive(path: Path) -> Any:  # noqa: ANN401 - whatever torch.save was g
             return torch.load(file, map_location="cpu", weights_only=True)
         except pickle.UnpicklingError as error:
             raise _pickled(path, file) from error
-        except (RuntimeError, EOFError, LookupError, TypeError, ValueError, AttributeError) as error:
-            # The checksums hold, so the file was made like this: what the restricted unpickler then raises is open.
-            raise UserError(f"{path} is no checkpoint that can be read: {_first_line(error)}; {_AGAIN}") from error
+        except _PARSE_ERRORS as error:
+            raise _unreadable(path) from error
 
 
 def _open(path: Path) -> BinaryIO:
@@ -115,9 +117,7 @@ def _check_archive(path: Path, file: BinaryIO) -> None:
     try:
         with ZipFile(file) as archive:
             records = archive.infolist()
-            # torch stores, never compresses: anything else is a damaged record, or another kind of file.
-            stored = all(record.compress_type == ZIP_STORED for record in records)
-            bad = archive.testzip() if stored else "a compressed record"
+            bad = next((record.filename for record in records if not _is_stored(record)), None) or archive.testzip()
     except (BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError, OSError) as error:
         if magic != _ZIP_MAGIC:
             raise UserError(f"{path} is not a checkpoint: give a .ckpt file that a run wrote") from error
@@ -125,7 +125,15 @@ def _check_archive(path: Path, file: BinaryIO) -> None:
     if not any(record.filename.endswith("/data.pkl") for record in records):
         raise UserError(f"{path} is a zip file, but not a checkpoint: give a .ckpt file that a run wrote")
     if bad is not None:
-        raise UserError(f"{path} is damaged: the checksum of {bad} does not match; {_AGAIN}")
+        raise UserError(f"{path} is damaged: the record {bad!r} is not what was written; {_AGAIN}")
+
+
+def _is_stored(record: ZipInfo) -> bool:
+    """Whether a record is as torch writes all of them: not compressed, and without attributes.
+
+    The checksum says nothing of these, and torch reads no data at all where the attributes call a record a directory.
+    """
+    return record.compress_type == ZIP_STORED and record.external_attr == 0
 
 
 def _pickled(path: Path, file: BinaryIO) -> UserError:
@@ -133,13 +141,18 @@ def _pickled(path: Path, file: BinaryIO) -> UserError:
     file.seek(0)
     try:
         names = torch.serialization.get_unsafe_globals_in_checkpoint(file)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, LookupError, TypeError, ValueError, AttributeError):
+    except (pickle.UnpicklingError, *_PARSE_ERRORS):
         names = []
-    what = f"pickled objects ({', '.join(sorted(names))})" if names else "a pickled object"
+    if not names:
+        return _unreadable(path)
     return UserError(
-        f"{path} holds {what}, which could run code, so nothing of it was loaded: seqlab's checkpoints hold tensors "
-        "and plain values only; save it anew without them"
+        f"{path} holds pickled objects ({', '.join(sorted(names))}), which could run code: nothing of it was loaded; "
+        "seqlab's checkpoints hold tensors and plain values only, so save it anew without them"
     )
+
+
+def _unreadable(path: Path) -> UserError:
+    return UserError(f"{path} cannot be read as tensors and plain values: nothing of it was loaded; {_AGAIN}")
 
 
 def _first_line(error: Exception) -> str:

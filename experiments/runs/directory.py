@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from datamodules.errors import UserError, suggest
+from experiments.runs.checkpoints import find_checkpoint
 
 CHECKPOINTS = "checkpoints"
 CONFIG = "config.yaml"
@@ -71,7 +72,7 @@ def run_of(checkpoint: Path) -> Path | None:
     return run if checkpoint.absolute().parent.name == CHECKPOINTS and (run / CONFIG).is_file() else None
 
 
-def find_checkpoint(given: str, root: Path, experiment: str) -> Path:
+def meant_checkpoint(given: str, root: Path, experiment: str) -> Path:
     """The checkpoint that ``--ckpt_path`` means.
 
     Args:
@@ -83,8 +84,7 @@ def find_checkpoint(given: str, root: Path, experiment: str) -> Path:
         UserError: There is no such checkpoint.
     """
     if given not in KEYWORDS:
-        path = Path(given)
-        return _best_of(path) if path.is_dir() else path
+        return find_checkpoint(Path(given))
     run = newest_run(root, experiment)
     if run is None:
         raise UserError(
@@ -97,10 +97,3 @@ def find_checkpoint(given: str, root: Path, experiment: str) -> Path:
         raise UserError(f"--ckpt_path {given}: {path} does not exist; {suggest(given, there)}")
     return path
 
-
-def _best_of(run: Path) -> Path:
-    for name in ("best", "last"):
-        path = run / CHECKPOINTS / f"{name}.ckpt"
-        if path.is_file():
-            return path
-    raise UserError(f"{run} is a directory without {CHECKPOINTS}/best.ckpt or last.ckpt: give a checkpoint or a run")

@@ -21,7 +21,7 @@ from experiments.runs.callbacks.throughput import Throughput
 from experiments.runs.checkpoint_io import AtomicCheckpointIO
 from experiments.runs.checkpoints import read_checkpoint
 from experiments.runs.closing import closing_lines
-from experiments.runs.directory import CHECKPOINTS, find_checkpoint, new_run, run_of
+from experiments.runs.directory import CHECKPOINTS, meant_checkpoint, new_run, run_of
 from experiments.runs.initial_weights import load_initial_weights
 from experiments.runs.parser import OneLineErrorParser
 
@@ -104,11 +104,11 @@ class SeqlabCLI(LightningCLI):
         root = Path(settings.trainer.default_root_dir or RUNS)
         given = settings.ckpt_path
         if self.config.subcommand != "fit":
-            return find_checkpoint(given or "best", root, settings.experiment)
+            return meant_checkpoint(given or "best", root, settings.experiment)
         if given is None:
             return None
         try:
-            return find_checkpoint(given, root, settings.experiment)
+            return meant_checkpoint(given, root, settings.experiment)
         except UserError:
             if given == "last":
                 return None

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import pkgutil
 import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
 from typing import NoReturn
 
-from jsonargparse import ArgumentError
 from lightning.pytorch.cli import LightningArgumentParser
 
 from datamodules.errors import UserError, suggest
+
+PARTS = ("lightning_modules", "datamodules", "experiments.runs.callbacks", "experiments.runs.loggers", "torch.optim")
+"""The packages whose classes a config names."""
 
 
 class OneLineErrorParser(LightningArgumentParser):
     """Raises what is wrong with a command line or a config as a :class:`UserError` of one line."""
 
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:  # noqa: ARG002 - argparse's signature
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Raises in place of printing the usage and ending the process.
 
         Raises:
@@ -24,8 +32,120 @@ class OneLineErrorParser(LightningArgumentParser):
 
 
 def one_line(message: str) -> str:
-    """A message of jsonargparse in one line, without what only its developers need."""
-    return re.sub(r"\s+", " ", message).strip()
+    """What a message of jsonargparse tells its reader, in one line, with what exists in place of what was mistyped.
+
+    jsonargparse lists every type that a value might have had, and the whole value; the cause is one line of these.
+    """
+    for pattern, explain in EXPLANATIONS:
+        if found := re.search(pattern, message):
+            return explain(*found.groups())
+    told = [line.strip(" -") for line in message.splitlines() if not re.search(NOISE, line)]
+    return re.sub(r"\s+", " ", "; ".join(line for line in told if line)) or message
 
 
-__all__ = ["ArgumentError", "OneLineErrorParser", "one_line", "suggest"]
+NOISE = (
+    r"Does not validate against|^\s*Subtypes:|^\s*Errors:|Given value|Expected a <class 'NoneType'>|Expected a path but"
+)
+
+
+def _no_option(name: str) -> str:
+    return f"unknown option '{name}': {_suggest_close(name, _parameters())}"
+
+
+def _no_literal(key: str, choices: str, value: str) -> str:
+    known = [choice.strip("' \"") for choice in choices.split(",")]
+    return f"{key} is '{value}', but has to be one of {', '.join(known)}: {suggest(value, known)}"
+
+
+def _no_type(key: str, kind: str, value: str) -> str:
+    return f"{key} is '{value}', but has to be of type {kind}"
+
+
+def _no_module_member(module: str, name: str) -> str:
+    known = [path.rpartition(".")[2] for path in _classes_of(importlib.import_module(module))]
+    return f"there is no class '{name}' in {module}: {suggest(name, known)}"
+
+
+def _no_module(path: str, *_: str) -> str:
+    return _no_class(path)
+
+
+def _no_class(given: str) -> str:
+    """A class that is nowhere: those of like name, with their paths."""
+    paths = {path.rpartition(".")[2]: path for path in _all_classes()}
+    name = given.rpartition(".")[2]
+    if name in paths:
+        return f"there is no class '{given}': did you mean '{paths[name]}'?"
+    hint = suggest(name, paths)
+    for known in re.findall(r"'(\w+)'", hint):
+        hint = hint.replace(f"'{known}'", f"'{paths[known]}'")
+    return f"there is no class '{given}': {hint}"
+
+
+def _no_file(path: str) -> str:
+    directory = Path(path).parent
+    if not directory.is_dir():
+        return f"--config {path}: the directory {directory} does not exist"
+    known = [str(each.name) for each in directory.glob("*.yaml")]
+    return f"--config {path}: there is no such file; {suggest(Path(path).name, known)}"
+
+
+def _nothing_given(_: str) -> str:
+    return "model and data are not given: name an experiment with --config, for example configs/nmt/dates.yaml"
+
+
+def _no_key(key: str) -> str:
+    name = key.rpartition(".")[2].lstrip("-")
+    return f"unknown key '{key}': {_suggest_close(name, [*_parameters(), *TOP_LEVEL])}"
+
+
+def _suggest_close(name: str, known: list[str]) -> str:
+    """Close matches where there are some; else where to look, for a list of all would fill the screen."""
+    hint = suggest(name, known)
+    return hint if hint.startswith("did you mean") else "see the options with --help, or --print_config"
+
+
+TOP_LEVEL = ("experiment", "seed_everything", "trainer", "model", "data", "ckpt_path", "init_from", "trust", "config")
+
+EXPLANATIONS: tuple[tuple[str, Callable[..., str]], ...] = (
+    (r"Option '([^']+)' is not accepted", _no_option),
+    (r"Parser key \"([\w.]+)\":\s+Expected a typing\.Literal\[(.*?)\]\. Got value: (.*)", _no_literal),
+    (r"module '([\w.]+)' has no attribute '(\w+)'", _no_module_member),
+    (r"No module named '([\w.]+)'", _no_module),
+    (r"Expected a dot import path string: (\S+)", _no_class),
+    (r"[Pp]roblem with given class_path '([\w.]+)'", _no_class),
+    (r"Parser key \"([\w.]+)\": Expected a <class '(\w+)'>\. Got value: (.*)", _no_type),
+    (r"File does not exist: '?([^'\n]+)'?", _no_file),
+    (r"the following arguments are required: (fit|validate|test|predict)\.", _nothing_given),
+    (r"[Uu]nrecognized arguments: (\S+)", _no_key),
+    (r"[Kk]ey '([^']+)' is not expected", _no_key),
+    (r"No action for key \"([^\"]+)\"", _no_key),
+)
+"""Patterns of jsonargparse's messages, each with what explains it; the first that is found counts."""
+
+
+def _all_classes() -> Iterator[str]:
+    for name in PARTS:
+        package = importlib.import_module(name)
+        yield from _classes_of(package)
+        for module in pkgutil.walk_packages(getattr(package, "__path__", []), f"{name}."):
+            if name != "torch.optim":
+                yield from _classes_of(importlib.import_module(module.name))
+
+
+def _classes_of(module: ModuleType) -> list[str]:
+    """The paths of a module's public classes."""
+    return [
+        f"{module.__name__}.{name}"
+        for name, member in inspect.getmembers(module, inspect.isclass)
+        if not name.startswith("_") and member.__module__.partition(".")[0] == module.__name__.partition(".")[0]
+    ]
+
+
+def _parameters() -> list[str]:
+    """The names of all arguments of all classes that a config names."""
+    names = set()
+    for path in _all_classes():
+        module, _, name = path.rpartition(".")
+        names.update(inspect.signature(getattr(importlib.import_module(module), name).__init__).parameters)
+    return sorted(names - {"self", "args", "kwargs"})

@@ -5,9 +5,8 @@ from __future__ import annotations
 import datetime
 import random
 import re
-import subprocess
-import sys
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, get_args
 
@@ -195,15 +194,16 @@ def test_all_words_are_seen_in_training(target_language: TargetLanguage, tmp_pat
 
 
 def test_pairs_are_a_function_of_the_seed() -> None:
-    program = (
-        "from datamodules.dates import DateCorpus; "
-        f"print([{SMALL}.content(split) for split in ('train', 'val', 'test')])"
-    )
-    here = [SMALL.content(split) for split in SPLITS]
-    elsewhere = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert elsewhere.stdout == f"{here}\n"
-    other = [replace(SMALL, seed=1).content(split) for split in SPLITS]
-    assert not set(here) & set(other)
+    # Written out, for they are the same on every machine and in every process.
+    assert list(islice(replace(SMALL, target_language="de").pairs("test"), 4)) == [
+        ("until Thursday, the 1st of April, 2038", "bis Donnerstag, den 1. April 2038"),
+        ("Mon, 5 Dec 2050", "Mo., 5. Dez. 2050"),
+        ("until Monday, July thirteenth, 1914", "bis Montag, den dreizehnten Juli 1914"),
+        ("Monday, November the thirtieth, 1992", "Montag, der dreißigste November 1992"),
+    ]
+    assert SMALL.content("train") == replace(SMALL).content("train")
+    assert SMALL.content("train") != replace(SMALL, seed=1).content("train")
+    assert len({SMALL.content(split) for split in SPLITS}) == 3
 
 
 def test_more_training_leaves_the_other_splits_as_they_are() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import lightning as L
 
 from datamodules.batch import SequenceBatch
-from experiments.runs.atomic import atomic_write
 from experiments.runs.callbacks.text_access import gathered, parallel_text
+from experiments.runs.durable import durable_write
 from lightning_modules.decoding.hypothesis import Hypothesis
 
 PREDICTIONS = "predictions.tsv"
@@ -63,5 +63,5 @@ class PredictionWriter(L.Callback):
         ]
         path = Path(trainer.default_root_dir) / PREDICTIONS
         path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path) as file:
+        with durable_write(path) as file:
             file.writelines(("\t".join(row) + "\n").encode() for row in [COLUMNS, *rows])

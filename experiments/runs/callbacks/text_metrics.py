@@ -11,8 +11,8 @@ import lightning as L
 from sacrebleu.metrics import BLEU, CHRF
 
 from datamodules.batch import SequenceBatch
-from experiments.runs.atomic import atomic_write
 from experiments.runs.callbacks.text_access import gathered, parallel_text
+from experiments.runs.durable import durable_write
 from lightning_modules.decoding.hypothesis import Hypothesis
 
 Stage = Literal["val", "test"]
@@ -119,7 +119,7 @@ def _record(trainer: L.Trainer, signatures: dict[str, str]) -> None:
     if signatures.items() <= known.items():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(path) as file:
+    with durable_write(path) as file:
         file.write((json.dumps(known | signatures, indent=2) + "\n").encode())
     for logger in trainer.loggers:
         logger.log_hyperparams({"signatures": known | signatures})

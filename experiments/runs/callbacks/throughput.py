@@ -52,7 +52,7 @@ class Throughput(L.Callback):
         """Counts the batch's tokens, and logs at the steps at which the Trainer does."""
         self._tokens = self._tokens + batch.target_output.lengths.sum()
         has_stepped, self._last_step = trainer.global_step != self._last_step, trainer.global_step
-        every: int = trainer.log_every_n_steps  # type: ignore[attr-defined] - set by its logger connector
+        every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
         if has_stepped and every and trainer.global_step % every == 0:
             self._stop(pl_module)
             self._running_since = time.perf_counter()

@@ -10,13 +10,13 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.trainer.states import TrainerFn
 
-from experiments.runs.atomic import atomic_write
 from experiments.runs.callbacks.text_access import (
     ParallelText,
     parallel_text,
     translate_watched,
     watched_sentences,
 )
+from experiments.runs.durable import durable_write
 from experiments.runs.loggers.media import log_table
 
 TRANSLATIONS = "translations.md"
@@ -66,7 +66,7 @@ class TranslationTable(L.Callback):
 
 def _write(path: Path, rows: list[tuple[int, int, str]], data: ParallelText) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(path) as file:
+    with durable_write(path) as file:
         file.writelines(f"{line}\n".encode() for line in _lines(rows, data))
 
 

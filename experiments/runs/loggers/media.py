@@ -10,7 +10,7 @@ import lightning as L
 from matplotlib.figure import Figure
 
 from datamodules.errors import RunFailed
-from experiments.runs.atomic import atomic_write
+from experiments.runs.durable import durable_write
 
 FIGURES = "figures"
 """The folder of a run's pictures."""
@@ -64,7 +64,7 @@ def write_figure(figure: Figure, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunFailed(f"cannot make the directory {path.parent}: {error.strerror}") from error
-    with atomic_write(path) as file:
+    with durable_write(path) as file:
         figure.savefig(file, format="png", dpi=DOTS_PER_INCH)
 
 

@@ -15,7 +15,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
 from datamodules.errors import RunFailed, UserError
-from experiments.runs.atomic import atomic_write
+from experiments.runs.durable import durable_write
 
 FILE_NAME = "metrics.csv"
 
@@ -141,7 +141,7 @@ class MetricsCSV(Logger):
         writer = self._writer(table, columns)
         writer.writeheader()
         writer.writerows(rows)
-        with atomic_write(self.path) as file:
+        with durable_write(self.path) as file:
             file.write(table.getvalue().encode())
         self._columns = columns
 

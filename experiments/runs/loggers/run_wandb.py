@@ -17,7 +17,7 @@ from lightning.pytorch.loggers.logger import DummyExperiment, rank_zero_experime
 from lightning.pytorch.utilities import rank_zero_only
 
 from datamodules.errors import UserError
-from experiments.runs.atomic import atomic_write
+from experiments.runs.durable import durable_write
 
 if TYPE_CHECKING:
     from wandb import Run
@@ -215,7 +215,7 @@ def _run_id(run_directory: Path) -> str:
     path = run_directory / RUN_ID_FILE
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path) as file:
+        with durable_write(path) as file:
             file.write(f"{secrets.token_hex(4)}\n".encode())
     return path.read_text(encoding="utf-8").strip()
 

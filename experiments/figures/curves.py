@@ -1,0 +1,168 @@
+"""Learning curves, drawn from nothing but the rows of a run's ``metrics.csv``."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, StrMethodFormatter
+
+STAGE_COLOURS = {"train": "#6f9bc6", "val": "#d1495b"}
+"""The colour of the first metric of a stage."""
+
+OTHER_COLOURS = ("#2f4b7c", "#e07b39", "#3a7d44", "#7a5195")
+"""The colours of the rest."""
+
+PANEL_SIZE = (5.2, 3.0)
+"""Inches of width and height."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """What was logged of one metric.
+
+    Attributes:
+        steps: The optimizer steps, as logged, in rising order.
+        values: A value for each step.
+    """
+
+    steps: list[int] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One of the small pictures that make the figure.
+
+    Attributes:
+        title: What it shows.
+        unit: The label of its vertical axis.
+        metrics: Names of its metrics, in the order of the legend; a name that ends in ``*`` stands for all that begin
+            like it.
+        best: Chooses among the values of a ``val/`` metric the one to mark; None marks nothing.
+        logarithmic: Whether the vertical axis is.
+    """
+
+    title: str
+    unit: str
+    metrics: Sequence[str]
+    best: Callable[[list[float]], float] | None = None
+    logarithmic: bool = False
+
+    def chosen(self, logged: dict[str, Series]) -> dict[str, Series]:
+        """The logged metrics that belong here."""
+        return {
+            name: series
+            for wanted in self.metrics
+            for name, series in logged.items()
+            if name == wanted or (wanted.endswith("*") and name.startswith(wanted[:-1]))
+        }
+
+
+PANELS = (
+    Panel("Loss", "nats per target token", ("train/loss", "val/loss", "val/loss_free_running"), best=min),
+    Panel("Translation quality", "BLEU, chrF (0 to 100)", ("val/bleu", "val/chrf"), best=max),
+    Panel("Exact match", "share of sentences", ("val/exact_match", "val/accuracy"), best=max),
+    Panel("Learning rate", "learning rate", ("lr-*", "train/learning_rate")),
+    Panel("Gradient norm, before clipping", "L2 norm", ("train/gradient_norm",), logarithmic=True),
+    Panel("Throughput", "target tokens per second", ("train/tokens_per_second",)),
+)
+
+
+def read_metrics(metrics_csv: Path) -> dict[str, Series]:
+    """Reads what a run logged.
+
+    Args:
+        metrics_csv: A table with a ``step`` column and one column for each metric; a cell is empty where the metric
+            was not logged.
+
+    Returns:
+        The series of each metric that was logged at least once, in the order of the columns.
+    """
+    logged: dict[str, Series] = {}
+    with metrics_csv.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            for name, value in row.items():
+                if value and row["step"] and name not in ("step", "epoch", "time"):
+                    series = logged.setdefault(name, Series())
+                    series.steps.append(int(row["step"]))
+                    series.values.append(float(value))
+    return logged
+
+
+def learning_curves(metrics_csv: Path) -> Figure:
+    """Draws the loss, the scores, the learning rate, the gradient norm and the speed of a run over its steps.
+
+    Only what was logged is drawn: no smoothing, no panel without data.
+
+    Args:
+        metrics_csv: The run's ``metrics.csv``.
+
+    Returns:
+        A figure without ties to pyplot; where nothing was logged, it says so.
+    """
+    logged = read_metrics(metrics_csv)
+    panels = [(panel, chosen) for panel in PANELS if (chosen := panel.chosen(logged))]
+    columns = min(2, max(1, len(panels)))
+    rows = max(1, -(-len(panels) // columns))
+    figure = Figure(figsize=(PANEL_SIZE[0] * columns, PANEL_SIZE[1] * rows), layout="constrained")
+    FigureCanvasAgg(figure)
+    for place, (panel, chosen) in enumerate(panels, start=1):
+        _draw_panel(figure.add_subplot(rows, columns, place), panel, chosen)
+    if not panels:
+        figure.text(0.5, 0.5, "nothing was logged", ha="center", va="center", color="#555555")
+    return figure
+
+
+def _draw_panel(axes: Axes, panel: Panel, chosen: dict[str, Series]) -> None:
+    colours = _colours(list(chosen))
+    for name, series in chosen.items():
+        is_validation = name.startswith("val/")
+        axes.plot(
+            series.steps,
+            series.values,
+            label=name,
+            color=colours[name],
+            linewidth=1.8 if is_validation else 1.0,
+            marker="o" if len(series.steps) <= 40 else "",
+            markersize=3,
+        )
+        if panel.best and is_validation:
+            _mark_best(axes, series, panel.best, colours[name])
+    if panel.logarithmic and all(value > 0 for series in chosen.values() for value in series.values):
+        axes.set_yscale("log")
+        axes.yaxis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.yaxis.set_minor_formatter(StrMethodFormatter("{x:g}"))
+    axes.set_title(panel.title, fontsize=11, loc="left", fontweight="bold")
+    axes.set_xlabel("optimizer step", color="#555555", fontsize=9)
+    axes.set_ylabel(panel.unit, color="#555555", fontsize=9)
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axes.tick_params(which="both", labelsize=8)
+    axes.grid(color="#e6e6e6", linewidth=0.7)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(fontsize=8, frameon=False)
+
+
+def _colours(names: list[str]) -> dict[str, str]:
+    """A colour for each metric of a panel, none of them twice."""
+    stages = dict(STAGE_COLOURS)
+    others = itertools.cycle(OTHER_COLOURS)
+    return {name: stages.pop(stage, "") or next(others) for name in names for stage in [name.split("/")[0]]}
+
+
+def _mark_best(axes: Axes, series: Series, best: Callable[[list[float]], float], colour: str) -> None:
+    finite = [value for value in series.values if math.isfinite(value)]
+    if not finite:
+        return
+    value = best(finite)
+    step = series.steps[series.values.index(value)]
+    axes.plot([step], [value], marker="o", markersize=7, markerfacecolor="none", markeredgecolor=colour)
+    axes.annotate(f"{value:.4g}", (step, value), xytext=(0, 8), textcoords="offset points", ha="center", fontsize=8)

@@ -1,0 +1,325 @@
+"""``seqlab translate``: lines in, lines out, with a checkpoint alone."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import pytest
+import torch
+
+from datamodules.errors import UserError
+from experiments.cli import main
+from experiments.runs.translator import Translator, choose_device, load_translator
+from experiments.tools import translate
+from lightning_modules.decoding.beam import BeamSearch
+from tests.experiments.tiny_checkpoint import LENGTH_LIMIT, SOURCE_CHARACTERS, tiny_checkpoint, write
+
+SENTENCES = [
+    "abc",
+    "",
+    "hgfedcba",
+    "   ",
+    "a",
+    "ü bb\u2028c",
+    "dd ee ff gg hh aa bb",
+    "c\0c",
+    "\u00a0",
+    "ffffff",
+    "unknown ✓ characters",
+]
+
+
+class Classifier(L.LightningModule):
+    """A model that does not translate."""
+
+    def __init__(self, classes: int = 2) -> None:
+        super().__init__()
+
+
+class Standard(io.BytesIO):
+    """Standard input with these bytes."""
+
+    terminal = False
+
+    @property
+    def buffer(self) -> Standard:
+        return self
+
+    def isatty(self) -> bool:
+        return self.terminal
+
+
+class Terminal(Standard):
+    """Standard input as somebody types it."""
+
+    terminal = True
+
+
+@pytest.fixture
+def best(tmp_path: Path) -> Path:
+    return write(tmp_path / "best.ckpt", tiny_checkpoint())
+
+
+@pytest.fixture
+def run(
+    best: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> Callable[..., list[str]]:
+    """Runs the command on a text, and gives the lines that it writes to standard output."""
+
+    def call(text: bytes, *options: str | Path) -> list[str]:
+        monkeypatch.setattr(sys, "stdin", Standard(text))
+        assert main(["translate", "--ckpt_path", str(best), *map(str, options)]) == 0
+        return capfdbinary.readouterr().out.decode().split("\n")
+
+    return call
+
+
+@pytest.fixture
+def refusal(
+    best: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> Callable[..., str]:
+    """Runs the command, which must end with status 2 and one line on standard error."""
+
+    def call(*options: str | Path, checkpoint: Path = best, text: bytes = b"abc\n", status: int = 2) -> str:
+        monkeypatch.setattr(sys, "stdin", Standard(text))
+        assert main(["translate", "--ckpt_path", str(checkpoint), *map(str, options)]) == status
+        line = capfdbinary.readouterr().err.decode()
+        assert line.startswith("seqlab: error: ")
+        assert line.count("\n") == 1
+        return line
+
+    return call
+
+
+def alone(translator: Translator, sentence: str, search: BeamSearch) -> list[str]:
+    """The hypotheses of a sentence, translated by itself."""
+    if not sentence.strip():
+        return [""]
+    found = translator.translate([translator.encode(sentence)], search)[0]
+    return [translator.target_tokenizer.decode(hypothesis.ids) for hypothesis in found]
+
+
+@pytest.mark.parametrize("batch_size", ["1", "2", "64"])
+def test_a_line_for_each_line_in_order(run: Callable[..., list[str]], best: Path, batch_size: str) -> None:
+    text = "\n".join(SENTENCES).encode() + b"\n"
+    lines = run(text, "--batch_size", batch_size)
+    translator = load_translator(best)
+    expected = [alone(translator, each, BeamSearch(max_length=LENGTH_LIMIT))[0] for each in SENTENCES]
+    assert lines == [*expected, ""]
+    assert len(set(lines)) > len(SENTENCES) // 2
+
+
+def test_windows_line_ends_a_byte_order_mark_and_no_last_newline(run: Callable[..., list[str]]) -> None:
+    assert run(b"\xef\xbb\xbfabc\r\n\r\nhgfedcba") == run(b"abc\n\nhgfedcba\n")
+    assert run(b"") == [""]
+
+
+def test_lines_beyond_one_window_stay_in_order(run: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = run("\n".join(SENTENCES).encode())
+    monkeypatch.setattr(translate, "WINDOW_BATCHES", 2)
+    assert run("\n".join(SENTENCES).encode(), "--batch_size", "2") == whole
+
+
+def test_options_reach_the_search(run: Callable[..., list[str]], best: Path) -> None:
+    search = BeamSearch(beam_size=4, n_best=3, length_penalty=0.2, max_length=3)
+    translator = load_translator(best)
+    options = ["--beam_size", "4", "--n_best", "3", "--length_penalty", "0.2", "--max_length", "3"]
+    rows = [line.split("\t") for line in run(b"abc\n\nhgfedcba\n", *options)[:-1]]
+    assert [row[0] for row in rows] == ["1"] * 3 + ["2"] + ["3"] * 3
+    assert [row[2] for row in rows if row[0] == "1"] == alone(translator, "abc", search)
+    assert [row[2] for row in rows if row[0] == "3"] == alone(translator, "hgfedcba", search)
+    assert rows[3] == ["2", "0", ""]
+    scores = [float(row[1]) for row in rows if row[0] == "1"]
+    assert scores == sorted(scores, reverse=True)
+    assert scores[0] < 0
+
+
+def test_files_and_attention(run: Callable[..., list[str]], tmp_path: Path) -> None:
+    source, target, attention = (tmp_path / name for name in ("in.txt", "out.txt", "attention.jsonl"))
+    source.write_bytes(b"hgfedcba\n\nabc\n")
+    target.write_text("what was there")
+    lines = run(source.read_bytes())
+    assert run(b"", "--input", source, "--output", target, "--attention", attention, "--n_best", "1") == [""]
+    assert target.read_text().split("\n") == lines
+    entries = [json.loads(line) for line in attention.read_text().splitlines()]
+    assert [entry["line"] for entry in entries] == [1, 3]
+    assert entries[1]["source"] == ["a", "b", "c", "</s>"]
+    assert "".join(entries[1]["hypothesis"]) == lines[2] + "</s>"
+    for entry in entries:
+        weights = torch.tensor(entry["attention"])
+        assert weights.shape == (len(entry["hypothesis"]), len(entry["source"]))
+        torch.testing.assert_close(weights.sum(dim=1), torch.ones(len(weights)), atol=1e-4, rtol=0)
+    assert {path.name for path in tmp_path.iterdir()} == {"in.txt", "out.txt", "attention.jsonl", "best.ckpt"}
+
+
+def test_a_terminal_gets_each_line_as_it_is_typed(
+    best: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    printed = []
+
+    class Typing(Terminal):
+        def __next__(self) -> bytes:
+            printed.append(capfdbinary.readouterr().out.count(b"\n"))
+            return super().__next__()
+
+    monkeypatch.setattr(sys, "stdin", Typing(b"abc\n\nhgf\n"))
+    assert main(["translate", "--ckpt_path", str(best)]) == 0
+    assert printed == [0, 1, 1, 1]
+
+
+def test_a_run_directory_means_its_best_checkpoint(best: Path, run: Callable[..., list[str]]) -> None:
+    checkpoints = best.parent / "run" / "checkpoints"
+    checkpoints.mkdir(parents=True)
+    write(checkpoints / "last.ckpt", tiny_checkpoint(seed=1))
+    last = run(b"abc\nhgfedcba\n", "--ckpt_path", checkpoints.parent)
+    write(checkpoints / "best.ckpt", tiny_checkpoint(seed=0))
+    assert run(b"abc\nhgfedcba\n", "--ckpt_path", checkpoints.parent) == run(b"abc\nhgfedcba\n") != last
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--beam_size", "0"], "--beam_size is 0: give at least 1"),
+        (["--n_best", "6"], "--n_best is 6, but --beam_size is 5"),
+        (["--n_best", "0"], "--n_best is 0"),
+        (["--max_length", "0"], "--max_length is 0"),
+        (["--batch_size", "-1"], "--batch_size is -1"),
+        (["--length_penalty", "-0.5"], "--length_penalty is -0.5"),
+        (["--length_penalty", "nan"], "--length_penalty is nan"),
+    ],
+)
+def test_an_option_out_of_range_is_told_before_anything_is_loaded(
+    refusal: Callable[..., str], tmp_path: Path, options: list[str], expected: str
+) -> None:
+    assert expected in refusal(*options, checkpoint=tmp_path / "missing.ckpt")
+
+
+def test_files_that_cannot_be_used(refusal: Callable[..., str], tmp_path: Path, best: Path) -> None:
+    (tmp_path / "text.en").write_text("abc\n")
+    before = best.read_bytes()
+    assert "did you mean 'text.en'?" in refusal("--input", tmp_path / "text.em")
+    assert "cannot be read: Is a directory" in refusal("--input", tmp_path)
+    assert "is a directory" in refusal("--output", tmp_path)
+    assert "does not exist, make it first" in refusal("--output", tmp_path / "no" / "out.txt")
+    assert "is also --ckpt_path" in refusal("--output", best)
+    assert "is also --output" in refusal("--output", tmp_path / "out", "--attention", tmp_path / "out")
+    assert best.read_bytes() == before
+    assert not (tmp_path / "out").exists()
+
+
+def test_bytes_that_are_not_utf8(refusal: Callable[..., str], tmp_path: Path) -> None:
+    output = tmp_path / "out.txt"
+    output.write_text("what was there")
+    line = refusal("--output", output, text=b"abc\nab\xffc\n")
+    assert "standard input, line 2: byte 3 (0xff) is not UTF-8" in line
+    source = tmp_path / "in.txt"
+    source.write_bytes(b"\xe4\n")
+    assert f"{source}, line 1: byte 1 (0xe4)" in refusal("--input", source, "--output", output)
+    assert output.read_text() == "what was there"
+
+
+def test_a_model_without_attention(refusal: Callable[..., str], tmp_path: Path) -> None:
+    path = write(tmp_path / "none.ckpt", tiny_checkpoint(attention="NoAttention"))
+    assert "has none" in refusal("--attention", tmp_path / "a.jsonl", checkpoint=path)
+    assert not (tmp_path / "a.jsonl").exists()
+
+
+def test_a_device_that_is_not_there(refusal: Callable[..., str]) -> None:
+    assert "there is no device 'gpu'" in refusal("--device", "gpu")
+    assert "there is no device 'cuda:99'" in refusal("--device", "cuda:99")
+    assert choose_device("cpu").type == "cpu"
+
+
+def test_checkpoints_that_cannot_be_read(refusal: Callable[..., str], tmp_path: Path, best: Path) -> None:
+    assert "did you mean 'best.ckpt'?" in refusal(checkpoint=tmp_path / "bast.ckpt")
+    half = tmp_path / "half.ckpt"
+    half.write_bytes(best.read_bytes()[:5000])
+    assert "truncated or damaged" in refusal(checkpoint=half)
+    assert "without best.ckpt or last.ckpt" in refusal(checkpoint=tmp_path.parent)
+
+
+def changed(path: Path, change: Callable[[dict[str, Any]], object]) -> Path:
+    checkpoint = tiny_checkpoint()
+    change(checkpoint)
+    return write(path, checkpoint)
+
+
+def test_checkpoints_of_something_else(refusal: Callable[..., str], tmp_path: Path) -> None:
+    path = tmp_path / "other.ckpt"
+
+    def told(change: Callable[[dict[str, Any]], object], *options: str) -> str:
+        line = refusal(*options, checkpoint=changed(path, change))
+        assert str(path) in line
+        return line
+
+    classifier = f"{__name__}.Classifier"
+    assert f"add --trust {__name__.partition('.')[0]}" in told(
+        lambda made: made["hyper_parameters"].update(_class_path=classifier)
+    )
+    assert f"is a checkpoint of {classifier}, which does not translate" in told(
+        lambda made: made.update(hyper_parameters={"_class_path": classifier, "classes": 3}), "--trust", "tests"
+    )
+    assert "does not say which model" in told(lambda made: made.pop("hyper_parameters"))
+    assert "has no tokenizers" in told(lambda made: made.pop("TranslationDataModule"))
+    assert "damaged state" in told(
+        lambda made: made["TranslationDataModule"]["target_tokenizer"]["state"].update(trained={})
+    )
+    assert "Option 'widht' is not accepted" in told(lambda made: made["hyper_parameters"].update(widht=3))
+    assert "Expected a <class 'int'>" in told(lambda made: made["hyper_parameters"].update(embedding_size="x"))
+
+
+def test_weights_that_do_not_fit(refusal: Callable[..., str], tmp_path: Path) -> None:
+    path = changed(tmp_path / "wide.ckpt", lambda made: made["hyper_parameters"].update(embedding_size=7))
+    line = refusal(checkpoint=path)
+    assert str(path) in line
+    assert re.search(r"has shape \((.+)\) in the checkpoint and (?!\(\1\))\(.+\) in this model", line)
+    path = changed(tmp_path / "less.ckpt", lambda made: made["state_dict"].pop("output.bias"))
+    assert "output.bias" in refusal(checkpoint=path)
+
+
+def test_a_joint_vocabulary(tmp_path: Path) -> None:
+    path = changed(tmp_path / "joint.ckpt", lambda made: made["TranslationDataModule"].update(target_tokenizer=None))
+    translator = load_translator(path)
+    assert translator.target_tokenizer is translator.source_tokenizer
+    assert translator.source_tokenizer.decode(translator.encode(SOURCE_CHARACTERS)) == SOURCE_CHARACTERS
+
+
+def test_a_translator_is_ready_to_use(best: Path) -> None:
+    translator = load_translator(best)
+    assert not translator.model.training
+    torch.testing.assert_close(dict(translator.model.state_dict()), tiny_checkpoint()["state_dict"], rtol=0, atol=0)
+    with pytest.raises(UserError, match="there is no device"):
+        load_translator(best, device="nowhere")
+
+
+def test_a_reader_that_leaves_early_ends_it_quietly(
+    best: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "w") as output:  # noqa: PTH123 - a descriptor, not a path
+        monkeypatch.setattr(sys, "stdin", Standard(b"abc\n"))
+        monkeypatch.setattr(sys, "stdout", output)
+        assert main(["translate", "--ckpt_path", str(best), "--attention", str(tmp_path / "attention.jsonl")]) == 0
+        output.flush()  # what the interpreter does at its end
+    assert capsys.readouterr().err == ""
+    assert not (tmp_path / "attention.jsonl").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_behind_standard_output(
+    best: Path, refusal: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Path("/dev/full").open("w") as output:
+        monkeypatch.setattr(sys, "stdout", output)
+        assert "cannot write the output: No space left on device" in refusal(status=1)
+        output.flush()
+    assert "No space left on device" in refusal("--output", "/dev/full", status=1)
