@@ -21,7 +21,7 @@ def check_shapes(module: nn.Module, saved: Mapping[str, Tensor], origin: str) ->
         UserError: A name is missing or unknown, or a shape differs; the message gives both values.
     """
     own = module.state_dict()
-    for name in own.keys() & saved.keys():
+    for name in sorted(own.keys() & saved.keys()):
         if own[name].shape != saved[name].shape:
             raise UserError(
                 f"{origin}: '{name}' has shape {tuple(saved[name].shape)} in the checkpoint and "

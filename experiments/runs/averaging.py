@@ -64,6 +64,22 @@ def last_checkpoints(directory: Path, count: int, trusted: Sequence[str] = ()) -
     Raises:
         UserError: There are fewer, or one cannot be read.
     """
+    found = checkpoints_by_step(directory, trusted)
+    if len(found) < count:
+        raise UserError(f"{directory} has checkpoints of {len(found)} steps, not {count}: ask for at most as many")
+    return found[-count:]
+
+
+def checkpoints_by_step(directory: Path, trusted: Sequence[str] = ()) -> list[Path]:
+    """All checkpoints of a run, one for each step, fewest steps first; averages are left out.
+
+    Args:
+        directory: The run's directory, or its ``checkpoints``.
+        trusted: Packages whose classes they may name, besides the project's own.
+
+    Raises:
+        UserError: There is no such directory, or a checkpoint in it cannot be read.
+    """
     if not directory.is_dir():
         raise UserError(f"there is no directory {directory}: give the directory of a run")
     inner = directory / "checkpoints"
@@ -73,9 +89,7 @@ def last_checkpoints(directory: Path, count: int, trusted: Sequence[str] = ()) -
         checkpoint = read_checkpoint(path, trusted)
         if _SOURCES_KEY not in checkpoint:
             by_step[checkpoint.get("global_step", 0)] = path
-    if len(by_step) < count:
-        raise UserError(f"{folder} has checkpoints of {len(by_step)} steps, not {count}: ask for at most as many")
-    return [by_step[step] for step in sorted(by_step)[-count:]]
+    return [by_step[step] for step in sorted(by_step)]
 
 
 def _means(weights: Mapping[str, Tensor], sums: Mapping[str, Tensor], count: int) -> dict[str, Tensor]:

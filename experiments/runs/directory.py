@@ -96,4 +96,3 @@ def meant_checkpoint(given: str, root: Path, experiment: str) -> Path:
         there = sorted(found.stem for found in path.parent.glob("*.ckpt"))
         raise UserError(f"--ckpt_path {given}: {path} does not exist; {suggest(given, there)}")
     return path
-

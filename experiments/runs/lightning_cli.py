@@ -79,6 +79,7 @@ class SeqlabCLI(LightningCLI):
         )
         for name in LINKED:
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
+        parser.link_arguments("seed_everything", "data.init_args.seed")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parses; what a checkpoint says of the model wins over config files, and the command line over both."""
@@ -94,8 +95,10 @@ class SeqlabCLI(LightningCLI):
             self.config = parser.parse_args(_with_config(args, _saved_config(content, self.config.subcommand)))
             settings = self.config[self.config.subcommand]
             settings.ckpt_path = str(checkpoint)
-        elif "ckpt_path" in settings:
+        else:
             settings.ckpt_path = None
+        if self.config.subcommand == "predict":
+            settings.return_predictions = False  # PredictionWriter keeps them
 
     def _parse_ckpt_path(self) -> None:
         """LightningCLI's own way, in which a checkpoint beats the command line, is replaced by parse_arguments."""
@@ -136,7 +139,7 @@ class SeqlabCLI(LightningCLI):
             Throughput(),
             MetricsCutBack(),
         ]
-        if settings.logger is not False:
+        if settings.logger:
             callbacks += [LearningRateMonitor(logging_interval="step"), CurveFigures()]
         self.trainer_defaults["callbacks"] = callbacks
         plugins = settings.plugins if isinstance(settings.plugins, list) else [settings.plugins]

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
 
+from lightning import Trainer
 from lightning.pytorch.cli import LightningArgumentParser
 
 from datamodules.errors import UserError, suggest
@@ -43,9 +44,7 @@ def one_line(message: str) -> str:
     return re.sub(r"\s+", " ", "; ".join(line for line in told if line)) or message
 
 
-NOISE = (
-    r"Does not validate against|^\s*Subtypes:|^\s*Errors:|Given value|Expected a <class 'NoneType'>|Expected a path but"
-)
+NOISE = r"^\s*Parser key \"[\w.]+\":\s*$|Does not validate against|^\s*Subtypes:|^\s*Errors:|Given value|Expected a <class 'NoneType'>|Expected a path but"
 
 
 def _no_option(name: str) -> str:
@@ -95,8 +94,11 @@ def _nothing_given(_: str) -> str:
 
 
 def _no_key(key: str) -> str:
-    name = key.rpartition(".")[2].lstrip("-")
-    return f"unknown key '{key}': {_suggest_close(name, [*_parameters(), *TOP_LEVEL])}"
+    words = key.lstrip("-").split(".")
+    name = words[0] if words[0] not in TOP_LEVEL else words[-1]
+    of_trainer = list(inspect.signature(Trainer.__init__).parameters)[1:]
+    known = of_trainer if "trainer." in key else [*_parameters(), *TOP_LEVEL]
+    return f"unknown key '{key}': {_suggest_close(name, known)}"
 
 
 def _suggest_close(name: str, known: list[str]) -> str:
@@ -109,16 +111,17 @@ TOP_LEVEL = ("experiment", "seed_everything", "trainer", "model", "data", "ckpt_
 
 EXPLANATIONS: tuple[tuple[str, Callable[..., str]], ...] = (
     (r"Option '([^']+)' is not accepted", _no_option),
-    (r"Parser key \"([\w.]+)\":\s+Expected a typing\.Literal\[(.*?)\]\. Got value: (.*)", _no_literal),
+    (r"Parser key \"([\w.]+)\":[;\s]+Expected a typing\.Literal\[(.*?)\]\. Got value: (.*)", _no_literal),
     (r"module '([\w.]+)' has no attribute '(\w+)'", _no_module_member),
     (r"No module named '([\w.]+)'", _no_module),
     (r"Expected a dot import path string: (\S+)", _no_class),
     (r"[Pp]roblem with given class_path '([\w.]+)'", _no_class),
-    (r"Parser key \"([\w.]+)\": Expected a <class '(\w+)'>\. Got value: (.*)", _no_type),
+    (r"Parser key \"([\w.]+)\":[;\s]+Expected a <class '(\w+)'>\. Got value: (.*)", _no_type),
     (r"File does not exist: '?([^'\n]+)'?", _no_file),
     (r"the following arguments are required: (fit|validate|test|predict)\.", _nothing_given),
     (r"[Uu]nrecognized arguments: (\S+)", _no_key),
     (r"[Kk]ey '([^']+)' is not expected", _no_key),
+    (r"does not accept option '([^']+)'", _no_key),
     (r"No action for key \"([^\"]+)\"", _no_key),
 )
 """Patterns of jsonargparse's messages, each with what explains it; the first that is found counts."""

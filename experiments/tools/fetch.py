@@ -94,7 +94,7 @@ def fetch(corpus: Corpus, directory: Path, url: str | None = None) -> list[str]:
         RunFailed: The network, the server or the disk failed, or sent something else than was published.
     """
     import pooch
-    from tqdm import tqdm  # type: ignore[import-untyped]
+    from tqdm import tqdm
 
     missing = [name for name, checksum in corpus.checksums.items() if not _is_there(directory / name, checksum)]
     pooch.get_logger().setLevel("WARNING")  # else it tells of each file in two lines

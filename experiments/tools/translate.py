@@ -227,7 +227,7 @@ def _with_progress(lines: Iterable[_Line], given: argparse.Namespace) -> Iterabl
     """The same lines, with a progress bar where it disturbs nothing."""
     if given.output is None or not sys.stderr.isatty():
         return lines
-    from tqdm import tqdm  # type: ignore[import-untyped]
+    from tqdm import tqdm
 
     return tqdm(lines, unit=" lines", total=_count_lines(given.input))
 

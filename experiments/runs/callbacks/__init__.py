@@ -1,6 +1,7 @@
 """What happens around training: scores of texts, tables, figures, speed."""
 
 from experiments.runs.callbacks.alignment_figures import AlignmentFigures
+from experiments.runs.callbacks.average_at_end import AverageAtEnd
 from experiments.runs.callbacks.curve_figures import CurveFigures
 from experiments.runs.callbacks.metrics_cut_back import MetricsCutBack
 from experiments.runs.callbacks.prediction_writer import PredictionWriter
@@ -10,6 +11,7 @@ from experiments.runs.callbacks.translation_table import TranslationTable
 
 __all__ = [
     "AlignmentFigures",
+    "AverageAtEnd",
     "CurveFigures",
     "MetricsCutBack",
     "PredictionWriter",

@@ -18,7 +18,17 @@ from lightning.pytorch.cli import SaveConfigCallback
 from datamodules.parallel import ParallelDataModule
 from experiments.runs.directory import CONFIG
 
-PACKAGES = ("seqlab", "torch", "lightning", "torchmetrics", "wandb", "jsonargparse", "numpy", "sentencepiece", "sacrebleu")
+PACKAGES = (
+    "seqlab",
+    "torch",
+    "lightning",
+    "torchmetrics",
+    "wandb",
+    "jsonargparse",
+    "numpy",
+    "sentencepiece",
+    "sacrebleu",
+)
 
 
 class RunRecord(SaveConfigCallback):

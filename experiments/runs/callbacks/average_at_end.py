@@ -1,0 +1,39 @@
+"""Checkpoint averaging at the end of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import lightning as L
+from lightning.pytorch.utilities import rank_zero_info
+
+from datamodules.errors import UserError
+from experiments.runs.averaging import average_checkpoints, checkpoints_by_step
+from experiments.runs.checkpoint_io import save_checkpoint
+
+
+class AverageAtEnd(L.Callback):
+    """Averages the last checkpoints of the run into ``checkpoints/averaged.ckpt`` (Junczys-Dowmunt et al. 2016).
+
+    Args:
+        last: How many; the run has to keep at least as many, with ``save_top_k`` of a ModelCheckpoint. A run that wrote
+            fewer averages those that it has.
+
+    Raises:
+        UserError: ``last`` is below 1.
+    """
+
+    def __init__(self, last: int = 5) -> None:
+        if last < 1:
+            raise UserError(f"last is {last}: average at least 1 checkpoint")
+        self.last = last
+
+    def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:  # noqa: ARG002 - Lightning's hook
+        """Averages, on rank zero; nothing after a dry run."""
+        folder = Path(trainer.default_root_dir) / "checkpoints"
+        if not trainer.is_global_zero or trainer.fast_dev_run or not folder.is_dir():
+            return
+        paths = checkpoints_by_step(folder)[-self.last :]
+        target = folder / "averaged.ckpt"
+        save_checkpoint(average_checkpoints(paths), target)
+        rank_zero_info(f"{target}: the average of {', '.join(path.name for path in paths)}")

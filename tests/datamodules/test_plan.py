@@ -1,0 +1,72 @@
+"""The batch plan: every pair once, the same global batches for any number of processes, and little padding."""
+
+import numpy as np
+import pytest
+
+from datamodules.errors import UserError
+from datamodules.plan import BatchPlan, BatchUnit
+
+
+@pytest.fixture
+def lengths(seed: int) -> np.ndarray:
+    """Source and target lengths of a thousand pairs, like those of captions."""
+    generator = np.random.default_rng(seed)
+    target = generator.poisson(12, 1000) + 1
+    return np.stack([np.maximum(1, target + generator.integers(-3, 4, 1000)), target], axis=1)
+
+
+@pytest.mark.parametrize(("size", "unit"), [(64, "sentences"), (700, "tokens")])
+@pytest.mark.parametrize("world_size", [1, 2, 3])
+def test_shares_of_all_ranks_are_the_global_batches(
+    lengths: np.ndarray, size: int, unit: BatchUnit, world_size: int
+) -> None:
+    whole = BatchPlan(lengths, size, unit, shuffle=True, seed=5)
+    plans = [BatchPlan(lengths, size, unit, True, 5, rank, world_size) for rank in range(world_size)]
+    for epoch in (0, 3):
+        shares = []
+        for plan in plans:
+            plan.set_epoch(epoch)
+            shares.append(list(plan))
+            assert len(plan) == len(shares[-1]) == len(whole)
+        batches = [set().union(*parts) for parts in zip(*shares, strict=True)]
+        assert batches == [set(batch.tolist()) for batch in whole.batches(epoch)]
+        assert sum(len(part) for share in shares for part in share) == len(lengths)
+        assert set().union(*batches) == set(range(len(lengths)))
+
+
+@pytest.mark.parametrize(("size", "unit"), [(64, "sentences"), (700, "tokens")])
+def test_budget_is_kept(lengths: np.ndarray, size: int, unit: BatchUnit) -> None:
+    for epoch in range(3):
+        for batch in BatchPlan(lengths, size, unit, shuffle=True).batches(epoch):
+            longest = lengths[batch].max() + 1
+            assert (len(batch) if unit == "sentences" else len(batch) * longest) <= size
+
+
+def test_order_is_a_function_of_seed_and_epoch(lengths: np.ndarray) -> None:
+    def flat(seed: int, epoch: int) -> list[list[int]]:
+        return [batch.tolist() for batch in BatchPlan(lengths, 64, shuffle=True, seed=seed).batches(epoch)]
+
+    assert flat(1, 2) == flat(1, 2)
+    assert flat(1, 2) != flat(1, 3)
+    assert flat(1, 2) != flat(2, 2)
+    companions = [{frozenset(batch) for batch in flat(1, epoch)} for epoch in (0, 1)]
+    assert len(companions[0] & companions[1]) <= 1, "batches have to be mixed anew, not only ordered anew"
+
+
+def test_little_is_padded(lengths: np.ndarray) -> None:
+    batches = BatchPlan(lengths, 64, shuffle=True).batches(0)
+    padded = sum(len(batch) * lengths[batch, 1].max() for batch in batches)
+    unsorted = sum(len(part) * part.max() for part in np.array_split(lengths[:, 1], len(batches)))
+    assert padded / lengths[:, 1].sum() < 1.25 < unsorted / lengths[:, 1].sum()
+
+
+def test_without_shuffle_every_epoch_is_alike(lengths: np.ndarray) -> None:
+    plan = BatchPlan(lengths, 64)
+    assert [b.tolist() for b in plan.batches(0)] == [b.tolist() for b in plan.batches(7)]
+
+
+def test_a_sentence_above_the_budget_is_refused() -> None:
+    with pytest.raises(UserError, match="batch_size is 10 tokens, but a sentence has up to"):
+        BatchPlan(np.array([[3, 3], [12, 4]]), 10, "tokens")
+    with pytest.raises(UserError, match="batch_size is 0"):
+        BatchPlan(np.array([[3, 3]]), 0)

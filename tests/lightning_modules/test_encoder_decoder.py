@@ -1,0 +1,185 @@
+"""The whole model: padding changes nothing, halves add up to the whole, and equal names begin equal."""
+
+from functools import partial
+
+import lightning as L
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from datamodules.batch import SequenceBatch
+from datamodules.errors import RunFailed, UserError
+from lightning_modules.decoding.beam import BeamSearch
+from lightning_modules.encoder_decoder import EncoderDecoder
+from lightning_modules.layers.attention import BahdanauAttention, GeneralAttention
+from lightning_modules.layers.decoder import BahdanauDecoder, Decoder, LuongDecoder, MultiStepDecoder
+from lightning_modules.layers.encoder import RecurrentEncoder
+from lightning_modules.shapes import check_shapes
+
+VOCABULARY = 12
+DECODERS = [LuongDecoder, BahdanauDecoder, MultiStepDecoder]
+
+
+def model(seed: int, kind: type[Decoder] = LuongDecoder, **options: object) -> EncoderDecoder:
+    """A small model in double precision, without dropout."""
+    torch.manual_seed(seed)
+    return EncoderDecoder(
+        VOCABULARY,
+        VOCABULARY,
+        encoder=partial(RecurrentEncoder, hidden_size=5, layers=2),
+        embedding_size=4,
+        label_smoothing=0.1,
+        **{"decoder": partial(kind, hidden_size=6), "tied": "all", **options},  # type: ignore[arg-type]
+    ).double()
+
+
+def pairs(seed: int, count: int = 6) -> tuple[list[list[int]], list[list[int]]]:
+    """Sentences of very different lengths."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def sentence(longest: int) -> list[int]:
+        length = int(torch.randint(1, longest, (), generator=generator))
+        return torch.randint(4, VOCABULARY, (length,), generator=generator).tolist()
+
+    return [sentence(9) for _ in range(count)], [sentence(15) for _ in range(count)]
+
+
+def gradients(net: EncoderDecoder) -> dict[str, torch.Tensor]:
+    return {name: p.grad.clone() for name, p in net.named_parameters() if p.grad is not None}
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_a_sentence_alone_and_in_a_padded_batch(decoder: type[Decoder], seed: int) -> None:
+    net = model(seed, decoder)
+    sources, targets = pairs(seed)
+    batch = SequenceBatch.from_pairs(sources, targets, torch.arange(len(sources)))
+    loss, nll, tokens = net.loss(batch)
+    loss.backward()
+    together = gradients(net)
+    net.zero_grad()
+    sums = [0.0, 0.0, 0]
+    _, weights = net(batch)
+    for row, (source, target) in enumerate(zip(sources, targets, strict=True)):
+        alone = SequenceBatch.from_pairs([source], [target], torch.zeros(1))
+        parts = net.loss(alone)
+        parts[0].backward()
+        sums = [total + float(part.detach() if isinstance(part, torch.Tensor) else part) for total, part in zip(sums, parts, strict=True)]
+        _, alone_weights = net(alone)
+        steps, length = len(target) + 1, len(source) + 1
+        torch.testing.assert_close(weights[row, :, :steps, :length], alone_weights[0], rtol=0, atol=1e-10)
+        assert (weights[row, :, :, length:] == 0).all()
+    assert sums[0] == pytest.approx(float(loss), abs=1e-10)
+    assert sums[1] == pytest.approx(float(nll), abs=1e-10)
+    assert sums[2] == tokens == sum(len(target) + 1 for target in targets)
+    for name, gradient in gradients(net).items():
+        torch.testing.assert_close(gradient, together[name], rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_translation_alone_and_in_a_batch(decoder: type[Decoder], seed: int) -> None:
+    net = model(seed, decoder)
+    sources, _ = pairs(seed)
+    search = BeamSearch(3, max_length=8)
+    padded = SequenceBatch.from_pairs(sources, sources, torch.zeros(len(sources))).source
+    for source, found in zip(sources, net.translate(padded, search), strict=True):
+        ((alone,),) = net.translate(SequenceBatch.from_pairs([source], [source], torch.zeros(1)).source, search)
+        assert alone.ids == found[0].ids
+        assert alone.score == pytest.approx(found[0].score, abs=1e-10)
+
+
+class Recorder(L.Callback):
+    """Keeps the gradients that the optimizer saw."""
+
+    def __init__(self) -> None:
+        self.steps: list[dict[str, torch.Tensor]] = []
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: object, batch: object, batch_idx: int
+    ) -> None:
+        """The gradients stay until the next step begins."""
+        self.steps.append(gradients(pl_module))  # type: ignore[arg-type]
+
+
+def train(net: EncoderDecoder, batches: list[SequenceBatch], tmp_path: object, **options: object) -> Recorder:
+    recorder = Recorder()
+    trainer = L.Trainer(
+        accelerator="cpu",
+        max_epochs=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        callbacks=[recorder],
+        default_root_dir=str(tmp_path),
+        **options,  # type: ignore[arg-type]
+    )
+    trainer.fit(net, DataLoader(batches, batch_size=None))  # type: ignore[arg-type]
+    return recorder
+
+
+def test_gradient_of_accumulated_halves_is_that_of_the_whole(tmp_path: object, seed: int) -> None:
+    """Sentences of very different lengths, so that a mean of means would show."""
+    sources, targets = pairs(seed, 8)
+    order = sorted(range(8), key=lambda row: len(targets[row]))
+
+    def batch(rows: list[int]) -> SequenceBatch:
+        return SequenceBatch.from_pairs([sources[r] for r in rows], [targets[r] for r in rows], torch.tensor(rows))
+
+    sgd = partial(torch.optim.SGD, lr=0.0)
+    whole = train(model(seed, optimizer=sgd), [batch(order)], tmp_path)
+    halves = train(
+        model(seed, optimizer=sgd), [batch(order[:4]), batch(order[4:])], tmp_path, accumulate_grad_batches=2
+    )
+    plain = model(seed)
+    loss, _, tokens = plain.loss(batch(order))
+    (loss / tokens).backward()
+    for name, gradient in gradients(plain).items():
+        torch.testing.assert_close(whole.steps[-1][name], gradient, rtol=0, atol=1e-12)
+        torch.testing.assert_close(halves.steps[-1][name], gradient, rtol=0, atol=1e-12)
+
+
+def test_a_loss_that_is_not_finite_stops_before_the_weights_change(tmp_path: object, seed: int) -> None:
+    sources, targets = pairs(seed)
+    batch = SequenceBatch.from_pairs(sources, targets, torch.arange(6))
+    net = model(seed, optimizer=partial(torch.optim.SGD, lr=0.1))
+    with torch.no_grad():
+        net.output.bias[5] = torch.inf
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    with pytest.raises(RunFailed, match=r"NaN or infinite at step 0 \(learning rate 0.1\)"):
+        train(net, [batch, batch], tmp_path)
+    for name, value in net.state_dict().items():
+        assert torch.equal(value, before[name]), name
+
+
+def test_shared_names_begin_equal_whatever_else_the_model_has(seed: int) -> None:
+    one = model(seed, LuongDecoder, decoder=partial(LuongDecoder, hidden_size=6, attention=GeneralAttention))
+    other = model(seed, LuongDecoder, decoder=partial(LuongDecoder, hidden_size=6, attention=BahdanauAttention))
+    ours, theirs = dict(one.named_parameters()), dict(other.named_parameters())
+    shared = [name for name in ours.keys() & theirs.keys() if ours[name].shape == theirs[name].shape]
+    assert len(shared) > 10
+    assert all(torch.equal(ours[name], theirs[name]) for name in shared)
+    different = dict(model(seed + 1).named_parameters())
+    assert not torch.equal(ours["encoder.rnn.weight_ih_l0"], different["encoder.rnn.weight_ih_l0"])
+    assert not torch.equal(ours["encoder.rnn.weight_ih_l0"], ours["encoder.rnn.weight_ih_l0_reverse"])
+
+
+@pytest.mark.parametrize(("tied", "matrices"), [("none", 3), ("target", 2), ("all", 1)])
+def test_tying(tied: str, matrices: int, seed: int) -> None:
+    net = model(seed, tied=tied)
+    distinct = {id(m) for m in (net.source_embedding.weight, net.target_embedding.weight, net.output.weight)}
+    assert len(distinct) == matrices
+
+
+def test_tying_of_unlike_vocabularies_is_refused() -> None:
+    with pytest.raises(UserError, match=r"tied is 'all', but the source vocabulary has 8 ids and the target's 9"):
+        EncoderDecoder(8, 9, tied="all")
+
+
+def test_a_changed_shape_is_told_with_both_values(seed: int) -> None:
+    saved = model(seed).state_dict()
+    wider = model(seed, decoder=partial(LuongDecoder, hidden_size=7))
+    with pytest.raises(UserError, match=r"x\.ckpt: '.*' has shape \(6.*\) in the checkpoint and \(7.*\) in this model"):
+        check_shapes(wider, saved, "x.ckpt")
+    with pytest.raises(UserError, match="another kind of model"):
+        check_shapes(model(seed, MultiStepDecoder), {"a": torch.zeros(1)}, "x.ckpt")
+    check_shapes(model(seed), saved, "x.ckpt")
