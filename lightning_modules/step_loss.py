@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import lightning as L
 import torch
 from torch import Tensor, nn
 
 from datamodules.errors import RunFailed
+from lightning_modules.shapes import check_shapes
 
 
 class StepLossModule(L.LightningModule):
@@ -34,6 +37,14 @@ class StepLossModule(L.LightningModule):
         """
         self._step_tokens += tokens
         return loss * self.trainer.accumulate_grad_batches
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Compares shapes before any weight is loaded.
+
+        Raises:
+            UserError: A shape differs from that of the checkpoint.
+        """
+        check_shapes(self, checkpoint["state_dict"], "--ckpt_path")
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:  # noqa: ARG002 - Lightning's hook
         """Divides the gradients by the step's tokens, and stops the run where they are not finite.

@@ -30,7 +30,7 @@ def new_run(root: Path, experiment: str) -> Path:
     Raises:
         UserError: The directory cannot be made.
     """
-    if given := os.environ.get(DIRECTORY_VARIABLE):
+    if "LOCAL_RANK" in os.environ and (given := os.environ.get(DIRECTORY_VARIABLE)):
         return Path(given)
     parent = root / experiment
     try:

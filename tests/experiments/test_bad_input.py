@@ -1,0 +1,122 @@
+"""What a user can get wrong: one clear line, exit status 2, and nothing written over."""
+
+from pathlib import Path
+
+import pytest
+
+from experiments.cli import main
+from tests.experiments.tiny_task import write_tiny_task
+
+
+@pytest.fixture
+def config(tmp_path: Path, seed: int) -> Path:
+    return write_tiny_task(tmp_path, seed, train_size=40)
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """The one line that a wrong command is answered with."""
+    status = main([str(argument) for argument in arguments])
+    lines = [line for line in capsys.readouterr().err.splitlines() if "seqlab: error:" in line]
+    assert status == 2
+    assert len(lines) == 1
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model.init_args.embeding_size", 3], "unknown option 'embeding_size': did you mean 'embedding_size'"),
+        (["--model", "lightning_modules.nmt.AtentionNMT"], "did you mean 'AttentionNMT'"),
+        (["--model.init_args.decoder", "BahdanauDecodr"], "did you mean 'lightning_modules.layers.decoder.Bahdanau"),
+        (
+            ["--model.init_args.decoder.init_args.attention", "lightning_modules.layers.attention.DotAttenton"],
+            "there is no class 'DotAttenton' in lightning_modules.layers.attention: did you mean 'DotAttention'",
+        ),
+        (["--model.init_args.encoder.init_args.cell", "lstmm"], "has to be one of lstm, gru, rnn: did you mean 'lstm'"),
+        (["--model.init_args.test_search.init_args.beam_size", 0], "beam_size is 0: give at least 1"),
+        (["--data.init_args.batch_size", "x"], "batch_size is 'x', but has to be of type int"),
+        (["--data.init_args.batch_size", 0], "data.init_args.batch_size is 0"),
+        (["--trainer.max_epok", 3], "unknown key '--trainer.max_epok': did you mean 'max_epochs'"),
+        (["--model.init_args.tied", "all", "--data.init_args.target_tokenizer.init_args.min_frequency", 30], "tied is"),
+        (["--ckpt_path", "nowhere.ckpt"], "there is no checkpoint nowhere.ckpt"),
+        (["--ckpt_path", "best"], "experiment 'tiny' has no checkpoint in"),
+        (["--init_from", "nowhere.ckpt"], "there is no checkpoint nowhere.ckpt"),
+    ],
+)
+def test_what_is_mistyped(
+    arguments: list[object], message: str, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert message in told(capsys, "fit", "--config", config, *arguments)
+    assert not list(config.parent.glob("runs/tiny/*/checkpoints"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("train.fr", b"un\ndeux\n", "40 lines"),
+        ("train.de", b"", "empty"),
+        ("train.de", b"eins\n\xff\xfe\n" + b"eins\n" * 38, "line 2"),
+        ("train.de", "eins\nzwei\u2028drei\n".encode() + b"eins\n" * 38, "U+2028"),
+        ("train.de", b"eins\nzwei\x00\n" + b"eins\n" * 38, "NUL"),
+        ("test.tsv", b"eins zwei\n", "tab"),
+    ],
+)
+def test_bad_corpora(
+    name: str, content: bytes, message: str, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (config.parent / name).write_bytes(content)
+    command = "test" if name.startswith("test") else "fit"
+    if command == "test":
+        assert main(["fit", "--config", str(config), "--trainer.max_epochs", "1"]) == 0
+    line = told(capsys, command, "--config", config)
+    assert name in line
+    assert message in line
+
+
+def test_a_missing_corpus(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (config.parent / "train.de").rename(config.parent / "tran.de")
+    line = told(capsys, "fit", "--config", config)
+    assert "train.de" in line
+    assert "tran.de" in line
+
+
+def test_a_vocabulary_larger_than_the_data_allows(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tokenizer = "datamodules.tokenizers.SentencePieceTokenizer"
+    line = told(capsys, "fit", "--config", config, "--data.init_args.tokenizer", tokenizer)
+    assert "vocabulary_size" in line
+    assert "8000" in line
+
+
+def test_no_config_and_no_such_command(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert "name an experiment with --config" in told(capsys, "fit")
+    assert "did you mean 'fit'?" in told(capsys, "fti")
+    (tmp_path / "dates.yaml").touch()
+    assert "did you mean 'dates.yaml'?" in told(capsys, "fit", "--config", tmp_path / "date.yaml")
+
+
+def test_an_unknown_top_level_key(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config.write_text(config.read_text().replace("trainer:", "trainr:"))
+    assert "unknown key 'trainr" in told(capsys, "fit", "--config", config)
+
+
+def test_a_loss_that_is_not_finite_keeps_the_last_checkpoint(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "--config", str(config), "--trainer.max_epochs", "1"]) == 0
+    last = config.parent / "runs" / "tiny" / "1" / "checkpoints" / "last.ckpt"
+    before = last.read_bytes()
+    capsys.readouterr()
+    status = main(
+        ["fit", "--config", str(config), "--ckpt_path", "last", "--trainer.max_epochs", "3",
+         "--model.init_args.optimizer.init_args.lr", "1e38", "--trainer.gradient_clip_val", "null"]
+    )  # fmt: skip
+    error = capsys.readouterr().err
+    assert status == 1
+    assert "NaN or infinite at step" in error
+    assert "Traceback" not in error
+    assert last.read_bytes() == before
+
+
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+    from datamodules.errors import UserError
+
+    with pytest.raises(UserError):
+        main(["fit", "--config", str(tmp_path / "none.yaml"), "--debug"])

@@ -1,0 +1,194 @@
+"""The whole way of a user: fit, test, predict and translate, as processes of their own."""
+
+import csv
+import json
+import os
+import secrets
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from tests.experiments.tiny_task import translate, write_tiny_task
+
+
+def seqlab(*arguments: object, given: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Runs ``seqlab`` in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "experiments.cli", *map(str, arguments)],
+        input=given,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "WANDB_MODE": "offline"},
+    )
+
+
+@dataclass
+class Trained:
+    """A run that ended: the config that it was given, its directory, and what it printed."""
+
+    config: Path
+    run: Path
+    output: str
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """One training for all tests of this module, with a random seed."""
+    folder = tmp_path_factory.mktemp("tiny")
+    seed = int(os.environ.get("SEQLAB_TEST_SEED", secrets.randbelow(2**31)))
+    print(f"seed {seed} (repeat with SEQLAB_TEST_SEED={seed})")
+    os.environ["SEQLAB_CACHE"] = str(folder / "cache")
+    config = write_tiny_task(folder, seed)
+    done = seqlab("fit", "--config", config, "--seed_everything", seed)
+    assert done.returncode == 0, done.stderr
+    return Trained(config, folder / "runs" / "tiny" / "1", done.stdout)
+
+
+@pytest.fixture(autouse=True)
+def same_cache(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEQLAB_CACHE", str(trained.config.parent / "cache"))
+
+
+def metrics(run: Path, name: str) -> list[float]:
+    with (run / "metrics.csv").open(newline="") as file:
+        return [float(row[name]) for row in csv.DictReader(file) if row.get(name)]
+
+
+def test_a_run_has_everything_in_its_directory(trained: Trained) -> None:
+    names = {path.name for path in trained.run.iterdir()}
+    assert {"config.yaml", "record.json", "metrics.csv", "checkpoints", "figures", "wandb", "translations.md"} <= names
+    assert {path.name for path in (trained.run / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+    assert list((trained.run / "figures").glob("val-alignment_1-step*.png"))
+    assert (trained.run / "figures" / "curves.png").is_file()
+    record = json.loads((trained.run / "record.json").read_text())
+    assert record["versions"]["torch"] == torch.__version__
+    assert set(record["data"]) == {"train", "val", "test"}
+
+
+def test_the_last_lines_say_where_everything_is(trained: Trained) -> None:
+    best = trained.run / "checkpoints" / "best.ckpt"
+    for expected in (f"best checkpoint  {best}", "figures", "wandb sync", f"seqlab translate --ckpt_path {best}"):
+        assert expected in trained.output
+
+
+def test_it_learned(trained: Trained) -> None:
+    assert metrics(trained.run, "val/exact_match")[-1] >= 0.9
+    assert metrics(trained.run, "val/bleu")[-1] >= 90
+    loss = metrics(trained.run, "train/loss")
+    assert loss[-1] < 0.2 * loss[0]
+    for name in ("train/gradient_norm", "train/tokens_per_second", "lr-Adam", "val/loss", "val/perplexity", "val/chrf"):
+        assert metrics(trained.run, name), name
+
+
+def test_the_saved_config_is_whole(trained: Trained) -> None:
+    config = yaml.safe_load((trained.run / "config.yaml").read_text())
+    assert config["model"]["init_args"]["decoder"]["init_args"]["hidden_size"] == 48
+    assert config["model"]["init_args"]["test_search"]["init_args"]["beam_size"] == 5
+
+
+def test_test_predict_and_translate_agree(trained: Trained) -> None:
+    tested = seqlab("test", "--config", trained.config)
+    assert tested.returncode == 0, tested.stderr
+    assert metrics(trained.run, "test/exact_match")[-1] >= 0.9
+    assert "test/bleu" in tested.stdout
+    assert "tok:13a" in tested.stdout + tested.stderr, "the signature stands beside the score"
+
+    predicted = seqlab("predict", "--config", trained.config, "--ckpt_path", trained.run)
+    assert predicted.returncode == 0, predicted.stderr
+    sources = [line.split("\t")[0] for line in (trained.config.parent / "test.tsv").read_text().splitlines()]
+    with (trained.run / "predictions.tsv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    assert [row["source"] for row in rows] == sources
+    assert sum(row["hypothesis"] == translate(row["source"]) for row in rows) >= 45
+
+    lines = [*sources[:10], "", sources[10]]
+    translated = seqlab("translate", "--ckpt_path", trained.run, given="\n".join(lines) + "\n")
+    assert translated.returncode == 0, translated.stderr
+    hypotheses = [row["hypothesis"] for row in rows]
+    assert translated.stdout.splitlines() == [*hypotheses[:10], "", hypotheses[10]]
+
+
+def test_training_goes_on_exactly(trained: Trained, tmp_path: Path) -> None:
+    """Two epochs at once, and one epoch continued: the same weights to the bit, the same rows."""
+    common = ["fit", "--config", trained.config, "--trainer.default_root_dir"]
+    whole = seqlab(*common, tmp_path / "whole", "--trainer.max_epochs", 2)
+    half = seqlab(*common, tmp_path / "parts", "--trainer.max_epochs", 1)
+    rest = seqlab(*common, tmp_path / "parts", "--trainer.max_epochs", 2, "--ckpt_path", "last")
+    assert whole.returncode == half.returncode == rest.returncode == 0, rest.stderr
+    runs = [tmp_path / kind / "tiny" / "1" for kind in ("whole", "parts")]
+    assert len(list(runs[1].parent.iterdir())) == 1, "it went on in the same directory"
+    one, other = (
+        torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"] for run in runs
+    )
+    for name, value in one.items():
+        assert torch.equal(value, other[name]), name
+    for name in ("train/loss", "val/loss", "val/bleu", "lr-Adam"):
+        assert metrics(runs[0], name) == metrics(runs[1], name), name
+
+
+def test_a_checkpoint_beats_configs_and_the_command_line_beats_both(trained: Trained, tmp_path: Path) -> None:
+    common = ["fit", "--config", trained.config, "--trainer.default_root_dir", tmp_path]
+    first = seqlab(*common, "--trainer.max_epochs", 1, "--model.init_args.dropout", 0.3)
+    changed = tmp_path / "changed.yaml"
+    changed.write_text("model:\n  init_args:\n    dropout: 0.2\n    label_smoothing: 0.2\n")
+    second = seqlab(
+        *common,
+        "--config",
+        changed,
+        "--trainer.max_epochs",
+        2,
+        "--ckpt_path",
+        "last",
+        "--model.init_args.token_dropout",
+        0.1,
+    )
+    assert first.returncode == second.returncode == 0, second.stderr
+    model = yaml.safe_load((tmp_path / "tiny" / "1" / "config.yaml").read_text())["model"]["init_args"]
+    assert (model["dropout"], model["label_smoothing"], model["token_dropout"]) == (0.3, 0.0, 0.1)
+
+    resized = seqlab(*common, "--ckpt_path", "last", "--model.init_args.embedding_size", 7)
+    assert resized.returncode == 2
+    assert "24" in resized.stderr
+    assert "7" in resized.stderr
+    assert "Traceback" not in resized.stderr
+
+
+def test_fine_tuning_begins_with_the_weights_of_a_checkpoint(trained: Trained, tmp_path: Path) -> None:
+    best = trained.run / "checkpoints" / "best.ckpt"
+    done = seqlab(
+        "fit", "--config", trained.config, "--trainer.default_root_dir", tmp_path, "--init_from", best,
+        "--trainer.max_epochs", 1, "--trainer.limit_train_batches", 1, "--model.init_args.optimizer.init_args.lr", 0.0,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    run = tmp_path / "tiny" / "1"
+    assert metrics(run, "val/exact_match")[0] == pytest.approx(max(metrics(trained.run, "val/exact_match")))
+
+
+def test_help_needs_no_torch() -> None:
+    program = "import sys; from experiments.cli import main; main(['--help']); sys.exit('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    for command in ("fit", "test", "predict", "translate", "average", "fetch"):
+        assert command in done.stdout
+
+
+def test_help_shows_what_the_docstrings_say() -> None:
+    done = seqlab("fit", "--model.help", "lightning_modules.nmt.AttentionNMT")
+    assert done.returncode == 0, done.stderr
+    assert "Share of the target distribution spread evenly" in " ".join(done.stdout.split())
+
+
+def test_print_config_combines_files_and_overrides(trained: Trained, tmp_path: Path) -> None:
+    second = tmp_path / "second.yaml"
+    second.write_text("trainer:\n  max_epochs: 77\n")
+    done = seqlab("fit", "--config", trained.config, "--config", second, "--data.init_args.batch_size", 3, "--print_config")
+    config = yaml.safe_load(done.stdout)
+    assert config["trainer"]["max_epochs"] == 77
+    assert config["data"]["init_args"]["batch_size"] == 3
+    assert config["experiment"] == "tiny"

@@ -1,0 +1,32 @@
+"""Every config of the project runs: a few steps of training, validation, and a checkpoint that translates."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from experiments.cli import main
+
+CONFIGS = sorted(
+    path
+    for path in (Path(__file__).parents[2] / "configs").rglob("*.yaml")
+    if "model" in yaml.safe_load(path.read_text())
+)
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
+def test_a_few_steps(
+    config: Path, tmp_path: Path, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if "multi30k/" in config.read_text():
+        request.getfixturevalue("multi30k")
+    limits = {"max_epochs": 1, "limit_train_batches": 3, "limit_val_batches": 1, "accelerator": "cpu"}
+    overrides = [word for name, value in limits.items() for word in (f"--trainer.{name}", str(value))]
+    root = ["--trainer.default_root_dir", str(tmp_path)]
+    assert main(["fit", "--config", str(config), *root, *overrides]) == 0
+    (run,) = (tmp_path / yaml.safe_load(config.read_text())["experiment"]).iterdir()
+    (tmp_path / "in.txt").write_text("a dog\n\n")
+    capsys.readouterr()
+    translation = ["--input", str(tmp_path / "in.txt"), "--output", str(tmp_path / "out.txt"), "--max_length", "5"]
+    assert main(["translate", "--ckpt_path", str(run), *translation]) == 0
+    assert (tmp_path / "out.txt").read_text().count("\n") == 2

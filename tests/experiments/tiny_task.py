@@ -1,0 +1,79 @@
+"""A task small enough to be learned in seconds: words of one language to those of another, in reversed order."""
+
+import random
+from pathlib import Path
+
+WORDS = {"eins": "un", "zwei": "deux", "drei": "trois", "vier": "quatre", "fünf": "cinq", "sechs": "six"}
+
+CONFIG = """\
+experiment: tiny
+model:
+  class_path: lightning_modules.nmt.AttentionNMT
+  init_args:
+    encoder:
+      class_path: lightning_modules.layers.encoder.RecurrentEncoder
+      init_args: {{cell: gru, hidden_size: 32}}
+    decoder:
+      class_path: lightning_modules.layers.decoder.LuongDecoder
+      init_args: {{cell: gru, hidden_size: 48, input_feeding: false, dropout: 0.1}}
+    embedding_size: 24
+    optimizer:
+      class_path: torch.optim.Adam
+      init_args: {{lr: 0.01}}
+data:
+  class_path: datamodules.translation.TranslationDataModule
+  init_args:
+    train: {{source: {folder}/train.de, target: {folder}/train.fr}}
+    val: {{source: {folder}/val.de, target: {folder}/val.fr}}
+    test: {{tsv: {folder}/test.tsv}}
+    tokenizer: datamodules.tokenizers.WhitespaceTokenizer
+    target_tokenizer: datamodules.tokenizers.WhitespaceTokenizer
+    batch_size: 32
+trainer:
+  accelerator: cpu
+  max_epochs: 6
+  log_every_n_steps: 5
+  gradient_clip_val: 1.0
+  enable_progress_bar: false
+  enable_model_summary: false
+  default_root_dir: {folder}/runs
+  callbacks:
+    - class_path: experiments.runs.callbacks.TextMetrics
+    - class_path: experiments.runs.callbacks.PredictionWriter
+    - class_path: experiments.runs.callbacks.TranslationTable
+    - class_path: experiments.runs.callbacks.AlignmentFigures
+      init_args: {{sentences: 1}}
+    - class_path: lightning.pytorch.callbacks.ModelCheckpoint
+      init_args: {{filename: best, monitor: val/bleu, mode: max, save_last: true, enable_version_counter: false}}
+"""
+
+
+def translate(sentence: str) -> str:
+    """The right translation of a sentence."""
+    return " ".join(WORDS[word] for word in reversed(sentence.split()))
+
+
+def write_tiny_task(folder: Path, seed: int, train_size: int = 900) -> Path:
+    """Writes corpora, and a config that trains on them.
+
+    Args:
+        folder: Where.
+        seed: Of the sentences.
+        train_size: Training pairs.
+
+    Returns:
+        The config's path.
+    """
+    generator = random.Random(seed)
+    for split, size in (("train", train_size), ("val", 40), ("test", 50)):
+        sources = [" ".join(generator.choices(list(WORDS), k=generator.randint(1, 6))) for _ in range(size)]
+        if split == "test":
+            rows = "".join(f"{source}\t{translate(source)}\n" for source in sources)
+            (folder / "test.tsv").write_text(rows, encoding="utf-8")
+        else:
+            (folder / f"{split}.de").write_text("".join(f"{source}\n" for source in sources), encoding="utf-8")
+            targets = "".join(f"{translate(source)}\n" for source in sources)
+            (folder / f"{split}.fr").write_text(targets, encoding="utf-8")
+    config = folder / "tiny.yaml"
+    config.write_text(CONFIG.format(folder=folder), encoding="utf-8")
+    return config
