@@ -89,10 +89,10 @@ def _told_in_one_line(run: Callable[[], int], debug: bool) -> int:
 
     try:
         return run()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         if debug:
             raise
-        print("\nseqlab: interrupted", file=sys.stderr)
+        print("\nseqlab: interrupted", *(f"; {word}" for word in interrupt.args if word), sep="", file=sys.stderr)
         return 130
     except Exception as error:
         told = _meant_for_a_person(error)

@@ -184,21 +184,29 @@ class EncoderDecoder(StepLossModule):
         finally:
             self.train(training)
 
-    def training_step(self, batch: SequenceBatch, batch_idx: int) -> Tensor:  # noqa: ARG002 - Lightning's signature
+    def training_step(self, batch: SequenceBatch, batch_idx: int) -> Tensor:
         """The summed loss of a batch; logs ``train/loss`` per token, without label smoothing."""
         loss, nll, tokens = self.loss(batch)
         self.log("train/loss", nll / tokens, prog_bar=True, batch_size=len(batch))
         return self.summed(loss, tokens)
 
-    def validation_step(self, batch: SequenceBatch, batch_idx: int) -> list[Hypothesis]:  # noqa: ARG002
+    def validation_step(  # type: ignore[override]
+        self,
+        batch: SequenceBatch,
+        batch_idx: int,
+    ) -> list[Hypothesis]:
         """Loss under teacher forcing, and the best hypothesis of each sentence, decoded freely."""
         return self._evaluate(batch, self.val_loss, self.val_search)
 
-    def test_step(self, batch: SequenceBatch, batch_idx: int) -> list[Hypothesis]:  # noqa: ARG002
+    def test_step(  # type: ignore[override]
+        self,
+        batch: SequenceBatch,
+        batch_idx: int,
+    ) -> list[Hypothesis]:
         """Loss under teacher forcing, and the best hypothesis of each sentence, decoded freely."""
         return self._evaluate(batch, self.test_loss, self.test_search)
 
-    def predict_step(self, batch: SequenceBatch, batch_idx: int) -> list[Hypothesis]:  # noqa: ARG002
+    def predict_step(self, batch: SequenceBatch, batch_idx: int) -> list[Hypothesis]:
         """The best hypothesis of each sentence, in the batch's order."""
         return [found[0] for found in self.translate(batch.source, self.test_search)]
 
@@ -218,7 +226,7 @@ class EncoderDecoder(StepLossModule):
         scheduler = self._scheduler(optimizer)
         if isinstance(scheduler, WarmupSchedule):
             scheduler.plan(int(self.trainer.estimated_stepping_batches))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}  # type: ignore[return-value]
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def _evaluate(self, batch: SequenceBatch, metric: PerTokenLoss, search: Search) -> list[Hypothesis]:
         _, nll, tokens = self.loss(batch)

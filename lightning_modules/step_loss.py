@@ -17,8 +17,8 @@ class StepLossModule(L.LightningModule):
 
     How many tokens a step has is not known at its first batch, and differs between processes. So ``training_step``
     returns :meth:`summed`, the loss summed over this process's tokens, and before the step, and before any clipping,
-    the gradients are divided by the tokens of the step. Also logs ``train/gradient_norm``: after that division, before
-    clipping.
+    the gradients are divided by the tokens of the step. Also logs ``train/gradient_norm``, after that division and
+    before clipping, and ``train/learning_rate``.
     """
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class StepLossModule(L.LightningModule):
         """
         check_shapes(self, checkpoint["state_dict"], "--ckpt_path")
 
-    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:  # noqa: ARG002 - Lightning's hook
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Divides the gradients by the step's tokens, and stops the run where they are not finite.
 
         Raises:
@@ -59,11 +59,12 @@ class StepLossModule(L.LightningModule):
         # DDP has averaged the gradients over processes; their sum is wanted.
         torch._foreach_mul_(gradients, self.trainer.world_size / max(1, int(tokens)))
         norm = nn.utils.get_total_norm(gradients)
+        rate = float(optimizer.param_groups[0]["lr"])
         if not torch.isfinite(norm):
-            rate = self.trainer.optimizers[0].param_groups[0]["lr"]
             raise RunFailed(
                 f"the loss or its gradient became NaN or infinite at step {self.trainer.global_step} (learning rate "
                 f"{rate:.3g}): nothing of this step was applied; lower the learning rate or gradient_clip_val, and "
                 "go on from the last checkpoint with --ckpt_path last"
             )
         self.log("train/gradient_norm", norm)
+        self.log("train/learning_rate", rate)

@@ -44,8 +44,7 @@ class Panel:
     Attributes:
         title: What it shows.
         unit: The label of its vertical axis.
-        metrics: Names of its metrics, in the order of the legend; a name that ends in ``*`` stands for all that begin
-            like it.
+        metrics: Names of its metrics, in the order of the legend.
         best: Chooses among the values of a ``val/`` metric the one to mark; None marks nothing.
         logarithmic: Whether the vertical axis is.
     """
@@ -58,19 +57,14 @@ class Panel:
 
     def chosen(self, logged: dict[str, Series]) -> dict[str, Series]:
         """The logged metrics that belong here."""
-        return {
-            name: series
-            for wanted in self.metrics
-            for name, series in logged.items()
-            if name == wanted or (wanted.endswith("*") and name.startswith(wanted[:-1]))
-        }
+        return {name: logged[name] for name in self.metrics if name in logged}
 
 
 PANELS = (
     Panel("Loss", "nats per target token", ("train/loss", "val/loss", "val/loss_free_running"), best=min),
     Panel("Translation quality", "BLEU, chrF (0 to 100)", ("val/bleu", "val/chrf"), best=max),
     Panel("Exact match", "share of sentences", ("val/exact_match", "val/accuracy"), best=max),
-    Panel("Learning rate", "learning rate", ("lr-*", "train/learning_rate")),
+    Panel("Learning rate", "learning rate", ("train/learning_rate",)),
     Panel("Gradient norm, before clipping", "L2 norm", ("train/gradient_norm",), logarithmic=True),
     Panel("Throughput", "target tokens per second", ("train/tokens_per_second",)),
 )

@@ -63,7 +63,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def load_checkpoint(
         self,
         path: str | os.PathLike[str],
-        map_location: Any | None = None,  # noqa: ANN401, ARG002 - Lightning's signature
+        map_location: Any | None = None,  # noqa: ANN401 - Lightning's signature
         weights_only: bool | None = None,
     ) -> dict[str, Any]:
         """Reads a checkpoint onto the CPU; the Trainer moves what it needs.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lightning.pytorch.loggers import Logger
 
+from experiments.runs.directory import CHECKPOINTS
 from experiments.runs.loggers import RunWandbLogger
 
 
@@ -18,22 +19,24 @@ def closing_lines(run: Path, best: Path | None, loggers: Sequence[Logger]) -> st
         best: Its best checkpoint, if it has one.
         loggers: Those of the run.
     """
-    lines = ["", f"run              {_shown(run)}"]
+    lines = ["", f"run              {shown(run)}"]
     if best is not None:
-        lines.append(f"best checkpoint  {_shown(best)}")
+        lines.append(f"best checkpoint  {shown(best)}")
+    averaged = run / CHECKPOINTS / "averaged.ckpt"
+    if averaged.is_file():
+        lines.append(f"averaged         {shown(averaged)}")
     figures = run / "figures"
     if figures.is_dir():
-        lines.append(f"figures          {_shown(figures)} ({len(list(figures.glob('*.png')))} pictures)")
-    for logger in loggers:
-        if isinstance(logger, RunWandbLogger) and (command := logger.sync_command()):
-            lines.append(f"W&B (offline)    upload it with: {command}")
+        lines.append(f"figures          {shown(figures)} ({len(list(figures.glob('*.png')))} pictures)")
+    commands = [logger.sync_command() for logger in loggers if isinstance(logger, RunWandbLogger)]
+    lines += [f"W&B (offline)    upload it with: {command}" for command in commands if command]
     if best is not None:
-        lines += ["", f"next: seqlab test --config {_shown(run / 'config.yaml')} --ckpt_path {_shown(best)}"]
-        lines += [f"  or: seqlab translate --ckpt_path {_shown(best)}"]
+        lines += ["", f"next: seqlab test --config {shown(run / 'config.yaml')} --ckpt_path {shown(best)}"]
+        lines += [f"  or: seqlab translate --ckpt_path {shown(best)}"]
     return "\n".join(lines)
 
 
-def _shown(path: Path) -> Path:
+def shown(path: Path) -> Path:
     """A path as a person would type it."""
     try:
         return path.absolute().relative_to(Path.cwd())

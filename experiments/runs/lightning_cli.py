@@ -8,19 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.plugins import CheckpointIO
+from lightning.pytorch.trainer.states import TrainerStatus
 
 from datamodules.errors import UserError
 from experiments.runs.callbacks.curve_figures import CurveFigures
 from experiments.runs.callbacks.metrics_cut_back import MetricsCutBack
 from experiments.runs.callbacks.positional_seeds import PositionalSeeds
+from experiments.runs.callbacks.prediction_writer import PREDICTIONS
 from experiments.runs.callbacks.run_record import RunRecord
 from experiments.runs.callbacks.throughput import Throughput
 from experiments.runs.checkpoint_io import AtomicCheckpointIO
 from experiments.runs.checkpoints import read_checkpoint
-from experiments.runs.closing import closing_lines
+from experiments.runs.closing import closing_lines, shown
 from experiments.runs.directory import CHECKPOINTS, meant_checkpoint, new_run, run_of
 from experiments.runs.initial_weights import load_initial_weights
 from experiments.runs.parser import OneLineErrorParser
@@ -119,6 +121,8 @@ class SeqlabCLI(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         """Makes the run's directory, and tells it to the trainer, the loggers and the checkpoint callbacks."""
+        self._given = self.config.clone()
+        self._given[self.config.subcommand].ckpt_path = None
         settings = self.config[self.config.subcommand]
         trainer = settings.trainer
         given = settings.ckpt_path
@@ -132,7 +136,8 @@ class SeqlabCLI(LightningCLI):
             _fill(callback, "dirpath", str(self.run_directory / CHECKPOINTS))
 
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:  # noqa: ANN401 - LightningCLI's signature
-        """Makes the trainer, with what every run has: atomic checkpoints, seeds by position, rates and figures."""
+        """Makes the trainer, with what every run has: atomic checkpoints, seeds by position, speed and figures."""
+        self.config = self._given  # what config.yaml will hold: it repeats the run in a directory of its own
         settings = self.config_init[self.subcommand].trainer
         callbacks: list[Callback] = [
             PositionalSeeds(self._get(self.config, "seed_everything")),
@@ -140,7 +145,7 @@ class SeqlabCLI(LightningCLI):
             MetricsCutBack(),
         ]
         if settings.logger:
-            callbacks += [LearningRateMonitor(logging_interval="step"), CurveFigures()]
+            callbacks.append(CurveFigures())
         self.trainer_defaults["callbacks"] = callbacks
         plugins = settings.plugins if isinstance(settings.plugins, list) else [settings.plugins]
         plugins = [plugin for plugin in plugins if plugin is not None]
@@ -154,9 +159,25 @@ class SeqlabCLI(LightningCLI):
         if settings.init_from is not None:
             load_initial_weights(self.model, self.datamodule, Path(settings.init_from), settings.trust)
 
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Runs; Lightning's end of an interrupted run, an exit status of 1, is one of Ctrl-C again."""
+        try:
+            super()._run_subcommand(subcommand)
+        except SystemExit:
+            if self.trainer.state.status != TrainerStatus.INTERRUPTED:
+                raise
+            last = self.run_directory / CHECKPOINTS / "last.ckpt"
+            raise KeyboardInterrupt(f"go on with --ckpt_path {shown(last)}" if last.is_file() else "") from None
+
+    def after_predict(self) -> None:
+        """Says where the predictions are."""
+        path = self.run_directory / PREDICTIONS
+        if self.trainer.is_global_zero and path.is_file():
+            print(f"\npredictions      {shown(path)}")
+
     def after_fit(self) -> None:
         """Says where everything is, and what to type next."""
-        if self.trainer.is_global_zero and not self.trainer.fast_dev_run:
+        if self.trainer.is_global_zero:
             best = next(
                 (
                     callback.best_model_path

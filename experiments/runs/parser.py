@@ -7,6 +7,7 @@ import inspect
 import pkgutil
 import re
 from collections.abc import Callable, Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
@@ -44,7 +45,11 @@ def one_line(message: str) -> str:
     return re.sub(r"\s+", " ", "; ".join(line for line in told if line)) or message
 
 
-NOISE = r"^\s*Parser key \"[\w.]+\":\s*$|Does not validate against|^\s*Subtypes:|^\s*Errors:|Given value|Expected a <class 'NoneType'>|Expected a path but"
+NOISE = (
+    r"^\s*Parser key \"[\w.]+\":\s*$|Does not validate against|^\s*Subtypes:|^\s*Errors:|Given value|"
+    r"Expected a <class 'NoneType'>|Expected a path but"
+)
+"""Lines of jsonargparse's messages that tell its reader nothing."""
 
 
 def _no_option(name: str) -> str:
@@ -62,7 +67,7 @@ def _no_type(key: str, kind: str, value: str) -> str:
 
 def _no_module_member(module: str, name: str) -> str:
     known = [path.rpartition(".")[2] for path in _classes_of(importlib.import_module(module))]
-    return f"there is no class '{name}' in {module}: {suggest(name, known)}"
+    return f"there is no class '{name}' in {module}: {suggest(name, known)} There are {', '.join(known)}"
 
 
 def _no_module(path: str, *_: str) -> str:
@@ -71,14 +76,14 @@ def _no_module(path: str, *_: str) -> str:
 
 def _no_class(given: str) -> str:
     """A class that is nowhere: those of like name, with their paths."""
-    paths = {path.rpartition(".")[2]: path for path in _all_classes()}
+    paths: dict[str, str] = {}
+    for path in _all_classes():
+        paths.setdefault(path.rpartition(".")[2], path)
     name = given.rpartition(".")[2]
-    if name in paths:
-        return f"there is no class '{given}': did you mean '{paths[name]}'?"
-    hint = suggest(name, paths)
-    for known in re.findall(r"'(\w+)'", hint):
-        hint = hint.replace(f"'{known}'", f"'{paths[known]}'")
-    return f"there is no class '{given}': {hint}"
+    close = [name] if name in paths else get_close_matches(name, paths, n=3)
+    if not close:
+        return f"there is no class '{given}': give its import path, as in the README's table of parts"
+    return f"there is no class '{given}': did you mean {' or '.join(repr(paths[match]) for match in close)}?"
 
 
 def _no_file(path: str) -> str:
@@ -137,17 +142,22 @@ def _all_classes() -> Iterator[str]:
 
 
 def _classes_of(module: ModuleType) -> list[str]:
-    """The paths of a module's public classes."""
+    """The paths of a module's public classes: its own, and of a package also those that it passes on."""
+    package = module.__name__.partition(".")[0]
     return [
         f"{module.__name__}.{name}"
         for name, member in inspect.getmembers(module, inspect.isclass)
-        if not name.startswith("_") and member.__module__.partition(".")[0] == module.__name__.partition(".")[0]
+        if not name.startswith("_")
+        and (
+            member.__module__ == module.__name__
+            or (hasattr(module, "__path__") and member.__module__.startswith(package))
+        )
     ]
 
 
 def _parameters() -> list[str]:
     """The names of all arguments of all classes that a config names."""
-    names = set()
+    names: set[str] = set()
     for path in _all_classes():
         module, _, name = path.rpartition(".")
         names.update(inspect.signature(getattr(importlib.import_module(module), name).__init__).parameters)

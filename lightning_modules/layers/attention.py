@@ -187,7 +187,7 @@ class NoAttention(Attention):
         """Equal scores; see :meth:`Attention.score`."""
         return query.new_zeros(query.shape[0], query.shape[1], keys.shape[1])
 
-    def forward(self, query: Tensor, keys: Tensor, memory: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ARG002
+    def forward(self, query: Tensor, keys: Tensor, memory: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """A context ``(b, t, 0)`` and weights ``(b, 0, t, s)``."""
         batch, steps = query.shape[:2]
         return query.new_zeros(batch, steps, 0), query.new_zeros(batch, 0, steps, memory.shape[1])

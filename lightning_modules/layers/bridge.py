@@ -58,10 +58,9 @@ class ProjectionBridge(Bridge):
 
     def _project(self, part: int, state: State) -> Tensor:
         source = state[min(part, len(state) - 1)]
-        layers = [
-            projection(source[_source_layer(layer, self.encoder_shape, self.decoder_shape)])
-            for layer, projection in enumerate(self.projections[part])  # type: ignore[arg-type]
-        ]
+        encoder, decoder = self.encoder_shape, self.decoder_shape
+        projections: nn.ModuleList = self.projections[part]  # type: ignore[assignment]
+        layers = [projection(source[_source_layer(n, encoder, decoder)]) for n, projection in enumerate(projections)]
         joined = torch.stack(layers)
         return joined.tanh() if part == 0 else joined
 
@@ -103,7 +102,7 @@ class ZeroBridge(Bridge):
         decoder: Shape of the decoder's state; the model gives it.
     """
 
-    def __init__(self, encoder: StateShape, decoder: StateShape) -> None:  # noqa: ARG002 - every bridge is given both
+    def __init__(self, encoder: StateShape, decoder: StateShape) -> None:
         super().__init__()
         self.decoder_shape = decoder
 

@@ -170,7 +170,7 @@ class LuongDecoder(_SteppedDecoder):
         embedded: Tensor,
         projected: Tensor,
         memory: Memory,
-        state: DecoderState,  # noqa: ARG002
+        state: DecoderState,
     ) -> tuple[Tensor, Tensor, DecoderState]:
         hidden, recurrent = self.stack.step(projected, state.feed, state.recurrent)
         output, weights = self._output(hidden[:, None], memory)

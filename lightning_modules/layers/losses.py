@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import once_differentiable
 
 CHUNK_ROWS = 256
 """Positions projected onto the vocabulary at once; a chunk of logits stays in the processor's cache."""
@@ -15,12 +17,12 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: FunctionCtx, hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float
+        ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float
     ) -> tuple[Tensor, Tensor]:
         classes = weight.shape[0]
         needed = any(ctx.needs_input_grad[:3])
         loss, nll = hidden.new_zeros(()), hidden.new_zeros(())
-        gradients = (torch.empty_like(hidden), torch.zeros_like(weight), torch.zeros_like(bias)) if needed else ()
+        gradients = [torch.empty_like(hidden), torch.zeros_like(weight), torch.zeros_like(bias)] if needed else []
         for start in range(0, hidden.shape[0], CHUNK_ROWS):
             rows = hidden[start : start + CHUNK_ROWS]
             gold = targets[start : start + CHUNK_ROWS, None]
@@ -47,7 +49,7 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: FunctionCtx, grad_loss: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad_loss: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         hidden, weight, bias = ctx.saved_tensors
         return hidden * grad_loss, weight * grad_loss, bias * grad_loss, None, None
 
@@ -72,4 +74,4 @@ def projected_cross_entropy(
         Two scalars in nats: the smoothed loss, which carries the gradient, and the negative log-likelihood of the
         targets, which does not.
     """
-    return _ProjectedCrossEntropy.apply(hidden.to(weight.dtype), weight, bias, targets, label_smoothing)  # type: ignore[no-any-return]
+    return _ProjectedCrossEntropy.apply(hidden.to(weight.dtype), weight, bias, targets, label_smoothing)

@@ -14,7 +14,7 @@ from lightning_modules.layers.state import StateShape
 Cell = Literal["lstm", "gru", "rnn"]
 State = tuple[Tensor, ...]
 
-CELLS: dict[Cell, type[nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+CELLS: dict[Cell, Callable[..., nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 STATE_PARTS: dict[Cell, int] = {"lstm": 2, "gru": 1, "rnn": 1}
 
 
@@ -130,7 +130,8 @@ class RecurrentStack(nn.Module):
         Returns:
             As the input, with ``gates * hidden_size`` in the last dimension.
         """
-        return functional.linear(inputs, self.rnn.weight_ih_l0[:, : self.sequence_size], self.rnn.bias_ih_l0)
+        weight, bias = self._weights(0, "ih")
+        return functional.linear(inputs, weight[:, : self.sequence_size], bias)
 
     def step(self, projected: Tensor, extra: Tensor | None, state: State) -> tuple[Tensor, State]:
         """Runs one step.
@@ -144,7 +145,8 @@ class RecurrentStack(nn.Module):
             Output of the last layer ``(batch, hidden_size)``, and the next state.
         """
         if extra is not None:
-            projected = projected + functional.linear(extra, self.rnn.weight_ih_l0[:, self.sequence_size :])
+            weight, _ = self._weights(0, "ih")
+            projected = projected + functional.linear(extra, weight[:, self.sequence_size :])
         layers: list[State] = []
         for layer in range(self.state_shape.layers):
             if layer:

@@ -61,9 +61,7 @@ def test_what_is_mistyped(
         ("test.tsv", b"eins zwei\n", "tab"),
     ],
 )
-def test_bad_corpora(
-    name: str, content: bytes, message: str, config: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_bad_corpora(name: str, content: bytes, message: str, config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (config.parent / name).write_bytes(content)
     command = "test" if name.startswith("test") else "fit"
     if command == "test":

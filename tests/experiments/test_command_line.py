@@ -4,8 +4,10 @@ import csv
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,7 +84,14 @@ def test_it_learned(trained: Trained) -> None:
     assert metrics(trained.run, "val/bleu")[-1] >= 90
     loss = metrics(trained.run, "train/loss")
     assert loss[-1] < 0.2 * loss[0]
-    for name in ("train/gradient_norm", "train/tokens_per_second", "lr-Adam", "val/loss", "val/perplexity", "val/chrf"):
+    for name in (
+        "train/gradient_norm",
+        "train/tokens_per_second",
+        "train/learning_rate",
+        "val/loss",
+        "val/perplexity",
+        "val/chrf",
+    ):
         assert metrics(trained.run, name), name
 
 
@@ -90,6 +99,8 @@ def test_the_saved_config_is_whole(trained: Trained) -> None:
     config = yaml.safe_load((trained.run / "config.yaml").read_text())
     assert config["model"]["init_args"]["decoder"]["init_args"]["hidden_size"] == 48
     assert config["model"]["init_args"]["test_search"]["init_args"]["beam_size"] == 5
+    assert config["trainer"]["default_root_dir"] == str(trained.config.parent / "runs"), "it repeats, elsewhere"
+    assert config["ckpt_path"] is None
 
 
 def test_test_predict_and_translate_agree(trained: Trained) -> None:
@@ -123,12 +134,10 @@ def test_training_goes_on_exactly(trained: Trained, tmp_path: Path) -> None:
     assert whole.returncode == half.returncode == rest.returncode == 0, rest.stderr
     runs = [tmp_path / kind / "tiny" / "1" for kind in ("whole", "parts")]
     assert len(list(runs[1].parent.iterdir())) == 1, "it went on in the same directory"
-    one, other = (
-        torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"] for run in runs
-    )
+    one, other = (torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"] for run in runs)
     for name, value in one.items():
         assert torch.equal(value, other[name]), name
-    for name in ("train/loss", "val/loss", "val/bleu", "lr-Adam"):
+    for name in ("train/loss", "val/loss", "val/bleu", "train/learning_rate"):
         assert metrics(runs[0], name) == metrics(runs[1], name), name
 
 
@@ -187,8 +196,38 @@ def test_help_shows_what_the_docstrings_say() -> None:
 def test_print_config_combines_files_and_overrides(trained: Trained, tmp_path: Path) -> None:
     second = tmp_path / "second.yaml"
     second.write_text("trainer:\n  max_epochs: 77\n")
-    done = seqlab("fit", "--config", trained.config, "--config", second, "--data.init_args.batch_size", 3, "--print_config")
+    done = seqlab(
+        "fit", "--config", trained.config, "--config", second, "--data.init_args.batch_size", 3, "--print_config"
+    )
     config = yaml.safe_load(done.stdout)
     assert config["trainer"]["max_epochs"] == 77
     assert config["data"]["init_args"]["batch_size"] == 3
     assert config["experiment"] == "tiny"
+
+
+def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(trained: Trained, tmp_path: Path) -> None:
+    arguments = [
+        "fit",
+        "--config",
+        trained.config,
+        "--trainer.default_root_dir",
+        tmp_path,
+        "--trainer.max_epochs",
+        1000,
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "experiments.cli", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    last = tmp_path / "tiny" / "1" / "checkpoints" / "last.ckpt"
+    deadline = time.monotonic() + 60
+    while not last.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert f"interrupted; go on with --ckpt_path {last}" in error
+    assert "Traceback" not in error
+    torch.load(last, weights_only=True)

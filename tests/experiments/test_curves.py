@@ -13,7 +13,7 @@ from matplotlib.text import Annotation
 
 from experiments.figures.curves import learning_curves, read_metrics
 
-HEADER = "step,epoch,time,train/loss,lr-Adam,val/loss,val/bleu,train/gradient_norm\n"
+HEADER = "step,epoch,time,train/loss,train/learning_rate,val/loss,val/bleu,train/gradient_norm\n"
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_each_line_has_exactly_the_logged_points(metrics: Path) -> None:
         "train/loss": [[9, 19], [4.0, 3.0]],
         "val/loss": [[9, 19, 29], [3.5, 2.5, 2.75]],
         "val/bleu": [[9, 19, 29], [10.0, 30.0, 20.0]],
-        "lr-Adam": [[9], [0.001]],
+        "train/learning_rate": [[9], [0.001]],
         "train/gradient_norm": [[9, 19], [2.5, 0.5]],
     }
 

@@ -63,7 +63,10 @@ def test_a_sentence_alone_and_in_a_padded_batch(decoder: type[Decoder], seed: in
         alone = SequenceBatch.from_pairs([source], [target], torch.zeros(1))
         parts = net.loss(alone)
         parts[0].backward()
-        sums = [total + float(part.detach() if isinstance(part, torch.Tensor) else part) for total, part in zip(sums, parts, strict=True)]
+        sums = [
+            total + float(part.detach() if isinstance(part, torch.Tensor) else part)
+            for total, part in zip(sums, parts, strict=True)
+        ]
         _, alone_weights = net(alone)
         steps, length = len(target) + 1, len(source) + 1
         torch.testing.assert_close(weights[row, :, :steps, :length], alone_weights[0], rtol=0, atol=1e-10)

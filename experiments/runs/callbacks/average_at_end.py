@@ -28,10 +28,10 @@ class AverageAtEnd(L.Callback):
             raise UserError(f"last is {last}: average at least 1 checkpoint")
         self.last = last
 
-    def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:  # noqa: ARG002 - Lightning's hook
-        """Averages, on rank zero; nothing after a dry run."""
+    def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Averages, on rank zero; nothing where none was written."""
         folder = Path(trainer.default_root_dir) / "checkpoints"
-        if not trainer.is_global_zero or trainer.fast_dev_run or not folder.is_dir():
+        if not trainer.is_global_zero or not folder.is_dir():
             return
         paths = checkpoints_by_step(folder)[-self.last :]
         target = folder / "averaged.ckpt"

@@ -16,7 +16,7 @@ CURVES = "curves.png"
 class CurveFigures(L.Callback):
     """Writes ``figures/curves.png`` from the run's ``metrics.csv`` when training ends."""
 
-    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:  # noqa: ARG002 - Lightning's hook
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Draws what was logged, on rank zero.
 
         Raises:

@@ -10,7 +10,7 @@ from experiments.runs.loggers import MetricsCSV
 class MetricsCutBack(L.Callback):
     """Cuts ``metrics.csv`` back to the checkpoint that training goes on from, so that no row comes twice."""
 
-    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:  # noqa: ARG002 - Lightning's hook
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Cuts, on rank zero, after the checkpoint was restored and before anything is logged.
 
         Raises:

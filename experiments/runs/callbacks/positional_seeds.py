@@ -23,7 +23,11 @@ class PositionalSeeds(L.Callback):
         self.seed = seed
 
     def on_train_batch_start(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: SequenceBatch, batch_idx: int
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        batch: SequenceBatch,
+        batch_idx: int,
     ) -> None:
         """Seeds the CPU's and the device's generators."""
         position = f"{self.seed}:{trainer.current_epoch}:{batch_idx}:{trainer.global_rank}"

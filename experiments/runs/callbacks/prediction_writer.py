@@ -35,18 +35,18 @@ class PredictionWriter(L.Callback):
     def on_predict_batch_end(
         self,
         trainer: L.Trainer,
-        pl_module: L.LightningModule,  # noqa: ARG002 - Lightning's hook
+        pl_module: L.LightningModule,
         outputs: Sequence[Hypothesis],
         batch: SequenceBatch,
-        batch_idx: int,  # noqa: ARG002
-        dataloader_idx: int = 0,  # noqa: ARG002
+        batch_idx: int,
+        dataloader_idx: int = 0,
     ) -> None:
         """Keeps the batch's hypotheses."""
         decode = parallel_text(trainer).target_tokenizer.decode
         for index, hypothesis in zip(batch.index.tolist(), outputs, strict=True):
             self._predictions[index] = (decode(hypothesis.ids), hypothesis.score)
 
-    def on_predict_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:  # noqa: ARG002
+    def on_predict_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Writes the table.
 
         Raises:

@@ -37,7 +37,7 @@ class RunRecord(SaveConfigCallback):
     Other commands on the run leave both files as they are.
     """
 
-    def save_config(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:  # noqa: ARG002
+    def save_config(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Writes and logs; called on rank zero."""
         if stage != "fit":
             return

@@ -47,11 +47,11 @@ class TextMetrics(L.Callback):
     def on_validation_batch_end(
         self,
         trainer: L.Trainer,
-        pl_module: L.LightningModule,  # noqa: ARG002 - Lightning's hook
+        pl_module: L.LightningModule,
         outputs: Sequence[Hypothesis],  # type: ignore[override]
         batch: SequenceBatch,
-        batch_idx: int,  # noqa: ARG002
-        dataloader_idx: int = 0,  # noqa: ARG002
+        batch_idx: int,
+        dataloader_idx: int = 0,
     ) -> None:
         """Keeps the text of the batch's hypotheses."""
         if not trainer.sanity_checking:
@@ -60,11 +60,11 @@ class TextMetrics(L.Callback):
     def on_test_batch_end(
         self,
         trainer: L.Trainer,
-        pl_module: L.LightningModule,  # noqa: ARG002 - Lightning's hook
+        pl_module: L.LightningModule,
         outputs: Sequence[Hypothesis],  # type: ignore[override]
         batch: SequenceBatch,
-        batch_idx: int,  # noqa: ARG002
-        dataloader_idx: int = 0,  # noqa: ARG002
+        batch_idx: int,
+        dataloader_idx: int = 0,
     ) -> None:
         """Keeps the text of the batch's hypotheses."""
         self._collect(trainer, outputs, batch)
@@ -78,7 +78,7 @@ class TextMetrics(L.Callback):
         """Scores the test set."""
         self._score(trainer, pl_module, "test")
 
-    def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:  # noqa: ARG002 - Lightning's hook
+    def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Prints the scores with their signatures, above Lightning's table."""
         if trainer.is_global_zero:
             for line in self._printed:

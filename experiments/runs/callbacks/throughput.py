@@ -25,17 +25,17 @@ class Throughput(L.Callback):
         self._running_since: float | None = None
         self._last_step = 0
 
-    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:  # noqa: ARG002 - hook
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Begins to count."""
         self._tokens, self._seconds, self._running_since = 0, 0.0, None
         self._last_step = trainer.global_step
 
     def on_train_batch_start(
         self,
-        trainer: L.Trainer,  # noqa: ARG002 - Lightning's hook
-        pl_module: L.LightningModule,  # noqa: ARG002
-        batch: SequenceBatch,  # noqa: ARG002
-        batch_idx: int,  # noqa: ARG002
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        batch: SequenceBatch,
+        batch_idx: int,
     ) -> None:
         """Lets the clock run, if it stands."""
         if self._running_since is None:
@@ -45,9 +45,9 @@ class Throughput(L.Callback):
         self,
         trainer: L.Trainer,
         pl_module: L.LightningModule,
-        outputs: Any,  # noqa: ANN401, ARG002 - Lightning's hook
+        outputs: Any,  # noqa: ANN401 - Lightning's hook
         batch: SequenceBatch,
-        batch_idx: int,  # noqa: ARG002
+        batch_idx: int,
     ) -> None:
         """Counts the batch's tokens, and logs at the steps at which the Trainer does."""
         self._tokens = self._tokens + batch.target_output.lengths.sum()
@@ -61,15 +61,15 @@ class Throughput(L.Callback):
             pl_module.log("train/tokens_per_second", tokens / (seconds / trainer.world_size), batch_size=len(batch))
             self._tokens, self._seconds = 0, 0.0
 
-    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:  # noqa: ARG002 - hook
+    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Stops the clock until the next training batch."""
         self._stop(pl_module)
 
     def on_save_checkpoint(
         self,
-        trainer: L.Trainer,  # noqa: ARG002 - Lightning's hook
+        trainer: L.Trainer,
         pl_module: L.LightningModule,
-        checkpoint: dict[str, Any],  # noqa: ARG002
+        checkpoint: dict[str, Any],
     ) -> None:
         """Stops the clock until the next training batch."""
         self._stop(pl_module)
