@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from datamodules.errors import RunFailed
+from lightning_modules.optimizer_options import apply_given_options
 from lightning_modules.shapes import check_shapes
 
 
@@ -45,6 +46,11 @@ class StepLossModule(L.LightningModule):
             UserError: A shape differs from that of the checkpoint.
         """
         check_shapes(self, checkpoint["state_dict"], "--ckpt_path")
+
+    def on_train_start(self) -> None:
+        """Options of the optimizer that were given win over those of a restored state."""
+        for optimizer in self.trainer.optimizers:
+            apply_given_options(optimizer, [config.scheduler for config in self.trainer.lr_scheduler_configs])
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Divides the gradients by the step's tokens, and stops the run where they are not finite.

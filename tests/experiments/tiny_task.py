@@ -12,14 +12,17 @@ model:
   init_args:
     encoder:
       class_path: lightning_modules.layers.encoder.RecurrentEncoder
-      init_args: {{cell: gru, hidden_size: 32}}
+      init_args: {{cell: gru, hidden_size: 48}}
     decoder:
       class_path: lightning_modules.layers.decoder.LuongDecoder
-      init_args: {{cell: gru, hidden_size: 48, input_feeding: false, dropout: 0.1}}
+      init_args: {{cell: gru, hidden_size: 64, input_feeding: false, dropout: 0.1}}
     embedding_size: 24
     optimizer:
       class_path: torch.optim.Adam
-      init_args: {{lr: 0.01}}
+      init_args: {{lr: 0.006}}
+    scheduler:
+      class_path: lightning_modules.schedules.WarmupSchedule
+      init_args: {{warmup_steps: 40}}
 data:
   class_path: datamodules.translation.TranslationDataModule
   init_args:
@@ -31,7 +34,7 @@ data:
     batch_size: 32
 trainer:
   accelerator: cpu
-  max_epochs: 6
+  max_epochs: 13
   log_every_n_steps: 5
   gradient_clip_val: 1.0
   enable_progress_bar: false
