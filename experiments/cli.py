@@ -95,11 +95,17 @@ def _told_in_one_line(run: Callable[[], int], debug: bool) -> int:
         print("\nseqlab: interrupted", *(f"; {word}" for word in interrupt.args if word), sep="", file=sys.stderr)
         return 130
     except Exception as error:
-        told = _meant_for_a_person(error)
-        if debug or told is None:
+        if debug:
             raise
-        print(f"seqlab: error: {told}", file=sys.stderr)
-        return 2 if isinstance(told, UserError) else 1
+        told = _meant_for_a_person(error)
+        print(f"seqlab: error: {told or _unforeseen(error)}", file=sys.stderr)
+        return 2 if isinstance(told, UserError) or type(error).__name__ == "MisconfigurationException" else 1
+
+
+def _unforeseen(error: Exception) -> str:
+    """One line on an error that nobody wrote for a person."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0] if lines else 'no message'} (--debug shows the traceback)"
 
 
 def _meant_for_a_person(error: BaseException | None) -> BaseException | None:

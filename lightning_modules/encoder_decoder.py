@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Literal
 
@@ -186,6 +187,8 @@ class EncoderDecoder(StepLossModule):
 
     def training_step(self, batch: SequenceBatch, batch_idx: int) -> Tensor:
         """The summed loss of a batch; logs ``train/loss`` per token, without label smoothing."""
+        if not len(batch):
+            return self.summed(self._nothing(), 0)
         loss, nll, tokens = self.loss(batch)
         self.log("train/loss", nll / tokens, prog_bar=True, batch_size=len(batch))
         return self.summed(loss, tokens)
@@ -208,6 +211,8 @@ class EncoderDecoder(StepLossModule):
 
     def predict_step(self, batch: SequenceBatch, batch_idx: int) -> list[Hypothesis]:
         """The best hypothesis of each sentence, in the batch's order."""
+        if not len(batch):
+            return []
         return [found[0] for found in self.translate(batch.source, self.test_search)]
 
     def on_validation_epoch_end(self) -> None:
@@ -225,10 +230,18 @@ class EncoderDecoder(StepLossModule):
             return optimizer
         scheduler = self._scheduler(optimizer)
         if isinstance(scheduler, WarmupSchedule):
-            scheduler.plan(int(self.trainer.estimated_stepping_batches))
+            updates = self.trainer.estimated_stepping_batches
+            if math.isfinite(updates):
+                scheduler.plan(int(updates))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
+    def _nothing(self) -> Tensor:
+        """The loss of a process whose share of a batch is empty: 0, and a gradient of 0 for every parameter."""
+        return torch.stack([parameter.sum() * 0.0 for parameter in self.parameters()]).sum()
+
     def _evaluate(self, batch: SequenceBatch, metric: PerTokenLoss, search: Search) -> list[Hypothesis]:
+        if not len(batch):
+            return []
         _, nll, tokens = self.loss(batch)
         metric.update(nll, torch.tensor(tokens, device=self.device))
         return [found[0] for found in self.translate(batch.source, search)]

@@ -6,15 +6,15 @@ from collections.abc import Iterable
 
 from lightning.pytorch.utilities.types import LRSchedulerPLType
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 
 def apply_given_options(optimizer: Optimizer, schedulers: Iterable[LRSchedulerPLType]) -> None:
     """Gives an optimizer the options that it was made with, where a restored state has others.
 
     A checkpoint's state brings its learning rate, betas and so on with it. The resolved config, in which the command
-    line wins over the checkpoint, has made the optimizer; what it says counts. A schedule goes on from where it was,
-    in proportion to the new rate.
+    line wins over the checkpoint, has made the optimizer; what it says counts. A schedule goes on from where it was:
+    one of closed form by its formula, any other in proportion to the new rate.
 
     Args:
         optimizer: After its state was restored.
@@ -31,3 +31,6 @@ def apply_given_options(optimizer: Optimizer, schedulers: Iterable[LRSchedulerPL
     for scheduler in schedulers:
         if isinstance(scheduler, LRScheduler) and scheduler.optimizer is optimizer:
             scheduler.base_lrs = [given["lr"]] * len(optimizer.param_groups)
+            if isinstance(scheduler, LambdaLR):
+                for group, factor in zip(optimizer.param_groups, scheduler.lr_lambdas, strict=True):
+                    group["lr"] = given["lr"] * factor(scheduler.last_epoch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
@@ -45,6 +46,18 @@ class WarmupSchedule(LambdaLR):
             total_steps: Updates of the whole run.
         """
         self.total_steps = total_steps
+
+    def state_dict(self) -> dict[str, Any]:
+        """The position alone: a resumed run follows the plan that it is given, which may be a longer one."""
+        return {"last_epoch": self.last_epoch, "_step_count": self._step_count, "_last_lr": self._last_lr}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes over a position.
+
+        Args:
+            state_dict: What :meth:`state_dict` gave.
+        """
+        self.__dict__.update(state_dict)
 
     def factor(self, step: int) -> float:
         """The share of the learning rate at an update, counted from 0."""

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from datamodules.errors import UserError, suggest
 from experiments.runs.checkpoints import find_checkpoint
@@ -58,6 +62,27 @@ def _next_version(parent: Path) -> Path:
             version += 1
         else:
             return parent / str(version)
+
+
+@contextmanager
+def alone_in(run: Path) -> Iterator[None]:
+    """Holds a run's directory for one training; the operating system lets go of it when the process ends.
+
+    Args:
+        run: The run's directory.
+
+    Raises:
+        UserError: Another training holds it.
+    """
+    lock = FileLock(run / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UserError(f"another seqlab fit trains in {run}: wait for its end, or start without --ckpt_path") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def newest_run(root: Path, experiment: str) -> Path | None:

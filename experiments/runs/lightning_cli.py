@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from experiments.runs.callbacks.throughput import Throughput
 from experiments.runs.checkpoint_io import AtomicCheckpointIO
 from experiments.runs.checkpoints import read_checkpoint
 from experiments.runs.closing import closing_lines, shown
-from experiments.runs.directory import CHECKPOINTS, meant_checkpoint, new_run, run_of
+from experiments.runs.directory import CHECKPOINTS, alone_in, meant_checkpoint, new_run, newest_run, run_of
 from experiments.runs.initial_weights import load_initial_weights
 from experiments.runs.parser import OneLineErrorParser
 
@@ -69,9 +70,9 @@ class SeqlabCLI(LightningCLI):
         )
         parser.add_argument(
             "--trust",
-            type=list[str],
+            type=str | list[str],
             default=[],
-            help="Packages beside seqlab, torch and lightning whose classes a checkpoint may name.",
+            help="A package, or a list of them, whose classes a checkpoint may name, beside seqlab's and torch's own.",
         )
         parser.add_argument(
             "--init_from",
@@ -91,9 +92,10 @@ class SeqlabCLI(LightningCLI):
         if "subcommand" not in self.config or self.config.subcommand is None:
             raise UserError("say what to do: seqlab fit, validate, test or predict")
         settings = self.config[self.config.subcommand]
+        trusted = _words(settings.trust)
         checkpoint = self._checkpoint(settings)
         if checkpoint is not None:
-            content = read_checkpoint(checkpoint, settings.trust)
+            content = read_checkpoint(checkpoint, trusted)
             self.config = parser.parse_args(_with_config(args, _saved_config(content, self.config.subcommand)))
             settings = self.config[self.config.subcommand]
             settings.ckpt_path = str(checkpoint)
@@ -110,14 +112,9 @@ class SeqlabCLI(LightningCLI):
         given = settings.ckpt_path
         if self.config.subcommand != "fit":
             return meant_checkpoint(given or "best", root, settings.experiment)
-        if given is None:
+        if given is None or (given == "last" and newest_run(root, settings.experiment) is None):
             return None
-        try:
-            return meant_checkpoint(given, root, settings.experiment)
-        except UserError:
-            if given == "last":
-                return None
-            raise
+        return meant_checkpoint(given, root, settings.experiment)
 
     def before_instantiate_classes(self) -> None:
         """Makes the run's directory, and tells it to the trainer, the loggers and the checkpoint callbacks."""
@@ -157,12 +154,15 @@ class SeqlabCLI(LightningCLI):
         """Gives the model its initial weights, where ``--init_from`` names them."""
         settings = self.config[self.subcommand]
         if settings.init_from is not None:
-            load_initial_weights(self.model, self.datamodule, Path(settings.init_from), settings.trust)
+            load_initial_weights(self.model, self.datamodule, Path(settings.init_from), _words(settings.trust))
 
     def _run_subcommand(self, subcommand: str) -> None:
         """Runs; Lightning's end of an interrupted run, an exit status of 1, is one of Ctrl-C again."""
+        trains = subcommand == "fit" and self.trainer.is_global_zero
+        sole: AbstractContextManager[None] = alone_in(self.run_directory) if trains else nullcontext()
         try:
-            super()._run_subcommand(subcommand)
+            with sole:
+                super()._run_subcommand(subcommand)
         except SystemExit:
             if self.trainer.state.status != TrainerStatus.INTERRUPTED:
                 raise
@@ -187,6 +187,11 @@ class SeqlabCLI(LightningCLI):
                 None,
             )
             print(closing_lines(self.run_directory, Path(best) if best else None, self.trainer.loggers))
+
+
+def _words(given: str | list[str]) -> list[str]:
+    """One word or several, as a list."""
+    return [given] if isinstance(given, str) else given
 
 
 def _fill(part: Any, name: str, value: str) -> None:  # noqa: ANN401 - jsonargparse's namespace is untyped

@@ -67,7 +67,7 @@ class Search(ABC):
         """``(batch,)``: the most tokens of each sentence's hypotheses."""
         if self.max_ratio is None:
             return torch.full_like(source.lengths, self.max_length)
-        return (source.lengths * self.max_ratio + 10).long().clamp(max=self.max_length)
+        return (source.lengths * self.max_ratio + 10).long().clamp(min=self.min_length, max=self.max_length)
 
 
 def permit(log_probabilities: Tensor, length: int, limits: Tensor, min_length: int, eos: int) -> Tensor:

@@ -74,4 +74,5 @@ def projected_cross_entropy(
         Two scalars in nats: the smoothed loss, which carries the gradient, and the negative log-likelihood of the
         targets, which does not.
     """
-    return _ProjectedCrossEntropy.apply(hidden.to(weight.dtype), weight, bias, targets, label_smoothing)
+    with torch.autocast(hidden.device.type, enabled=False):
+        return _ProjectedCrossEntropy.apply(hidden.to(weight.dtype), weight, bias, targets, label_smoothing)

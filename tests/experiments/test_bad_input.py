@@ -113,6 +113,22 @@ def test_a_loss_that_is_not_finite_keeps_the_last_checkpoint(config: Path, capsy
     assert last.read_bytes() == before
 
 
+def test_what_nobody_foresaw_is_one_line_too(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status = main(["fit", "--config", str(config), "--model.init_args.dropout", "1.5"])
+    error = capsys.readouterr().err
+    assert status == 1
+    assert "seqlab: error: ValueError" in error
+    assert "--debug" in error
+    assert "Traceback" not in error
+
+
+def test_last_without_a_last_checkpoint_does_not_start_over(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fit = ["fit", "--config", str(config), "--trainer.max_epochs", "1", "--ckpt_path", "last", "--trust", "tests"]
+    assert main(fit) == 0, "where there is no run, it starts"
+    (config.parent / "runs" / "tiny" / "1" / "checkpoints" / "last.ckpt").unlink()
+    assert "last.ckpt does not exist; known: best" in told(capsys, *fit)
+
+
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:
     from datamodules.errors import UserError
 

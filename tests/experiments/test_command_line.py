@@ -204,6 +204,19 @@ def test_print_config_combines_files_and_overrides(trained: Trained, tmp_path: P
     assert config["experiment"] == "tiny"
 
 
+def test_two_processes_train_in_one_directory(trained: Trained, tmp_path: Path) -> None:
+    """900 pairs in batches of 29: the last batch has one pair, and so nothing for the second process."""
+    done = seqlab(
+        "fit", "--config", trained.config, "--trainer.default_root_dir", tmp_path, "--trainer.max_epochs", 1,
+        "--data.init_args.batch_size", 29, "--trainer.devices", 2, "--trainer.strategy", "ddp",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert [run.name for run in (tmp_path / "tiny").iterdir()] == ["1"]
+    run = tmp_path / "tiny" / "1"
+    assert torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 32
+    assert metrics(run, "val/bleu")
+
+
 def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(trained: Trained, tmp_path: Path) -> None:
     arguments = [
         "fit",

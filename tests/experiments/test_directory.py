@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from datamodules.errors import UserError
-from experiments.runs.directory import meant_checkpoint, new_run, newest_run, run_of
+from experiments.runs.directory import alone_in, meant_checkpoint, new_run, newest_run, run_of
 
 
 @pytest.fixture(autouse=True)
@@ -71,3 +71,10 @@ def test_an_unwritable_place_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"cannot make a run directory in .*--trainer\.default_root_dir"):
         new_run(tmp_path / "file", "x")
+
+
+def test_two_trainings_cannot_share_a_directory(tmp_path: Path) -> None:
+    with alone_in(tmp_path), pytest.raises(UserError, match="another seqlab fit trains in"), alone_in(tmp_path):
+        pass
+    with alone_in(tmp_path):
+        pass

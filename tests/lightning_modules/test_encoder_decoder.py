@@ -186,3 +186,16 @@ def test_a_changed_shape_is_told_with_both_values(seed: int) -> None:
     with pytest.raises(UserError, match="another kind of model"):
         check_shapes(model(seed, MultiStepDecoder), {"a": torch.zeros(1)}, "x.ckpt")
     check_shapes(model(seed), saved, "x.ckpt")
+
+
+def test_an_empty_share_of_a_batch_is_a_loss_of_zero(tmp_path: object, seed: int) -> None:
+    sources, targets = pairs(seed)
+    full = SequenceBatch.from_pairs(sources, targets, torch.arange(6))
+    empty = SequenceBatch.from_pairs([], [], torch.zeros(0, dtype=torch.long))
+    sgd = partial(torch.optim.SGD, lr=0.0)
+    alone = train(model(seed, optimizer=sgd), [full], tmp_path)
+    beside = train(model(seed, optimizer=sgd), [full, empty], tmp_path, accumulate_grad_batches=2)
+    for name, gradient in alone.steps[-1].items():
+        torch.testing.assert_close(beside.steps[-1][name], gradient, rtol=0, atol=1e-12)
+    assert model(seed).validation_step(empty, 0) == []
+    assert model(seed).predict_step(empty, 0) == []

@@ -36,3 +36,15 @@ def test_without_gradients(seed: int) -> None:
         loss, nll = projected_cross_entropy(torch.randn(5, 3), torch.randn(4, 3), torch.zeros(4), torch.zeros(5).long())
     assert loss.item() == pytest.approx(nll.item())
     assert not loss.requires_grad
+
+
+def test_in_mixed_precision(seed: int) -> None:
+    hidden = torch.randn(300, 8, requires_grad=True)
+    weight, bias = torch.randn(11, 8, requires_grad=True), torch.zeros(11, requires_grad=True)
+    targets = torch.randint(11, (300,))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss, _ = projected_cross_entropy(hidden.bfloat16(), weight, bias, targets)
+    loss.backward()
+    expected = functional.cross_entropy(hidden.bfloat16().float() @ weight.t(), targets, reduction="sum")
+    torch.testing.assert_close(loss, expected)
+    assert hidden.grad is not None

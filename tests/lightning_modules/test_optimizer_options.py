@@ -36,3 +36,17 @@ def test_given_options_win_and_the_schedule_goes_on(rate: float, beta: float) ->
     assert int(resumed.state[group["params"][0]]["step"]) == 4
     advance(resumed, resumed_schedule, 1)
     assert group["lr"] == pytest.approx(rate * 0.5)
+
+
+def test_a_longer_plan_counts_after_a_resume() -> None:
+    optimizer, schedule = made(0.1)
+    advance(optimizer, schedule, 10)
+    assert optimizer.param_groups[0]["lr"] == 0.0
+    resumed, resumed_schedule = made(0.1)
+    resumed.load_state_dict(optimizer.state_dict())
+    resumed_schedule.load_state_dict(schedule.state_dict())
+    resumed_schedule.plan(20)
+    apply_given_options(resumed, [resumed_schedule])
+    assert resumed.param_groups[0]["lr"] == pytest.approx(0.05)
+    advance(resumed, resumed_schedule, 5)
+    assert resumed.param_groups[0]["lr"] == pytest.approx(0.025)

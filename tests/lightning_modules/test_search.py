@@ -109,6 +109,8 @@ def test_lengths_are_kept(search: type, seed: int) -> None:
     for minimum, maximum in [(0, 1), (3, 3), (4, 7)]:
         found = model.translate(given, search(min_length=minimum, max_length=maximum, max_ratio=None))
         assert all(minimum <= len(h.ids) <= maximum for each in found for h in each)
+    long = model.translate(given, search(min_length=15, max_ratio=0.1))
+    assert all(len(h.ids) == 15 for each in long for h in each), "min_length wins over the ratio"
     short = model.translate(given, search(min_length=0, max_length=100, max_ratio=0.01))
     assert all(len(h.ids) <= 10 for each in short for h in each)
 
