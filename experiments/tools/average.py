@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from datamodules.errors import UserError
+from experiments.tools.parser import ToolParser
 
 EPILOG = """\
 examples:
@@ -48,7 +49,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = ToolParser(
         prog="seqlab average",
         description="Averages the weights of several checkpoints of one run into a new, whole checkpoint. All else in "
         "it is that of the checkpoint with the most steps.",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datamodules.errors import RunFailed, UserError, suggest
+from experiments.tools.parser import ToolParser
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,7 @@ def _data_directory() -> Path:
 
 
 def _parser(corpora: Mapping[str, Corpus]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = ToolParser(
         prog="seqlab fetch",
         description="Fetches a public corpus. A file that is there already with the right content is kept.",
         epilog="example: seqlab fetch multi30k --directory data",

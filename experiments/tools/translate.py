@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from datamodules.errors import RunFailed, UserError, suggest
+from experiments.tools.parser import ToolParser
 
 if TYPE_CHECKING:
     from experiments.runs.translator import Translator
@@ -100,7 +101,7 @@ def _translate(given: argparse.Namespace) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = ToolParser(
         prog="seqlab translate",
         description="Translates lines of UTF-8 text with a checkpoint: no config, no data.",
         epilog=EPILOG,
