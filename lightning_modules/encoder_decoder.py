@@ -12,7 +12,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from datamodules.batch import Padded, SequenceBatch
-from datamodules.errors import UserError
+from datamodules.errors import RunFailed, UserError
 from lightning_modules.decoding.beam import BeamSearch
 from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.decoding.hypothesis import Hypothesis
@@ -243,6 +243,11 @@ class EncoderDecoder(StepLossModule):
         if not len(batch):
             return []
         _, nll, tokens = self.loss(batch)
+        if not nll.isfinite():
+            raise RunFailed(
+                f"the loss of an evaluation is NaN or infinite at step {self.trainer.global_step}: the weights are "
+                "spoilt; go on from an earlier checkpoint with a lower learning rate"
+            )
         metric.update(nll, torch.tensor(tokens, device=self.device))
         return [found[0] for found in self.translate(batch.source, search)]
 
