@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_modules.layers.attention import Attention, BahdanauAttention, GeneralAttention
+from lightning_modules.layers.dropout import Dropout
 from lightning_modules.layers.recurrent import Cell, RecurrentStack, State
 from lightning_modules.layers.state import DecoderState, Memory, StateShape
 
@@ -150,7 +151,7 @@ class LuongDecoder(_SteppedDecoder):
         built = attention(hidden_size, memory_size)
         self.attentions = nn.ModuleList([built])
         self.combine = nn.Linear(hidden_size + built.context_size, self.output_size)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def start(self, recurrent: State) -> DecoderState:
         """The state before the first step; zeros are fed at first."""
@@ -221,7 +222,7 @@ class BahdanauDecoder(_SteppedDecoder):
         self.state_shape = self.stack.state_shape
         self.attentions = nn.ModuleList([built])
         self.combine = nn.Linear(hidden_size + built.context_size + embedding_size, self.output_size)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def start(self, recurrent: State) -> DecoderState:
         """The state before the first step; zeros are fed at first."""
@@ -282,7 +283,7 @@ class MultiStepDecoder(Decoder):
         parts = self._stacks()[0].state_shape.parts
         self.state_shape = StateShape(parts, layers, hidden_size)
         self.combine = nn.Linear(above[-1], self.output_size)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, embedded: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
         """Runs over a whole target; see :meth:`Decoder.forward`."""

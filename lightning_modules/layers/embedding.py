@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from lightning_modules.layers.dropout import Dropout
+
 
 class TokenEmbedding(nn.Embedding):
     """Embeds ids, scaled by the square root of the width (Vaswani et al. 2017, section 3.4), with two dropouts.
@@ -23,7 +25,7 @@ class TokenEmbedding(nn.Embedding):
 
     def __init__(self, vocabulary_size: int, size: int, dropout: float = 0.0, token_dropout: float = 0.0) -> None:
         super().__init__(vocabulary_size, size)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.token_dropout = token_dropout
         self.scale = math.sqrt(size)
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lightning_modules.layers.dropout import Dropout
 from lightning_modules.layers.state import StateShape
 
 Cell = Literal["lstm", "gru", "rnn"]
@@ -105,7 +106,7 @@ class RecurrentStack(nn.Module):
         )
         self.cell: Cell = cell
         self.sequence_size = sequence_size
-        self.dropout = dropout
+        self.dropout = Dropout(dropout)
         self.state_shape = StateShape(STATE_PARTS[cell], layers, hidden_size)
 
     def forward(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
@@ -150,7 +151,7 @@ class RecurrentStack(nn.Module):
         layers: list[State] = []
         for layer in range(self.state_shape.layers):
             if layer:
-                below = functional.dropout(layers[-1][0], self.dropout, self.training)
+                below = self.dropout(layers[-1][0])
                 weight, bias = self._weights(layer, "ih")
                 projected = functional.linear(below, weight, bias)
             layers.append(STEPS[self.cell](projected, self._recurrent(layer), tuple(part[layer] for part in state)))
