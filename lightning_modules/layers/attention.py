@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 
 import torch
@@ -19,15 +20,23 @@ class Attention(nn.Module, ABC):
     Args:
         query_size: Width of the query; the decoder gives it.
         memory_size: Width of the memory; the decoder gives it.
+        temperature: What scores are divided by before the softmax: below 1 sharpens the weights, above 1 evens them
+            out.
 
     Attributes:
         context_size: Width of the context that comes out.
+
+    Raises:
+        UserError: The temperature is not above 0.
     """
 
-    def __init__(self, query_size: int, memory_size: int) -> None:
+    def __init__(self, query_size: int, memory_size: int, temperature: float = 1.0) -> None:
         super().__init__()
+        if not 0 < temperature < math.inf:
+            raise UserError(f"the temperature of {type(self).__name__} is {temperature}: give a number above 0")
         self.query_size = query_size
         self.context_size = memory_size
+        self.temperature = temperature
 
     def project(self, memory: Tensor) -> Tensor:
         """What of the score depends on the memory alone, made once per sentence.
@@ -49,8 +58,21 @@ class Attention(nn.Module, ABC):
             keys: ``(b, s, key_size)``, from :meth:`project`.
 
         Returns:
-            ``(b, t, s)``, before the softmax.
+            ``(b, heads, t, s)``, before temperature, mask and softmax.
         """
+
+    def collect(self, weights: Tensor, keys: Tensor, memory: Tensor) -> Tensor:
+        """The context: the memory, weighted and summed.
+
+        Args:
+            weights: ``(b, heads, t, s)``.
+            keys: ``(b, s, key_size)``, from :meth:`project`.
+            memory: ``(b, s, m)``.
+
+        Returns:
+            ``(b, t, context_size)``.
+        """
+        return weights.squeeze(1) @ memory
 
     def forward(self, query: Tensor, keys: Tensor, memory: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Attends.
@@ -65,9 +87,11 @@ class Attention(nn.Module, ABC):
             The context ``(b, t, m)``, and the weights ``(b, heads, t, s)``: exactly 0 where the mask is False, summing
             to 1 over s.
         """
-        scores = self.score(query, keys).masked_fill(~mask[:, None, :], -torch.inf)
-        weights = scores.softmax(dim=-1)
-        return weights @ memory, weights[:, None]
+        scores = self.score(query, keys)
+        if self.temperature != 1.0:
+            scores = scores / self.temperature
+        weights = scores.masked_fill(~mask[:, None, None, :], -torch.inf).softmax(dim=-1)
+        return self.collect(weights, keys, memory), weights
 
 
 class BahdanauAttention(Attention):
@@ -77,10 +101,13 @@ class BahdanauAttention(Attention):
         query_size: Width of the query; the decoder gives it.
         memory_size: Width of the memory; the decoder gives it.
         attention_size: Width of the hidden layer; the query's width if not given.
+        temperature: What scores are divided by before the softmax.
     """
 
-    def __init__(self, query_size: int, memory_size: int, attention_size: int | None = None) -> None:
-        super().__init__(query_size, memory_size)
+    def __init__(
+        self, query_size: int, memory_size: int, attention_size: int | None = None, temperature: float = 1.0
+    ) -> None:
+        super().__init__(query_size, memory_size, temperature)
         size = attention_size or query_size
         self.query_projection = nn.Linear(query_size, size, bias=False)
         self.key_projection = nn.Linear(memory_size, size, bias=True)
@@ -92,7 +119,8 @@ class BahdanauAttention(Attention):
 
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
         """The additive score; see :meth:`Attention.score`."""
-        return self.energy((self.query_projection(query)[:, :, None] + keys[:, None]).tanh()).squeeze(-1)
+        hidden = (self.query_projection(query)[:, :, None] + keys[:, None]).tanh()
+        return self.energy(hidden).squeeze(-1)[:, None]
 
 
 class ConcatAttention(Attention):
@@ -103,10 +131,11 @@ class ConcatAttention(Attention):
     Args:
         query_size: Width of the query; the decoder gives it.
         memory_size: Width of the memory; the decoder gives it.
+        temperature: What scores are divided by before the softmax.
     """
 
-    def __init__(self, query_size: int, memory_size: int) -> None:
-        super().__init__(query_size, memory_size)
+    def __init__(self, query_size: int, memory_size: int, temperature: float = 1.0) -> None:
+        super().__init__(query_size, memory_size, temperature)
         self.projection = nn.Linear(query_size + memory_size, query_size, bias=False)
         self.energy = nn.Linear(query_size, 1, bias=False)
 
@@ -117,7 +146,7 @@ class ConcatAttention(Attention):
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
         """The concat score; see :meth:`Attention.score`."""
         projected = functional.linear(query, self.projection.weight[:, : self.query_size])
-        return self.energy((projected[:, :, None] + keys[:, None]).tanh()).squeeze(-1)
+        return self.energy((projected[:, :, None] + keys[:, None]).tanh()).squeeze(-1)[:, None]
 
 
 class DotAttention(Attention):
@@ -126,22 +155,41 @@ class DotAttention(Attention):
     Args:
         query_size: Width of the query; the decoder gives it.
         memory_size: Width of the memory; the decoder gives it.
+        temperature: What scores are divided by before the softmax.
 
     Raises:
         UserError: The two widths differ.
     """
 
-    def __init__(self, query_size: int, memory_size: int) -> None:
-        super().__init__(query_size, memory_size)
+    def __init__(self, query_size: int, memory_size: int, temperature: float = 1.0) -> None:
+        super().__init__(query_size, memory_size, temperature)
         if query_size != memory_size:
             raise UserError(
-                f"DotAttention needs a query as wide as the memory, but the decoder's hidden_size is {query_size} and "
-                f"the encoder's width, directions together, {memory_size}: make them equal, or take GeneralAttention"
+                f"{type(self).__name__} needs a query as wide as the memory, but the decoder's hidden_size is "
+                f"{query_size} and the encoder's width, directions together, {memory_size}: make them equal, or take "
+                "GeneralAttention"
             )
 
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
         """The dot product; see :meth:`Attention.score`."""
-        return query @ keys.transpose(1, 2)
+        return (query @ keys.transpose(1, 2))[:, None]
+
+
+class ScaledDotAttention(DotAttention):
+    """The dot score over the square root of the width (Vaswani et al. 2017, equation 1).
+
+    Args:
+        query_size: Width of the query; the decoder gives it.
+        memory_size: Width of the memory; the decoder gives it.
+        temperature: What scores are divided by before the softmax, beside the square root.
+
+    Raises:
+        UserError: The two widths differ.
+    """
+
+    def score(self, query: Tensor, keys: Tensor) -> Tensor:
+        """The scaled dot product; see :meth:`Attention.score`."""
+        return super().score(query / math.sqrt(self.query_size), keys)
 
 
 class GeneralAttention(Attention):
@@ -150,10 +198,11 @@ class GeneralAttention(Attention):
     Args:
         query_size: Width of the query; the decoder gives it.
         memory_size: Width of the memory; the decoder gives it.
+        temperature: What scores are divided by before the softmax.
     """
 
-    def __init__(self, query_size: int, memory_size: int) -> None:
-        super().__init__(query_size, memory_size)
+    def __init__(self, query_size: int, memory_size: int, temperature: float = 1.0) -> None:
+        super().__init__(query_size, memory_size, temperature)
         self.key_projection = nn.Linear(memory_size, query_size, bias=False)
 
     def project(self, memory: Tensor) -> Tensor:
@@ -162,7 +211,64 @@ class GeneralAttention(Attention):
 
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
         """The bilinear score; see :meth:`Attention.score`."""
-        return query @ keys.transpose(1, 2)
+        return (query @ keys.transpose(1, 2))[:, None]
+
+
+class MultiHeadAttention(Attention):
+    """Several scaled dot attentions side by side on projections of query and memory (Vaswani et al. 2017, 3.2.2).
+
+    ``head_i = softmax(W_q^i query . W_k^i memory / sqrt(d)) W_v^i memory``, and the context is ``W_o`` of all heads.
+
+    Args:
+        query_size: Width of the query; the decoder gives it.
+        memory_size: Width of the memory; the decoder gives it.
+        heads: Number of heads.
+        attention_size: Width of all heads together; the query's width if not given.
+        temperature: What scores are divided by before the softmax, beside the square root.
+
+    Raises:
+        UserError: The heads do not divide the width.
+    """
+
+    def __init__(
+        self,
+        query_size: int,
+        memory_size: int,
+        heads: int = 4,
+        attention_size: int | None = None,
+        temperature: float = 1.0,
+    ) -> None:
+        super().__init__(query_size, memory_size, temperature)
+        size = attention_size or query_size
+        if heads < 1 or size % heads:
+            raise UserError(
+                f"MultiHeadAttention has {heads} heads, which do not divide its width of {size}: change heads, or "
+                "attention_size (the decoder's hidden_size, if it is not given)"
+            )
+        self.heads = heads
+        self.size = size
+        self.query_projection = nn.Linear(query_size, size, bias=False)
+        self.key_projection = nn.Linear(memory_size, size, bias=False)
+        self.value_projection = nn.Linear(memory_size, size, bias=False)
+        self.output_projection = nn.Linear(size, memory_size, bias=False)
+
+    def project(self, memory: Tensor) -> Tensor:
+        """Keys and values side by side, ``(b, s, 2 * size)``."""
+        return torch.cat([self.key_projection(memory), self.value_projection(memory)], dim=-1)
+
+    def score(self, query: Tensor, keys: Tensor) -> Tensor:
+        """The scaled dot product of each head; see :meth:`Attention.score`."""
+        queries = self._split(self.query_projection(query)) / math.sqrt(self.size // self.heads)
+        return queries @ self._split(keys[..., : self.size]).transpose(2, 3)
+
+    def collect(self, weights: Tensor, keys: Tensor, memory: Tensor) -> Tensor:
+        """The heads' contexts, joined and projected; see :meth:`Attention.collect`."""
+        contexts = weights @ self._split(keys[..., self.size :])
+        return self.output_projection(contexts.transpose(1, 2).flatten(2))
+
+    def _split(self, joined: Tensor) -> Tensor:
+        """``(b, n, heads * d)`` to ``(b, heads, n, d)``."""
+        return joined.unflatten(2, (self.heads, -1)).transpose(1, 2)
 
 
 class NoAttention(Attention):
@@ -184,10 +290,9 @@ class NoAttention(Attention):
         return memory[:, :, :0]
 
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
-        """Equal scores; see :meth:`Attention.score`."""
-        return query.new_zeros(query.shape[0], query.shape[1], keys.shape[1])
+        """No head; see :meth:`Attention.score`."""
+        return query.new_zeros(query.shape[0], 0, query.shape[1], keys.shape[1])
 
-    def forward(self, query: Tensor, keys: Tensor, memory: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """A context ``(b, t, 0)`` and weights ``(b, 0, t, s)``."""
-        batch, steps = query.shape[:2]
-        return query.new_zeros(batch, steps, 0), query.new_zeros(batch, 0, steps, memory.shape[1])
+    def collect(self, weights: Tensor, keys: Tensor, memory: Tensor) -> Tensor:
+        """A context of width 0; see :meth:`Attention.collect`."""
+        return memory.new_zeros(weights.shape[0], weights.shape[2], 0)
