@@ -5,10 +5,14 @@ from __future__ import annotations
 import inspect
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
+import lightning as L
+import pytest
 import torch
 
-from datamodules.batch import Padded, SequenceBatch
+from datamodules.batch import EOS, Padded, SequenceBatch
+from datamodules.reversal import ReversalDataModule
 from lightning_modules.encoder_decoder import EncoderDecoder
 from lightning_modules.layers.encoder import RecurrentEncoder
 from lightning_modules.layers.fixed_context import FixedContextDecoder
@@ -19,7 +23,7 @@ def small(seed: int) -> Seq2Seq:
     torch.manual_seed(seed)
     return Seq2Seq(
         9,
-        11,
+        9,
         encoder=partial(RecurrentEncoder, hidden_size=5),
         decoder=partial(FixedContextDecoder, hidden_size=6, cell="gru"),
         embedding_size=4,
@@ -52,3 +56,31 @@ def test_its_arguments_are_those_of_every_encoder_decoder() -> None:
     other = [name for name in ours if ours[name].default != theirs[name].default]
     assert set(other) == {"decoder", "val_search", "test_search"}, "and so are all defaults but these"
     assert type(ours["val_search"].default) is type(theirs["val_search"].default)
+
+
+@pytest.mark.parametrize("stage", ["validate", "test"])
+def test_two_processes_measure_what_one_does(stage: str, tmp_path: Path, seed: int) -> None:
+    """31 sentences of different lengths in batches of 8: shares are uneven, and a mean of means would show."""
+    found = []
+    for processes in (1, 2):
+        data = ReversalDataModule(
+            alphabet_size=5, min_length=4, val_size=31, test_size=31, eval_batch_size=8, cache_directory=str(tmp_path)
+        )
+        trainer = L.Trainer(
+            accelerator="cpu",
+            devices=processes,
+            strategy="auto" if processes == 1 else "ddp_fork",
+            logger=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+            default_root_dir=str(tmp_path),
+        )
+        model = small(seed)
+        with torch.no_grad():
+            model.output.bias[EOS] += 9.0  # some tokens at least are right
+        (logged,) = getattr(trainer, stage)(model, datamodule=data, verbose=False)
+        found.append(logged)
+    prefix = {"validate": "val", "test": "test"}[stage]
+    assert 0 < found[0][f"{prefix}/accuracy"] == found[1][f"{prefix}/accuracy"]
+    assert found[0][f"{prefix}/loss"] == pytest.approx(found[1][f"{prefix}/loss"], rel=1e-6)
