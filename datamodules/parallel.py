@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import lightning as L
 import torch
@@ -19,11 +19,19 @@ from datamodules.cache import Cache
 from datamodules.encoded import EncodedCorpus, Summary, encode_corpus
 from datamodules.errors import UserError
 from datamodules.plan import BatchPlan, BatchUnit
-from datamodules.tokenizers import Tokenizer, class_path, restore_tokenizer
+from datamodules.tokenizers import Setting, Tokenizer, class_path, restore_tokenizer
 
 Split = Literal["train", "val", "test"]
 
 _TOKENIZER_FILE = "tokenizer.pt"
+
+
+@runtime_checkable
+class Part(Protocol):
+    """What a config gives by class path and arguments: a tokenizer, a task."""
+
+    def settings(self) -> dict[str, Setting]:
+        """The constructor's arguments by name."""
 
 
 class ParallelDataModule(L.LightningDataModule, ABC):
@@ -219,6 +227,7 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         return tokenizer
 
     def _sentences(self, sides: tuple[str, ...]) -> Iterable[str]:
+        """What a tokenizer of these sides is trained on."""
         for source, target in self.pairs("train"):
             if "source" in sides:
                 yield source
@@ -282,7 +291,7 @@ def _report(split: Split, summary: Summary, max_length: int | None) -> str:
 
 def _plain(value: Any) -> Any:  # noqa: ANN401
     """A constructor argument as a config writes it: a checkpoint holds plain values, whoever called the constructor."""
-    if isinstance(value, Tokenizer):
+    if isinstance(value, Part):
         return {"class_path": class_path(value), "init_args": value.settings()}
     if is_dataclass(value):
         return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}

@@ -22,9 +22,9 @@ from lightning_modules.layers.decoder import Decoder, LuongDecoder
 from lightning_modules.layers.embedding import TokenEmbedding
 from lightning_modules.layers.encoder import Encoder, RecurrentEncoder
 from lightning_modules.layers.initialisation import initialise
-from lightning_modules.layers.losses import projected_cross_entropy
+from lightning_modules.layers.losses import projected_cross_entropy, projected_evaluation
 from lightning_modules.layers.state import DecoderState, Memory, StateShape
-from lightning_modules.metrics import PerTokenLoss
+from lightning_modules.metrics import PerTokenLoss, TokenAccuracy
 from lightning_modules.schedules import WarmupSchedule
 from lightning_modules.step_loss import StepLossModule
 
@@ -102,8 +102,8 @@ class EncoderDecoder(StepLossModule):
         self.label_smoothing = label_smoothing
         self.val_search = val_search
         self.test_search = test_search
-        self.val_loss = PerTokenLoss()
-        self.test_loss = PerTokenLoss()
+        self.val_loss, self.val_accuracy = PerTokenLoss(), TokenAccuracy()
+        self.test_loss, self.test_accuracy = PerTokenLoss(), TokenAccuracy()
         self._optimizer = optimizer
         self._scheduler = scheduler
 
@@ -198,16 +198,16 @@ class EncoderDecoder(StepLossModule):
         batch: SequenceBatch,
         batch_idx: int,
     ) -> list[Hypothesis]:
-        """Loss under teacher forcing, and the best hypothesis of each sentence, decoded freely."""
-        return self._evaluate(batch, self.val_loss, self.val_search)
+        """Loss and accuracy under teacher forcing, and the best hypothesis of each sentence, decoded freely."""
+        return self._evaluate(batch, self.val_loss, self.val_accuracy, self.val_search)
 
     def test_step(  # type: ignore[override]
         self,
         batch: SequenceBatch,
         batch_idx: int,
     ) -> list[Hypothesis]:
-        """Loss under teacher forcing, and the best hypothesis of each sentence, decoded freely."""
-        return self._evaluate(batch, self.test_loss, self.test_search)
+        """Loss and accuracy under teacher forcing, and the best hypothesis of each sentence, decoded freely."""
+        return self._evaluate(batch, self.test_loss, self.test_accuracy, self.test_search)
 
     def predict_step(self, batch: SequenceBatch, batch_idx: int) -> list[Hypothesis]:
         """The best hypothesis of each sentence, in the batch's order."""
@@ -216,12 +216,12 @@ class EncoderDecoder(StepLossModule):
         return [found[0] for found in self.translate(batch.source, self.test_search)]
 
     def on_validation_epoch_end(self) -> None:
-        """Logs ``val/loss`` and ``val/perplexity``."""
-        self._log_loss("val", self.val_loss)
+        """Logs ``val/loss``, ``val/perplexity`` and ``val/accuracy``."""
+        self._log_evaluation("val", self.val_loss, self.val_accuracy)
 
     def on_test_epoch_end(self) -> None:
-        """Logs ``test/loss`` and ``test/perplexity``."""
-        self._log_loss("test", self.test_loss)
+        """Logs ``test/loss``, ``test/perplexity`` and ``test/accuracy``."""
+        self._log_evaluation("test", self.test_loss, self.test_accuracy)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimizer, and the schedule stepped per update."""
@@ -239,20 +239,29 @@ class EncoderDecoder(StepLossModule):
         """The loss of a process whose share of a batch is empty: 0, and a gradient of 0 for every parameter."""
         return torch.stack([parameter.sum() * 0.0 for parameter in self.parameters()]).sum()
 
-    def _evaluate(self, batch: SequenceBatch, metric: PerTokenLoss, search: Search) -> list[Hypothesis]:
+    def _evaluate(
+        self, batch: SequenceBatch, loss: PerTokenLoss, accuracy: TokenAccuracy, search: Search
+    ) -> list[Hypothesis]:
         if not len(batch):
             return []
-        _, nll, tokens = self.loss(batch)
+        hidden, _ = self(batch)
+        target = batch.target_output
+        gold = target.values[target.mask]
+        nll, hits = projected_evaluation(hidden, self.output.weight, self.output.bias, gold)
         if not nll.isfinite():
             raise RunFailed(
                 f"the loss of an evaluation is NaN or infinite at step {self.trainer.global_step}: the weights are "
                 "spoilt; go on from an earlier checkpoint with a lower learning rate"
             )
-        metric.update(nll, torch.tensor(tokens, device=self.device))
+        tokens = torch.tensor(len(gold), device=self.device)
+        loss.update(nll, tokens)
+        accuracy.update(hits, tokens)
         return [found[0] for found in self.translate(batch.source, search)]
 
-    def _log_loss(self, stage: Literal["val", "test"], metric: PerTokenLoss) -> None:
-        loss = metric.compute()
-        metric.reset()
-        self.log(f"{stage}/loss", loss.float(), prog_bar=True)
-        self.log(f"{stage}/perplexity", loss.exp().float())
+    def _log_evaluation(self, stage: Literal["val", "test"], loss: PerTokenLoss, accuracy: TokenAccuracy) -> None:
+        mean = loss.compute()
+        self.log(f"{stage}/loss", mean.float(), prog_bar=True)
+        self.log(f"{stage}/perplexity", mean.exp().float())
+        self.log(f"{stage}/accuracy", accuracy.compute().float())
+        loss.reset()
+        accuracy.reset()

@@ -35,3 +35,30 @@ class PerTokenLoss(Metric):
     def compute(self) -> Tensor:
         """The mean, a scalar of float64."""
         return self.total / self.tokens
+
+
+class TokenAccuracy(Metric):
+    """Share of target tokens that were predicted right: whole numbers summed over batches and processes."""
+
+    full_state_update = False
+    hits: Tensor
+    tokens: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("hits", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
+        self.add_state("tokens", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
+
+    def update(self, hits: Tensor, tokens: Tensor) -> None:
+        """Adds a batch.
+
+        Args:
+            hits: Scalar, int64, the number of tokens that were predicted right.
+            tokens: Scalar, int64, the number of target tokens, EOS included.
+        """
+        self.hits += hits
+        self.tokens += tokens
+
+    def compute(self) -> Tensor:
+        """The share, a scalar of float64."""
+        return self.hits.double() / self.tokens

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
 CHUNK_ROWS = 256
 """Positions projected onto the vocabulary at once; a chunk of logits stays in the processor's cache."""
@@ -76,3 +77,29 @@ def projected_cross_entropy(
     """
     with torch.autocast(hidden.device.type, enabled=False):
         return _ProjectedCrossEntropy.apply(hidden.to(weight.dtype), weight, bias, targets, label_smoothing)
+
+
+@torch.no_grad()
+def projected_evaluation(hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """How well ``softmax(hidden @ weight.T + bias)`` predicts the targets, summed over positions; without gradients.
+
+    As in :func:`projected_cross_entropy`, the logits exist for :data:`CHUNK_ROWS` positions at a time.
+
+    Args:
+        hidden: ``(positions, size)``, real positions only.
+        weight: ``(classes, size)``.
+        bias: ``(classes,)``.
+        targets: ``(positions,)``, int64.
+
+    Returns:
+        Two scalars: the negative log-likelihood of the targets in nats, and how many are the most probable class,
+        int64.
+    """
+    nll, hits = weight.new_zeros(()), targets.new_zeros(())
+    with torch.autocast(hidden.device.type, enabled=False):
+        chunks = hidden.to(weight.dtype).split(CHUNK_ROWS)
+        for rows, gold in zip(chunks, targets.split(CHUNK_ROWS), strict=True):
+            logits = functional.linear(rows, weight, bias)
+            nll += functional.cross_entropy(logits, gold, reduction="sum")
+            hits += (logits.argmax(dim=1) == gold).sum()
+    return nll, hits

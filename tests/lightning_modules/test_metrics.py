@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lightning_modules.metrics import PerTokenLoss
+from lightning_modules.metrics import PerTokenLoss, TokenAccuracy
 
 
 def test_the_mean_is_per_token_not_per_batch() -> None:
@@ -21,3 +21,12 @@ def test_many_small_sums_keep_their_digits() -> None:
         metric.update(torch.tensor(1.0), torch.tensor(1))
     assert metric.total.item() == 100000100
     assert metric.compute().dtype == torch.float64
+
+
+def test_accuracy_counts_tokens_not_batches() -> None:
+    accuracy = TokenAccuracy()
+    accuracy.update(torch.tensor(2), torch.tensor(2))
+    accuracy.update(torch.tensor(1), torch.tensor(10))
+    assert accuracy.compute().item() == 3 / 12
+    accuracy.update(torch.tensor(2**40 + 1), torch.tensor(2**41))  # more than float32 can count
+    assert accuracy.hits.item() == 2**40 + 4
