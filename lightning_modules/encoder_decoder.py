@@ -17,6 +17,7 @@ from lightning_modules.decoding.beam import BeamSearch
 from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.decoding.hypothesis import Hypothesis
 from lightning_modules.decoding.search import Search
+from lightning_modules.feeding import Feedback, Feeding
 from lightning_modules.layers.bridge import Bridge, ProjectionBridge
 from lightning_modules.layers.decoder import Decoder, LuongDecoder
 from lightning_modules.layers.embedding import TokenEmbedding
@@ -55,6 +56,7 @@ class EncoderDecoder(StepLossModule):
         test_search: Search in test and predict.
         optimizer: Made of (parameters).
         scheduler: Learning-rate schedule made of (optimizer), stepped per update; none for a constant rate.
+        feeding: What the decoder is fed in training; gold tokens alone (teacher forcing) if not given.
 
     Raises:
         UserError: ``tied`` is 'all' and the vocabularies differ in size.
@@ -76,6 +78,7 @@ class EncoderDecoder(StepLossModule):
         test_search: Search = BeamSearch(),  # noqa: B008
         optimizer: OptimizerCallable = torch.optim.Adam,
         scheduler: LRSchedulerCallable | None = None,
+        feeding: Feeding | None = None,
     ) -> None:
         super().__init__()
         if tied == "all" and source_vocabulary_size != target_vocabulary_size:
@@ -104,6 +107,7 @@ class EncoderDecoder(StepLossModule):
         self.test_search = test_search
         self.val_loss, self.val_accuracy = PerTokenLoss(), TokenAccuracy()
         self.test_loss, self.test_accuracy = PerTokenLoss(), TokenAccuracy()
+        self.feeding = feeding
         self._optimizer = optimizer
         self._scheduler = scheduler
 
@@ -151,16 +155,53 @@ class EncoderDecoder(StepLossModule):
         outputs, weights, _ = self.decoder(self.target_embedding(target.values), memory, state)
         return self.narrow(outputs[target.mask]), weights
 
-    def loss(self, batch: SequenceBatch) -> tuple[Tensor, Tensor, int]:
-        """The loss under teacher forcing, summed over target tokens, EOS included.
+    def fed(self, batch: SequenceBatch, feeding: Feeding, ratio: float) -> Tensor:
+        """Runs on a history that is partly the model's own.
 
         Args:
             batch: Source and target.
+            feeding: How the model's own tokens come in.
+            ratio: The share of gold tokens.
+
+        Returns:
+            Outputs as those of :meth:`forward`, ``(target_tokens, width)``.
+        """
+        memory, state = self.encode(batch.source)
+        target = batch.target_input
+        outputs = feeding.outputs(self, target.values, feeding.coins(target.mask, ratio), memory, state)
+        return self.narrow(outputs[target.mask])
+
+    def embed(self, values: Tensor) -> Tensor:
+        """Embeds target ids for the decoder; ``(...)`` to ``(..., embedding_size)``."""
+        return self.target_embedding(values)
+
+    @torch.no_grad()
+    def predict(self, outputs: Tensor, feedback: Feedback) -> Tensor:
+        """The tokens that follow from the decoder's outputs.
+
+        Args:
+            outputs: ``(rows, output_size)``.
+            feedback: The most probable tokens, or one drawn for each row.
+
+        Returns:
+            ``(rows,)``, int64.
+        """
+        logits = self.output(self.narrow(outputs))
+        if feedback == "sample":
+            logits = logits - torch.empty_like(logits).exponential_().log()  # Gumbel's noise: its argmax is a draw
+        return logits.argmax(dim=-1)
+
+    def loss(self, batch: SequenceBatch, ratio: float = 1.0) -> tuple[Tensor, Tensor, int]:
+        """The loss summed over target tokens, EOS included.
+
+        Args:
+            batch: Source and target.
+            ratio: The share of gold tokens in the history; at 1, teacher forcing, :meth:`forward` itself runs.
 
         Returns:
             The smoothed loss, the negative log-likelihood (both in nats), and the number of tokens.
         """
-        hidden, _ = self(batch)
+        hidden = self(batch)[0] if self.feeding is None or ratio >= 1.0 else self.fed(batch, self.feeding, ratio)
         target = batch.target_output
         gold = target.values[target.mask]
         loss, nll = projected_cross_entropy(hidden, self.output.weight, self.output.bias, gold, self.label_smoothing)
@@ -186,10 +227,11 @@ class EncoderDecoder(StepLossModule):
             self.train(training)
 
     def training_step(self, batch: SequenceBatch, batch_idx: int) -> Tensor:
-        """The summed loss of a batch; logs ``train/loss`` per token, without label smoothing."""
+        """The summed loss of a batch; logs ``train/loss`` per token, without label smoothing, and the forcing ratio."""
+        ratio = self._forcing_ratio()
         if not len(batch):
             return self.summed(self._nothing(), 0)
-        loss, nll, tokens = self.loss(batch)
+        loss, nll, tokens = self.loss(batch, ratio)
         self.log("train/loss", nll / tokens, prog_bar=True, batch_size=len(batch))
         return self.summed(loss, tokens)
 
@@ -234,6 +276,16 @@ class EncoderDecoder(StepLossModule):
             if math.isfinite(updates):
                 scheduler.plan(int(updates))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def _forcing_ratio(self) -> float:
+        """The share of gold tokens at this step, logged where there is a schedule."""
+        if self.feeding is None:
+            return 1.0
+        batches = int(self.trainer.num_training_batches) if math.isfinite(self.trainer.num_training_batches) else 1
+        steps_per_epoch = max(1, -(-batches // self.trainer.accumulate_grad_batches))
+        ratio = self.feeding.schedule.ratio(self.trainer.global_step, steps_per_epoch)
+        self.log("train/forcing_ratio", ratio)
+        return ratio
 
     def _nothing(self) -> Tensor:
         """The loss of a process whose share of a batch is empty: 0, and a gradient of 0 for every parameter."""

@@ -10,6 +10,7 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.decoding.search import Search
 from lightning_modules.encoder_decoder import BridgeFactory, DecoderFactory, EncoderDecoder, EncoderFactory
+from lightning_modules.feeding import Feeding
 from lightning_modules.layers.bridge import ProjectionBridge
 from lightning_modules.layers.encoder import RecurrentEncoder
 from lightning_modules.layers.fixed_context import FixedContextDecoder
@@ -37,6 +38,7 @@ class Seq2Seq(EncoderDecoder):
         test_search: Search in test and predict.
         optimizer: Made of (parameters).
         scheduler: Learning-rate schedule made of (optimizer), stepped per update; none for a constant rate.
+        feeding: What the decoder is fed in training; gold tokens alone (teacher forcing) if not given.
 
     Raises:
         UserError: ``tied`` is 'all' and the vocabularies differ in size.
@@ -58,6 +60,7 @@ class Seq2Seq(EncoderDecoder):
         test_search: Search = GreedySearch(),  # noqa: B008
         optimizer: OptimizerCallable = torch.optim.Adam,
         scheduler: LRSchedulerCallable | None = None,
+        feeding: Feeding | None = None,
     ) -> None:
         super().__init__(
             source_vocabulary_size,
@@ -74,4 +77,5 @@ class Seq2Seq(EncoderDecoder):
             test_search,
             optimizer,
             scheduler,
+            feeding,
         )
