@@ -3,6 +3,7 @@
 from experiments.runs.callbacks.alignment_figures import AlignmentFigures
 from experiments.runs.callbacks.average_at_end import AverageAtEnd
 from experiments.runs.callbacks.curve_figures import CurveFigures
+from experiments.runs.callbacks.exposure_bias import ExposureBias
 from experiments.runs.callbacks.length_scores import LengthScores
 from experiments.runs.callbacks.metrics_cut_back import MetricsCutBack
 from experiments.runs.callbacks.prediction_writer import PredictionWriter
@@ -14,6 +15,7 @@ __all__ = [
     "AlignmentFigures",
     "AverageAtEnd",
     "CurveFigures",
+    "ExposureBias",
     "LengthScores",
     "MetricsCutBack",
     "PredictionWriter",
