@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Literal
 
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
-from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from datamodules.batch import Padded, SequenceBatch
-from datamodules.errors import RunFailed, UserError
+from datamodules.errors import UserError
 from lightning_modules.decoding.beam import BeamSearch
 from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.decoding.hypothesis import Hypothesis
@@ -20,15 +18,13 @@ from lightning_modules.decoding.search import Search
 from lightning_modules.layers.bridge import Bridge, ProjectionBridge
 from lightning_modules.layers.decoder import Decoder, LuongDecoder
 from lightning_modules.layers.embedding import TokenEmbedding
-from lightning_modules.layers.encoder import Encoder, RecurrentEncoder
+from lightning_modules.layers.encoder import EncoderFactory, RecurrentEncoder
 from lightning_modules.layers.initialisation import initialise
 from lightning_modules.layers.losses import projected_cross_entropy
 from lightning_modules.layers.state import DecoderState, Memory, StateShape
 from lightning_modules.metrics import PerTokenLoss
-from lightning_modules.schedules import WarmupSchedule
 from lightning_modules.step_loss import StepLossModule
 
-EncoderFactory = Callable[[int], Encoder]
 BridgeFactory = Callable[[StateShape, StateShape], Bridge]
 DecoderFactory = Callable[[int, int], Decoder]
 
@@ -77,7 +73,7 @@ class EncoderDecoder(StepLossModule):
         optimizer: OptimizerCallable = torch.optim.Adam,
         scheduler: LRSchedulerCallable | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(optimizer, scheduler)
         if tied == "all" and source_vocabulary_size != target_vocabulary_size:
             raise UserError(
                 f"tied is 'all', but the source vocabulary has {source_vocabulary_size} ids and the target's "
@@ -104,8 +100,6 @@ class EncoderDecoder(StepLossModule):
         self.test_search = test_search
         self.val_loss = PerTokenLoss()
         self.test_loss = PerTokenLoss()
-        self._optimizer = optimizer
-        self._scheduler = scheduler
 
     def encode(self, source: Padded) -> tuple[Memory, DecoderState]:
         """Encodes a batch.
@@ -188,7 +182,7 @@ class EncoderDecoder(StepLossModule):
     def training_step(self, batch: SequenceBatch, batch_idx: int) -> Tensor:
         """The summed loss of a batch; logs ``train/loss`` per token, without label smoothing."""
         if not len(batch):
-            return self.summed(self._nothing(), 0)
+            return self.summed(self.nothing(), 0)
         loss, nll, tokens = self.loss(batch)
         self.log("train/loss", nll / tokens, prog_bar=True, batch_size=len(batch))
         return self.summed(loss, tokens)
@@ -223,31 +217,11 @@ class EncoderDecoder(StepLossModule):
         """Logs ``test/loss`` and ``test/perplexity``."""
         self._log_loss("test", self.test_loss)
 
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        """The optimizer, and the schedule stepped per update."""
-        optimizer = self._optimizer(self.parameters())
-        if self._scheduler is None:
-            return optimizer
-        scheduler = self._scheduler(optimizer)
-        if isinstance(scheduler, WarmupSchedule):
-            updates = self.trainer.estimated_stepping_batches
-            if math.isfinite(updates):
-                scheduler.plan(int(updates))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
-
-    def _nothing(self) -> Tensor:
-        """The loss of a process whose share of a batch is empty: 0, and a gradient of 0 for every parameter."""
-        return torch.stack([parameter.sum() * 0.0 for parameter in self.parameters()]).sum()
-
     def _evaluate(self, batch: SequenceBatch, metric: PerTokenLoss, search: Search) -> list[Hypothesis]:
         if not len(batch):
             return []
         _, nll, tokens = self.loss(batch)
-        if not nll.isfinite():
-            raise RunFailed(
-                f"the loss of an evaluation is NaN or infinite at step {self.trainer.global_step}: the weights are "
-                "spoilt; go on from an earlier checkpoint with a lower learning rate"
-            )
+        self.check_evaluation(nll)
         metric.update(nll, torch.tensor(tokens, device=self.device))
         return [found[0] for found in self.translate(batch.source, search)]
 
