@@ -3,6 +3,7 @@
 from experiments.runs.callbacks.alignment_figures import AlignmentFigures
 from experiments.runs.callbacks.average_at_end import AverageAtEnd
 from experiments.runs.callbacks.curve_figures import CurveFigures
+from experiments.runs.callbacks.label_writer import LabelWriter
 from experiments.runs.callbacks.metrics_cut_back import MetricsCutBack
 from experiments.runs.callbacks.prediction_writer import PredictionWriter
 from experiments.runs.callbacks.text_metrics import TextMetrics
@@ -13,6 +14,7 @@ __all__ = [
     "AlignmentFigures",
     "AverageAtEnd",
     "CurveFigures",
+    "LabelWriter",
     "MetricsCutBack",
     "PredictionWriter",
     "TextMetrics",
