@@ -22,7 +22,8 @@ class BatchPlan(Sampler[list[int]]):
     ``world_size``-th pair of each global batch, so that one process or eight train the same batches.
 
     Args:
-        lengths: ``(pairs, 2)``, source and target length of each pair in tokens, without reserved ids.
+        lengths: ``(pairs, 2)``, source and target length of each pair in tokens, without reserved ids; of sequences
+            without a target ``(sequences, 1)``.
         batch_size: The budget of one global batch, all ranks together.
         unit: What the budget counts: sentence pairs, or padded tokens of the longer side (EOS included).
         shuffle: A new order in every epoch; else always the same, by length.
@@ -54,7 +55,7 @@ class BatchPlan(Sampler[list[int]]):
         self.world_size = world_size
         self.mixing = mixing
         self.epoch = 0
-        self._target = lengths[:, 1].astype(np.float64)
+        self._target = lengths[:, -1].astype(np.float64)
         longer = lengths.max(axis=1) + 1
         bucket_width = max(1, round(mixing)) if shuffle else 1
         self._bucket = -(-longer // bucket_width)

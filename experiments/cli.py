@@ -25,7 +25,7 @@ COMMANDS = {
     "fit": Command("experiments.runs.lightning_cli", "train the experiment of a config"),
     "validate": Command("experiments.runs.lightning_cli", "measure a checkpoint on the validation set"),
     "test": Command("experiments.runs.lightning_cli", "measure a checkpoint on the test set"),
-    "predict": Command("experiments.runs.lightning_cli", "write a checkpoint's hypotheses for the test set"),
+    "predict": Command("experiments.runs.lightning_cli", "write a checkpoint's predictions for the test set"),
     "translate": Command("experiments.tools.translate", "translate lines with a checkpoint alone"),
     "average": Command("experiments.tools.average", "average the weights of several checkpoints"),
     "fetch": Command("experiments.tools.fetch", "fetch a public corpus"),

@@ -8,11 +8,10 @@ from typing import Literal
 
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
-from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from datamodules.batch import Padded, SequenceBatch
-from datamodules.errors import RunFailed, UserError
+from datamodules.errors import UserError
 from lightning_modules.decoding.beam import BeamSearch
 from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.decoding.hypothesis import Hypothesis
@@ -21,15 +20,13 @@ from lightning_modules.feeding import Feedback, Feeding
 from lightning_modules.layers.bridge import Bridge, ProjectionBridge
 from lightning_modules.layers.decoder import Decoder, LuongDecoder
 from lightning_modules.layers.embedding import TokenEmbedding
-from lightning_modules.layers.encoder import Encoder, RecurrentEncoder
+from lightning_modules.layers.encoder import EncoderFactory, RecurrentEncoder
 from lightning_modules.layers.initialisation import initialise
 from lightning_modules.layers.losses import projected_cross_entropy, projected_evaluation
 from lightning_modules.layers.state import DecoderState, Memory, StateShape
 from lightning_modules.metrics import PerTokenLoss, TokenAccuracy
-from lightning_modules.schedules import WarmupSchedule
 from lightning_modules.step_loss import StepLossModule
 
-EncoderFactory = Callable[[int], Encoder]
 BridgeFactory = Callable[[StateShape, StateShape], Bridge]
 DecoderFactory = Callable[[int, int], Decoder]
 
@@ -80,7 +77,7 @@ class EncoderDecoder(StepLossModule):
         scheduler: LRSchedulerCallable | None = None,
         feeding: Feeding | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(optimizer, scheduler)
         if tied == "all" and source_vocabulary_size != target_vocabulary_size:
             raise UserError(
                 f"tied is 'all', but the source vocabulary has {source_vocabulary_size} ids and the target's "
@@ -108,8 +105,6 @@ class EncoderDecoder(StepLossModule):
         self.val_loss, self.val_accuracy = PerTokenLoss(), TokenAccuracy()
         self.test_loss, self.test_accuracy = PerTokenLoss(), TokenAccuracy()
         self.feeding = feeding
-        self._optimizer = optimizer
-        self._scheduler = scheduler
 
     def encode(self, source: Padded) -> tuple[Memory, DecoderState]:
         """Encodes a batch.
@@ -230,7 +225,7 @@ class EncoderDecoder(StepLossModule):
         """The summed loss of a batch; logs ``train/loss`` per token, without label smoothing, and the forcing ratio."""
         ratio = self._forcing_ratio()
         if not len(batch):
-            return self.summed(self._nothing(), 0)
+            return self.summed(self.nothing(), 0)
         loss, nll, tokens = self.loss(batch, ratio)
         self.log("train/loss", nll / tokens, prog_bar=True, batch_size=len(batch))
         return self.summed(loss, tokens)
@@ -265,18 +260,6 @@ class EncoderDecoder(StepLossModule):
         """Logs ``test/loss``, ``test/perplexity`` and ``test/accuracy``."""
         self._log_evaluation("test", self.test_loss, self.test_accuracy)
 
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        """The optimizer, and the schedule stepped per update."""
-        optimizer = self._optimizer(self.parameters())
-        if self._scheduler is None:
-            return optimizer
-        scheduler = self._scheduler(optimizer)
-        if isinstance(scheduler, WarmupSchedule):
-            updates = self.trainer.estimated_stepping_batches
-            if math.isfinite(updates):
-                scheduler.plan(int(updates))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
-
     def _forcing_ratio(self) -> float:
         """The share of gold tokens at this step, logged where there is a schedule."""
         if self.feeding is None:
@@ -287,10 +270,6 @@ class EncoderDecoder(StepLossModule):
         self.log("train/forcing_ratio", ratio)
         return ratio
 
-    def _nothing(self) -> Tensor:
-        """The loss of a process whose share of a batch is empty: 0, and a gradient of 0 for every parameter."""
-        return torch.stack([parameter.sum() * 0.0 for parameter in self.parameters()]).sum()
-
     def _evaluate(
         self, batch: SequenceBatch, loss: PerTokenLoss, accuracy: TokenAccuracy, search: Search
     ) -> list[Hypothesis]:
@@ -300,11 +279,7 @@ class EncoderDecoder(StepLossModule):
         target = batch.target_output
         gold = target.values[target.mask]
         nll, hits = projected_evaluation(hidden, self.output.weight, self.output.bias, gold)
-        if not nll.isfinite():
-            raise RunFailed(
-                f"the loss of an evaluation is NaN or infinite at step {self.trainer.global_step}: the weights are "
-                "spoilt; go on from an earlier checkpoint with a lower learning rate"
-            )
+        self.check_evaluation(nll)
         tokens = torch.tensor(len(gold), device=self.device)
         loss.update(nll, tokens)
         accuracy.update(hits, tokens)

@@ -61,13 +61,13 @@ class Panel:
 
 
 PANELS = (
-    Panel("Loss", "nats per target token", ("train/loss", "val/loss", "val/loss_free_running"), best=min),
+    Panel("Loss", "nats per token or label", ("train/loss", "val/loss", "val/loss_free_running"), best=min),
     Panel("Translation quality", "BLEU, chrF (0 to 100)", ("val/bleu", "val/chrf"), best=max),
     Panel("Exact match", "share of sentences", ("val/exact_match",), best=max),
     Panel("Accuracy", "share predicted right", ("val/accuracy",), best=max),
     Panel("Learning rate", "learning rate", ("train/learning_rate",)),
     Panel("Gradient norm, before clipping", "L2 norm", ("train/gradient_norm",), logarithmic=True),
-    Panel("Throughput", "target tokens per second", ("train/tokens_per_second",)),
+    Panel("Throughput", "tokens per second", ("train/tokens_per_second",)),
 )
 
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import lightning as L
 from lightning.pytorch.loggers import Logger
 
 from experiments.runs.directory import CHECKPOINTS
 from experiments.runs.loggers import RunWandbLogger
+from lightning_modules.encoder_decoder import EncoderDecoder
 
 
-def closing_lines(run: Path, best: Path | None, loggers: Sequence[Logger]) -> str:
+def closing_lines(run: Path, best: Path | None, loggers: Sequence[Logger], model: L.LightningModule) -> str:
     """What a run says when it ends.
 
     Args:
         run: The run's directory.
         best: Its best checkpoint, if it has one.
         loggers: Those of the run.
+        model: What was trained.
     """
     lines = ["", f"run              {shown(run)}"]
     if best is not None:
@@ -31,8 +34,10 @@ def closing_lines(run: Path, best: Path | None, loggers: Sequence[Logger]) -> st
     commands = [logger.sync_command() for logger in loggers if isinstance(logger, RunWandbLogger)]
     lines += [f"W&B (offline)    upload it with: {command}" for command in commands if command]
     if best is not None:
-        lines += ["", f"next: seqlab test --config {shown(run / 'config.yaml')} --ckpt_path {shown(best)}"]
-        lines += [f"  or: seqlab translate --ckpt_path {shown(best)}"]
+        of_run = f"--config {shown(run / 'config.yaml')} --ckpt_path {shown(best)}"
+        lines += ["", f"next: seqlab test {of_run}"]
+        translate = f"translate --ckpt_path {shown(best)}"
+        lines += [f"  or: seqlab {translate if isinstance(model, EncoderDecoder) else f'predict {of_run}'}"]
     return "\n".join(lines)
 
 

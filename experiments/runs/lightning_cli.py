@@ -23,16 +23,15 @@ from experiments.runs.callbacks.run_record import RunRecord
 from experiments.runs.callbacks.throughput import Throughput
 from experiments.runs.checkpoint_io import AtomicCheckpointIO
 from experiments.runs.checkpoints import read_checkpoint
+from experiments.runs.class_paths import resolve
 from experiments.runs.closing import closing_lines, shown
 from experiments.runs.directory import CHECKPOINTS, alone_in, meant_checkpoint, new_run, newest_run, run_of
 from experiments.runs.initial_weights import load_initial_weights
+from experiments.runs.links import LINKED, check_links
 from experiments.runs.parser import OneLineErrorParser
 
 RUNS = "runs"
 """Where runs are kept, unless ``--trainer.default_root_dir`` says otherwise."""
-
-LINKED = ("source_vocabulary_size", "target_vocabulary_size")
-"""What the model is told by the data: no checkpoint and no config says it."""
 
 LOGGERS = [
     {"class_path": "experiments.runs.loggers.MetricsCSV"},
@@ -121,6 +120,7 @@ class SeqlabCLI(LightningCLI):
         self._given = self.config.clone()
         self._given[self.config.subcommand].ckpt_path = None
         settings = self.config[self.config.subcommand]
+        check_links(resolve(settings.model.class_path), resolve(settings.data.class_path))
         trainer = settings.trainer
         given = settings.ckpt_path
         known = run_of(Path(given)) if given else None
@@ -129,7 +129,8 @@ class SeqlabCLI(LightningCLI):
         loggers = trainer.logger if isinstance(trainer.logger, list) else [trainer.logger]
         for logger in loggers:
             _fill(logger, "save_dir", str(self.run_directory))
-        for callback in trainer.callbacks or []:
+        callbacks = trainer.callbacks if isinstance(trainer.callbacks, list) else [trainer.callbacks]
+        for callback in callbacks:
             _fill(callback, "dirpath", str(self.run_directory / CHECKPOINTS))
 
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:  # noqa: ANN401 - LightningCLI's signature
@@ -186,7 +187,7 @@ class SeqlabCLI(LightningCLI):
                 ),
                 None,
             )
-            print(closing_lines(self.run_directory, Path(best) if best else None, self.trainer.loggers))
+            print(closing_lines(self.run_directory, Path(best) if best else None, self.trainer.loggers, self.model))
 
 
 def _words(given: str | list[str]) -> list[str]:

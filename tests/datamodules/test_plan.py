@@ -65,6 +65,14 @@ def test_without_shuffle_every_epoch_is_alike(lengths: np.ndarray) -> None:
     assert [b.tolist() for b in plan.batches(0)] == [b.tolist() for b in plan.batches(7)]
 
 
+def test_sequences_without_a_target(lengths: np.ndarray) -> None:
+    plan = BatchPlan(lengths[:, :1], 64, shuffle=True)
+    batches = plan.batches(1)
+    assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
+    padded = sum(len(batch) * lengths[batch, 0].max() for batch in batches)
+    assert padded / lengths[:, 0].sum() < 1.25
+
+
 def test_a_sentence_above_the_budget_is_refused() -> None:
     with pytest.raises(UserError, match="batch_size is 10 tokens, but a sentence has up to"):
         BatchPlan(np.array([[3, 3], [12, 4]]), 10, "tokens")

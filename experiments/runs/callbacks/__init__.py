@@ -4,6 +4,7 @@ from experiments.runs.callbacks.alignment_figures import AlignmentFigures
 from experiments.runs.callbacks.average_at_end import AverageAtEnd
 from experiments.runs.callbacks.curve_figures import CurveFigures
 from experiments.runs.callbacks.exposure_bias import ExposureBias
+from experiments.runs.callbacks.label_writer import LabelWriter
 from experiments.runs.callbacks.length_scores import LengthScores
 from experiments.runs.callbacks.metrics_cut_back import MetricsCutBack
 from experiments.runs.callbacks.prediction_writer import PredictionWriter
@@ -16,6 +17,7 @@ __all__ = [
     "AverageAtEnd",
     "CurveFigures",
     "ExposureBias",
+    "LabelWriter",
     "LengthScores",
     "MetricsCutBack",
     "PredictionWriter",

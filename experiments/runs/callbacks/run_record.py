@@ -9,13 +9,13 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import lightning as L
 import torch
 import yaml
 from lightning.pytorch.cli import SaveConfigCallback
 
-from datamodules.parallel import ParallelDataModule
 from experiments.runs.directory import CONFIG
 
 PACKAGES = (
@@ -29,6 +29,14 @@ PACKAGES = (
     "sentencepiece",
     "sacrebleu",
 )
+
+
+@runtime_checkable
+class FingerprintedData(Protocol):
+    """A data module that can tell what is in it."""
+
+    def fingerprints(self) -> dict[str, str]:
+        """The hash (hex) of each split's content."""
 
 
 class RunRecord(SaveConfigCallback):
@@ -64,7 +72,7 @@ def run_record(trainer: L.Trainer) -> dict[str, object]:
             "threads": torch.get_num_threads(),
             "devices": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
         },
-        "data": data.fingerprints() if isinstance(data, ParallelDataModule) else {},
+        "data": data.fingerprints() if isinstance(data, FingerprintedData) else {},
     }
 
 
