@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
-from torch.utils.data import Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from datamodules.errors import UserError
 
 BatchUnit = Literal["sentences", "tokens"]
+
+Batch = TypeVar("Batch", covariant=True)
 
 
 class BatchPlan(Sampler[list[int]]):
@@ -90,6 +92,53 @@ class BatchPlan(Sampler[list[int]]):
     def __iter__(self) -> Iterator[list[int]]:
         for batch in self.batches(self.epoch):
             yield batch[self.rank :: self.world_size].tolist()
+
+
+class FixedBatches(Dataset[Batch]):
+    """The batches of a plan as items, in its order; what the plan does later changes nothing.
+
+    Args:
+        corpus: A dataset of whole batches: its item for a list of indices is their batch.
+        plan: Which batches.
+    """
+
+    def __init__(self, corpus: Dataset[Batch], plan: BatchPlan) -> None:
+        self._corpus = corpus
+        self._batches = list(plan)
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __getitem__(self, number: int) -> Batch:
+        return self._corpus[self._batches[number]]
+
+
+def planned_loader(
+    corpus: Dataset[Batch], plan: BatchPlan, num_workers: int, overfit_batches: float = 0
+) -> DataLoader[Batch]:
+    """Loads a corpus in the batches of a plan.
+
+    Args:
+        corpus: A dataset of whole batches: its item for a list of indices is their batch.
+        plan: Which batches; Lightning tells it the epoch.
+        num_workers: Processes that load; 0 loads in the calling one.
+        overfit_batches: Of the Trainer. Unless it is 0, every epoch has the batches of the plan's present one, and the
+            Trainer takes that many of them. It would put a sampler of its own in the place of any that does not count
+            from 0, so here the plan's batches are items.
+
+    Raises:
+        UserError: ``overfit_batches`` is a share of less than one batch.
+    """
+    persistent = num_workers > 0
+    if not overfit_batches:
+        return DataLoader(corpus, batch_size=None, sampler=plan, num_workers=num_workers, persistent_workers=persistent)
+    if overfit_batches * len(plan) < 1:
+        raise UserError(
+            f"--trainer.overfit_batches {overfit_batches} is less than one batch of {len(plan)}: give a number of "
+            "batches, for example 1"
+        )
+    batches = FixedBatches(corpus, plan)
+    return DataLoader(batches, batch_size=None, num_workers=num_workers, persistent_workers=persistent)
 
 
 def _cut(longer: np.ndarray, batch_size: int, unit: BatchUnit) -> list[int]:

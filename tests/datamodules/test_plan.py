@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from torch.utils.data import Dataset
 
 from datamodules.errors import UserError
-from datamodules.plan import BatchPlan, BatchUnit
+from datamodules.plan import BatchPlan, BatchUnit, planned_loader
 
 
 @pytest.fixture
@@ -70,3 +71,22 @@ def test_a_sentence_above_the_budget_is_refused() -> None:
         BatchPlan(np.array([[3, 3], [12, 4]]), 10, "tokens")
     with pytest.raises(UserError, match="batch_size is 0"):
         BatchPlan(np.array([[3, 3]]), 0)
+
+
+class Indices(Dataset[list[int]]):
+    """A corpus whose batches are their indices."""
+
+    def __getitem__(self, indices: list[int]) -> list[int]:
+        return indices
+
+
+def test_overfitting_has_the_same_batches_in_every_epoch(lengths: np.ndarray) -> None:
+    plan = BatchPlan(lengths, 64, shuffle=True)
+    first, changing = list(plan), planned_loader(Indices(), plan, 0)
+    assert list(changing) == first
+    fixed = planned_loader(Indices(), plan, 0, overfit_batches=3)
+    plan.set_epoch(1)
+    assert list(changing) != first
+    assert list(fixed) == first, "representative batches, not the shortest sentences"
+    with pytest.raises(UserError, match=r"overfit_batches 0.05 is less than one batch of 16: give a number"):
+        planned_loader(Indices(), plan, 0, overfit_batches=0.05)
