@@ -1,6 +1,7 @@
 """Every config of the project runs: a few steps of training, validation, and a checkpoint that translates."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -30,3 +31,16 @@ def test_a_few_steps(
     translation = ["--input", str(tmp_path / "in.txt"), "--output", str(tmp_path / "out.txt"), "--max_length", "5"]
     assert main(["translate", "--ckpt_path", str(run), *translation]) == 0
     assert (tmp_path / "out.txt").read_text().count("\n") == 2
+
+
+def test_default_tokenizers_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    dates = next(path for path in CONFIGS if path.stem == "dates")
+
+    def shown(*overrides: str) -> dict[str, Any]:
+        with pytest.raises(SystemExit):
+            main(["fit", "--config", str(dates), *overrides, "--print_config"])
+        return yaml.safe_load(capsys.readouterr().out)["data"]["init_args"]
+
+    assert shown()["tokenizer"]["init_args"]["vocabulary_size"] == 340
+    assert shown()["target_tokenizer"]["init_args"]["vocabulary_size"] == 300
+    assert shown("--data.init_args.target_tokenizer", "null")["target_tokenizer"] is None
