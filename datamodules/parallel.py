@@ -18,7 +18,7 @@ from datamodules.batch import SequenceBatch
 from datamodules.cache import Cache
 from datamodules.encoded import EncodedCorpus, Summary, encode_corpus
 from datamodules.errors import UserError
-from datamodules.plan import BatchPlan, BatchUnit
+from datamodules.plan import BatchUnit, planned_loader
 from datamodules.tokenizers import Setting, Tokenizer, class_path, restore_tokenizer
 
 Split = Literal["train", "val", "test"]
@@ -48,7 +48,7 @@ class ParallelDataModule(L.LightningDataModule, ABC):
     Args:
         tokenizer: Of the source; of the target too, with one vocabulary for both, unless it has its own. It is
             trained on the training pairs.
-        target_tokenizer: Of the target, with a vocabulary of its own.
+        target_tokenizer: Of the target, with a vocabulary of its own; null for a joint one.
         batch_size: Budget of one training batch, all processes together.
         batch_unit: What the budget counts: sentence pairs, or padded tokens of the longer side.
         eval_batch_size: Sentence pairs of one batch in validation, test and prediction, all processes together.
@@ -258,21 +258,16 @@ class ParallelDataModule(L.LightningDataModule, ABC):
 
     def _loader(self, split: Split, batch_size: int, unit: BatchUnit, shuffle: bool) -> DataLoader[SequenceBatch]:
         corpus = self._corpus(split)
-        plan = BatchPlan(
+        return planned_loader(
+            corpus,
             corpus.lengths,
             batch_size,
             unit,
-            shuffle=shuffle,
-            seed=self._seed,
-            rank=self.trainer.global_rank if self.trainer else 0,
-            world_size=self.trainer.world_size if self.trainer else 1,
-        )
-        return DataLoader(
-            corpus,
-            batch_size=None,
-            sampler=plan,
+            shuffle,
+            self._seed,
+            self.trainer,
+            overfits=split != "test",
             num_workers=self._num_workers,
-            persistent_workers=self._num_workers > 0,
         )
 
 

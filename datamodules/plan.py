@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, TypeVar
 
+import lightning as L
 import numpy as np
-from torch.utils.data import Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from datamodules.errors import UserError
 
 BatchUnit = Literal["sentences", "tokens"]
+
+Batch = TypeVar("Batch", covariant=True)
 
 
 class BatchPlan(Sampler[list[int]]):
@@ -91,6 +94,69 @@ class BatchPlan(Sampler[list[int]]):
     def __iter__(self) -> Iterator[list[int]]:
         for batch in self.batches(self.epoch):
             yield batch[self.rank :: self.world_size].tolist()
+
+
+class FixedBatches(Dataset[Batch]):
+    """The batches of a plan as items, in its order; what the plan does later changes nothing.
+
+    Args:
+        corpus: A dataset of whole batches: its item for a list of indices is their batch.
+        plan: Which batches.
+    """
+
+    def __init__(self, corpus: Dataset[Batch], plan: BatchPlan) -> None:
+        self._corpus = corpus
+        self._batches = list(plan)
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __getitem__(self, number: int) -> Batch:
+        return self._corpus[self._batches[number]]
+
+
+def planned_loader(
+    corpus: Dataset[Batch],
+    lengths: np.ndarray,
+    batch_size: int,
+    unit: BatchUnit = "sentences",
+    shuffle: bool = False,
+    seed: int = 0,
+    trainer: L.Trainer | None = None,
+    overfits: bool = False,
+    num_workers: int = 0,
+) -> DataLoader[Batch]:
+    """Loads a corpus in the batches of a plan.
+
+    Args:
+        corpus: A dataset of whole batches: its item for a list of indices is their batch.
+        lengths: Of the corpus, as :class:`BatchPlan` takes them.
+        batch_size: The budget of one global batch, all ranks together.
+        unit: What the budget counts.
+        shuffle: A new order in every epoch.
+        seed: Of the order.
+        trainer: Knows the rank and the number of processes; none for a single process.
+        overfits: Whether the Trainer's ``overfit_batches`` concerns this corpus. Where it is set, every epoch has the
+            batches of the plan's present one, and the Trainer takes that many of them. It would put a sampler of its
+            own in the place of any that does not count from 0, so then the plan's batches are items.
+        num_workers: Processes that load; 0 loads in the calling one.
+
+    Raises:
+        UserError: ``overfit_batches`` is a share of less than one batch.
+    """
+    rank, world_size = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
+    plan = BatchPlan(lengths, batch_size, unit, shuffle, seed, rank, world_size)
+    overfit_batches: float = trainer.overfit_batches if trainer and overfits else 0  # type: ignore[attr-defined]
+    persistent = num_workers > 0
+    if not overfit_batches:
+        return DataLoader(corpus, batch_size=None, sampler=plan, num_workers=num_workers, persistent_workers=persistent)
+    if overfit_batches * len(plan) < 1:
+        raise UserError(
+            f"--trainer.overfit_batches {overfit_batches} is less than one batch of {len(plan)}: give a number of "
+            "batches, for example 1"
+        )
+    batches = FixedBatches(corpus, plan)
+    return DataLoader(batches, batch_size=None, num_workers=num_workers, persistent_workers=persistent)
 
 
 def _cut(longer: np.ndarray, batch_size: int, unit: BatchUnit) -> list[int]:

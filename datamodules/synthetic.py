@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from datamodules.batch import LabelledBatch, Padded
 from datamodules.errors import UserError
 from datamodules.parallel import Split
-from datamodules.plan import BatchPlan
+from datamodules.plan import planned_loader
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
@@ -176,12 +176,12 @@ class SyntheticDataModule(L.LightningDataModule):
 
     def _loader(self, split: Split, batch_size: int, shuffle: bool) -> DataLoader[LabelledBatch]:
         sequences = self.sequences(split)
-        plan = BatchPlan(
+        return planned_loader(
+            sequences,
             sequences.lengths[:, None],
             batch_size,
             shuffle=shuffle,
             seed=self._seed,
-            rank=self.trainer.global_rank if self.trainer else 0,
-            world_size=self.trainer.world_size if self.trainer else 1,
+            trainer=self.trainer,
+            overfits=split != "test",
         )
-        return DataLoader(sequences, batch_size=None, sampler=plan)

@@ -24,7 +24,7 @@ class TranslationDataModule(ParallelDataModule):
         tokenizer: Of the source; of the target too, with one vocabulary for both, unless it has its own. It is
             trained on the training pairs.
         test: Test pairs, likewise; without them there is no test and no prediction.
-        target_tokenizer: Of the target, with a vocabulary of its own.
+        target_tokenizer: Of the target, with a vocabulary of its own; null for a joint one.
         batch_size: Budget of one training batch, all processes together.
         batch_unit: What the budget counts: sentence pairs, or padded tokens of the longer side.
         eval_batch_size: Sentence pairs of one batch in validation, test and prediction, all processes together.

@@ -239,7 +239,7 @@ def test_each_rank_gets_its_share_of_every_batch(tmp_path: Path) -> None:
     shares = []
     for rank in range(2):
         data = Listed(TEXT, tmp_path)
-        data.trainer = SimpleNamespace(global_rank=rank, world_size=2)  # type: ignore[assignment]
+        data.trainer = SimpleNamespace(global_rank=rank, world_size=2, overfit_batches=0)  # type: ignore[assignment]
         shares.append([batch.index.tolist() for batch in data.train_dataloader()])
     whole = [batch.index.tolist() for batch in alone.train_dataloader()]
     assert [sorted(first + second) for first, second in zip(*shares, strict=True)] == [sorted(batch) for batch in whole]

@@ -1,6 +1,7 @@
 """Every config of the project runs: a few steps of training, validation, and a checkpoint that can be used."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -36,3 +37,16 @@ def test_a_few_steps(
     else:
         assert main(["predict", "--config", str(config), "--ckpt_path", str(run)]) == 0
         assert (run / "predictions.tsv").read_text().count("\n") > 1
+
+
+def test_default_tokenizers_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    dates = next(path for path in CONFIGS if path.stem == "dates")
+
+    def shown(*overrides: str) -> dict[str, Any]:
+        with pytest.raises(SystemExit):
+            main(["fit", "--config", str(dates), *overrides, "--print_config"])
+        return yaml.safe_load(capsys.readouterr().out)["data"]["init_args"]
+
+    assert shown()["tokenizer"]["init_args"]["vocabulary_size"] == 340
+    assert shown()["target_tokenizer"]["init_args"]["vocabulary_size"] == 300
+    assert shown("--data.init_args.target_tokenizer", "null")["target_tokenizer"] is None
