@@ -75,20 +75,19 @@ def read_metrics(metrics_csv: Path) -> dict[str, Series]:
 
     Args:
         metrics_csv: A table with a ``step`` column and one column for each metric; a cell is empty where the metric
-            was not logged.
+            was not logged. Rows need not be in order: an evaluation of an older checkpoint stands at the end.
 
     Returns:
-        The series of each metric that was logged at least once, in the order of the columns.
+        The series of each metric that was logged at least once, in the order of the columns. Of several values at one
+        step the first counts, which is training's own.
     """
-    logged: dict[str, Series] = {}
+    logged: dict[str, dict[int, float]] = {}
     with metrics_csv.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             for name, value in row.items():
                 if value and row["step"] and name not in ("step", "epoch", "time"):
-                    series = logged.setdefault(name, Series())
-                    series.steps.append(int(row["step"]))
-                    series.values.append(float(value))
-    return logged
+                    logged.setdefault(name, {}).setdefault(int(row["step"]), float(value))
+    return {name: Series(sorted(values), [values[step] for step in sorted(values)]) for name, values in logged.items()}
 
 
 def learning_curves(metrics_csv: Path) -> Figure:

@@ -15,19 +15,8 @@ import pytest
 import torch
 import yaml
 
+from tests.experiments.seqlab_process import seqlab
 from tests.experiments.tiny_task import translate, write_tiny_task
-
-
-def seqlab(*arguments: object, given: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Runs ``seqlab`` in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "experiments.cli", *map(str, arguments)],
-        input=given,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "WANDB_MODE": "offline"},
-    )
 
 
 @dataclass
