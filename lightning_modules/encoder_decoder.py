@@ -254,5 +254,6 @@ class EncoderDecoder(StepLossModule):
     def _log_loss(self, stage: Literal["val", "test"], metric: PerTokenLoss) -> None:
         loss = metric.compute()
         metric.reset()
-        self.log(f"{stage}/loss", loss.float(), prog_bar=True)
-        self.log(f"{stage}/perplexity", loss.exp().float())
+        # Every rank has the same mean: its maximum over the ranks is that mean to the last bit.
+        self.log(f"{stage}/loss", loss.item(), prog_bar=True, sync_dist=True, reduce_fx="max")
+        self.log(f"{stage}/perplexity", loss.exp().item(), sync_dist=True, reduce_fx="max")
