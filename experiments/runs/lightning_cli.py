@@ -26,6 +26,7 @@ from experiments.runs.checkpoints import read_checkpoint
 from experiments.runs.closing import closing_lines, shown
 from experiments.runs.directory import CHECKPOINTS, alone_in, meant_checkpoint, new_run, newest_run, run_of
 from experiments.runs.initial_weights import load_initial_weights
+from experiments.runs.lightning_notices import without_lightning_notices
 from experiments.runs.parser import OneLineErrorParser
 from experiments.runs.progress import training_progress
 
@@ -247,5 +248,6 @@ def main(arguments: list[str]) -> int:
     Returns:
         The exit status, 0.
     """
-    SeqlabCLI(arguments)
+    with without_lightning_notices():
+        SeqlabCLI(arguments)
     return 0
