@@ -287,8 +287,9 @@ class EncoderDecoder(StepLossModule):
 
     def _log_evaluation(self, stage: Literal["val", "test"], loss: PerTokenLoss, accuracy: TokenAccuracy) -> None:
         mean = loss.compute()
-        self.log(f"{stage}/loss", mean.float(), prog_bar=True)
-        self.log(f"{stage}/perplexity", mean.exp().float())
-        self.log(f"{stage}/accuracy", accuracy.compute().float())
+        scores = {"loss": mean.item(), "perplexity": mean.exp().item(), "accuracy": accuracy.compute().item()}
+        for name, score in scores.items():
+            # Every rank has the same mean: its maximum over the ranks is that mean to the last bit.
+            self.log(f"{stage}/{name}", score, prog_bar=name == "loss", sync_dist=True, reduce_fx="max")
         loss.reset()
         accuracy.reset()

@@ -10,6 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from datamodules.errors import UserError, suggest
+from experiments.runs.agreement import rank_zero_decides, started_by_torchrun
 from experiments.runs.checkpoints import find_checkpoint
 
 CHECKPOINTS = "checkpoints"
@@ -24,8 +25,8 @@ DIRECTORY_VARIABLE = "SEQLAB_RUN_DIRECTORY"
 def new_run(root: Path, experiment: str) -> Path:
     """Makes the directory of the experiment's next version.
 
-    Under SLURM the version is the job's id, the same through all requeues; processes started by rank zero take rank
-    zero's directory.
+    Under SLURM the version is the job's id, the same through all requeues. Rank zero decides: the processes that it
+    started, and those that torchrun started beside it, take its directory.
 
     Args:
         root: Where runs are kept.
@@ -34,23 +35,29 @@ def new_run(root: Path, experiment: str) -> Path:
     Raises:
         UserError: The directory cannot be made.
     """
+    if started_by_torchrun():
+        return Path(rank_zero_decides("run directory", lambda: str(_make_run(root, experiment))))
     if "LOCAL_RANK" in os.environ and (given := os.environ.get(DIRECTORY_VARIABLE)):
         return Path(given)
+    path = _make_run(root, experiment)
+    os.environ[DIRECTORY_VARIABLE] = str(path)
+    return path
+
+
+def _make_run(root: Path, experiment: str) -> Path:
     parent = root / experiment
     try:
         parent.mkdir(parents=True, exist_ok=True)
         if job := os.environ.get("SLURM_JOB_ID"):
             path = parent / job
             path.mkdir(exist_ok=True)
-        else:
-            path = _next_version(parent)
+            return path
+        return _next_version(parent)
     except OSError as error:
         raise UserError(
             f"cannot make a run directory in {parent}: {error.strerror}; give another place with "
             "--trainer.default_root_dir"
         ) from error
-    os.environ[DIRECTORY_VARIABLE] = str(path)
-    return path
 
 
 def _next_version(parent: Path) -> Path:

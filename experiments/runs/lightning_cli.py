@@ -27,8 +27,10 @@ from experiments.runs.class_paths import resolve
 from experiments.runs.closing import closing_lines, shown
 from experiments.runs.directory import CHECKPOINTS, alone_in, meant_checkpoint, new_run, newest_run, run_of
 from experiments.runs.initial_weights import load_initial_weights
+from experiments.runs.lightning_notices import without_lightning_notices
 from experiments.runs.links import LINKED, check_links
 from experiments.runs.parser import OneLineErrorParser
+from experiments.runs.progress import training_progress
 
 RUNS = "runs"
 """Where runs are kept, unless ``--trainer.default_root_dir`` says otherwise."""
@@ -95,6 +97,7 @@ class SeqlabCLI(LightningCLI):
         checkpoint = self._checkpoint(settings)
         if checkpoint is not None:
             content = read_checkpoint(checkpoint, trusted)
+            self._progress = training_progress(content)
             self.config = parser.parse_args(_with_config(args, _saved_config(content, self.config.subcommand)))
             settings = self.config[self.config.subcommand]
             settings.ckpt_path = str(checkpoint)
@@ -156,6 +159,14 @@ class SeqlabCLI(LightningCLI):
         settings = self.config[self.subcommand]
         if settings.init_from is not None:
             load_initial_weights(self.model, self.datamodule, Path(settings.init_from), _words(settings.trust))
+
+    def before_validate(self) -> None:
+        """Begins to count where the checkpoint's training stood: at that step the metrics are logged."""
+        self.trainer.fit_loop.load_state_dict(self._progress)
+
+    def before_test(self) -> None:
+        """Begins to count where the checkpoint's training stood: at that step the metrics are logged."""
+        self.trainer.fit_loop.load_state_dict(self._progress)
 
     def _run_subcommand(self, subcommand: str) -> None:
         """Runs; Lightning's end of an interrupted run, an exit status of 1, is one of Ctrl-C again."""
@@ -238,5 +249,6 @@ def main(arguments: list[str]) -> int:
     Returns:
         The exit status, 0.
     """
-    SeqlabCLI(arguments)
+    with without_lightning_notices():
+        SeqlabCLI(arguments)
     return 0

@@ -15,19 +15,8 @@ import pytest
 import torch
 import yaml
 
+from tests.experiments.seqlab_process import seqlab
 from tests.experiments.tiny_task import translate, write_tiny_task
-
-
-def seqlab(*arguments: object, given: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Runs ``seqlab`` in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "experiments.cli", *map(str, arguments)],
-        input=given,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "WANDB_MODE": "offline"},
-    )
 
 
 @dataclass
@@ -215,6 +204,29 @@ def test_two_processes_train_in_one_directory(trained: Trained, tmp_path: Path) 
     run = tmp_path / "tiny" / "1"
     assert torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 32
     assert metrics(run, "val/bleu")
+
+
+def test_torchrun_trains_in_one_directory_as_well(trained: Trained, tmp_path: Path) -> None:
+    """Its processes start side by side: rank zero decides on the directory, and the other has it too."""
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "-m", "experiments.cli", "fit",
+         "--config", str(trained.config), "--trainer.default_root_dir", str(tmp_path), "--trainer.max_epochs", "1",
+         "--trainer.limit_train_batches", "4", "--trainer.devices", "2", "--trainer.strategy", "ddp"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "WANDB_MODE": "offline", "SEQLAB_RUN_DIRECTORY": str(tmp_path / "of another run")},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("next: seqlab test") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
+    assert [path.name for path in (tmp_path / "tiny").iterdir()] == ["1"]
+    run = tmp_path / "tiny" / "1"
+    (loss,) = metrics(run, "val/loss")
+
+    alone = seqlab("validate", "--config", trained.config, "--ckpt_path", run)
+    assert alone.returncode == 0, alone.stderr
+    assert metrics(run, "val/loss")[1] == pytest.approx(loss, rel=1e-6), "one process or two measure the same"
 
 
 def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(trained: Trained, tmp_path: Path) -> None:
