@@ -9,6 +9,7 @@ import lightning as L
 import numpy as np
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from datamodules.curriculum import Curriculum, Shuffled
 from datamodules.errors import UserError
 
 BatchUnit = Literal["sentences", "tokens"]
@@ -34,6 +35,7 @@ class BatchPlan(Sampler[list[int]]):
         rank: Which share :meth:`__iter__` yields.
         world_size: Number of shares.
         mixing: Pairs whose target lengths differ by up to this many tokens are mixed when the order is shuffled.
+        curriculum: Which batches come when, where the order is shuffled; each once, in random order, if not given.
 
     Raises:
         UserError: The budget is smaller than one sentence, or than the longest one in tokens.
@@ -49,6 +51,7 @@ class BatchPlan(Sampler[list[int]]):
         rank: int = 0,
         world_size: int = 1,
         mixing: float = 3.0,
+        curriculum: Curriculum | None = None,
     ) -> None:
         if batch_size < 1:
             raise UserError(f"batch_size is {batch_size}: give at least 1")
@@ -57,6 +60,7 @@ class BatchPlan(Sampler[list[int]]):
         self.rank = rank
         self.world_size = world_size
         self.mixing = mixing
+        self.curriculum = curriculum or Shuffled()
         self.epoch = 0
         self._target = lengths[:, -1].astype(np.float64)
         longer = lengths.max(axis=1) + 1
@@ -83,7 +87,7 @@ class BatchPlan(Sampler[list[int]]):
         generator = np.random.default_rng([self.seed, epoch])
         noise = generator.uniform(0.0, self.mixing, size=len(self._target))
         batches = self._split(np.lexsort((self._target + noise, self._bucket)))
-        return [batches[position] for position in generator.permutation(len(batches))]
+        return [batches[position] for position in self.curriculum.order(len(batches), epoch, generator)]
 
     def _split(self, order: np.ndarray) -> list[np.ndarray]:
         return [order[start:end] for start, end in zip(self._cuts[:-1], self._cuts[1:], strict=True)]
