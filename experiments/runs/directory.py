@@ -33,8 +33,10 @@ def new_run(root: Path, experiment: str) -> Path:
         experiment: Name of the experiment.
 
     Raises:
-        UserError: The directory cannot be made.
+        UserError: The name is none, or the directory cannot be made.
     """
+    if not experiment or Path(experiment).is_absolute() or ".." in Path(experiment).parts:
+        raise UserError(f"--experiment '{experiment}' is no name: runs are kept in {root}/NAME")
     if started_by_torchrun():
         return Path(rank_zero_decides("run directory", lambda: str(_make_run(root, experiment))))
     if "LOCAL_RANK" in os.environ and (given := os.environ.get(DIRECTORY_VARIABLE)):
@@ -116,6 +118,8 @@ def meant_checkpoint(given: str, root: Path, experiment: str) -> Path:
         UserError: There is no such checkpoint.
     """
     if given not in KEYWORDS:
+        if not Path(given).suffix and not Path(given).exists():
+            raise UserError(f"--ckpt_path {given}: there is no such file; {suggest(given, KEYWORDS)}, or a path")
         return find_checkpoint(Path(given))
     run = newest_run(root, experiment)
     if run is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.plugins import CheckpointIO
 from lightning.pytorch.trainer.states import TrainerStatus
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from datamodules.errors import UserError
 from experiments.runs.callbacks.curve_figures import CurveFigures
@@ -136,6 +137,15 @@ class SeqlabCLI(LightningCLI):
         for callback in callbacks:
             _fill(callback, "dirpath", str(self.run_directory / CHECKPOINTS))
 
+    def instantiate_classes(self) -> None:
+        """Makes data, model and trainer; where that fails, nothing is left of the run's new directory."""
+        try:
+            super().instantiate_classes()
+        except BaseException:
+            with suppress(OSError):  # a run that was there before is not empty
+                self.run_directory.rmdir()
+            raise
+
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:  # noqa: ANN401 - LightningCLI's signature
         """Makes the trainer, with what every run has: atomic checkpoints, seeds by position, speed and figures."""
         self.config = self._given  # what config.yaml will hold: it repeats the run in a directory of its own
@@ -152,7 +162,10 @@ class SeqlabCLI(LightningCLI):
         plugins = [plugin for plugin in plugins if plugin is not None]
         if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
             plugins.append(AtomicCheckpointIO())
-        return super().instantiate_trainer(plugins=plugins, **kwargs)
+        try:
+            return super().instantiate_trainer(plugins=plugins, **kwargs)
+        except (TypeError, ValueError, MisconfigurationException) as error:
+            raise UserError(f"trainer: {' '.join(str(error).split())} (seqlab fit --help tells its options)") from error
 
     def before_fit(self) -> None:
         """Gives the model its initial weights, where ``--init_from`` names them."""
