@@ -10,7 +10,7 @@ from typing import Any
 
 import lightning as L
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
-from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, _InstantiatorFn
 from lightning.pytorch.plugins import CheckpointIO
 from lightning.pytorch.trainer.states import TrainerStatus
 
@@ -22,11 +22,12 @@ from experiments.runs.callbacks.prediction_writer import PREDICTIONS
 from experiments.runs.callbacks.run_record import RunRecord
 from experiments.runs.callbacks.throughput import Throughput
 from experiments.runs.checkpoint_io import AtomicCheckpointIO
-from experiments.runs.checkpoints import read_checkpoint
+from experiments.runs.checkpoints import find_checkpoint, read_checkpoint
 from experiments.runs.closing import closing_lines, shown
 from experiments.runs.directory import CHECKPOINTS, alone_in, meant_checkpoint, new_run, newest_run, run_of
 from experiments.runs.initial_weights import load_initial_weights
 from experiments.runs.parser import OneLineErrorParser
+from experiments.runs.saved_data import HYPERPARAMETERS, SavedData
 
 RUNS = "runs"
 """Where runs are kept, unless ``--trainer.default_root_dir`` says otherwise."""
@@ -49,6 +50,7 @@ class SeqlabCLI(LightningCLI):
 
     def __init__(self, arguments: list[str]) -> None:
         self.run_directory = Path()
+        self._saved_data: SavedData | None = None
         super().__init__(
             L.LightningModule,
             L.LightningDataModule,
@@ -78,14 +80,19 @@ class SeqlabCLI(LightningCLI):
             "--init_from",
             type=str | None,
             default=None,
-            help="fit: a checkpoint whose weights the model begins with (fine-tuning); nothing else is taken from it.",
+            help="fit: a checkpoint, or the directory of a run, to begin with (fine-tuning, on other text too): the "
+            "model has its weights, the data its tokenizers, nothing else is taken from it. Without effect where "
+            "--ckpt_path finds a checkpoint to go on from.",
         )
         for name in LINKED:
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
         parser.link_arguments("seed_everything", "data.init_args.seed")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
-        """Parses; what a checkpoint says of the model wins over config files, and the command line over both."""
+        """Parses; what a checkpoint says of the model wins over config files, and the command line over both.
+
+        What the checkpoint keeps of its data is held until the data module is made.
+        """
         if not isinstance(args, list):
             raise TypeError("arguments are a list of words")
         self.config = parser.parse_args(args)
@@ -99,8 +106,13 @@ class SeqlabCLI(LightningCLI):
             self.config = parser.parse_args(_with_config(args, _saved_config(content, self.config.subcommand)))
             settings = self.config[self.config.subcommand]
             settings.ckpt_path = str(checkpoint)
+            self._saved_data = SavedData.of(content, f"--ckpt_path {checkpoint}")
         else:
             settings.ckpt_path = None
+            if self.config.subcommand == "fit" and settings.init_from is not None:
+                initial = find_checkpoint(Path(settings.init_from))
+                settings.init_from = str(initial)
+                self._saved_data = SavedData.of(read_checkpoint(initial, trusted), f"--init_from {initial}")
         if self.config.subcommand == "predict":
             settings.return_predictions = False  # PredictionWriter keeps them
 
@@ -115,6 +127,30 @@ class SeqlabCLI(LightningCLI):
         if given is None or (given == "last" and newest_run(root, settings.experiment) is None):
             return None
         return meant_checkpoint(given, root, settings.experiment)
+
+    def _add_instantiators(self) -> None:
+        """Lightning's, with one of our own for the data."""
+        super()._add_instantiators()
+        self.parser.add_instantiator(self._instantiate_data, L.LightningDataModule)
+
+    def _instantiate_data(
+        self,
+        class_type: type[L.LightningDataModule],
+        *args: Any,  # noqa: ANN401 - jsonargparse's signature
+        applied_instantiation_links: dict[str, Any],
+        **kwargs: Any,  # noqa: ANN401
+    ) -> L.LightningDataModule:
+        """Makes the data module, and gives it a checkpoint's tokenizers before the model asks for vocabulary sizes.
+
+        Lightning gives them back as well, but only when the model is made.
+        """
+        make = _InstantiatorFn(cli=self, key="data")
+        data = make(class_type, *args, applied_instantiation_links=applied_instantiation_links, **kwargs)
+        if self._saved_data is not None:
+            if self.subcommand == "fit" and self.config[self.subcommand].ckpt_path is not None:
+                self._saved_data.check_same_tokenizers(data)
+            self._saved_data.restore(data)
+        return data
 
     def before_instantiate_classes(self) -> None:
         """Makes the run's directory, and tells it to the trainer, the loggers and the checkpoint callbacks."""
@@ -152,9 +188,9 @@ class SeqlabCLI(LightningCLI):
 
     def before_fit(self) -> None:
         """Gives the model its initial weights, where ``--init_from`` names them."""
-        settings = self.config[self.subcommand]
-        if settings.init_from is not None:
-            load_initial_weights(self.model, self.datamodule, Path(settings.init_from), _words(settings.trust))
+        settings = self.config_init[self.subcommand]
+        if settings.init_from is not None and settings.ckpt_path is None:
+            load_initial_weights(self.model, Path(settings.init_from), _words(settings.trust))
 
     def _run_subcommand(self, subcommand: str) -> None:
         """Runs; Lightning's end of an interrupted run, an exit status of 1, is one of Ctrl-C again."""
@@ -205,7 +241,7 @@ def _saved_config(checkpoint: Mapping[str, Any], subcommand: str) -> dict[str, A
     """What a checkpoint says of the model and, when training goes on, of the data, as a config."""
     parts = {"model": "hyper_parameters"}
     if subcommand == "fit":
-        parts["data"] = "datamodule_hyper_parameters"
+        parts["data"] = HYPERPARAMETERS
     config = {}
     for part, key in parts.items():
         saved = checkpoint.get(key) or {}
