@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import lightning as L
@@ -51,6 +52,7 @@ class SeqlabCLI(LightningCLI):
     def __init__(self, arguments: list[str]) -> None:
         self.run_directory = Path()
         self._saved_data: SavedData | None = None
+        self._trial_directory: TemporaryDirectory[str] | None = None
         super().__init__(
             L.LightningModule,
             L.LightningDataModule,
@@ -153,14 +155,22 @@ class SeqlabCLI(LightningCLI):
         return data
 
     def before_instantiate_classes(self) -> None:
-        """Makes the run's directory, and tells it to the trainer, the loggers and the checkpoint callbacks."""
+        """Makes the run's directory, and tells it to the trainer, the loggers and the checkpoint callbacks.
+
+        ``--trainer.fast_dev_run`` tries whether everything runs: its directory is a temporary one, so that it leaves no
+        version behind that ``--ckpt_path last`` would take for a training, and writes nothing into a run that there is.
+        """
         self._given = self.config.clone()
         self._given[self.config.subcommand].ckpt_path = None
         settings = self.config[self.config.subcommand]
         trainer = settings.trainer
         given = settings.ckpt_path
         known = run_of(Path(given)) if given else None
-        self.run_directory = known or new_run(Path(trainer.default_root_dir or RUNS), settings.experiment)
+        root = Path(trainer.default_root_dir or RUNS)
+        if trainer.fast_dev_run:
+            self._trial_directory = TemporaryDirectory(prefix="seqlab-")
+            known, root = None, Path(self._trial_directory.name)
+        self.run_directory = known or new_run(root, settings.experiment)
         trainer.default_root_dir = str(self.run_directory)
         loggers = trainer.logger if isinstance(trainer.logger, list) else [trainer.logger]
         for logger in loggers:
@@ -203,17 +213,21 @@ class SeqlabCLI(LightningCLI):
             if self.trainer.state.status != TrainerStatus.INTERRUPTED:
                 raise
             last = self.run_directory / CHECKPOINTS / "last.ckpt"
-            raise KeyboardInterrupt(f"go on with --ckpt_path {shown(last)}" if last.is_file() else "") from None
+            kept = last.is_file() and self._trial_directory is None
+            raise KeyboardInterrupt(f"go on with --ckpt_path {shown(last)}" if kept else "") from None
+        finally:
+            if self._trial_directory is not None:
+                self._trial_directory.cleanup()
 
     def after_predict(self) -> None:
         """Says where the predictions are."""
         path = self.run_directory / PREDICTIONS
-        if self.trainer.is_global_zero and path.is_file():
+        if self._trial_directory is None and self.trainer.is_global_zero and path.is_file():
             print(f"\npredictions      {shown(path)}")
 
     def after_fit(self) -> None:
         """Says where everything is, and what to type next."""
-        if self.trainer.is_global_zero:
+        if self._trial_directory is None and self.trainer.is_global_zero:
             best = next(
                 (
                     callback.best_model_path
