@@ -272,7 +272,7 @@ class ParallelDataModule(L.LightningDataModule, ABC):
 
 
 def _report(split: Split, summary: Summary, max_length: int | None) -> str:
-    """One line on what was kept and skipped, with the first line that was."""
+    """One line on what was kept and skipped, with the first line that was, and on what the vocabulary lacks."""
     skipped = []
     if summary.empty:
         skipped.append(f"{summary.empty:,} empty (the first in line {summary.first_empty})")
@@ -280,8 +280,14 @@ def _report(split: Split, summary: Summary, max_length: int | None) -> str:
         skipped.append(
             f"{summary.too_long:,} longer than {max_length} tokens (the first in line {summary.first_too_long})"
         )
-    kept = f"{split}: {summary.kept:,} pairs kept"
-    return f"{kept}, {' and '.join(skipped)} skipped" if skipped else kept
+    report = f"{split}: {summary.kept:,} pairs kept"
+    if skipped:
+        report += f", {' and '.join(skipped)} skipped"
+    if summary.source_unknown or summary.target_unknown:
+        report += (
+            f"; unknown tokens: {summary.source_unknown:.2%} of the source, {summary.target_unknown:.2%} of the target"
+        )
+    return report
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401

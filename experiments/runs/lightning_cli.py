@@ -6,11 +6,12 @@ import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import lightning as L
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
-from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, _InstantiatorFn
 from lightning.pytorch.plugins import CheckpointIO
 from lightning.pytorch.trainer.states import TrainerStatus
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
@@ -23,7 +24,7 @@ from experiments.runs.callbacks.prediction_writer import PREDICTIONS
 from experiments.runs.callbacks.run_record import RunRecord
 from experiments.runs.callbacks.throughput import Throughput
 from experiments.runs.checkpoint_io import AtomicCheckpointIO
-from experiments.runs.checkpoints import read_checkpoint
+from experiments.runs.checkpoints import find_checkpoint, read_checkpoint
 from experiments.runs.class_paths import resolve
 from experiments.runs.closing import closing_lines, shown
 from experiments.runs.directory import CHECKPOINTS, alone_in, meant_checkpoint, new_run, newest_run, run_of
@@ -32,6 +33,7 @@ from experiments.runs.lightning_notices import without_lightning_notices
 from experiments.runs.links import LINKED, check_links
 from experiments.runs.parser import OneLineErrorParser
 from experiments.runs.progress import training_progress
+from experiments.runs.saved_data import HYPERPARAMETERS, SavedData
 
 RUNS = "runs"
 """Where runs are kept, unless ``--trainer.default_root_dir`` says otherwise."""
@@ -51,6 +53,8 @@ class SeqlabCLI(LightningCLI):
 
     def __init__(self, arguments: list[str]) -> None:
         self.run_directory = Path()
+        self._saved_data: SavedData | None = None
+        self._trial_directory: TemporaryDirectory[str] | None = None
         super().__init__(
             L.LightningModule,
             L.LightningDataModule,
@@ -80,14 +84,19 @@ class SeqlabCLI(LightningCLI):
             "--init_from",
             type=str | None,
             default=None,
-            help="fit: a checkpoint whose weights the model begins with (fine-tuning); nothing else is taken from it.",
+            help="fit: a checkpoint, or the directory of a run, to begin with (fine-tuning, on other text too): the "
+            "model has its weights, the data its tokenizers, nothing else is taken from it. Without effect where "
+            "--ckpt_path finds a checkpoint to go on from.",
         )
         for name in LINKED:
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
         parser.link_arguments("seed_everything", "data.init_args.seed")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
-        """Parses; what a checkpoint says of the model wins over config files, and the command line over both."""
+        """Parses; what a checkpoint says of the model wins over config files, and the command line over both.
+
+        What the checkpoint keeps of its data is held until the data module is made.
+        """
         if not isinstance(args, list):
             raise TypeError("arguments are a list of words")
         self.config = parser.parse_args(args)
@@ -102,8 +111,13 @@ class SeqlabCLI(LightningCLI):
             self.config = parser.parse_args(_with_config(args, _saved_config(content, self.config.subcommand)))
             settings = self.config[self.config.subcommand]
             settings.ckpt_path = str(checkpoint)
+            self._saved_data = SavedData.of(content, f"--ckpt_path {checkpoint}")
         else:
             settings.ckpt_path = None
+            if self.config.subcommand == "fit" and settings.init_from is not None:
+                initial = find_checkpoint(Path(settings.init_from))
+                settings.init_from = str(initial)
+                self._saved_data = SavedData.of(read_checkpoint(initial, trusted), f"--init_from {initial}")
         if self.config.subcommand == "predict":
             settings.return_predictions = False  # PredictionWriter keeps them
 
@@ -119,8 +133,36 @@ class SeqlabCLI(LightningCLI):
             return None
         return meant_checkpoint(given, root, settings.experiment)
 
+    def _add_instantiators(self) -> None:
+        """Lightning's, with one of our own for the data."""
+        super()._add_instantiators()
+        self.parser.add_instantiator(self._instantiate_data, L.LightningDataModule)
+
+    def _instantiate_data(
+        self,
+        class_type: type[L.LightningDataModule],
+        *args: Any,  # noqa: ANN401 - jsonargparse's signature
+        applied_instantiation_links: dict[str, Any],
+        **kwargs: Any,  # noqa: ANN401
+    ) -> L.LightningDataModule:
+        """Makes the data module, and gives it a checkpoint's tokenizers before the model asks for vocabulary sizes.
+
+        Lightning gives them back as well, but only when the model is made.
+        """
+        make = _InstantiatorFn(cli=self, key="data")
+        data = make(class_type, *args, applied_instantiation_links=applied_instantiation_links, **kwargs)
+        if self._saved_data is not None:
+            if self.subcommand == "fit" and self.config[self.subcommand].ckpt_path is not None:
+                self._saved_data.check_same_tokenizers(data)
+            self._saved_data.restore(data)
+        return data
+
     def before_instantiate_classes(self) -> None:
-        """Makes the run's directory, and tells it to the trainer, the loggers and the checkpoint callbacks."""
+        """Makes the run's directory, and tells it to the trainer, the loggers and the checkpoint callbacks.
+
+        ``--trainer.fast_dev_run`` tries whether everything runs: its directory is a temporary one, so that it leaves no
+        version behind that ``--ckpt_path last`` would take for a training, and writes nothing into a run that there is.
+        """
         self._given = self.config.clone()
         self._given[self.config.subcommand].ckpt_path = None
         settings = self.config[self.config.subcommand]
@@ -128,7 +170,11 @@ class SeqlabCLI(LightningCLI):
         trainer = settings.trainer
         given = settings.ckpt_path
         known = run_of(Path(given)) if given else None
-        self.run_directory = known or new_run(Path(trainer.default_root_dir or RUNS), settings.experiment)
+        root = Path(trainer.default_root_dir or RUNS)
+        if trainer.fast_dev_run:
+            self._trial_directory = TemporaryDirectory(prefix="seqlab-")
+            known, root = None, Path(self._trial_directory.name)
+        self.run_directory = known or new_run(root, settings.experiment)
         trainer.default_root_dir = str(self.run_directory)
         loggers = trainer.logger if isinstance(trainer.logger, list) else [trainer.logger]
         for logger in loggers:
@@ -169,9 +215,9 @@ class SeqlabCLI(LightningCLI):
 
     def before_fit(self) -> None:
         """Gives the model its initial weights, where ``--init_from`` names them."""
-        settings = self.config[self.subcommand]
-        if settings.init_from is not None:
-            load_initial_weights(self.model, self.datamodule, Path(settings.init_from), _words(settings.trust))
+        settings = self.config_init[self.subcommand]
+        if settings.init_from is not None and settings.ckpt_path is None:
+            load_initial_weights(self.model, Path(settings.init_from), _words(settings.trust))
 
     def before_validate(self) -> None:
         """Begins to count where the checkpoint's training stood: at that step the metrics are logged."""
@@ -192,17 +238,21 @@ class SeqlabCLI(LightningCLI):
             if self.trainer.state.status != TrainerStatus.INTERRUPTED:
                 raise
             last = self.run_directory / CHECKPOINTS / "last.ckpt"
-            raise KeyboardInterrupt(f"go on with --ckpt_path {shown(last)}" if last.is_file() else "") from None
+            kept = last.is_file() and self._trial_directory is None
+            raise KeyboardInterrupt(f"go on with --ckpt_path {shown(last)}" if kept else "") from None
+        finally:
+            if self._trial_directory is not None:
+                self._trial_directory.cleanup()
 
     def after_predict(self) -> None:
         """Says where the predictions are."""
         path = self.run_directory / PREDICTIONS
-        if self.trainer.is_global_zero and path.is_file():
+        if self._trial_directory is None and self.trainer.is_global_zero and path.is_file():
             print(f"\npredictions      {shown(path)}")
 
     def after_fit(self) -> None:
         """Says where everything is, and what to type next."""
-        if self.trainer.is_global_zero:
+        if self._trial_directory is None and self.trainer.is_global_zero:
             best = next(
                 (
                     callback.best_model_path
@@ -230,7 +280,7 @@ def _saved_config(checkpoint: Mapping[str, Any], subcommand: str) -> dict[str, A
     """What a checkpoint says of the model and, when training goes on, of the data, as a config."""
     parts = {"model": "hyper_parameters"}
     if subcommand == "fit":
-        parts["data"] = "datamodule_hyper_parameters"
+        parts["data"] = HYPERPARAMETERS
     config = {}
     for part, key in parts.items():
         saved = checkpoint.get(key) or {}

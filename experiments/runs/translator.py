@@ -15,6 +15,7 @@ from datamodules.errors import UserError
 from datamodules.tokenizers import Tokenizer, restore_tokenizer
 from experiments.runs.checkpoints import find_checkpoint, read_checkpoint
 from experiments.runs.class_paths import resolve
+from experiments.runs.saved_data import saved_tokenizers
 from lightning_modules.decoding.hypothesis import Hypothesis
 from lightning_modules.decoding.search import Search
 from lightning_modules.encoder_decoder import EncoderDecoder
@@ -126,10 +127,10 @@ def _build_model(hyperparameters: object) -> EncoderDecoder:
 
 
 def _restore_tokenizers(checkpoint: Mapping[str, Any]) -> tuple[Tokenizer, Tokenizer]:
-    """Source and target tokenizer; Lightning keeps them under the name of the data module's class."""
-    for state in checkpoint.values():
-        if isinstance(state, Mapping) and isinstance(state.get("source_tokenizer"), Mapping):
-            source = restore_tokenizer(state["source_tokenizer"])
-            target = state.get("target_tokenizer")
-            return source, source if target is None else restore_tokenizer(target)
-    raise UserError("has no tokenizers: give a checkpoint that 'seqlab fit' wrote")
+    """Source and target tokenizer; one object where the vocabulary is joint."""
+    saved = saved_tokenizers(checkpoint)
+    if saved is None or not isinstance(saved["source_tokenizer"], Mapping):
+        raise UserError("has no tokenizers: give a checkpoint that 'seqlab fit' wrote")
+    source = restore_tokenizer(saved["source_tokenizer"])
+    target = saved.get("target_tokenizer")
+    return source, source if target is None else restore_tokenizer(target)

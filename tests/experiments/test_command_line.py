@@ -167,6 +167,42 @@ def test_fine_tuning_begins_with_the_weights_of_a_checkpoint(trained: Trained, t
     assert metrics(tmp_path / "tiny" / "1", "val/bleu")[0] == pytest.approx(max(metrics(trained.run, "val/bleu")))
 
 
+def test_fine_tuning_on_other_text_keeps_the_vocabulary(trained: Trained, tmp_path: Path) -> None:
+    """A vocabulary of its own would give the words other ids, and the weights would translate them wrongly."""
+    other = write_tiny_task(tmp_path, seed=1, words=["vier", "drei", "zwei"], new_words={"sieben": "sept"})
+    done = seqlab(
+        "fit", "--config", other, "--init_from", trained.run, "--trainer.max_epochs", 1,
+        "--trainer.limit_train_batches", 1, "--model.init_args.optimizer.init_args.lr", 0.0,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "unknown tokens" in done.stderr
+    run = tmp_path / "runs" / "tiny" / "1"
+    assert metrics(run, "val/exact_match")[0] >= 0.8
+    before, after = (
+        torch.load(of / "checkpoints" / "last.ckpt", weights_only=True)["TranslationDataModule"]
+        for of in (trained.run, run)
+    )
+    assert before == after
+
+
+def test_test_and_predict_need_no_training_text(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEQLAB_CACHE", str(tmp_path / "cache"))
+    sources = ["eins zwei drei", "sechs fünf"]
+    (tmp_path / "own.tsv").write_text("".join(f"{source}\t{translate(source)}\n" for source in sources))
+    absent = [
+        "--config", trained.config, "--ckpt_path", trained.run, "--data.init_args.test.tsv", tmp_path / "own.tsv",
+        "--data.init_args.train.source", tmp_path / "gone.de", "--data.init_args.train.target", tmp_path / "gone.fr",
+    ]  # fmt: skip
+    for command in ("test", "validate", "predict"):
+        done = seqlab(command, *absent)
+        assert done.returncode == 0, done.stderr
+    with (trained.run / "predictions.tsv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    assert [(row["source"], row["hypothesis"]) for row in rows] == [(each, translate(each)) for each in sources]
+
+
 def test_help_needs_no_torch() -> None:
     program = "import sys; from experiments.cli import main; main(['--help']); sys.exit('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
