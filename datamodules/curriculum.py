@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 
 from datamodules.errors import UserError
+from datamodules.tokenizers import Setting
 
 
 class Curriculum(ABC):
@@ -29,6 +30,10 @@ class Curriculum(ABC):
             ``(count,)``, the number of the batch that comes at each place.
         """
 
+    @abstractmethod
+    def settings(self) -> dict[str, Setting]:
+        """The constructor's arguments by name."""
+
 
 class Shuffled(Curriculum):
     """No curriculum: every batch once, in random order."""
@@ -36,6 +41,10 @@ class Shuffled(Curriculum):
     def order(self, count: int, epoch: int, generator: np.random.Generator) -> np.ndarray:
         """A permutation; see :meth:`Curriculum.order`."""
         return generator.permutation(count)
+
+    def settings(self) -> dict[str, Setting]:
+        """None."""
+        return {}
 
 
 class ShortestFirst(Curriculum):
@@ -56,6 +65,10 @@ class ShortestFirst(Curriculum):
     def order(self, count: int, epoch: int, generator: np.random.Generator) -> np.ndarray:
         """From short to long, or a permutation; see :meth:`Curriculum.order`."""
         return np.arange(count) if epoch < self.epochs else generator.permutation(count)
+
+    def settings(self) -> dict[str, Setting]:
+        """The constructor's arguments by name."""
+        return {"epochs": self.epochs}
 
 
 class Competence(Curriculum):
@@ -97,3 +110,7 @@ class Competence(Curriculum):
             return generator.permutation(count)
         competences = [self.competence(epoch + place / count) for place in range(count)]
         return generator.integers(np.ceil(np.multiply(competences, count)).astype(np.int64))
+
+    def settings(self) -> dict[str, Setting]:
+        """The constructor's arguments by name."""
+        return {"length": self.length, "initial": self.initial, "power": self.power}

@@ -20,6 +20,7 @@ from typing import Literal
 from babel import Locale
 from num2words import num2words
 
+from datamodules.curriculum import Curriculum
 from datamodules.errors import UserError
 from datamodules.parallel import ParallelDataModule, Split
 from datamodules.plan import BatchUnit
@@ -300,6 +301,7 @@ class DatesDataModule(ParallelDataModule):
         seed: Of the order of the training batches.
         num_workers: Processes that load batches beside the training process; 0 loads in it.
         cache_directory: Where tokenizers and encoded text are kept; else $SEQLAB_CACHE, else ~/.cache/seqlab.
+        curriculum: Which training batches come when; each once an epoch, in random order, if not given.
 
     Raises:
         UserError: A size is below 1, the years are out of order or range, or have fewer days than pairs are wanted.
@@ -323,6 +325,7 @@ class DatesDataModule(ParallelDataModule):
         seed: int = 0,
         num_workers: int = 0,
         cache_directory: str | None = None,
+        curriculum: Curriculum | None = None,
     ) -> None:
         super().__init__(
             tokenizer=tokenizer,
@@ -334,6 +337,7 @@ class DatesDataModule(ParallelDataModule):
             seed=seed,
             num_workers=num_workers,
             cache_directory=cache_directory,
+            curriculum=curriculum,
         )
         self._date_corpus = DateCorpus(
             target_language, train_size, val_size, test_size, first_year, last_year, corpus_seed

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 
 from datamodules.batch import SequenceBatch
 from datamodules.cache import Cache
+from datamodules.curriculum import Curriculum
 from datamodules.encoded import EncodedCorpus, Summary, encode_corpus
 from datamodules.errors import UserError
 from datamodules.plan import BatchUnit, planned_loader
@@ -54,6 +55,7 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         eval_batch_size: Sentence pairs of one batch in validation, test and prediction, all processes together.
         max_length: Training pairs with more tokens on a side are skipped.
         seed: Of the order of the training batches.
+        curriculum: Which training batches come when; each once an epoch, in random order, if not given.
         num_workers: Processes that load batches beside the training process; 0 loads in it.
         cache_directory: Where tokenizers and encoded text are kept; else $SEQLAB_CACHE, else ~/.cache/seqlab.
     """
@@ -69,6 +71,7 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         seed: int = 0,
         num_workers: int = 0,
         cache_directory: str | None = None,
+        curriculum: Curriculum | None = None,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
@@ -90,6 +93,7 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         self._max_length = max_length
         self._seed = seed
         self._num_workers = num_workers
+        self._curriculum = curriculum
         self._tokenizers: tuple[Tokenizer, Tokenizer] | None = None
         self._corpora: dict[Split, EncodedCorpus] = {}
 
@@ -268,6 +272,7 @@ class ParallelDataModule(L.LightningDataModule, ABC):
             self.trainer,
             overfits=split != "test",
             num_workers=self._num_workers,
+            curriculum=self._curriculum,
         )
 
 

@@ -129,6 +129,7 @@ def planned_loader(
     trainer: L.Trainer | None = None,
     overfits: bool = False,
     num_workers: int = 0,
+    curriculum: Curriculum | None = None,
 ) -> DataLoader[Batch]:
     """Loads a corpus in the batches of a plan.
 
@@ -144,12 +145,13 @@ def planned_loader(
             batches of the plan's present one, and the Trainer takes that many of them. It would put a sampler of its
             own in the place of any that does not count from 0, so then the plan's batches are items.
         num_workers: Processes that load; 0 loads in the calling one.
+        curriculum: Which batches come when, where the order is shuffled.
 
     Raises:
         UserError: ``overfit_batches`` is a share of less than one batch.
     """
     rank, world_size = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
-    plan = BatchPlan(lengths, batch_size, unit, shuffle, seed, rank, world_size)
+    plan = BatchPlan(lengths, batch_size, unit, shuffle, seed, rank, world_size, curriculum=curriculum)
     overfit_batches: float = trainer.overfit_batches if trainer and overfits else 0  # type: ignore[attr-defined]
     persistent = num_workers > 0
     if not overfit_batches:

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from datamodules.curriculum import Curriculum
 from datamodules.errors import UserError
 from datamodules.parallel import ParallelDataModule, Split
 from datamodules.tokenizers import Setting, WhitespaceTokenizer
@@ -206,6 +207,7 @@ class ReversalDataModule(ParallelDataModule):
         seed: Of the order of the training batches.
         num_workers: Processes that load batches beside the training process; 0 loads in it.
         cache_directory: Where the vocabulary and encoded text are kept; else $SEQLAB_CACHE, else ~/.cache/seqlab.
+        curriculum: Which training batches come when; each once an epoch, in random order, if not given.
 
     Raises:
         UserError: A size or a length is below 1, the alphabet below 2, lengths are out of order or given twice, or
@@ -228,6 +230,7 @@ class ReversalDataModule(ParallelDataModule):
         seed: int = 0,
         num_workers: int = 0,
         cache_directory: str | None = None,
+        curriculum: Curriculum | None = None,
     ) -> None:
         super().__init__(
             tokenizer=WhitespaceTokenizer(),
@@ -237,6 +240,7 @@ class ReversalDataModule(ParallelDataModule):
             seed=seed,
             num_workers=num_workers,
             cache_directory=cache_directory,
+            curriculum=curriculum,
         )
         self._symbol_corpus = SymbolCorpus(
             task, alphabet_size, min_length, max_length, train_size, val_size, test_size, test_lengths, corpus_seed
