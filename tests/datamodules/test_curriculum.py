@@ -36,9 +36,9 @@ def test_an_epoch_has_as_many_batches_whatever_the_curriculum(
 
 def test_shortest_first_rises_then_shuffles(lengths: np.ndarray, seed: int) -> None:
     plan = BatchPlan(lengths, 64, shuffle=True, seed=seed, curriculum=ShortestFirst(1))
-    assert (np.diff(longest(plan, lengths, 0)) >= 0).all()
+    assert (np.diff(longest(plan, lengths, 0)) > -plan.mixing).all(), "lengths within a bucket are mixed"
     assert sorted(np.concatenate(plan.batches(0))) == list(range(3000))
-    assert (np.diff(longest(plan, lengths, 1)) < 0).any()
+    assert (np.diff(longest(plan, lengths, 1)) < -10).any()
 
 
 def test_competence_keeps_long_sentences_for_later(lengths: np.ndarray, seed: int) -> None:
