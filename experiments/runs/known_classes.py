@@ -86,15 +86,25 @@ def suggest_class(given: str, known: list[str]) -> str:
     return " ".join([*words, f"known {'; '.join(listed)}"] if listed else words) or "give its import path"
 
 
+def import_parts() -> None:
+    """Imports seqlab's own parts: then a config can name each by its class's name alone, and --help lists them."""
+    for _ in _own_modules():
+        pass
+
+
 def _modules(further: Iterable[str]) -> Iterator[ModuleType]:
+    yield from _own_modules()
+    for name in (*OTHER_MODULES, *further):
+        yield importlib.import_module(name)
+
+
+def _own_modules() -> Iterator[ModuleType]:
     for name in OWN_PACKAGES:
         package = importlib.import_module(name)
         yield package
         if not hasattr(package, "__all__"):  # which says what the package offers of its modules
             for module in pkgutil.walk_packages(package.__path__, f"{name}."):
                 yield importlib.import_module(module.name)
-    for name in (*OTHER_MODULES, *further):
-        yield importlib.import_module(name)
 
 
 def _passes_on(module: ModuleType, name: str) -> bool:

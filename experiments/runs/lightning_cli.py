@@ -29,6 +29,7 @@ from experiments.runs.class_paths import resolve
 from experiments.runs.closing import closing_lines, shown
 from experiments.runs.directory import CHECKPOINTS, alone_in, meant_checkpoint, new_run, newest_run, run_of
 from experiments.runs.initial_weights import load_initial_weights
+from experiments.runs.known_classes import import_parts
 from experiments.runs.lightning_notices import without_lightning_notices
 from experiments.runs.links import LINKED, check_links
 from experiments.runs.parser import OneLineErrorParser
@@ -37,6 +38,13 @@ from experiments.runs.saved_data import HYPERPARAMETERS, SavedData
 
 RUNS = "runs"
 """Where runs are kept, unless ``--trainer.default_root_dir`` says otherwise."""
+
+HELP = {
+    "ckpt_path": "fit: the checkpoint to go on from. Else: the one to measure; best if none is given. A file, the "
+    "directory of a run, or best, last or averaged, of the experiment's newest run.",
+    "weights_only": "Without effect: of a checkpoint, tensors and plain values are all that is ever read.",
+}
+"""What Lightning's options mean here."""
 
 LOGGERS = [
     {"class_path": "experiments.runs.loggers.MetricsCSV"},
@@ -91,6 +99,18 @@ class SeqlabCLI(LightningCLI):
         for name in LINKED:
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
         parser.link_arguments("seed_everything", "data.init_args.seed")
+
+    def _prepare_subcommand_parser(
+        self,
+        klass: type,
+        subcommand: str,
+        **kwargs: Any,  # noqa: ANN401 - LightningCLI's signature
+    ) -> LightningArgumentParser:
+        """Lightning's, with our own help for the options that mean something else here."""
+        parser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
+        for action in parser._actions:
+            action.help = HELP.get(action.dest, action.help)
+        return parser
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parses; what a checkpoint says of the model wins over config files, and the command line over both.
@@ -312,6 +332,7 @@ def main(arguments: list[str]) -> int:
     Returns:
         The exit status, 0.
     """
+    import_parts()
     with without_lightning_notices():
         SeqlabCLI(arguments)
     return 0
