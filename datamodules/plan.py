@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import lightning as L
 import numpy as np
@@ -62,6 +62,7 @@ class BatchPlan(Sampler[list[int]]):
         self.mixing = mixing
         self.curriculum = curriculum or Shuffled()
         self.epoch = 0
+        self._skipped = 0
         self._target = lengths[:, -1].astype(np.float64)
         longer = lengths.max(axis=1) + 1
         bucket_width = max(1, round(mixing)) if shuffle else 1
@@ -71,6 +72,10 @@ class BatchPlan(Sampler[list[int]]):
     def set_epoch(self, epoch: int) -> None:
         """Chooses the epoch whose order the next iteration has; Lightning calls this."""
         self.epoch = epoch
+
+    def skip(self, batches: int) -> None:
+        """Leaves out the first batches of the next iteration; :meth:`__len__` counts them all the same."""
+        self._skipped = batches
 
     def batches(self, epoch: int) -> list[np.ndarray]:
         """The global batches of an epoch.
@@ -96,7 +101,8 @@ class BatchPlan(Sampler[list[int]]):
         return len(self._cuts) - 1
 
     def __iter__(self) -> Iterator[list[int]]:
-        for batch in self.batches(self.epoch):
+        start, self._skipped = self._skipped, 0
+        for batch in self.batches(self.epoch)[start:]:
             yield batch[self.rank :: self.world_size].tolist()
 
 
@@ -117,6 +123,24 @@ class FixedBatches(Dataset[Batch]):
 
     def __getitem__(self, number: int) -> Batch:
         return self._corpus[self._batches[number]]
+
+
+class PlannedLoader(DataLoader[Batch]):
+    """A loader whose passes begin only when their first batch is asked for.
+
+    Lightning begins the pass of a resumed epoch before it tells the sampler which epoch that is; worker processes would
+    load batches of epoch 0 by then. That there is a state tells Lightning that an epoch can be resumed.
+    """
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+        yield from super().__iter__()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing: batches are a function of the seed, the epoch and their number, which the Trainer counts."""
+        return {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes nothing; see :meth:`BatchPlan.skip`."""
 
 
 def planned_loader(
@@ -153,16 +177,15 @@ def planned_loader(
     rank, world_size = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
     plan = BatchPlan(lengths, batch_size, unit, shuffle, seed, rank, world_size, curriculum=curriculum)
     overfit_batches: float = trainer.overfit_batches if trainer and overfits else 0  # type: ignore[attr-defined]
-    persistent = num_workers > 0
+    keep = num_workers > 0
     if not overfit_batches:
-        return DataLoader(corpus, batch_size=None, sampler=plan, num_workers=num_workers, persistent_workers=persistent)
+        return PlannedLoader(corpus, None, sampler=plan, num_workers=num_workers, persistent_workers=keep)
     if overfit_batches * len(plan) < 1:
         raise UserError(
             f"--trainer.overfit_batches {overfit_batches} is less than one batch of {len(plan)}: give a number of "
             "batches, for example 1"
         )
-    batches = FixedBatches(corpus, plan)
-    return DataLoader(batches, batch_size=None, num_workers=num_workers, persistent_workers=persistent)
+    return PlannedLoader(FixedBatches(corpus, plan), None, num_workers=num_workers, persistent_workers=keep)
 
 
 def _cut(longer: np.ndarray, batch_size: int, unit: BatchUnit) -> list[int]:

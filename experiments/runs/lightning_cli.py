@@ -18,6 +18,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from datamodules.errors import UserError
 from experiments.runs.callbacks.curve_figures import CurveFigures
+from experiments.runs.callbacks.epoch_position import EpochPosition
 from experiments.runs.callbacks.metrics_cut_back import MetricsCutBack
 from experiments.runs.callbacks.positional_seeds import PositionalSeeds
 from experiments.runs.callbacks.prediction_writer import PREDICTIONS
@@ -213,11 +214,12 @@ class SeqlabCLI(LightningCLI):
             raise
 
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:  # noqa: ANN401 - LightningCLI's signature
-        """Makes the trainer, with what every run has: atomic checkpoints, seeds by position, speed and figures."""
+        """Makes the trainer, with what every run has: atomic checkpoints, an exact resume, speed and figures."""
         self.config = self._given  # what config.yaml will hold: it repeats the run in a directory of its own
         settings = self.config_init[self.subcommand].trainer
         callbacks: list[Callback] = [
             PositionalSeeds(self._get(self.config, "seed_everything")),
+            EpochPosition(),
             Throughput(),
             MetricsCutBack(),
         ]

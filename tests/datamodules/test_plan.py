@@ -106,3 +106,14 @@ def test_overfitting_has_the_same_batches_in_every_epoch(lengths: np.ndarray) ->
     assert list(fixed) == first
     with pytest.raises(UserError, match=r"overfit_batches 0.05 is less than one batch of 16: give a number"):
         loader(0.05)
+
+
+def test_an_epoch_goes_on_behind_what_was_trained(lengths: np.ndarray) -> None:
+    loader = planned_loader(Indices(), lengths, 64, shuffle=True)
+    plan = loader.sampler
+    assert isinstance(plan, BatchPlan)
+    resumed = iter(loader)  # the Trainer makes it before it knows the epoch
+    plan.set_epoch(2)
+    plan.skip(5)
+    assert list(resumed) == [batch.tolist() for batch in plan.batches(2)[5:]]
+    assert len(list(loader)) == len(loader) == 16, "the epoch after it is whole"
