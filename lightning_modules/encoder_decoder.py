@@ -167,13 +167,16 @@ class EncoderDecoder(StepLossModule):
         return loss, nll, len(gold)
 
     @torch.no_grad()
-    def translate(self, source: Padded, search: Search, with_attention: bool = False) -> list[list[Hypothesis]]:
+    def translate(
+        self, source: Padded, search: Search, with_attention: bool = False, prefixes: Padded | None = None
+    ) -> list[list[Hypothesis]]:
         """Searches for the best hypotheses, in evaluation mode.
 
         Args:
             source: ``(batch, source_len)``, each sequence closed by EOS.
             search: How.
             with_attention: Also return what each hypothesis attended to.
+            prefixes: ``(batch, prefix_len)``, what the hypotheses of each source begin with; None for nothing.
 
         Returns:
             For each source its hypotheses, best first.
@@ -181,7 +184,7 @@ class EncoderDecoder(StepLossModule):
         training = self.training
         self.eval()
         try:
-            return search(self, source, with_attention)
+            return search(self, source, with_attention, prefixes)
         finally:
             self.train(training)
 
