@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import torch
@@ -22,7 +23,7 @@ from lightning_modules.layers.decoder import Decoder, LuongDecoder
 from lightning_modules.layers.embedding import TokenEmbedding
 from lightning_modules.layers.encoder import Encoder, RecurrentEncoder
 from lightning_modules.layers.initialisation import initialise
-from lightning_modules.layers.losses import projected_cross_entropy
+from lightning_modules.layers.losses import projected_cross_entropy, projected_log_probabilities
 from lightning_modules.layers.state import DecoderState, Memory, StateShape
 from lightning_modules.metrics import PerTokenLoss
 from lightning_modules.schedules import WarmupSchedule
@@ -57,7 +58,7 @@ class EncoderDecoder(StepLossModule):
         scheduler: Learning-rate schedule made of (optimizer), stepped per update; none for a constant rate.
 
     Raises:
-        UserError: ``tied`` is 'all' and the vocabularies differ in size.
+        UserError: ``tied`` is 'all' and the vocabularies differ in size, or the target's is too small for a search.
     """
 
     def __init__(
@@ -83,6 +84,8 @@ class EncoderDecoder(StepLossModule):
                 f"tied is 'all', but the source vocabulary has {source_vocabulary_size} ids and the target's "
                 f"{target_vocabulary_size}: use a joint tokenizer (target_tokenizer: null), or tied: target"
             )
+        for search in (val_search, test_search):
+            search.check_vocabulary(target_vocabulary_size)
         self.save_hyperparameters()
         self.encoder = encoder(embedding_size)
         self.decoder = decoder(embedding_size, self.encoder.memory_size)
@@ -181,12 +184,26 @@ class EncoderDecoder(StepLossModule):
         Returns:
             For each source its hypotheses, best first.
         """
-        training = self.training
-        self.eval()
-        try:
+        with self._evaluating():
             return search(self, source, with_attention, prefixes)
-        finally:
-            self.train(training)
+
+    @torch.no_grad()
+    def score(self, batch: SequenceBatch) -> Tensor:
+        """Scores given targets under teacher forcing, in evaluation mode: the log-probabilities of a search.
+
+        Args:
+            batch: Source and target.
+
+        Returns:
+            ``(batch, target_len)``, the log-probability of each target token and EOS; 0 on padding.
+        """
+        with self._evaluating():
+            hidden, _ = self(batch)
+            target = batch.target_output
+            scores = projected_log_probabilities(
+                hidden, self.output.weight, self.output.bias, target.values[target.mask]
+            )
+        return scores.new_zeros(target.values.shape).masked_scatter(target.mask, scores)
 
     def training_step(self, batch: SequenceBatch, batch_idx: int) -> Tensor:
         """The summed loss of a batch; logs ``train/loss`` per token, without label smoothing."""
@@ -237,6 +254,15 @@ class EncoderDecoder(StepLossModule):
             if math.isfinite(updates):
                 scheduler.plan(int(updates))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    @contextmanager
+    def _evaluating(self) -> Iterator[None]:
+        training = self.training
+        self.eval()
+        try:
+            yield
+        finally:
+            self.train(training)
 
     def _nothing(self) -> Tensor:
         """The loss of a process whose share of a batch is empty: 0, and a gradient of 0 for every parameter."""

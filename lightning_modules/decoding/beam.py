@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -54,9 +56,9 @@ class BeamSearch(Search):
             raise UserError(f"beam_size is {beam_size}: give at least 1 (1 is greedy search)")
         if not 1 <= n_best <= beam_size:
             raise UserError(f"n_best is {n_best}: give 1 to beam_size, which is {beam_size}")
-        if length_penalty < 0:
+        if not 0.0 <= length_penalty < math.inf:
             raise UserError(f"length_penalty is {length_penalty}: give 0 or more")
-        if coverage_penalty < 0:
+        if not 0.0 <= coverage_penalty < math.inf:
             raise UserError(f"coverage_penalty is {coverage_penalty}: give 0 or more")
         self.beam_size = beam_size
         self.length_penalty = length_penalty

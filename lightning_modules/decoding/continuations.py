@@ -23,7 +23,7 @@ def best_continuations(prefixes: Tensor, log_probabilities: Tensor, count: int) 
 
     Returns:
         Three tensors ``(sentences, count)``, the best first: the log-probability of the longer prefix, the row that it
-        continues, and its new token.
+        continues, and its new token. Where the first is minus infinity, there was none left.
     """
     sentences, width = prefixes.shape
     vocabulary = log_probabilities.shape[1]
@@ -38,8 +38,7 @@ def best_continuations(prefixes: Tensor, log_probabilities: Tensor, count: int) 
     beam = chosen // chunks
     row = beam + torch.arange(sentences, device=device)[:, None] * width
     token = (chosen % chunks * CHUNK)[:, :, None] + torch.arange(CHUNK, device=device)
-    near = log_probabilities[row[:, :, None], token.clamp(max=vocabulary - 1)].masked_fill(
-        token >= vocabulary, -torch.inf
-    )
+    beyond, token = token >= vocabulary, token.clamp(max=vocabulary - 1)
+    near = log_probabilities[row[:, :, None], token].masked_fill(beyond, -torch.inf)
     best, position = (prefixes.gather(1, beam)[:, :, None] + near).flatten(1).topk(count, dim=1)
     return best, row.gather(1, position // CHUNK), token.flatten(1).gather(1, position)

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
 CHUNK_ROWS = 256
 """Positions projected onto the vocabulary at once; a chunk of logits stays in the processor's cache."""
@@ -76,3 +77,25 @@ def projected_cross_entropy(
     """
     with torch.autocast(hidden.device.type, enabled=False):
         return _ProjectedCrossEntropy.apply(hidden.to(weight.dtype), weight, bias, targets, label_smoothing)
+
+
+def projected_log_probabilities(hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
+    """Log-probabilities of the targets under ``softmax(hidden @ weight.T + bias)``, :data:`CHUNK_ROWS` at a time.
+
+    Args:
+        hidden: ``(positions, size)``, real positions only.
+        weight: ``(classes, size)``.
+        bias: ``(classes,)``.
+        targets: ``(positions,)``, int64.
+
+    Returns:
+        ``(positions,)``, in nats.
+    """
+    precision = torch.promote_types(weight.dtype, torch.float32)
+    scores = []
+    with torch.autocast(hidden.device.type, enabled=False):
+        chunks = hidden.to(weight.dtype).split(CHUNK_ROWS)
+        for rows, gold in zip(chunks, targets.split(CHUNK_ROWS), strict=True):
+            logits = functional.linear(rows, weight, bias).to(precision)
+            scores.append(-functional.cross_entropy(logits, gold, reduction="none"))
+    return torch.cat(scores)

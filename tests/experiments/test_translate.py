@@ -188,7 +188,7 @@ def test_a_run_directory_means_its_best_checkpoint(best: Path, run: Callable[...
     ("options", "expected"),
     [
         (["--beam_size", "0"], "--beam_size is 0: give at least 1"),
-        (["--n_best", "6"], "--n_best is 6, but --beam_size is 5"),
+        (["--n_best", "6"], "--n_best is 6: give 1 to beam_size, which is 5"),
         (["--n_best", "0"], "--n_best is 0"),
         (["--max_length", "0"], "--max_length is 0"),
         (["--batch_size", "-1"], "--batch_size is -1"),
@@ -294,8 +294,9 @@ def test_a_joint_vocabulary(tmp_path: Path) -> None:
 
 def test_a_translator_is_ready_to_use(best: Path) -> None:
     translator = load_translator(best)
-    assert not translator.model.training
-    torch.testing.assert_close(dict(translator.model.state_dict()), tiny_checkpoint()["state_dict"], rtol=0, atol=0)
+    (model,) = translator.members
+    assert not model.training
+    torch.testing.assert_close(dict(model.state_dict()), tiny_checkpoint()["state_dict"], rtol=0, atol=0)
     with pytest.raises(UserError, match="there is no device"):
         load_translator(best, device="nowhere")
 
