@@ -27,7 +27,7 @@ of empty lines is a row of 0, 0 and 1.
 
 The targets are split by the checkpoint's tokenizer. A hypothesis of seqlab translate may be split otherwise than the
 model spelled it, and then has another log-probability here. With --ids, the target's lines are ids between spaces, as
-in the last column of seqlab translate --scores, and the log-probability is that of the second column but one before.
+in the fifth column of seqlab translate --scores, and the log-probability is that of its third column.
 
 Files are looked for in the working directory, then in $SEQLAB_DATA, else in data/; .gz is read too. Of several
 checkpoints the probabilities are averaged at each token, as seqlab translate does.

@@ -162,7 +162,7 @@ def _parser() -> argparse.ArgumentParser:
     sampling = parser.add_argument_group("sampling, in its place")
     sampling.add_argument("--samples", type=int, metavar="K", help="draw K hypotheses for each line")
     sampling.add_argument("--temperature", type=float, metavar="T", help="above 1 draws more evenly (default: 1.0)")
-    sampling.add_argument("--top_k", type=int, metavar="K", help="draw from the K most probable tokens alone")
+    sampling.add_argument("--top_k", type=int, metavar="N", help="draw from the N most probable tokens alone")
     sampling.add_argument(
         "--top_p", type=float, metavar="P", help="draw from the fewest tokens that have the probability P together"
     )
