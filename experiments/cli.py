@@ -26,7 +26,8 @@ COMMANDS = {
     "validate": Command("experiments.runs.lightning_cli", "measure a checkpoint on the validation set"),
     "test": Command("experiments.runs.lightning_cli", "measure a checkpoint on the test set"),
     "predict": Command("experiments.runs.lightning_cli", "write a checkpoint's predictions for the test set"),
-    "translate": Command("experiments.tools.translate", "translate lines with a checkpoint alone"),
+    "translate": Command("experiments.tools.translate", "translate lines with a checkpoint alone, or several"),
+    "score": Command("experiments.tools.score", "print how probable given translations are to a checkpoint"),
     "average": Command("experiments.tools.average", "average the weights of several checkpoints"),
     "fetch": Command("experiments.tools.fetch", "fetch a public corpus"),
 }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import torch
@@ -22,7 +23,7 @@ from lightning_modules.layers.decoder import Decoder, LuongDecoder
 from lightning_modules.layers.embedding import TokenEmbedding
 from lightning_modules.layers.encoder import EncoderFactory, RecurrentEncoder
 from lightning_modules.layers.initialisation import initialise
-from lightning_modules.layers.losses import projected_cross_entropy, projected_evaluation
+from lightning_modules.layers.losses import projected_cross_entropy, projected_outcomes
 from lightning_modules.layers.state import DecoderState, Memory, StateShape
 from lightning_modules.metrics import PerTokenLoss, TokenAccuracy
 from lightning_modules.step_loss import StepLossModule
@@ -56,7 +57,7 @@ class EncoderDecoder(StepLossModule):
         feeding: What the decoder is fed in training; gold tokens alone (teacher forcing) if not given.
 
     Raises:
-        UserError: ``tied`` is 'all' and the vocabularies differ in size.
+        UserError: ``tied`` is 'all' and the vocabularies differ in size, or the target's is too small for a search.
     """
 
     def __init__(
@@ -83,6 +84,8 @@ class EncoderDecoder(StepLossModule):
                 f"tied is 'all', but the source vocabulary has {source_vocabulary_size} ids and the target's "
                 f"{target_vocabulary_size}: use a joint tokenizer (target_tokenizer: null), or tied: target"
             )
+        for search in (val_search, test_search):
+            search.check_vocabulary(target_vocabulary_size)
         self.save_hyperparameters()
         self.encoder = encoder(embedding_size)
         self.decoder = decoder(embedding_size, self.encoder.memory_size)
@@ -203,23 +206,51 @@ class EncoderDecoder(StepLossModule):
         return loss, nll, len(gold)
 
     @torch.no_grad()
-    def translate(self, source: Padded, search: Search, with_attention: bool = False) -> list[list[Hypothesis]]:
+    def translate(
+        self, source: Padded, search: Search, with_attention: bool = False, prefixes: Padded | None = None
+    ) -> list[list[Hypothesis]]:
         """Searches for the best hypotheses, in evaluation mode.
 
         Args:
             source: ``(batch, source_len)``, each sequence closed by EOS.
             search: How.
             with_attention: Also return what each hypothesis attended to.
+            prefixes: ``(batch, prefix_len)``, what the hypotheses of each source begin with; None for nothing.
 
         Returns:
             For each source its hypotheses, best first.
         """
-        training = self.training
-        self.eval()
-        try:
-            return search(self, source, with_attention)
-        finally:
-            self.train(training)
+        with self._evaluating():
+            return search(self, source, with_attention, prefixes)
+
+    @torch.no_grad()
+    def score(self, batch: SequenceBatch) -> Tensor:
+        """Scores given targets under teacher forcing, in evaluation mode: the log-probabilities of a search.
+
+        Args:
+            batch: Source and target.
+
+        Returns:
+            ``(batch, target_len)``, the log-probability of each target token and EOS; 0 on padding.
+        """
+        with self._evaluating():
+            scores, _ = self.outcomes(batch, self(batch)[0])
+        mask = batch.target_output.mask
+        return scores.new_zeros(mask.shape).masked_scatter(mask, scores)
+
+    def outcomes(self, batch: SequenceBatch, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """What becomes of each gold token, without gradients.
+
+        Args:
+            batch: Source and target.
+            hidden: From :meth:`forward` or :meth:`fed`.
+
+        Returns:
+            Two tensors of ``(target_tokens,)``, row by row: log-probabilities, and whether the token is the most
+            probable one.
+        """
+        target = batch.target_output
+        return projected_outcomes(hidden, self.output.weight, self.output.bias, target.values[target.mask])
 
     def training_step(self, batch: SequenceBatch, batch_idx: int) -> Tensor:
         """The summed loss of a batch; logs ``train/loss`` per token, without label smoothing, and the forcing ratio."""
@@ -270,19 +301,25 @@ class EncoderDecoder(StepLossModule):
         self.log("train/forcing_ratio", ratio)
         return ratio
 
+    @contextmanager
+    def _evaluating(self) -> Iterator[None]:
+        training = self.training
+        self.eval()
+        try:
+            yield
+        finally:
+            self.train(training)
+
     def _evaluate(
         self, batch: SequenceBatch, loss: PerTokenLoss, accuracy: TokenAccuracy, search: Search
     ) -> list[Hypothesis]:
         if not len(batch):
             return []
-        hidden, _ = self(batch)
-        target = batch.target_output
-        gold = target.values[target.mask]
-        nll, hits = projected_evaluation(hidden, self.output.weight, self.output.bias, gold)
+        scores, right = self.outcomes(batch, self(batch)[0])
+        nll, tokens = -scores.sum(), torch.tensor(len(scores), device=self.device)
         self.check_evaluation(nll)
-        tokens = torch.tensor(len(gold), device=self.device)
         loss.update(nll, tokens)
-        accuracy.update(hits, tokens)
+        accuracy.update(right.sum(), tokens)
         return [found[0] for found in self.translate(batch.source, search)]
 
     def _log_evaluation(self, stage: Literal["val", "test"], loss: PerTokenLoss, accuracy: TokenAccuracy) -> None:

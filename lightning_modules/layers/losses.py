@@ -80,8 +80,8 @@ def projected_cross_entropy(
 
 
 @torch.no_grad()
-def projected_evaluation(hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """How well ``softmax(hidden @ weight.T + bias)`` predicts the targets, summed over positions; without gradients.
+def projected_outcomes(hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """How ``softmax(hidden @ weight.T + bias)`` predicts each target; without gradients.
 
     As in :func:`projected_cross_entropy`, the logits exist for :data:`CHUNK_ROWS` positions at a time.
 
@@ -92,14 +92,15 @@ def projected_evaluation(hidden: Tensor, weight: Tensor, bias: Tensor, targets: 
         targets: ``(positions,)``, int64.
 
     Returns:
-        Two scalars: the negative log-likelihood of the targets in nats, and how many are the most probable class,
-        int64.
+        Two tensors of ``(positions,)``: the log-probability of each target in nats, and whether it is the most probable
+        class.
     """
-    nll, hits = weight.new_zeros(()), targets.new_zeros(())
+    precision = torch.promote_types(weight.dtype, torch.float32)
+    scores, right = [], []
     with torch.autocast(hidden.device.type, enabled=False):
         chunks = hidden.to(weight.dtype).split(CHUNK_ROWS)
         for rows, gold in zip(chunks, targets.split(CHUNK_ROWS), strict=True):
-            logits = functional.linear(rows, weight, bias)
-            nll += functional.cross_entropy(logits, gold, reduction="sum")
-            hits += (logits.argmax(dim=1) == gold).sum()
-    return nll, hits
+            logits = functional.linear(rows, weight, bias).to(precision)
+            scores.append(-functional.cross_entropy(logits, gold, reduction="none"))
+            right.append(logits.argmax(dim=1) == gold)
+    return torch.cat(scores), torch.cat(right)

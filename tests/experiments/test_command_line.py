@@ -114,6 +114,26 @@ def test_test_predict_and_translate_agree(trained: Trained) -> None:
     assert translated.stdout.splitlines() == [*hypotheses[:10], "", hypotheses[10]]
 
 
+def test_score_reproduces_what_translate_and_validate_report(trained: Trained, tmp_path: Path) -> None:
+    source, target, scores = trained.config.parent / "val.de", tmp_path / "val.fr", tmp_path / "scores.tsv"
+    files = ["--input", source, "--output", target, "--scores", scores]
+    assert seqlab("translate", "--ckpt_path", trained.run, *files).returncode == 0
+    scored = seqlab("score", "--ckpt_path", trained.run, "--source", source, "--target", target, "--batch_size", 7)
+    assert scored.returncode == 0, scored.stderr
+    found = [line.split("\t") for line in scored.stdout.splitlines()]
+    reported = [line.split("\t") for line in scores.read_text().splitlines()]
+    assert len(found) == len(reported) == 40
+    for (log_probability, tokens, _), row in zip(found, reported, strict=True):
+        assert float(log_probability) == pytest.approx(float(row[2]), abs=1e-4)
+        assert tokens == row[3]
+
+    references = seqlab("score", "--ckpt_path", trained.run, "--source", source, "--target", source.with_suffix(".fr"))
+    validated = seqlab("validate", "--config", trained.config, "--ckpt_path", trained.run)
+    assert validated.returncode == 0, validated.stderr
+    perplexity = metrics(trained.run, "val/perplexity")[-1]
+    assert float(references.stderr.split()[-1]) == pytest.approx(perplexity, rel=1e-3)
+
+
 def test_training_goes_on_exactly(trained: Trained, tmp_path: Path) -> None:
     """Two epochs at once, and one epoch continued: the same weights to the bit, the same rows."""
     common = ["fit", "--config", trained.config, "--model.init_args.scheduler", "null", "--trainer.default_root_dir"]
@@ -207,7 +227,7 @@ def test_help_needs_no_torch() -> None:
     program = "import sys; from experiments.cli import main; main(['--help']); sys.exit('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0
-    for command in ("fit", "test", "predict", "translate", "average", "fetch"):
+    for command in ("fit", "test", "predict", "translate", "score", "average", "fetch"):
         assert command in done.stdout
 
 

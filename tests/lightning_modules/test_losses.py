@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from lightning_modules.layers.losses import CHUNK_ROWS, projected_cross_entropy, projected_evaluation
+from lightning_modules.layers.losses import CHUNK_ROWS, projected_cross_entropy, projected_outcomes
 
 
 @pytest.mark.parametrize("rows", [1, CHUNK_ROWS, 2 * CHUNK_ROWS + 3])
@@ -51,21 +51,22 @@ def test_in_mixed_precision(seed: int) -> None:
 
 
 @pytest.mark.parametrize("rows", [1, CHUNK_ROWS, 2 * CHUNK_ROWS + 3])
-def test_evaluation(rows: int, seed: int) -> None:
+def test_outcomes(rows: int, seed: int) -> None:
     hidden = torch.randn(rows, 6, dtype=torch.float64, requires_grad=True)
     weight, bias = torch.randn(5, 6, dtype=torch.float64), torch.randn(5, dtype=torch.float64)
     targets = torch.randint(5, (rows,))
-    nll, hits = projected_evaluation(hidden, weight, bias, targets)
-    torch.testing.assert_close(nll, projected_cross_entropy(hidden, weight, bias, targets)[1])
+    scores, right = projected_outcomes(hidden, weight, bias, targets)
+    torch.testing.assert_close(-scores.sum(), projected_cross_entropy(hidden, weight, bias, targets)[1])
     logits = hidden @ weight.t() + bias
-    assert hits.item() == sum(int(row.argmax()) == int(gold) for row, gold in zip(logits, targets, strict=True))
-    assert not nll.requires_grad
+    torch.testing.assert_close(scores, logits.log_softmax(-1)[torch.arange(rows), targets])
+    assert right.tolist() == [int(row.argmax()) == int(gold) for row, gold in zip(logits, targets, strict=True)]
+    assert not scores.requires_grad
 
 
-def test_evaluation_in_mixed_precision(seed: int) -> None:
+def test_outcomes_in_mixed_precision(seed: int) -> None:
     hidden, weight, bias = torch.randn(300, 8), torch.randn(11, 8), torch.zeros(11)
     targets = torch.randint(11, (300,))
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        mixed = projected_evaluation(hidden.bfloat16(), weight, bias, targets)
-    for one, other in zip(mixed, projected_evaluation(hidden.bfloat16().float(), weight, bias, targets), strict=True):
+        mixed = projected_outcomes(hidden.bfloat16(), weight, bias, targets)
+    for one, other in zip(mixed, projected_outcomes(hidden.bfloat16().float(), weight, bias, targets), strict=True):
         torch.testing.assert_close(one, other)

@@ -96,10 +96,9 @@ class ExposureBias(L.Callback):
             raise UserError(f"ExposureBias measures encoder-decoders, not a {type(module).__name__}: leave it out")
         if not len(batch):
             return
-        target = batch.target_output
-        gold, lengths = target.values[target.mask], target.lengths.tolist()
-        after_gold = _outcomes(module, module(batch)[0], gold, lengths)
-        after_own = _outcomes(module, module.fed(batch, FREE_RUNNING, ratio=0.0), gold, lengths)
+        lengths = batch.target_output.lengths.tolist()
+        after_gold = _by_sentence(*module.outcomes(batch, module(batch)[0]), lengths)
+        after_own = _by_sentence(*module.outcomes(batch, module.fed(batch, FREE_RUNNING, ratio=0.0)), lengths)
         for index, *outcomes in zip(batch.index.tolist(), after_gold, after_own, strict=True):
             self._sentences[index] = _Sentence(*outcomes)
 
@@ -143,12 +142,9 @@ class ExposureBias(L.Callback):
             _write(Path(trainer.default_root_dir) / f"exposure_{stage}.csv", trainer.global_step, rows)
 
 
-def _outcomes(module: EncoderDecoder, hidden: Tensor, gold: Tensor, lengths: list[int]) -> list[list[_Outcome]]:
-    """For each sentence its outcomes, given the decoder's outputs at all real positions, row by row."""
-    log_probabilities = module.output(hidden).float().log_softmax(dim=-1)
-    nll = -log_probabilities.gather(1, gold[:, None]).squeeze(1)
-    right = log_probabilities.argmax(dim=1) == gold
-    rows = list(zip(nll.tolist(), right.tolist(), strict=True))
+def _by_sentence(scores: Tensor, right: Tensor, lengths: list[int]) -> list[list[_Outcome]]:
+    """The outcomes of each sentence, given those of all real positions, row by row."""
+    rows = list(zip((-scores).tolist(), right.tolist(), strict=True))
     ends = torch.tensor(lengths).cumsum(0).tolist()
     return [rows[end - length : end] for end, length in zip(ends, lengths, strict=True)]
 
