@@ -160,3 +160,40 @@ class LabelledBatch:
 
     def __len__(self) -> int:
         return len(self.index)
+
+
+@dataclass(frozen=True)
+class VectorBatch:
+    """Pairs of sequences of vectors.
+
+    Attributes:
+        source: ``(batch, source_len, source_features)``.
+        target: ``(batch, target_len, target_features)``.
+        index: ``(batch,)``, int64, the position of each pair in its corpus.
+    """
+
+    source: Padded
+    target: Padded
+    index: Tensor
+
+    @property
+    def target_input(self) -> Tensor:
+        """What the decoder is fed under teacher forcing: zeros, then the gold vectors but the last."""
+        values = self.target.values
+        return torch.cat([torch.zeros_like(values[:, :1]), values[:, :-1]], dim=1)
+
+    @property
+    def token_count(self) -> Tensor:
+        """Scalar, int64: the target positions, padding not included."""
+        return self.target.lengths.sum()
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> VectorBatch:
+        """A copy on another device."""
+        return VectorBatch(
+            self.source.to(device, non_blocking),
+            self.target.to(device, non_blocking),
+            self.index.to(device, non_blocking=non_blocking),
+        )
+
+    def __len__(self) -> int:
+        return len(self.index)

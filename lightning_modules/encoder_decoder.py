@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal
@@ -254,7 +253,7 @@ class EncoderDecoder(StepLossModule):
 
     def training_step(self, batch: SequenceBatch, batch_idx: int) -> Tensor:
         """The summed loss of a batch; logs ``train/loss`` per token, without label smoothing, and the forcing ratio."""
-        ratio = self._forcing_ratio()
+        ratio = self.forcing_ratio(self.feeding)
         if not len(batch):
             return self.summed(self.nothing(), 0)
         loss, nll, tokens = self.loss(batch, ratio)
@@ -290,16 +289,6 @@ class EncoderDecoder(StepLossModule):
     def on_test_epoch_end(self) -> None:
         """Logs ``test/loss``, ``test/perplexity`` and ``test/accuracy``."""
         self._log_evaluation("test", self.test_loss, self.test_accuracy)
-
-    def _forcing_ratio(self) -> float:
-        """The share of gold tokens at this step, logged where there is a schedule."""
-        if self.feeding is None:
-            return 1.0
-        batches = int(self.trainer.num_training_batches) if math.isfinite(self.trainer.num_training_batches) else 1
-        steps_per_epoch = max(1, -(-batches // self.trainer.accumulate_grad_batches))
-        ratio = self.feeding.schedule.ratio(self.trainer.global_step, steps_per_epoch)
-        self.log("train/forcing_ratio", ratio)
-        return ratio
 
     @contextmanager
     def _evaluating(self) -> Iterator[None]:

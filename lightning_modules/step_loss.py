@@ -12,6 +12,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from datamodules.errors import RunFailed
+from lightning_modules.feeding import Feeding
 from lightning_modules.optimizer_options import apply_given_options
 from lightning_modules.schedules import WarmupSchedule
 from lightning_modules.shapes import check_shapes
@@ -68,6 +69,20 @@ class StepLossModule(L.LightningModule):
                 f"the loss of an evaluation is NaN or infinite at step {self.trainer.global_step}: the weights are "
                 "spoilt; go on from an earlier checkpoint with a lower learning rate"
             )
+
+    def forcing_ratio(self, feeding: Feeding | None) -> float:
+        """The share of gold inputs at this step, logged as ``train/forcing_ratio`` where there is a schedule.
+
+        Args:
+            feeding: With its schedule; none is teacher forcing, a ratio of 1.
+        """
+        if feeding is None:
+            return 1.0
+        batches = int(self.trainer.num_training_batches) if math.isfinite(self.trainer.num_training_batches) else 1
+        steps_per_epoch = max(1, -(-batches // self.trainer.accumulate_grad_batches))
+        ratio = feeding.schedule.ratio(self.trainer.global_step, steps_per_epoch)
+        self.log("train/forcing_ratio", ratio)
+        return ratio
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimizer, and the schedule stepped per update."""

@@ -8,7 +8,13 @@ import lightning as L
 
 from datamodules.errors import UserError
 
-LINKED = ("source_vocabulary_size", "target_vocabulary_size", "source_feature_size", "class_count")
+LINKED = (
+    "source_vocabulary_size",
+    "target_vocabulary_size",
+    "source_feature_size",
+    "target_feature_size",
+    "class_count",
+)
 """The sizes. A data module offers those that it has as properties, a model takes those that it needs as arguments of
 its constructor, and each is passed on where both sides name it."""
 

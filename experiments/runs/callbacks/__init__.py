@@ -11,6 +11,7 @@ from experiments.runs.callbacks.prediction_writer import PredictionWriter
 from experiments.runs.callbacks.text_metrics import TextMetrics
 from experiments.runs.callbacks.throughput import Throughput
 from experiments.runs.callbacks.translation_table import TranslationTable
+from experiments.runs.callbacks.vector_writer import VectorWriter
 
 __all__ = [
     "AlignmentFigures",
@@ -24,4 +25,5 @@ __all__ = [
     "TextMetrics",
     "Throughput",
     "TranslationTable",
+    "VectorWriter",
 ]
