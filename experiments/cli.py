@@ -29,6 +29,7 @@ COMMANDS = {
     "translate": Command("experiments.tools.translate", "translate lines with a checkpoint alone, or several"),
     "score": Command("experiments.tools.score", "print how probable given translations are to a checkpoint"),
     "average": Command("experiments.tools.average", "average the weights of several checkpoints"),
+    "study": Command("experiments.studies.command", "compare variants of a config, with several seeds"),
     "fetch": Command("experiments.tools.fetch", "fetch a public corpus"),
 }
 

@@ -6,7 +6,8 @@ import torch
 
 from datamodules.errors import UserError
 from datamodules.parallel import Split
-from datamodules.synthetic import SPLITS, SyntheticDataModule
+from datamodules.random_vectors import SPLITS
+from datamodules.synthetic import SyntheticDataModule
 
 SMALL = {"train_size": 300, "val_size": 200, "test_size": 100}
 

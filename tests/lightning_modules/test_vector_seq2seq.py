@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 import torch
 
-from datamodules.batch import VectorBatch
+from datamodules.batch import Padded, VectorBatch
 from datamodules.vector_reversal import VectorReversalDataModule
 from lightning_modules.feeding import ParallelScheduledSampling, ScheduledSampling
 from lightning_modules.forcing import Constant
@@ -32,15 +32,15 @@ def model(seed: int, decoder: type[Decoder] = FixedContextDecoder) -> VectorSeq2
 def batch_of(seed: int, count: int = 6) -> VectorBatch:
     data = VectorReversalDataModule(num_features=3, min_length=1, max_length=7, test_size=count, corpus_seed=seed)
     batch = data.sequences("test")[list(range(count))]
-    for padded in (batch.source, batch.target):
-        object.__setattr__(padded, "values", padded.values.double())
-    return batch
+    source, target = (Padded(padded.values.double(), padded.lengths) for padded in (batch.source, batch.target))
+    return VectorBatch(source, target, batch.index)
 
 
 def row_of(batch: VectorBatch, row: int) -> VectorBatch:
     length = int(batch.source.lengths[row])
     source, target = (
-        type(p)(p.values[row : row + 1, :length], p.lengths[row : row + 1]) for p in (batch.source, batch.target)
+        Padded(padded.values[row : row + 1, :length], padded.lengths[row : row + 1])
+        for padded in (batch.source, batch.target)
     )
     return VectorBatch(source, target, batch.index[row : row + 1])
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +15,9 @@ import torch
 import yaml
 from lightning.pytorch.cli import SaveConfigCallback
 
+from experiments.runs.commit import source_commit
 from experiments.runs.directory import CONFIG
+from experiments.runs.fingerprints import order_fingerprint, parameter_fingerprints
 
 PACKAGES = (
     "seqlab",
@@ -54,16 +55,22 @@ class RunRecord(SaveConfigCallback):
         (run / CONFIG).write_text(config, encoding="utf-8")
         record = run_record(trainer)
         (run / "record.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        told = {name: value for name, value in record.items() if name != "initial_parameters"}  # a column for each name
         for logger in trainer.loggers:
-            logger.log_hyperparams({**yaml.safe_load(config), "record": record})
+            logger.log_hyperparams({**yaml.safe_load(config), "record": told})
 
 
 def run_record(trainer: L.Trainer) -> dict[str, object]:
-    """Versions, commit, command, machine and data of a run."""
+    """Versions, commit, command, machine and data of a run, and how it begins.
+
+    ``initial_parameters`` and ``data_order`` are hashes: two runs that shall differ in one part can be compared in all
+    others.
+    """
     data = trainer.datamodule  # type: ignore[attr-defined]
+    model = trainer.lightning_module
     return {
         "command": " ".join(["seqlab", *sys.argv[1:]]),
-        "commit": _commit(),
+        "commit": source_commit(),
         "versions": {package: version(package) for package in PACKAGES},
         "python": platform.python_version(),
         "machine": {
@@ -73,19 +80,7 @@ def run_record(trainer: L.Trainer) -> dict[str, object]:
             "devices": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
         },
         "data": data.fingerprints() if isinstance(data, FingerprintedData) else {},
+        "data_order": order_fingerprint(data.train_dataloader()) if data else None,
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "initial_parameters": parameter_fingerprints(model),
     }
-
-
-def _commit() -> str | None:
-    """The commit of the source that runs; None where it is no checkout."""
-    try:
-        described = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return described.stdout.strip()

@@ -1,0 +1,78 @@
+"""Whether a comparison was fair: read off the runs, not assumed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from experiments.studies.measure import read_record
+from experiments.studies.plan import Key
+from experiments.studies.results import Row
+from experiments.studies.study import Study
+
+WARNING = "WARNING"
+"""How the line begins that tells of a comparison that was not fair."""
+
+UPDATES = "the same number of updates"
+DATA = "the same batches in the same order"
+START = "equal initial values in every parameter that they share by name and shape"
+
+
+def fairness_lines(study: Study, rows: Mapping[Key, Row]) -> list[str]:
+    """What the variants of a panel had in common at each seed, and a warning for each thing that they had not.
+
+    Args:
+        study: The study.
+        rows: Of its finished runs.
+
+    Returns:
+        Lines; those of warnings begin with :data:`WARNING`.
+    """
+    starts = {key: _initial_parameters(row) for key, row in rows.items()}
+    checks = {UPDATES: list(_unequal(rows, "updates")), START: list(_unequal_starts(starts))}
+    if study.same_data:
+        checks[DATA] = list(_unequal(rows, "data_order"))
+    held = [what for what, failures in checks.items() if not failures]
+    warnings = [f"{WARNING}: not {what}: {failure}" for what, failures in checks.items() for failure in failures]
+    if held:
+        return [f"Checked in the runs, at each seed: {'; '.join(held)}.", *warnings]
+    return warnings
+
+
+def _by_seed(runs: Iterable[Key]) -> Iterator[tuple[str, dict[str, Key]]]:
+    """The runs that are compared with each other: a title, and the variants' keys."""
+    groups: defaultdict[tuple[str, int], dict[str, Key]] = defaultdict(dict)
+    for panel, variant, seed in runs:
+        groups[panel, seed][variant] = (panel, variant, seed)
+    for (panel, seed), keys in groups.items():
+        yield " ".join(word for word in (panel, f"seed {seed}") if word), keys
+
+
+def _unequal(rows: Mapping[Key, Row], column: str) -> Iterator[str]:
+    """For each seed at which a column is not the same for all variants, or not known, what each has."""
+    for title, keys in _by_seed(rows):
+        cells = {variant: rows[key][column] or "unknown" for variant, key in keys.items()}
+        if len(set(cells.values())) > 1 or "unknown" in cells.values():
+            yield f"{title}: {', '.join(f'{variant} {cell}' for variant, cell in cells.items())}"
+
+
+def _unequal_starts(starts: Mapping[Key, Mapping[str, str]]) -> Iterator[str]:
+    """For each seed, the parameters that two variants share by name and shape and that began with other values."""
+    for title, keys in _by_seed(starts):
+        unknown = [variant for variant, key in keys.items() if not starts[key]]
+        if unknown:
+            yield f"{title}: unknown for {', '.join(unknown)}, the directory of the run is gone"
+        seen: dict[tuple[str, str], tuple[str, str]] = {}
+        for variant, key in keys.items():
+            for name, told in starts[key].items():
+                shape, _, values = told.partition(":")
+                first, expected = seen.setdefault((name, shape), (variant, values))
+                if values != expected:
+                    yield f"{title}: {name} of {first} and {variant}"
+
+
+def _initial_parameters(row: Row) -> Mapping[str, str]:
+    """Shape and hash of each parameter at the start of a run, by name; empty where they are not known."""
+    found: Mapping[str, str] = read_record(Path(row["run"])).get("initial_parameters", {})
+    return found

@@ -1,0 +1,96 @@
+"""What a run's directory says of the run."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from datamodules.errors import RunFailed, suggest
+from experiments.studies.plan import PlannedRun
+from experiments.studies.study import FIT_STAGES, Metric
+
+METRICS = "metrics.csv"
+RECORD = "record.json"
+
+
+def newest_run(parent: Path) -> Path | None:
+    """The run directory of an experiment that began last; None where none did.
+
+    Args:
+        parent: The experiment's directory.
+    """
+    records = list(parent.glob(f"*/{RECORD}"))
+    return max(records, key=lambda path: path.stat().st_mtime_ns).parent if records else None
+
+
+def measured(planned: PlannedRun, run: Path) -> dict[str, str]:
+    """The cells of a finished run: what its study compares, and by what it is seen to be a fair comparison.
+
+    Args:
+        planned: The run as planned.
+        run: Its directory.
+
+    Raises:
+        RunFailed: A metric was not logged, or is no finite number.
+    """
+    record = read_record(run)
+    logged = _read(run / METRICS)
+    updates = 1 + max((step for name in logged if name.startswith(FIT_STAGES) for step, _ in logged[name]), default=-1)
+    cells = {
+        "updates": str(updates),
+        "parameters": str(record.get("parameters", "")),
+        "data_order": _data_order(record),
+        "commit": str(record.get("commit") or ""),
+    }
+    for metric in planned.metrics:
+        for place in metric.places:
+            cells[metric.column(place)] = repr(_value(metric, metric.logged(place), logged, run))
+    return cells
+
+
+def read_record(run: Path) -> Mapping[str, Any]:
+    """What a run was made with; empty where its directory is gone."""
+    path = run / RECORD
+    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return record
+
+
+def _data_order(record: Mapping[str, Any]) -> str:
+    """A hash of the training data and the order of its batches; empty where the order is not known."""
+    if not record.get("data_order"):
+        return ""
+    told = json.dumps([record.get("data", {}).get("train"), record["data_order"]])
+    return hashlib.sha256(told.encode()).hexdigest()[:12]
+
+
+def _read(metrics_csv: Path) -> dict[str, list[tuple[int, float]]]:
+    """Step and value of each metric, in the order of the file."""
+    if not metrics_csv.is_file():
+        raise RunFailed(f"{metrics_csv} is missing: a study needs the logger MetricsCSV")
+    logged: dict[str, list[tuple[int, float]]] = {}
+    with metrics_csv.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            for name, value in row.items():
+                if value and "/" in name:
+                    logged.setdefault(name, []).append((int(row["step"] or 0), float(value)))
+    return logged
+
+
+def _value(metric: Metric, name: str, logged: Mapping[str, list[tuple[int, float]]], run: Path) -> float:
+    values = [value for _, value in logged.get(name, [])]
+    if not values:
+        raise RunFailed(f"metric '{name}' is not in {run / METRICS}: {suggest(name, logged)}")
+    if metric.take == "last":
+        value = values[-1]
+    elif metric.take == "best":
+        value = max(values) if metric.better == "higher" else min(values)
+    else:
+        value = math.fsum(values) / len(values)
+    if not math.isfinite(value):
+        raise RunFailed(f"metric '{name}' is {value} in {run / METRICS}")
+    return value

@@ -1,0 +1,108 @@
+"""The figures of a study, from its comparisons and the metrics of its runs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from experiments.figures.curves import Series, read_metrics
+from experiments.figures.differences import VariantValues, differences_figure
+from experiments.figures.mean_curves import mean_curves_figure
+from experiments.figures.numeric_axis import Line, numeric_axis_figure
+from experiments.studies.comparison import Comparison, Entry
+from experiments.studies.measure import METRICS
+from experiments.studies.plan import Key
+from experiments.studies.results import Row
+from experiments.studies.statistics import ERROR_RATE
+from experiments.studies.study import Metric, Study, panels_of, slug
+
+INTERVAL = f"{100 * (1 - ERROR_RATE):g} % interval, Holm-corrected"
+
+
+def study_figures(
+    study: Study, rows: Mapping[Key, Row], comparisons: Sequence[Comparison]
+) -> Iterator[tuple[str, Figure]]:
+    """Draws a study.
+
+    A metric is drawn over the quantity that its variants, panels or itself are steps of, where there is one; else as
+    variants side by side. What training logs is drawn through training as well.
+
+    Args:
+        study: The study.
+        rows: Of its finished runs.
+        comparisons: What was found.
+
+    Yields:
+        The name of each figure, for its file, and the figure.
+    """
+    for comparison in comparisons:
+        name, title = slug(comparison.metric.column(None)), comparison.metric.title
+        if lines := _lines(study, comparison):
+            yield name, numeric_axis_figure(lines, title, study.x_label or "x")
+        else:
+            yield name, differences_figure(_side_by_side(comparison), title, INTERVAL)
+    for metric in _of_training(comparisons):
+        panels = {panel: _curves(panel, metric, rows) for panel in panels_of(study)}
+        if drawn := {panel: curves for panel, curves in panels.items() if curves}:
+            yield f"{slug(metric.name)}-curves", mean_curves_figure(drawn, metric.name)
+
+
+def _side_by_side(comparison: Comparison) -> dict[str, list[VariantValues]]:
+    panels: defaultdict[str, list[VariantValues]] = defaultdict(list)
+    for entry in comparison.entries:
+        difference = entry.difference
+        interval = None
+        if difference is not None and difference.low is not None and difference.high is not None:
+            interval = (difference.low, difference.high)
+        mean = None if difference is None else difference.mean
+        values = list(entry.values.values())
+        panels[entry.place.panel].append(VariantValues(entry.place.variant, values, entry.summary.mean, mean, interval))
+    return dict(panels)
+
+
+def _lines(study: Study, comparison: Comparison) -> list[Line]:
+    """The entries as points of lines; none unless each has a place on the axis."""
+    points: defaultdict[str, list[tuple[float, Entry]]] = defaultdict(list)
+    for entry in comparison.entries:
+        x, name = _on_axis(study, entry)
+        if x is None:
+            return []
+        points[name].append((x, entry))
+    return [_line(name, sorted(found, key=lambda point: point[0])) for name, found in points.items()]
+
+
+def _line(name: str, points: Sequence[tuple[float, Entry]]) -> Line:
+    summaries = [entry.summary for _, entry in points]
+    return Line(
+        name, [x for x, _ in points], [each.mean for each in summaries], [each.deviation or 0.0 for each in summaries]
+    )
+
+
+def _on_axis(study: Study, entry: Entry) -> tuple[float | None, str]:
+    """An entry's place on the numeric axis, and the line that it is a point of: what the axis does not tell of it."""
+    panel = panels_of(study)[entry.place.panel]
+    variant = panel.variants[entry.place.variant]
+    whole = " ".join(word for word in (entry.place.panel, entry.place.variant) if word)
+    if entry.place.metric_x is not None:
+        return entry.place.metric_x, whole
+    if variant.x is not None:
+        return variant.x, entry.place.panel
+    return panel.x, entry.place.variant
+
+
+def _of_training(comparisons: Sequence[Comparison]) -> list[Metric]:
+    """The metrics that training logs, each once."""
+    found = {each.metric.name: each.metric for each in comparisons if each.metric.is_of_training and not each.metric.x}
+    return list(found.values())
+
+
+def _curves(panel: str, metric: Metric, rows: Mapping[Key, Row]) -> dict[str, list[Series]]:
+    curves: defaultdict[str, list[Series]] = defaultdict(list)
+    for (name, variant, _), row in rows.items():
+        path = Path(row["run"]) / METRICS
+        if name == panel and path.is_file() and metric.name in (logged := read_metrics(path)):
+            curves[variant].append(logged[metric.name])
+    return dict(curves)

@@ -1,0 +1,150 @@
+"""Which runs a study has, and the command of each."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from datamodules.errors import UserError, suggest
+from experiments.studies.study import Metric, Panel, Study, merged, panels_of, slug
+
+RUNS = "runs"
+"""Where a study's runs are, in its directory."""
+
+Key = tuple[str, str, int]
+"""Panel, variant and seed: what tells one run of a study from the others."""
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One training of a study.
+
+    Attributes:
+        panel: Its comparison; empty where the study has only one.
+        variant: Which of those that are compared.
+        seed: Of everything that is random in it.
+        words: What is typed after ``seqlab``.
+        configs: A hash of the config files that the words name: with other content they are another run.
+        metrics: What is measured of it.
+        parent: The directory in which its run directory is made.
+        checkpoint: Which checkpoint is tested.
+    """
+
+    panel: str
+    variant: str
+    seed: int
+    words: tuple[str, ...]
+    configs: str
+    metrics: tuple[Metric, ...]
+    parent: Path
+    checkpoint: str
+
+    @property
+    def key(self) -> Key:
+        """What tells it from the others."""
+        return self.panel, self.variant, self.seed
+
+    @property
+    def title(self) -> str:
+        """What people read of it."""
+        return " ".join(word for word in (self.panel, self.variant, f"seed {self.seed}") if word)
+
+    @property
+    def command(self) -> str:
+        """What a person types to have the same run."""
+        return shlex.join(["seqlab", *self.words])
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of what is measured of it."""
+        return [metric.column(place) for metric in self.metrics for place in metric.places]
+
+    def test_words(self, run: Path) -> tuple[str, ...]:
+        """What is typed after ``seqlab`` to test it; nothing where no metric is of a test.
+
+        Args:
+            run: Its run directory.
+        """
+        if all(metric.is_of_training for metric in self.metrics):
+            return ()
+        checkpoint = run / "checkpoints" / f"{self.checkpoint}.ckpt"
+        return ("test", "--config", str(run / "config.yaml"), "--ckpt_path", str(checkpoint))
+
+
+def study_directory(root: Path, study: Study, preset: str) -> Path:
+    """Where a study keeps everything.
+
+    Args:
+        root: Where studies are kept.
+        study: The study.
+        preset: Its size.
+    """
+    return root / slug(study.name) / slug(preset)
+
+
+def planned_runs(study: Study, preset: str, seeds: Sequence[int], directory: Path) -> list[PlannedRun]:
+    """The runs of a study, all variants with the first seed before any with the second.
+
+    Args:
+        study: The study.
+        preset: Its size.
+        seeds: The same for all variants.
+        directory: The study's own.
+
+    Raises:
+        UserError: There is no such preset, or a config file cannot be read.
+    """
+    if preset not in study.presets:
+        raise UserError(f"study '{study.name}' has no preset '{preset}': {suggest(preset, study.presets)}")
+    return [
+        _planned(study, preset, (panel_name, panel), variant, seed, directory)
+        for seed in seeds
+        for panel_name, panel in panels_of(study).items()
+        for variant in panel.variants
+    ]
+
+
+def _planned(
+    study: Study, preset: str, named_panel: tuple[str, Panel], variant: str, seed: int, directory: Path
+) -> PlannedRun:
+    panel_name, panel = named_panel
+    change = merged(panel, panel.presets[preset], panel.variants[variant])
+    experiment = "-".join(slug(word) for word in (panel_name, variant, f"seed{seed}") if word)
+    options = {
+        **change.options,
+        "experiment": experiment,
+        "seed_everything": seed,
+        "trainer.default_root_dir": str(directory / RUNS),
+    }
+    configs = [word for config in change.configs for word in ("--config", config)]
+    said = [word for name, value in options.items() for word in (f"--{name}", _typed(value))]
+    return PlannedRun(
+        panel=panel_name,
+        variant=variant,
+        seed=seed,
+        words=("fit", *configs, *said),
+        configs=_hash_of(change.configs),
+        metrics=panel.metrics,
+        parent=directory / RUNS / experiment,
+        checkpoint=study.checkpoint,
+    )
+
+
+def _typed(value: object) -> str:
+    """A value of the YAML file as it is typed on a command line."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _hash_of(configs: Sequence[str]) -> str:
+    digest = hashlib.sha256()
+    for config in configs:
+        try:
+            content = Path(config).read_bytes()
+        except OSError as error:
+            raise UserError(f"cannot read the config {config}: {error.strerror}") from error
+        digest.update(len(content).to_bytes(8, "little") + content)
+    return digest.hexdigest()[:12]

@@ -1,0 +1,117 @@
+"""``results.csv``: a row for each run of a study, whole on the disk after each."""
+
+from __future__ import annotations
+
+import csv
+import io
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from datamodules.errors import UserError
+from experiments.runs.durable import durable_write
+from experiments.studies.plan import Key, PlannedRun
+
+FILE_NAME = "results.csv"
+
+STARTED, FINISHED, FAILED = "started", "finished", "failed"
+"""The states of a run. What was started and is not finished was interrupted, or is under way."""
+
+COLUMNS = (
+    "panel",
+    "variant",
+    "seed",
+    "status",
+    "error",
+    "updates",
+    "parameters",
+    "data_order",
+    "seconds",
+    "run",
+    "commit",
+    "configs",
+    "command",
+    "test_command",
+)
+"""The columns of every study; those of its metrics follow."""
+
+Row = dict[str, str]
+
+
+class Results:
+    """The rows of a study's runs, by panel, variant and seed. Threads may share it.
+
+    Args:
+        path: The file; it need not exist.
+
+    Raises:
+        UserError: The file is none of this kind.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._rows = _read(path) if path.exists() else {}
+
+    def get(self, key: Key) -> Row | None:
+        """The row of a run; None where it has none."""
+        return self._rows.get(key)
+
+    def put(self, key: Key, row: Row) -> None:
+        """Adds the row of a run, or replaces it, and writes the file.
+
+        Raises:
+            RunFailed: The file cannot be written, for example on a full disk.
+        """
+        panel, variant, seed = key
+        with self._lock:
+            self._rows[key] = {"panel": panel, "variant": variant, "seed": str(seed), **row}
+            self._write()
+
+    def finished(self, planned: PlannedRun) -> Row | None:
+        """The row of a run that is finished as planned: the same command, configs and metrics; else None.
+
+        Args:
+            planned: The run.
+        """
+        row = self.get(planned.key)
+        if row is None or row["status"] != FINISHED or not same_run(row, planned):
+            return None
+        return row if all(row.get(column) for column in planned.columns) else None
+
+    def _write(self) -> None:
+        metrics = dict.fromkeys(name for row in self._rows.values() for name in row if name not in COLUMNS)
+        table = io.StringIO(newline="")
+        writer = csv.DictWriter(table, [*COLUMNS, *metrics], restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self._rows.values())
+        with durable_write(self.path) as file:
+            file.write(table.getvalue().encode())
+
+
+def same_run(row: Row, planned: PlannedRun) -> bool:
+    """Whether a row is of the run that is planned, and not of one with another command or other configs."""
+    return row["command"] == planned.command and row["configs"] == planned.configs
+
+
+def rows_of(runs: Sequence[PlannedRun], results: Results) -> dict[Key, Row]:
+    """The rows of those runs that are finished as planned.
+
+    Args:
+        runs: The study's.
+        results: Its rows.
+    """
+    rows = {planned.key: results.finished(planned) for planned in runs}
+    return {key: row for key, row in rows.items() if row is not None}
+
+
+def _read(path: Path) -> dict[Key, Row]:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = [{name: value or "" for name, value in row.items()} for row in csv.DictReader(file)]
+        return {
+            (row["panel"], row["variant"], int(row["seed"])): {n: row[n] for n in row if row[n] or n in COLUMNS}
+            for row in rows
+        }
+    except (OSError, UnicodeDecodeError, KeyError, ValueError, csv.Error) as error:
+        raise UserError(f"{path} is not the results of a study: move it away, and the study starts anew") from error

@@ -1,0 +1,134 @@
+"""Means, paired differences, and which of them can be told from 0."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+import mpmath
+
+ERROR_RATE = 0.05
+"""The chance that at least one difference that is 0 in truth is called told apart, over one family of comparisons."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Several values in short.
+
+    Attributes:
+        mean: Their mean.
+        deviation: Their sample standard deviation; None of a single value.
+        count: How many they are.
+    """
+
+    mean: float
+    deviation: float | None
+    count: int
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The mean of paired differences, with its interval.
+
+    Attributes:
+        mean: The mean.
+        low: Lower end of the interval; None of a single pair.
+        high: Upper end of the interval; None of a single pair.
+        confidence: Of this interval by itself, as 0.95; above that by Holm's correction.
+    """
+
+    mean: float
+    low: float | None = None
+    high: float | None = None
+    confidence: float | None = None
+
+    @property
+    def told_apart(self) -> bool:
+        """Whether 0 is outside the interval."""
+        return self.low is not None and self.high is not None and not self.low <= 0 <= self.high
+
+
+def summary(values: Sequence[float]) -> Summary:
+    """Mean and sample standard deviation.
+
+    Args:
+        values: At least one.
+    """
+    return Summary(fmean(values), stdev(values) if len(values) > 1 else None, len(values))
+
+
+def holm_differences(families: Sequence[Sequence[float]]) -> list[Difference]:
+    """The mean of each comparison's paired differences, with a t-interval corrected after Holm.
+
+    The comparisons are ordered by the p-value of their paired t-test, smallest first. Of m comparisons, the i-th is
+    tested at ``0.05 / (m - i + 1)``, until one fails; it and all after it are not told from 0 (Holm 1979, A simple
+    sequentially rejective multiple test procedure). The interval of each comparison is the t-interval at the very level
+    at which it was tested, for those after the first failure at the level of that failure. So an interval holds 0
+    exactly where Holm's procedure does not reject, and the chance of one false "told apart" among the m is at most
+    0.05. The intervals are not simultaneous: that all of them hold their true differences at once can be rarer than
+    0.95.
+
+    Differences that are all equal have an interval of width 0.
+
+    Args:
+        families: For each comparison the differences, one for each seed; at least one each.
+
+    Returns:
+        The differences in the given order. A comparison of a single pair has no interval, and counts for no other.
+    """
+    found = [Difference(fmean(differences)) for differences in families]
+    testable = [place for place, differences in enumerate(families) if len(differences) > 1]
+    testable.sort(key=lambda place: _p_value(families[place]))
+    level, failed = 0.0, False
+    for rank, place in enumerate(testable):
+        if not failed:
+            level = ERROR_RATE / (len(testable) - rank)
+        found[place] = _interval(families[place], level)
+        failed = failed or not found[place].told_apart
+    return found
+
+
+def t_interval(values: Sequence[float], level: float = ERROR_RATE) -> tuple[float, float]:
+    """The interval of Student's t for the mean of values from one normal distribution.
+
+    Args:
+        values: At least two.
+        level: 1 less the interval's confidence.
+    """
+    half = t_quantile(level, len(values) - 1) * stdev(values) / math.sqrt(len(values))
+    return fmean(values) - half, fmean(values) + half
+
+
+def t_quantile(level: float, freedom: int) -> float:
+    """The t that a variable of Student's distribution exceeds in absolute value with a given probability.
+
+    Args:
+        level: The probability.
+        freedom: Degrees of freedom.
+    """
+    # With one degree of freedom the tails are the heaviest, and t is cot(pi / 2 * level), below this bound.
+    bound = 2 / (math.pi * level) + 1
+    return float(
+        mpmath.findroot(lambda t: _both_tails(t, freedom) - level, (0, bound), solver="illinois", maxsteps=200)
+    )
+
+
+def _interval(differences: Sequence[float], level: float) -> Difference:
+    low, high = t_interval(differences, level)
+    return Difference(fmean(differences), low, high, 1 - level)
+
+
+def _p_value(differences: Sequence[float]) -> float:
+    """Of the paired t-test that the mean difference is 0."""
+    error = stdev(differences) / math.sqrt(len(differences))
+    if error == 0:
+        return 0.0 if fmean(differences) else 1.0
+    return float(_both_tails(fmean(differences) / error, len(differences) - 1))
+
+
+def _both_tails(t: float, freedom: int) -> mpmath.mpf:
+    """The probability that Student's t is at least so far from 0: ``I_x(freedom / 2, 1 / 2)``, the incomplete beta."""
+    x = freedom / (freedom + mpmath.mpf(t) ** 2)
+    return mpmath.betainc(freedom / 2, 0.5, 0, x, regularized=True)

@@ -1,0 +1,289 @@
+"""What a study is: a question, a base config, variants of it, and the metrics that answer; read from one YAML file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+
+from datamodules.errors import UserError, suggest
+
+STUDIES = Path("configs") / "studies"
+"""Where the studies are, by name."""
+
+FIT_STAGES = ("train/", "val/")
+"""How the metrics begin that training logs; those of a test begin with ``test/``."""
+
+
+class _Part(BaseModel):
+    """A mapping of the YAML file. A key that it does not know is an error, and an empty mapping may be left out."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+
+    @field_validator("variants", "presets", "panels", mode="before", check_fields=False)
+    @classmethod
+    def _empty_where_nothing_is_said(cls, given: object) -> object:
+        """``always:`` with nothing after it is the base config."""
+        if not isinstance(given, dict):
+            return given
+        return {name: {} if value is None else value for name, value in given.items()}
+
+
+class Change(_Part):
+    """What is changed of the config: more files, and options that win over all files.
+
+    Attributes:
+        configs: Config files, as ``--config`` takes them; later ones win.
+        options: Options of the command line without their dashes, as
+            ``model.init_args.dropout: 0.3``; later ones win.
+    """
+
+    configs: tuple[str, ...] = ()
+    options: dict[str, Any] = {}
+
+
+class Variant(Change):
+    """One of those that are compared.
+
+    Attributes:
+        x: Its place on a numeric axis, where the variants are steps of one quantity.
+    """
+
+    x: float | None = None
+
+
+class Metric(_Part):
+    """A number of each run that is compared.
+
+    Attributes:
+        name: As logged. Names of ``test/`` are of a test of the run's checkpoint, the others of training. With
+            ``{x}`` in it, it is one metric for each number in ``x``.
+        better: Which direction is.
+        take: Of the values through training the last, the best, or the mean, which is the area under the learning
+            curve, and says how fast a variant learns.
+        x: What ``{x}`` in the name stands for: places on a numeric axis.
+        label: What tables and figures call it.
+    """
+
+    name: str
+    better: Literal["higher", "lower"]
+    take: Literal["last", "best", "mean"] = "last"
+    x: tuple[float, ...] = ()
+    label: str = ""
+
+    @property
+    def title(self) -> str:
+        """What tables and figures call it."""
+        return self.label or self.column(None)
+
+    @property
+    def is_of_training(self) -> bool:
+        """Whether training logs it, so that it has a curve."""
+        return self.name.startswith(FIT_STAGES)
+
+    @property
+    def places(self) -> tuple[float | None, ...]:
+        """The places on its axis; none but None where it has no axis."""
+        return self.x or (None,)
+
+    def logged(self, place: float | None) -> str:
+        """The name under which it was logged."""
+        return self.name if place is None else self.name.replace("{x}", f"{place:g}")
+
+    def column(self, place: float | None) -> str:
+        """The name of its column in ``results.csv``."""
+        name = self.logged(place)
+        return name if self.take == "last" else f"{self.take} {name}"
+
+
+class Panel(Change):
+    """One comparison of a study: variants of one config, on one task. What it does not say, its study says.
+
+    Attributes:
+        presets: What each preset changes, here beside what it changes in the whole study.
+        variants: By name. All are compared with the first.
+        metrics: What is compared. The first is the main one.
+        x: Its place on a numeric axis, where the panels are steps of one quantity.
+    """
+
+    presets: dict[str, Change] = {}
+    variants: dict[str, Variant] = {}
+    metrics: tuple[Metric, ...] = ()
+    x: float | None = None
+
+
+class Study(Panel):
+    """A whole study.
+
+    Attributes:
+        name: Of its file.
+        question: What it asks, in one sentence.
+        presets: Its sizes, by name: what each changes.
+        panels: Its comparisons by name, where it has several.
+        x_label: What the numbers are that variants, panels or metrics have as ``x``.
+        checkpoint: Which checkpoint of a run is tested.
+        same_data: Whether the variants train on the same batches in the same order; False where the data, or its
+            order, are what is compared.
+    """
+
+    name: str
+    question: str
+    presets: dict[str, Change]
+    panels: dict[str, Panel] = {}
+    x_label: str = ""
+    checkpoint: Literal["best", "last", "averaged"] = "best"
+    same_data: bool = True
+
+
+def known_studies(directory: Path = STUDIES) -> dict[str, Path]:
+    """The studies that there are: their files, by name.
+
+    Args:
+        directory: Where they are looked for.
+    """
+    return {path.stem: path for path in sorted(directory.glob("*.yaml"))}
+
+
+def question_of(path: Path) -> str:
+    """What a study asks; empty where its file does not say."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return ""
+    return str(content.get("question", "")) if isinstance(content, dict) else ""
+
+
+def find_study(given: str, directory: Path = STUDIES) -> Path:
+    """The file of a study.
+
+    Args:
+        given: Its name, or a path that ends with ``.yaml``.
+        directory: Where studies are looked for by name.
+
+    Raises:
+        UserError: There is none.
+    """
+    if given.endswith((".yaml", ".yml")):
+        if not Path(given).is_file():
+            raise UserError(f"there is no study file {given}")
+        return Path(given)
+    known = known_studies(directory)
+    if given not in known:
+        if not known:
+            raise UserError(f"unknown study '{given}': {directory} has none; run seqlab where seqlab's configs/ is")
+        raise UserError(f"unknown study '{given}': there are {', '.join(known)}")
+    return known[given]
+
+
+def read_study(path: Path) -> Study:
+    """Reads a study.
+
+    Args:
+        path: Its YAML file.
+
+    Raises:
+        UserError: It cannot be read, or says something that a study does not have.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"cannot read the study {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"the study {path} is not UTF-8 text") from error
+    except yaml.YAMLError as error:
+        raise UserError(f"the study {path} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise UserError(f"the study {path} is empty: it needs question, configs, presets, metrics and variants")
+    try:
+        study = Study.model_validate({**content, "name": path.stem})
+    except ValidationError as error:
+        raise UserError(f"{path}: {_told(error)}") from error
+    _check(study, path)
+    return study
+
+
+def panels_of(study: Study) -> dict[str, Panel]:
+    """The comparisons of a study, each with all that it takes from the study; one without a name where it has no more.
+
+    Args:
+        study: The study.
+    """
+    return {name: _completed(study, panel) for name, panel in (study.panels or {"": Panel()}).items()}
+
+
+def merged(*changes: Change) -> Change:
+    """Several changes as one; later ones win.
+
+    Args:
+        changes: In the order in which they would be typed.
+    """
+    configs = tuple(config for change in changes for config in change.configs)
+    options: dict[str, Any] = {}
+    for change in changes:
+        for key, value in change.options.items():
+            options.pop(key, None)  # it goes where it was said last: options are applied in their order
+            options[key] = value
+    return Change(configs=configs, options=options)
+
+
+def slug(name: str) -> str:
+    """A name as a part of a path."""
+    return re.sub(r"[^\w.+]+", "-", name).strip("-") or "unnamed"
+
+
+def _completed(study: Study, panel: Panel) -> Panel:
+    change = merged(study, panel)
+    presets = {name: merged(study.presets[name], panel.presets.get(name, Change())) for name in study.presets}
+    return Panel(
+        configs=change.configs,
+        options=change.options,
+        presets=presets,
+        variants=panel.variants or study.variants,
+        metrics=panel.metrics or study.metrics,
+        x=panel.x,
+    )
+
+
+def _check(study: Study, path: Path) -> None:
+    """What the types do not say.
+
+    Raises:
+        UserError: Something is missing, or two things have one name.
+    """
+    if not study.presets:
+        raise UserError(f"{path}: presets is empty: name at least one size, as quick")
+    for name, panel in panels_of(study).items():
+        where = f"{path}: panels.{name}" if name else str(path)
+        for part in ("configs", "variants", "metrics"):
+            if not getattr(panel, part):
+                raise UserError(f"{where}: {part} is missing")
+        if unknown := set(panel.presets) - set(study.presets):
+            preset = sorted(unknown)[0]
+            raise UserError(f"{where}: unknown preset '{preset}': {suggest(preset, study.presets)}")
+        columns = [metric.column(place) for metric in panel.metrics for place in metric.places]
+        if twice := [column for column in columns if columns.count(column) > 1]:
+            raise UserError(f"{where}: the metric '{twice[0]}' is named twice")
+        for metric in panel.metrics:
+            if bool(metric.x) != ("{x}" in metric.name):
+                raise UserError(f"{where}: metric {metric.name}: x and {{x}} in the name go together")
+    groups: list[list[str]] = [list(study.panels), *(list(panel.variants) for panel in panels_of(study).values())]
+    for names in groups:
+        slugs = {slug(name): name for name in names}
+        if len(slugs) < len(names):
+            twin = next(name for name in names if slugs[slug(name)] != name)
+            raise UserError(f"{path}: '{twin}' and '{slugs[slug(twin)]}' would have one directory: rename one")
+
+
+def _told(error: ValidationError) -> str:
+    """The first of what is wrong, in one line."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        fields = {name for part in (Study, Panel, Variant, Metric) for name in part.model_fields} - {"name"}
+        return f"unknown key '{where}': {suggest(str(first['loc'][-1]), fields)}"
+    if first["type"] == "missing":
+        return f"{where} is missing"
+    return f"{where} is {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
