@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import signal
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from filelock import FileLock, Timeout
 from datamodules.errors import RunFailed, UserError
 from experiments.studies.plan import RUNS, PlannedRun, planned_runs, study_directory
 from experiments.studies.results import FILE_NAME, Results, rows_of, same_run
-from experiments.studies.runner import Outcome, Runner
+from experiments.studies.runner import LOGS, Outcome, Runner
 from experiments.studies.study import Study, find_study, known_studies, question_of, read_study
 from experiments.tools.parser import ToolParser
 
@@ -61,9 +62,9 @@ def main(arguments: list[str]) -> int:
         results = Results(directory / FILE_NAME)
         outcomes = _run(study, runs, results, directory, given.jobs)
         _report(study, given.preset, runs, results, directory)
-    if failed := [outcome for outcome in outcomes if outcome.error]:
-        titles = ", ".join(outcome.planned.title for outcome in failed)
-        raise RunFailed(f"{len(failed)} of {len(runs)} runs failed ({titles}); the same command tries them again")
+    if failed := [outcome.planned for outcome in outcomes if outcome.error]:
+        told = f"{len(failed)} of {len(runs)} runs failed: {_seeds_by_variant(failed)}"
+        raise RunFailed(f"{told}; the same command tries them again, and their output is in {directory / LOGS}")
     return 0
 
 
@@ -131,16 +132,35 @@ def _alone_in(directory: Path) -> Iterator[None]:
 
 @contextmanager
 def _ended_as_with_ctrl_c() -> Iterator[None]:
-    """Lets SIGTERM, as a scheduler sends it, do what Ctrl-C does: else the runs would go on without the study."""
+    """Lets SIGTERM, as a scheduler sends it, do what Ctrl-C does: else the runs would go on without the study.
+
+    Where the study was started to ignore Ctrl-C, as a script's background jobs are, it still does, but by a handler:
+    what is ignored is inherited by the runs, which could then not be told to end.
+    """
 
     def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    def ignore(_number: int, _frame: FrameType | None) -> None:
+        return
+
+    on_interrupt = signal.getsignal(signal.SIGINT)
+    before = {signal.SIGTERM: signal.signal(signal.SIGTERM, interrupt)}
+    if on_interrupt == signal.SIG_IGN:
+        before[signal.SIGINT] = signal.signal(signal.SIGINT, ignore)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _seeds_by_variant(runs: Sequence[PlannedRun]) -> str:
+    """Names runs in few words: each variant once, with its seeds."""
+    seeds: defaultdict[str, list[str]] = defaultdict(list)
+    for planned in runs:
+        seeds[f"{planned.panel} {planned.variant}".strip()].append(str(planned.seed))
+    return ", ".join(f"{name} (seed {', '.join(found)})" for name, found in seeds.items())
 
 
 def _listed() -> str:

@@ -41,12 +41,12 @@ def report(
         Markdown, which reads well as it is.
     """
     seeds = sorted({planned.seed for planned in runs})
-    size = f"preset {preset}, {_counted(len(seeds), 'seed')} ({', '.join(map(str, seeds))})"
+    size = f"preset {preset}, {_counted(len(seeds), 'seed')}"
     parts = [
         f"# Study {study.name}",
         study.question,
-        f"{size[0].upper()}{size[1:]}; {len(rows)} of {_counted(len(runs), 'run')} finished; commit "
-        f"{', '.join(sorted({row['commit'] or 'unknown' for row in rows.values()})) or 'unknown'}.",
+        f"Preset {preset}, {_counted(len(seeds), 'seed')} ({', '.join(map(str, seeds))}); {len(rows)} of "
+        f"{_counted(len(runs), 'run')} finished; commit {_commits(rows)}.",
         *fairness_lines(study, rows),
         *_warnings(runs, rows),
         "## Runs",
@@ -69,6 +69,10 @@ def _warnings(runs: Sequence[PlannedRun], rows: Mapping[Key, Row]) -> list[str]:
     if len({row["commit"] for row in rows.values()}) > 1:
         lines.append("WARNING: the runs are of several commits. Move the study's directory away to run all again.")
     return lines
+
+
+def _commits(rows: Mapping[Key, Row]) -> str:
+    return ", ".join(sorted({row["commit"] or "unknown" for row in rows.values()}))
 
 
 def _cost_table(study: Study, rows: Mapping[Key, Row]) -> Table:

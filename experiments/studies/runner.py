@@ -36,6 +36,10 @@ class Interrupted(Exception):
     """A run ended because the study was told to end."""
 
 
+class NotTried(RunFailed):
+    """A run was not begun: its command was refused with another seed."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How a run ended.
@@ -44,11 +48,13 @@ class Outcome:
         planned: The run.
         seconds: How long it took, its test included.
         error: What went wrong, in one line; empty where nothing did.
+        tried: False where it was not begun, because its command was refused with another seed.
     """
 
     planned: PlannedRun
     seconds: float
     error: str = ""
+    tried: bool = True
 
 
 class Runner:
@@ -104,25 +110,31 @@ class Runner:
                     for future in ended:
                         outcomes.append(future.result())
                         bar.update()
-                        bar.write(_told(outcomes[-1]), file=sys.stderr)
+                        if outcomes[-1].tried:
+                            bar.write(_told(outcomes[-1]), file=sys.stderr)
                     bar.refresh()
             except BaseException:
-                self._stop()
-                executor.shutdown(cancel_futures=True)
+                self._stop(signal.SIGINT)
+                try:
+                    executor.shutdown(cancel_futures=True)
+                except KeyboardInterrupt:
+                    self._stop(signal.SIGKILL)  # who asks twice does not want to wait
+                    raise
                 raise
         return outcomes
 
     def _run(self, planned: PlannedRun) -> Outcome:
         """One run from its start to its row."""
-        begun = time.monotonic()
+        begun, tried = time.monotonic(), True
         try:
             self._check_wanted(planned)
             row = self._train(planned)
         except RunFailed as failure:
             row = {"status": FAILED, "error": str(failure)}
+            tried = not isinstance(failure, NotTried)
         row = {"command": planned.command, "configs": planned.configs, "commit": self._commit} | row
         self._results.put(planned.key, row)
-        return Outcome(planned, time.monotonic() - begun, row.get("error", ""))
+        return Outcome(planned, time.monotonic() - begun, row.get("error", ""), tried)
 
     def _check_wanted(self, planned: PlannedRun) -> None:
         with self._lock:
@@ -130,7 +142,7 @@ class Runner:
         if self._stopped:
             raise Interrupted
         if seed is not None:
-            raise RunFailed(f"not tried: its command was refused with seed {seed}")
+            raise NotTried(f"not tried: its command was refused with seed {seed}")
 
     def _train(self, planned: PlannedRun) -> Row:
         before = self._results.get(planned.key) or {}
@@ -202,13 +214,13 @@ class Runner:
             with self._lock:
                 self._processes.discard(process)
 
-    def _stop(self) -> None:
-        """Lets every process end as with Ctrl-C, and begins no other."""
+    def _stop(self, how: signal.Signals) -> None:
+        """Sends every process a signal, and begins no other."""
         with self._lock:
             self._stopped = True
             for process in self._processes:
                 with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGINT)
+                    os.killpg(process.pid, how)
 
 
 def _cores() -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import fmean, stdev
 
 import mpmath
@@ -101,6 +102,7 @@ def t_interval(values: Sequence[float], level: float = ERROR_RATE) -> tuple[floa
     return fmean(values) - half, fmean(values) + half
 
 
+@lru_cache
 def t_quantile(level: float, freedom: int) -> float:
     """The t that a variable of Student's distribution exceeds in absolute value with a given probability.
 

@@ -255,14 +255,14 @@ def _check(study: Study, path: Path) -> None:
     """
     if not study.presets:
         raise UserError(f"{path}: presets is empty: name at least one size, as quick")
+    for name, panel in study.panels.items():
+        for preset in set(panel.presets) - set(study.presets):
+            raise UserError(f"{path}: panels.{name}: unknown preset '{preset}': {suggest(preset, study.presets)}")
     for name, panel in panels_of(study).items():
         where = f"{path}: panels.{name}" if name else str(path)
         for part in ("configs", "variants", "metrics"):
             if not getattr(panel, part):
                 raise UserError(f"{where}: {part} is missing")
-        if unknown := set(panel.presets) - set(study.presets):
-            preset = sorted(unknown)[0]
-            raise UserError(f"{where}: unknown preset '{preset}': {suggest(preset, study.presets)}")
         columns = [metric.column(place) for metric in panel.metrics for place in metric.places]
         if twice := [column for column in columns if columns.count(column) > 1]:
             raise UserError(f"{where}: the metric '{twice[0]}' is named twice")

@@ -1,0 +1,96 @@
+"""The tables of a study say what was measured, and what could not be told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from experiments.studies.comparison import compare
+from experiments.studies.plan import Key, planned_runs
+from experiments.studies.report import report
+from experiments.studies.results import Row
+from experiments.studies.statistics import t_interval
+from experiments.studies.study import Study, read_study
+from tests.experiments.studies.study_files import write_study
+
+ACCURACY = {"name": "val/accuracy", "better": "higher", "label": "accuracy"}
+
+
+def told(study: Study, cells: dict[Key, float], seeds: Sequence[int], folder: Path) -> str:
+    """The report on a study with one value of its first metric for each run."""
+    runs = planned_runs(study, "quick", seeds, folder)
+    columns = {run.key: run.columns[0] for run in runs}
+    rows: dict[Key, Row] = {
+        key: {"run": str(folder), "updates": "9", "parameters": "1000", "data_order": "x", "seconds": "2.0",
+              "commit": "abc", columns[key]: repr(value)}
+        for key, value in cells.items()
+    }  # fmt: skip
+    return report(study, "quick", runs, rows, compare(study, rows, seeds), [])
+
+
+def lines(text: str, start: str) -> list[list[str]]:
+    """The cells of the table's lines that begin with something."""
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in text.splitlines()
+        if line.startswith(f"| {start} ")
+    ]
+
+
+def test_the_table_has_mean_deviation_difference_and_interval(tmp_path: Path) -> None:
+    study = read_study(write_study(tmp_path, metrics=[ACCURACY], variants={"none": None, "near": None, "far": None}))
+    values = {"none": [0.5, 0.6, 0.7], "near": [0.6, 0.5, 0.9], "far": [0.9, 1.0, 1.05]}
+    cells = {("", name, seed): value for name, found in values.items() for seed, value in enumerate(found, start=1)}
+    text = told(study, cells, [1, 2, 3], tmp_path)
+
+    assert lines(text, "none")[1] == ["none", "0.60", "0.10", "", "", ""]
+    low, high = t_interval([0.4, 0.4, 0.35], 0.05 / 2)
+    assert lines(text, "far")[1] == ["far", "0.98", "0.08", "+0.38", f"{low:+.2f} to {high:+.2f}", "better"]
+    low, high = t_interval([0.1, -0.1, 0.2])
+    assert lines(text, "near")[1][3:] == ["+0.07", f"{low:+.2f} to {high:+.2f}", "not told apart"]
+    assert "Not told apart from none at this size (preset quick, 3 seeds): near." in text
+
+
+def test_lower_is_better_where_the_metric_says_so(tmp_path: Path) -> None:
+    study = read_study(write_study(tmp_path))
+    cells = {("", name, seed): value + seed for name, value in (("first", 1.0), ("second", 0.5)) for seed in (1, 2)}
+    assert lines(told(study, cells, [1, 2], tmp_path), "second")[1][-1] == "better"
+
+
+def test_one_seed_tells_nothing_apart(tmp_path: Path) -> None:
+    text = told(read_study(write_study(tmp_path)), {("", "first", 1): 1.0, ("", "second", 1): 9.0}, [1], tmp_path)
+    assert "One seed: there is no deviation and no interval" in text
+    assert lines(text, "second")[1] == ["second", "9.000", "+8.000"]
+    assert "better" not in text.replace("is better", "")
+
+
+def test_what_is_not_finished_is_named_and_pairs_are_of_common_seeds(tmp_path: Path) -> None:
+    study = read_study(write_study(tmp_path))
+    cells = {("", "first", 1): 1.0, ("", "first", 2): 2.0, ("", "first", 3): 7.0, ("", "second", 1): 1.5,
+             ("", "second", 2): 2.7}  # fmt: skip
+    text = told(study, cells, [1, 2, 3], tmp_path)
+    assert "not finished, and not in the tables: second seed 3" in text
+    assert lines(text, "second")[1][3] == "+0.6"
+
+
+def test_panels_are_one_family(tmp_path: Path) -> None:
+    """Each panel has its own first variant; the correction is over all comparisons of the metric."""
+    study = read_study(write_study(tmp_path, panels={"copy": None, "sort": None}))
+    cells = {
+        (panel, variant, seed): offset + 0.1 * seed * seed + (0.01 * seed if variant == "second" else 0.0)
+        for panel, offset in (("copy", 1.0), ("sort", 5.0))
+        for variant in ("first", "second")
+        for seed in (1, 2, 3)
+    }
+    (comparison,) = compare(
+        study,
+        {key: {"val/loss": repr(value)} for key, value in cells.items()},
+        [1, 2, 3],
+    )
+    found = [entry.difference for entry in comparison.entries]
+    assert found[0] is None
+    assert found[2] is None
+    assert [each.mean for each in found if each] == [pytest.approx(0.02), pytest.approx(0.02)]
+    assert [each.confidence for each in found if each] == [pytest.approx(0.975)] * 2

@@ -1,0 +1,199 @@
+"""``seqlab study`` as a user types it: to its end, through an interruption, and with a variant that fails."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import secrets
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+import pytest
+import yaml
+
+from experiments.figures.curves import read_metrics
+from tests.experiments.tiny_task import write_tiny_task
+
+ATTENTION = "model.init_args.decoder.init_args.attention"
+CHECKPOINTS = "lightning.pytorch.callbacks.ModelCheckpoint"
+
+
+def arguments(study: Path, *more: object) -> list[str]:
+    given = ["study", study, "--directory", study.parent / "studies", *more]
+    return [sys.executable, "-m", "experiments.cli", *map(str, given)]
+
+
+def seqlab_study(study: Path, *more: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(arguments(study, *more), capture_output=True, text=True, check=False)
+
+
+def write_tiny_study(folder: Path, seed: int, **changes: object) -> Path:
+    """A study of two attentions on the tiny task, an epoch of six updates a run."""
+    config = write_tiny_task(folder, seed, train_size=180)
+    content = {
+        "question": "Does attention help?",
+        "configs": [str(config)],
+        "options": {
+            "trainer.callbacks": [{"class_path": CHECKPOINTS, "init_args": {"filename": "best", "save_last": True}}],
+            "trainer.log_every_n_steps": 1,
+        },
+        "presets": {"quick": {"options": {"trainer.max_epochs": 1}}},
+        "metrics": [
+            {"name": "val/loss", "better": "lower"},
+            {"name": "train/loss", "better": "lower", "take": "mean", "label": "training loss"},
+        ],
+        "variants": {
+            "general": None,
+            "none": {"options": {ATTENTION: "lightning_modules.layers.attention.NoAttention"}},
+        },
+        **changes,
+    }
+    path = folder / "tiny_study.yaml"
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    return path
+
+
+def rows(place: Path) -> list[dict[str, str]]:
+    path = place / "results.csv"
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def written(run: str) -> int:
+    """When a run last logged something."""
+    return (Path(run) / "metrics.csv").stat().st_mtime_ns
+
+
+@dataclass
+class Stopped:
+    """A study that was ended by a scheduler after its first run, and then run to its end."""
+
+    file: Path
+    place: Path
+    first: dict[str, int]
+    error: str
+    output: str
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Stopped:
+    folder = tmp_path_factory.mktemp("study")
+    seed = int(os.environ.get("SEQLAB_TEST_SEED", secrets.randbelow(2**31)))
+    print(f"seed {seed} (repeat with SEQLAB_TEST_SEED={seed})")
+    study = write_tiny_study(folder, seed)
+    place = folder / "studies" / "tiny_study" / "quick"
+    process = subprocess.Popen(
+        arguments(study, "--seeds", 2),
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),  # as nohup in a script starts it
+    )
+    deadline = time.monotonic() + 120
+    while not any(row["status"] == "finished" for row in rows(place)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130, error
+    first = {row["run"]: written(row["run"]) for row in rows(place) if row["status"] == "finished"}
+    assert 0 < len(first) < 4
+    done = seqlab_study(study, "--seeds", 2, "--jobs", 2)
+    assert done.returncode == 0, done.stderr
+    return Stopped(study, place, first, error, done.stdout)
+
+
+def test_a_study_goes_on_where_it_was_stopped(stopped: Stopped) -> None:
+    assert "interrupted; the same command goes on with the study" in stopped.error
+    assert f"{len(stopped.first)} of 4 runs are finished" in stopped.output
+    assert {run: written(run) for run in stopped.first} == stopped.first, "what was finished was not run again"
+    assert {(row["variant"], row["seed"], row["status"], row["updates"]) for row in rows(stopped.place)} == {
+        (variant, seed, "finished", "6") for variant in ("general", "none") for seed in ("1", "2")
+    }
+
+
+def test_the_results_say_how_each_run_is_repeated(stopped: Stopped, tmp_path: Path) -> None:
+    row = rows(stopped.place)[0]
+    words = shlex.split(row["command"])
+    assert words[:2] == ["seqlab", "fit"]
+    again = [sys.executable, "-m", "experiments.cli", *words[1:], "--trainer.default_root_dir", str(tmp_path)]
+    assert subprocess.run(again, capture_output=True, check=False).returncode == 0
+    (run,) = (tmp_path / f"{row['variant']}-seed{row['seed']}").iterdir()
+    repeated = read_metrics(run / "metrics.csv")
+    assert repeated["val/loss"].values[-1] == float(row["val/loss"])
+    assert fmean(repeated["train/loss"].values) == pytest.approx(float(row["mean train/loss"]))
+
+
+def test_a_study_writes_tables_figures_and_a_group(stopped: Stopped) -> None:
+    table = (stopped.place / "table.md").read_text()
+    assert table.partition("![")[0].rstrip() in stopped.output, "what is printed is what is written"
+    assert "Checked in the runs, at each seed: the same number of updates; equal initial values" in table
+    assert "WARNING" not in table
+    names = {"val-loss.png", "mean-train-loss.png", "val-loss-curves.png", "train-loss-curves.png"}
+    assert {path.name for path in (stopped.place / "figures").iterdir()} == names
+    for name in names:
+        assert f"![figures/{name}](figures/{name})" in table
+    assert "group tiny_study (offline), upload it with: wandb sync" in stopped.output
+    offline = list(stopped.place.glob("runs/*/*/wandb/offline-run-*/*.wandb"))
+    assert len(offline) >= 4
+    for path in offline:
+        assert re.search(rb"[^/]tiny_study[^/]", path.read_bytes()), "the group, and not the path"
+
+
+def test_what_was_begun_goes_on_and_what_changed_runs_again(stopped: Stopped, tmp_path: Path) -> None:
+    place = tmp_path / "studies" / "tiny_study" / "quick"
+    shutil.copytree(stopped.place, place)
+    begun = place / "runs" / "general-seed1" / "1"
+    results = place / "results.csv"
+    text = results.read_text().replace(str(stopped.place), str(place))
+    results.write_text(text.replace("general,1,finished", "general,1,started"))
+    study = yaml.safe_load(stopped.file.read_text())
+    study["variants"]["none"]["options"]["model.init_args.dropout"] = 0.1
+    path = tmp_path / "tiny_study.yaml"
+    path.write_text(yaml.safe_dump(study, sort_keys=False))
+
+    done = seqlab_study(path, "--seeds", 1, "--jobs", 2)
+    assert done.returncode == 0, done.stderr
+    assert "none seed 1: its command or a config has changed, it runs again" in done.stdout
+    assert "general seed 1" not in done.stdout
+    versions = {run.name: sorted(version.name for version in run.iterdir()) for run in (place / "runs").iterdir()}
+    assert versions["general-seed1"] == ["1"]
+    assert versions["none-seed1"] == ["1", "2"]
+    assert json.loads((begun / "record.json").read_text())["command"].endswith("checkpoints/last.ckpt")
+    before, after = rows(stopped.place), rows(place)
+    assert (after[0]["run"], after[0]["val/loss"]) == (str(begun), before[0]["val/loss"])
+    assert after[1]["val/loss"] != before[1]["val/loss"]
+    for row, same in zip(after[2:], before[2:], strict=True):
+        assert row == {name: cell.replace(str(stopped.place), str(place)) for name, cell in same.items()}
+
+
+def test_a_variant_that_fails_does_not_stop_the_others(
+    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    study = write_tiny_study(
+        tmp_path,
+        seed,
+        variants={"wrong": {"options": {ATTENTION: "lightning_modules.layers.attention.DotAttenton"}}, "right": None},
+        metrics=[{"name": "test/loss", "better": "lower"}],
+    )
+    done = seqlab_study(study, "--seeds", 2, "--jobs", 2)
+    place = tmp_path / "studies" / "tiny_study" / "quick"
+    assert done.returncode == 1
+    assert "did you mean 'DotAttention'" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("seqlab: error: 2 of 4 runs failed: wrong (seed 1, 2); the same")
+    found = {(row["variant"], row["seed"]): row for row in rows(place)}
+    assert [found["wrong", seed]["status"] for seed in "12"] == ["failed", "failed"]
+    assert "not tried: its command was refused with seed 1" in found["wrong", "2"]["error"]
+    assert [found["right", seed]["status"] for seed in "12"] == ["finished", "finished"]
+    assert all(float(found["right", seed]["test/loss"]) > 0 for seed in "12")
+    assert "WARNING: not finished, and not in the tables: wrong seed 1, wrong seed 2." in done.stdout
