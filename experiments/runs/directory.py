@@ -81,13 +81,17 @@ def alone_in(run: Path) -> Iterator[None]:
         run: The run's directory.
 
     Raises:
-        UserError: Another training holds it.
+        UserError: Another training holds it, or nothing can be written there.
     """
     lock = FileLock(run / ".lock")
     try:
         lock.acquire(timeout=0)
     except Timeout:
         raise UserError(f"another seqlab fit trains in {run}: wait for its end, or start without --ckpt_path") from None
+    except OSError as error:
+        raise UserError(
+            f"cannot write in {run}: {error.strerror}; begin from its checkpoint elsewhere, with --init_from"
+        ) from error
     try:
         yield
     finally:

@@ -162,6 +162,10 @@ def _no_config(_: ArgumentParser, path: str) -> str:
     return f"--config {shown(Path(path))} is a directory: give a YAML file in it"
 
 
+def _unreadable(_: ArgumentParser, path: str) -> str:
+    return f"--config {shown(Path(path))} cannot be read: you have no permission"
+
+
 def _nothing_given(_: ArgumentParser) -> str:
     return "model and data are not given: name an experiment with --config, for example configs/nmt/dates.yaml"
 
@@ -191,6 +195,7 @@ EXPLANATIONS: tuple[tuple[str, Callable[..., str]], ...] = (
     (r"^Subcommand '(\w+)' does not accept option '([^']+)'", _unknown_option_of_command),
     (r"File does not exist: '?([^'\n]+)'?", _no_file),
     (r"Path is not a file: '?([^'\n]+)'?", _no_config),
+    (r"File is not readable: '?([^'\n]+)'?", _unreadable),
     (r"the following arguments are required: (?:fit|validate|test|predict)\.", _nothing_given),
     (r"^--([\w.]+)\.help: [\s\S]*(?:string: |class_path ')([\w.]+)", _unknown_class_for_help),
     (r"^Parser key \"([\w.]+)\":([\s\S]*)", _wrong_value),
