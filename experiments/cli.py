@@ -28,6 +28,7 @@ COMMANDS = {
     "predict": Command("experiments.runs.lightning_cli", "write a checkpoint's predictions for the test set"),
     "translate": Command("experiments.tools.translate", "translate lines with a checkpoint alone, or several"),
     "score": Command("experiments.tools.score", "print how probable given translations are to a checkpoint"),
+    "show": Command("experiments.tools.show", "draw masks, schedules, states, alignments, temperatures"),
     "average": Command("experiments.tools.average", "average the weights of several checkpoints"),
     "study": Command("experiments.studies.command", "compare variants of a config, with several seeds"),
     "fetch": Command("experiments.tools.fetch", "fetch a public corpus"),

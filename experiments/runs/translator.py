@@ -8,19 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jsonargparse import ArgumentError, ArgumentParser
 
 from datamodules.batch import BOS, EOS, Padded, SequenceBatch
 from datamodules.errors import UserError
 from datamodules.tokenizers import Tokenizer, restore_tokenizer
 from experiments.runs.checkpoints import find_checkpoint, read_checkpoint
-from experiments.runs.class_paths import resolve
 from experiments.runs.saved_data import saved_tokenizers
+from experiments.runs.trained_model import trained_model
 from lightning_modules.decoding.ensemble import Ensemble, Member
 from lightning_modules.decoding.hypothesis import Hypothesis
 from lightning_modules.decoding.search import Search
 from lightning_modules.encoder_decoder import EncoderDecoder
-from lightning_modules.shapes import check_shapes
 
 
 @dataclass(frozen=True)
@@ -128,13 +126,11 @@ def load_translator(path: Path, trusted: Sequence[str] = (), device: str = "auto
     chosen = choose_device(device)
     path = find_checkpoint(path)
     checkpoint = read_checkpoint(path, trusted)
+    model = trained_model(checkpoint, path, EncoderDecoder, "which does not translate: give one of an encoder-decoder")
     try:
-        model = _build_model(checkpoint.get("hyper_parameters"))
         source_tokenizer, target_tokenizer = _restore_tokenizers(checkpoint)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
-    check_shapes(model, checkpoint["state_dict"], str(path))
-    model.load_state_dict(checkpoint["state_dict"])
     return Translator((model.to(chosen).eval(),), source_tokenizer, target_tokenizer)
 
 
@@ -156,28 +152,6 @@ def choose_device(name: str) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise UserError(f"there is no device {name!r} here: give cpu, cuda, mps or auto") from error
     return device
-
-
-def _build_model(hyperparameters: object) -> EncoderDecoder:
-    """The model with fresh weights; the subject of an error's message is the file."""
-    if not isinstance(hyperparameters, Mapping) or "_class_path" not in hyperparameters:
-        raise UserError("does not say which model it is of: give a checkpoint that 'seqlab fit' wrote")
-    class_path = hyperparameters["_class_path"]
-    model_class = resolve(class_path)
-    if not (isinstance(model_class, type) and issubclass(model_class, EncoderDecoder)):
-        raise UserError(f"is a checkpoint of {class_path}, which does not translate: give one of an encoder-decoder")
-    arguments = {key: value for key, value in hyperparameters.items() if key not in ("_class_path", "_instantiator")}
-    # Lightning's instantiate_module would also read a string as the name of a file with more configuration.
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_argument("--model", type=EncoderDecoder)
-    try:
-        config = parser.parse_object({"model": {"class_path": class_path, "init_args": arguments}})
-        return parser.instantiate(config).model
-    except (ArgumentError, TypeError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(
-            f"has hyperparameters that {class_path} does not take: {reason}; use the version of seqlab that wrote it"
-        ) from error
 
 
 def _restore_tokenizers(checkpoint: Mapping[str, Any]) -> tuple[Tokenizer, Tokenizer]:
