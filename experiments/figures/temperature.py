@@ -17,7 +17,8 @@ BLUE, RED = "#2f4b7c", "#d1495b"
 
 def entropy_of(weights: np.ndarray) -> np.ndarray:
     """Shannon's entropy of distributions over the last axis, in nats."""
-    return -np.where(weights > 0, weights * np.log(np.where(weights > 0, weights, 1.0)), 0.0).sum(axis=-1)
+    logarithms = np.log(np.where(weights > 0, weights, 1.0))
+    return np.abs((weights * logarithms).sum(axis=-1))  # without a minus before 0
 
 
 def temperature_figure(

@@ -78,16 +78,15 @@ def _schedules(given: argparse.Namespace) -> Figure:
     if given.epochs < 1:
         raise UserError(f"--epochs is {given.epochs}: give at least 1")
     epochs = float(given.epochs)
+    resolution = 100  # steps in an epoch
     schedules = {
         "constant 0.5": Constant(0.5),
         "linear": Linear(epochs),
         "exponential": Exponential(0.05 ** (1.0 / epochs)),  # 5 percent are left at the end
-        "inverse sigmoid": InverseSigmoid(max(1.0, epochs / 6.0)),
+        "inverse sigmoid": InverseSigmoid(epochs * resolution / 10, unit="steps"),  # half of it is about half-way
         "cosine": Cosine(epochs),
     }
-    resolution = 100
-    places = [epochs * place / resolution for place in range(resolution + 1)]
-    # A step is a place in the whole training of `resolution` steps.
+    places = [epochs * share / 100 for share in range(101)]
     ratios = {
         name: [schedule.ratio(round(place * resolution), resolution) for place in places]
         for name, schedule in schedules.items()

@@ -14,7 +14,7 @@ from experiments.runs.known_classes import expected_types, subclasses, suggest_c
 from lightning_modules.layers.attention import Attention
 from tests.experiments.tiny_task import write_tiny_task
 
-MODEL_OPTIONS = "known: bridge, decoder, dropout, embedding_size, encoder, label_smoothing, optimizer, scheduler"
+MODEL_OPTIONS = "known: bridge, decoder, dropout, embedding_size, encoder, feeding, label_smoothing, optimizer, scheduler"
 DECODERS = "in lightning_modules.layers.decoder: BahdanauDecoder, LuongDecoder"
 COMMAND_OPTIONS = "known: ckpt_path, config, data, experiment, init_from, model"
 
@@ -88,7 +88,7 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
         (
             "--trainer.callbacks",
             "TextMetric",
-            ["mean 'experiments.runs.callbacks.TextMetrics'?", "TranslationTable; all of"],
+            ["mean 'experiments.runs.callbacks.TextMetrics'?", "TranslationTable, VectorWriter; all of"],
         ),
         ("--model.init_args.encoder.init_args.cell", "lstmm", ["one of lstm, gru, rnn: did you mean 'lstm'?"]),
         ("--model.init_args.encoder.init_args.cell", "zzz", ["cell is 'zzz', but has to be one of lstm, gru, rnn"]),
@@ -123,7 +123,7 @@ def test_mistyped_options(
         (
             "embedding_size: 24",
             "embeding_size: 24",
-            "unknown option 'embeding_size': did you mean 'embedding_size'? known:",
+            "unknown option 'embeding_size': did you mean 'embedding_size' or 'feeding'? known:",
         ),
         ("{sentences: 1}", "{sentence: 1}", "unknown option 'sentence': did you mean 'sentences'? known: sentences"),
         (

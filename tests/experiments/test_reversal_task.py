@@ -87,7 +87,7 @@ def test_training_goes_on_with_the_task_of_the_checkpoint(root: Path, capsys: py
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"data__init_args__task": "datamodules.reversal.Revers"}, "did you mean 'Reverse'"),
+        ({"data__init_args__task": "datamodules.reversal.Revers"}, "did you mean 'datamodules.reversal.Reverse'"),
         ({"data__init_args__alphabet_size": 1}, "data.init_args.alphabet_size is 1: give at least 2"),
         ({"data__init_args__min_length": 0}, "data.init_args.min_length is 0: give at least 1"),
         ({"data__init_args__max_length": 2}, "data.init_args.max_length is 2, and min_length 3"),

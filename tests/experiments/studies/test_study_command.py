@@ -189,7 +189,7 @@ def test_a_variant_that_fails_does_not_stop_the_others(
     done = seqlab_study(study, "--seeds", 2, "--jobs", 2)
     place = tmp_path / "studies" / "tiny_study" / "quick"
     assert done.returncode == 1
-    assert "did you mean 'DotAttention'" in done.stderr
+    assert "did you mean 'lightning_modules.layers.attention.DotAttention'" in done.stderr
     assert done.stderr.splitlines()[-1].startswith("seqlab: error: 2 of 4 runs failed: wrong (seed 1, 2); the same")
     found = {(row["variant"], row["seed"]): row for row in rows(place)}
     assert [found["wrong", seed]["status"] for seed in "12"] == ["failed", "failed"]
