@@ -1,4 +1,4 @@
-"""What flows from data to model: padded id sequences, and the one place where the target is shifted."""
+"""What flows from data to model: padded sequences, and the one place where the target is shifted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ class Padded:
     """Sequences of different lengths in one tensor.
 
     Attributes:
-        values: ``(batch, length)``, :data:`PAD` after the end of each sequence.
+        values: Ids ``(batch, length)``, :data:`PAD` after the end of each sequence; or vectors of real numbers
+            ``(batch, length, features)``, 0 after the end.
         lengths: ``(batch,)``, int64, the number of real positions of each sequence.
     """
 
@@ -38,9 +39,27 @@ class Padded:
             row[: len(sequence)] = sequence
         return cls(torch.from_numpy(values), lengths)
 
+    @classmethod
+    def from_vectors(cls, sequences: Sequence[np.ndarray], features: int) -> Padded:
+        """Pads sequences of vectors to the longest of them.
+
+        Args:
+            sequences: Each ``(length, features)``.
+            features: Numbers in a vector, needed where there is no sequence at all.
+
+        Returns:
+            Values of float32, ``(batch, length, features)``.
+        """
+        lengths = torch.tensor([len(sequence) for sequence in sequences], dtype=torch.long)
+        longest = int(lengths.max()) if len(sequences) else 0
+        values = np.zeros((len(sequences), longest, features), dtype=np.float32)
+        for row, sequence in zip(values, sequences, strict=True):
+            row[: len(sequence)] = sequence
+        return cls(torch.from_numpy(values), lengths)
+
     @property
     def mask(self) -> Tensor:
-        """``(batch, length)``, bool: True where there is a token."""
+        """``(batch, length)``, bool: True where there is a token or vector."""
         positions = torch.arange(self.values.shape[1], device=self.values.device)
         return positions < self.lengths[:, None]
 
@@ -95,9 +114,82 @@ class SequenceBatch:
         """What the decoder has to predict: the gold tokens and EOS; ``(batch, target_len)``."""
         return Padded(self.target.values[:, 1:], self.target.lengths - 1)
 
+    @property
+    def token_count(self) -> Tensor:
+        """Scalar, int64: the target tokens to predict, EOS included and padding not."""
+        return self.target_output.lengths.sum()
+
     def to(self, device: torch.device | str, non_blocking: bool = False) -> SequenceBatch:
         """A copy on another device."""
         return SequenceBatch(
+            self.source.to(device, non_blocking),
+            self.target.to(device, non_blocking),
+            self.index.to(device, non_blocking=non_blocking),
+        )
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+
+@dataclass(frozen=True)
+class LabelledBatch:
+    """Sequences of vectors, each with one label.
+
+    Attributes:
+        source: The vectors of each sequence; ``(batch, source_len, features)``.
+        label: ``(batch,)``, int64, the class of each sequence, counted from 0.
+        index: ``(batch,)``, int64, the position of each sequence in its corpus.
+    """
+
+    source: Padded
+    label: Tensor
+    index: Tensor
+
+    @property
+    def token_count(self) -> Tensor:
+        """Scalar, int64: the positions that are read, padding not included."""
+        return self.source.lengths.sum()
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> LabelledBatch:
+        """A copy on another device."""
+        return LabelledBatch(
+            self.source.to(device, non_blocking),
+            self.label.to(device, non_blocking=non_blocking),
+            self.index.to(device, non_blocking=non_blocking),
+        )
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+
+@dataclass(frozen=True)
+class VectorBatch:
+    """Pairs of sequences of vectors.
+
+    Attributes:
+        source: ``(batch, source_len, source_features)``.
+        target: ``(batch, target_len, target_features)``.
+        index: ``(batch,)``, int64, the position of each pair in its corpus.
+    """
+
+    source: Padded
+    target: Padded
+    index: Tensor
+
+    @property
+    def target_input(self) -> Tensor:
+        """What the decoder is fed under teacher forcing: zeros, then the gold vectors but the last."""
+        values = self.target.values
+        return torch.cat([torch.zeros_like(values[:, :1]), values[:, :-1]], dim=1)
+
+    @property
+    def token_count(self) -> Tensor:
+        """Scalar, int64: the target positions, padding not included."""
+        return self.target.lengths.sum()
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> VectorBatch:
+        """A copy on another device."""
+        return VectorBatch(
             self.source.to(device, non_blocking),
             self.target.to(device, non_blocking),
             self.index.to(device, non_blocking=non_blocking),

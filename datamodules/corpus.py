@@ -127,7 +127,10 @@ def find_file(path: str) -> Path:
     directory = next((place.parent for place in reversed(places) if place.parent.is_dir()), None)
     tried = " or ".join(str(place) for place in places)
     if directory is None:
-        raise UserError(f"no file {tried}: neither directory exists; set SEQLAB_DATA to where the data is")
+        raise UserError(
+            f"no file {tried}: neither directory exists; set SEQLAB_DATA to where the data is, "
+            "or fetch it (seqlab fetch --help tells what there is)"
+        )
     names = [entry.name for entry in directory.iterdir() if entry.is_file()]
     shown = names if len(names) <= _MOST_NAMES else get_close_matches(given.name, names)
     raise UserError(f"no file {tried}; in {directory}: {suggest(given.name, shown) if shown else 'no similar name'}")

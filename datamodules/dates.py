@@ -20,6 +20,7 @@ from typing import Literal
 from babel import Locale
 from num2words import num2words
 
+from datamodules.curriculum import Curriculum
 from datamodules.errors import UserError
 from datamodules.parallel import ParallelDataModule, Split
 from datamodules.plan import BatchUnit
@@ -290,8 +291,9 @@ class DatesDataModule(ParallelDataModule):
         first_year: The earliest year of a date.
         last_year: The latest year of a date.
         corpus_seed: Of the days and their phrasings: another seed, another corpus.
-        tokenizer: Of the source; else SentencePiece with 340 pieces.
-        target_tokenizer: Of the target; else SentencePiece with 300 pieces.
+        tokenizer: Of the source; of the target too, with one vocabulary for both, unless it has its own. It is
+            trained on the training pairs.
+        target_tokenizer: Of the target, with a vocabulary of its own; null for a joint one.
         batch_size: Budget of one training batch, all processes together.
         batch_unit: What the budget counts: sentence pairs, or padded tokens of the longer side.
         eval_batch_size: Sentence pairs of one batch in validation, test and prediction, all processes together.
@@ -299,6 +301,7 @@ class DatesDataModule(ParallelDataModule):
         seed: Of the order of the training batches.
         num_workers: Processes that load batches beside the training process; 0 loads in it.
         cache_directory: Where tokenizers and encoded text are kept; else $SEQLAB_CACHE, else ~/.cache/seqlab.
+        curriculum: Which training batches come when; each once an epoch, in random order, if not given.
 
     Raises:
         UserError: A size is below 1, the years are out of order or range, or have fewer days than pairs are wanted.
@@ -313,8 +316,8 @@ class DatesDataModule(ParallelDataModule):
         first_year: int = 1900,
         last_year: int = 2099,
         corpus_seed: int = 0,
-        tokenizer: Tokenizer | None = None,
-        target_tokenizer: Tokenizer | None = None,
+        tokenizer: Tokenizer = SentencePieceTokenizer(vocabulary_size=340),  # noqa: B008 - copied before it is trained
+        target_tokenizer: Tokenizer | None = SentencePieceTokenizer(vocabulary_size=300),  # noqa: B008
         batch_size: int = 64,
         batch_unit: BatchUnit = "sentences",
         eval_batch_size: int = 64,
@@ -322,10 +325,11 @@ class DatesDataModule(ParallelDataModule):
         seed: int = 0,
         num_workers: int = 0,
         cache_directory: str | None = None,
+        curriculum: Curriculum | None = None,
     ) -> None:
         super().__init__(
-            tokenizer=tokenizer or SentencePieceTokenizer(vocabulary_size=340),
-            target_tokenizer=target_tokenizer or SentencePieceTokenizer(vocabulary_size=300),
+            tokenizer=tokenizer,
+            target_tokenizer=target_tokenizer,
             batch_size=batch_size,
             batch_unit=batch_unit,
             eval_batch_size=eval_batch_size,
@@ -333,6 +337,7 @@ class DatesDataModule(ParallelDataModule):
             seed=seed,
             num_workers=num_workers,
             cache_directory=cache_directory,
+            curriculum=curriculum,
         )
         self._date_corpus = DateCorpus(
             target_language, train_size, val_size, test_size, first_year, last_year, corpus_seed

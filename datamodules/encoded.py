@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from datamodules.batch import SequenceBatch
+from datamodules.batch import UNK, SequenceBatch
 from datamodules.tokenizers import Tokenizer
 
 _SUMMARY = "summary.json"
@@ -32,6 +32,8 @@ class Summary:
         first_too_long: Likewise of the first one that is too long.
         source_ids: Number of source ids, which tells the width of an id in the files.
         target_ids: Likewise of the target.
+        source_unknown: The share of the kept source tokens that the vocabulary lacks, 0 to 1.
+        target_unknown: Likewise of the target.
     """
 
     kept: int
@@ -41,6 +43,8 @@ class Summary:
     first_too_long: int
     source_ids: int
     target_ids: int
+    source_unknown: float
+    target_unknown: float
 
 
 def encode_corpus(
@@ -63,6 +67,7 @@ def encode_corpus(
         What was kept and skipped.
     """
     kept = empty = too_long = first_empty = first_too_long = 0
+    source_tokens = target_tokens = source_unknown = target_unknown = 0
     source_ids, target_ids = source_tokenizer.vocabulary_size, target_tokenizer.vocabulary_size
     with (
         _RowWriter(directory, "source_ids", _id_type(source_ids)) as source_writer,
@@ -80,11 +85,23 @@ def encode_corpus(
                 first_too_long = first_too_long or number
             else:
                 kept += 1
+                source_tokens, source_unknown = source_tokens + len(source_row), source_unknown + source_row.count(UNK)
+                target_tokens, target_unknown = target_tokens + len(target_row), target_unknown + target_row.count(UNK)
                 source_writer.write(source_row)
                 target_writer.write(target_row)
                 source_text_writer.write(source.encode())
                 target_text_writer.write(target.encode())
-    summary = Summary(kept, empty, too_long, first_empty, first_too_long, source_ids, target_ids)
+    summary = Summary(
+        kept,
+        empty,
+        too_long,
+        first_empty,
+        first_too_long,
+        source_ids,
+        target_ids,
+        source_unknown / max(1, source_tokens),
+        target_unknown / max(1, target_tokens),
+    )
     (directory / _SUMMARY).write_text(json.dumps(asdict(summary)), encoding="utf-8")
     return summary
 

@@ -21,18 +21,28 @@ class RunFailed(Exception):
     """
 
 
-def suggest(name: str, known: Iterable[str]) -> str:
-    """Words the close matches of a mistyped name, for the end of an error message.
+LONGEST_LIST = 24
+"""Names that are listed in one line; of more, only those that are close to what was typed."""
+
+
+def suggest(name: str, known: Iterable[str], all_are: str = "") -> str:
+    """Words what a mistyped name could mean, for the end of an error message.
 
     Args:
         name: What was typed.
         known: The names that exist.
+        all_are: Where to see all of them, for example ``"in --help"``, where they are too many for a line.
 
     Returns:
-        ``"did you mean 'x'?"`` where something is close, else the list of what exists.
+        ``"did you mean 'x'? known: w, x, y"``: the close matches, and all that exist.
     """
-    names = sorted(known)
+    names = sorted(set(known))
+    if not names:
+        return "none exists"
     close = get_close_matches(name, names, n=3, cutoff=0.6)
-    if close:
-        return f"did you mean {' or '.join(repr(match) for match in close)}?"
-    return f"known: {', '.join(names)}" if names else "none exists"
+    words = [f"did you mean {' or '.join(repr(match) for match in close)}?"] if close else []
+    if len(names) <= LONGEST_LIST:
+        words.append(f"known: {', '.join(names)}")
+    elif all_are or not close:
+        words.append(f"all {len(names)} are {all_are}" if all_are else f"none of {len(names)} is close")
+    return " ".join(words)

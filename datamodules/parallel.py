@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import lightning as L
 import torch
@@ -16,14 +16,23 @@ from torch.utils.data import DataLoader
 
 from datamodules.batch import SequenceBatch
 from datamodules.cache import Cache
+from datamodules.curriculum import Curriculum
 from datamodules.encoded import EncodedCorpus, Summary, encode_corpus
 from datamodules.errors import UserError
-from datamodules.plan import BatchPlan, BatchUnit
-from datamodules.tokenizers import Tokenizer, class_path, restore_tokenizer
+from datamodules.plan import BatchUnit, planned_loader
+from datamodules.tokenizers import Setting, Tokenizer, class_path, restore_tokenizer
 
 Split = Literal["train", "val", "test"]
 
 _TOKENIZER_FILE = "tokenizer.pt"
+
+
+@runtime_checkable
+class Part(Protocol):
+    """What a config gives by class path and arguments: a tokenizer, a task."""
+
+    def settings(self) -> dict[str, Setting]:
+        """The constructor's arguments by name."""
 
 
 class ParallelDataModule(L.LightningDataModule, ABC):
@@ -40,12 +49,13 @@ class ParallelDataModule(L.LightningDataModule, ABC):
     Args:
         tokenizer: Of the source; of the target too, with one vocabulary for both, unless it has its own. It is
             trained on the training pairs.
-        target_tokenizer: Of the target, with a vocabulary of its own.
+        target_tokenizer: Of the target, with a vocabulary of its own; null for a joint one.
         batch_size: Budget of one training batch, all processes together.
         batch_unit: What the budget counts: sentence pairs, or padded tokens of the longer side.
         eval_batch_size: Sentence pairs of one batch in validation, test and prediction, all processes together.
         max_length: Training pairs with more tokens on a side are skipped.
         seed: Of the order of the training batches.
+        curriculum: Which training batches come when; each once an epoch, in random order, if not given.
         num_workers: Processes that load batches beside the training process; 0 loads in it.
         cache_directory: Where tokenizers and encoded text are kept; else $SEQLAB_CACHE, else ~/.cache/seqlab.
     """
@@ -61,6 +71,7 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         seed: int = 0,
         num_workers: int = 0,
         cache_directory: str | None = None,
+        curriculum: Curriculum | None = None,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
@@ -82,6 +93,7 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         self._max_length = max_length
         self._seed = seed
         self._num_workers = num_workers
+        self._curriculum = curriculum
         self._tokenizers: tuple[Tokenizer, Tokenizer] | None = None
         self._corpora: dict[Split, EncodedCorpus] = {}
 
@@ -219,6 +231,7 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         return tokenizer
 
     def _sentences(self, sides: tuple[str, ...]) -> Iterable[str]:
+        """What a tokenizer of these sides is trained on."""
         for source, target in self.pairs("train"):
             if "source" in sides:
                 yield source
@@ -249,26 +262,22 @@ class ParallelDataModule(L.LightningDataModule, ABC):
 
     def _loader(self, split: Split, batch_size: int, unit: BatchUnit, shuffle: bool) -> DataLoader[SequenceBatch]:
         corpus = self._corpus(split)
-        plan = BatchPlan(
+        return planned_loader(
+            corpus,
             corpus.lengths,
             batch_size,
             unit,
-            shuffle=shuffle,
-            seed=self._seed,
-            rank=self.trainer.global_rank if self.trainer else 0,
-            world_size=self.trainer.world_size if self.trainer else 1,
-        )
-        return DataLoader(
-            corpus,
-            batch_size=None,
-            sampler=plan,
+            shuffle,
+            self._seed,
+            self.trainer,
+            overfits=split != "test",
             num_workers=self._num_workers,
-            persistent_workers=self._num_workers > 0,
+            curriculum=self._curriculum,
         )
 
 
 def _report(split: Split, summary: Summary, max_length: int | None) -> str:
-    """One line on what was kept and skipped, with the first line that was."""
+    """One line on what was kept and skipped, with the first line that was, and on what the vocabulary lacks."""
     skipped = []
     if summary.empty:
         skipped.append(f"{summary.empty:,} empty (the first in line {summary.first_empty})")
@@ -276,13 +285,19 @@ def _report(split: Split, summary: Summary, max_length: int | None) -> str:
         skipped.append(
             f"{summary.too_long:,} longer than {max_length} tokens (the first in line {summary.first_too_long})"
         )
-    kept = f"{split}: {summary.kept:,} pairs kept"
-    return f"{kept}, {' and '.join(skipped)} skipped" if skipped else kept
+    report = f"{split}: {summary.kept:,} pairs kept"
+    if skipped:
+        report += f", {' and '.join(skipped)} skipped"
+    if summary.source_unknown or summary.target_unknown:
+        report += (
+            f"; unknown tokens: {summary.source_unknown:.2%} of the source, {summary.target_unknown:.2%} of the target"
+        )
+    return report
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401
     """A constructor argument as a config writes it: a checkpoint holds plain values, whoever called the constructor."""
-    if isinstance(value, Tokenizer):
+    if isinstance(value, Part):
         return {"class_path": class_path(value), "init_args": value.settings()}
     if is_dataclass(value):
         return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
+import lightning as L
 import numpy as np
-from torch.utils.data import Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 
+from datamodules.curriculum import Curriculum, Shuffled
 from datamodules.errors import UserError
 
 BatchUnit = Literal["sentences", "tokens"]
+
+Batch = TypeVar("Batch", covariant=True)
 
 
 class BatchPlan(Sampler[list[int]]):
@@ -22,7 +26,8 @@ class BatchPlan(Sampler[list[int]]):
     ``world_size``-th pair of each global batch, so that one process or eight train the same batches.
 
     Args:
-        lengths: ``(pairs, 2)``, source and target length of each pair in tokens, without reserved ids.
+        lengths: ``(pairs, 2)``, source and target length of each pair in tokens, without reserved ids; of sequences
+            without a target ``(sequences, 1)``.
         batch_size: The budget of one global batch, all ranks together.
         unit: What the budget counts: sentence pairs, or padded tokens of the longer side (EOS included).
         shuffle: A new order in every epoch; else always the same, by length.
@@ -30,6 +35,7 @@ class BatchPlan(Sampler[list[int]]):
         rank: Which share :meth:`__iter__` yields.
         world_size: Number of shares.
         mixing: Pairs whose target lengths differ by up to this many tokens are mixed when the order is shuffled.
+        curriculum: Which batches come when, where the order is shuffled; each once, in random order, if not given.
 
     Raises:
         UserError: The budget is smaller than one sentence, or than the longest one in tokens.
@@ -45,6 +51,7 @@ class BatchPlan(Sampler[list[int]]):
         rank: int = 0,
         world_size: int = 1,
         mixing: float = 3.0,
+        curriculum: Curriculum | None = None,
     ) -> None:
         if batch_size < 1:
             raise UserError(f"batch_size is {batch_size}: give at least 1")
@@ -53,8 +60,10 @@ class BatchPlan(Sampler[list[int]]):
         self.rank = rank
         self.world_size = world_size
         self.mixing = mixing
+        self.curriculum = curriculum or Shuffled()
         self.epoch = 0
-        self._target = lengths[:, 1].astype(np.float64)
+        self._skipped = 0
+        self._target = lengths[:, -1].astype(np.float64)
         longer = lengths.max(axis=1) + 1
         bucket_width = max(1, round(mixing)) if shuffle else 1
         self._bucket = -(-longer // bucket_width)
@@ -63,6 +72,10 @@ class BatchPlan(Sampler[list[int]]):
     def set_epoch(self, epoch: int) -> None:
         """Chooses the epoch whose order the next iteration has; Lightning calls this."""
         self.epoch = epoch
+
+    def skip(self, batches: int) -> None:
+        """Leaves out the first batches of the next iteration; :meth:`__len__` counts them all the same."""
+        self._skipped = batches
 
     def batches(self, epoch: int) -> list[np.ndarray]:
         """The global batches of an epoch.
@@ -79,7 +92,7 @@ class BatchPlan(Sampler[list[int]]):
         generator = np.random.default_rng([self.seed, epoch])
         noise = generator.uniform(0.0, self.mixing, size=len(self._target))
         batches = self._split(np.lexsort((self._target + noise, self._bucket)))
-        return [batches[position] for position in generator.permutation(len(batches))]
+        return [batches[position] for position in self.curriculum.order(len(batches), epoch, generator)]
 
     def _split(self, order: np.ndarray) -> list[np.ndarray]:
         return [order[start:end] for start, end in zip(self._cuts[:-1], self._cuts[1:], strict=True)]
@@ -88,8 +101,91 @@ class BatchPlan(Sampler[list[int]]):
         return len(self._cuts) - 1
 
     def __iter__(self) -> Iterator[list[int]]:
-        for batch in self.batches(self.epoch):
+        start, self._skipped = self._skipped, 0
+        for batch in self.batches(self.epoch)[start:]:
             yield batch[self.rank :: self.world_size].tolist()
+
+
+class FixedBatches(Dataset[Batch]):
+    """The batches of a plan as items, in its order; what the plan does later changes nothing.
+
+    Args:
+        corpus: A dataset of whole batches: its item for a list of indices is their batch.
+        plan: Which batches.
+    """
+
+    def __init__(self, corpus: Dataset[Batch], plan: BatchPlan) -> None:
+        self._corpus = corpus
+        self._batches = list(plan)
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __getitem__(self, number: int) -> Batch:
+        return self._corpus[self._batches[number]]
+
+
+class PlannedLoader(DataLoader[Batch]):
+    """A loader whose passes begin only when their first batch is asked for.
+
+    Lightning begins the pass of a resumed epoch before it tells the sampler which epoch that is; worker processes would
+    load batches of epoch 0 by then. That there is a state tells Lightning that an epoch can be resumed.
+    """
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+        yield from super().__iter__()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing: batches are a function of the seed, the epoch and their number, which the Trainer counts."""
+        return {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes nothing; see :meth:`BatchPlan.skip`."""
+
+
+def planned_loader(
+    corpus: Dataset[Batch],
+    lengths: np.ndarray,
+    batch_size: int,
+    unit: BatchUnit = "sentences",
+    shuffle: bool = False,
+    seed: int = 0,
+    trainer: L.Trainer | None = None,
+    overfits: bool = False,
+    num_workers: int = 0,
+    curriculum: Curriculum | None = None,
+) -> DataLoader[Batch]:
+    """Loads a corpus in the batches of a plan.
+
+    Args:
+        corpus: A dataset of whole batches: its item for a list of indices is their batch.
+        lengths: Of the corpus, as :class:`BatchPlan` takes them.
+        batch_size: The budget of one global batch, all ranks together.
+        unit: What the budget counts.
+        shuffle: A new order in every epoch.
+        seed: Of the order.
+        trainer: Knows the rank and the number of processes; none for a single process.
+        overfits: Whether the Trainer's ``overfit_batches`` concerns this corpus. Where it is set, every epoch has the
+            batches of the plan's present one, and the Trainer takes that many of them. It would put a sampler of its
+            own in the place of any that does not count from 0, so then the plan's batches are items.
+        num_workers: Processes that load; 0 loads in the calling one.
+        curriculum: Which batches come when, where the order is shuffled.
+
+    Raises:
+        UserError: ``overfit_batches`` is a share of less than one batch.
+    """
+    rank, world_size = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
+    plan = BatchPlan(lengths, batch_size, unit, shuffle, seed, rank, world_size, curriculum=curriculum)
+    overfit_batches: float = trainer.overfit_batches if trainer and overfits else 0  # type: ignore[attr-defined]
+    keep = num_workers > 0
+    if not overfit_batches:
+        return PlannedLoader(corpus, None, sampler=plan, num_workers=num_workers, persistent_workers=keep)
+    if overfit_batches * len(plan) < 1:
+        raise UserError(
+            f"--trainer.overfit_batches {overfit_batches} is less than one batch of {len(plan)}: give a number of "
+            "batches, for example 1"
+        )
+    return PlannedLoader(FixedBatches(corpus, plan), None, num_workers=num_workers, persistent_workers=keep)
 
 
 def _cut(longer: np.ndarray, batch_size: int, unit: BatchUnit) -> list[int]:

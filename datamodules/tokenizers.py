@@ -347,9 +347,9 @@ class CharacterTokenizer(_SymbolTokenizer):
         return sentence
 
 
-def class_path(tokenizer: Tokenizer) -> str:
-    """Where a tokenizer's class is imported from, as a config writes it."""
-    return f"{type(tokenizer).__module__}.{type(tokenizer).__qualname__}"
+def class_path(part: object) -> str:
+    """Where the class of a tokenizer, or of another part, is imported from, as a config writes it."""
+    return f"{type(part).__module__}.{type(part).__qualname__}"
 
 
 def restore_tokenizer(description: Mapping[str, Any]) -> Tokenizer:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 
 from datamodules.corpus import ParallelText
+from datamodules.curriculum import Curriculum
 from datamodules.errors import UserError
 from datamodules.parallel import ParallelDataModule, Split
 from datamodules.plan import BatchUnit
@@ -24,7 +25,7 @@ class TranslationDataModule(ParallelDataModule):
         tokenizer: Of the source; of the target too, with one vocabulary for both, unless it has its own. It is
             trained on the training pairs.
         test: Test pairs, likewise; without them there is no test and no prediction.
-        target_tokenizer: Of the target, with a vocabulary of its own.
+        target_tokenizer: Of the target, with a vocabulary of its own; null for a joint one.
         batch_size: Budget of one training batch, all processes together.
         batch_unit: What the budget counts: sentence pairs, or padded tokens of the longer side.
         eval_batch_size: Sentence pairs of one batch in validation, test and prediction, all processes together.
@@ -32,6 +33,7 @@ class TranslationDataModule(ParallelDataModule):
         seed: Of the order of the training batches.
         num_workers: Processes that load batches beside the training process; 0 loads in it.
         cache_directory: Where tokenizers and encoded text are kept; else $SEQLAB_CACHE, else ~/.cache/seqlab.
+        curriculum: Which training batches come when; each once an epoch, in random order, if not given.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class TranslationDataModule(ParallelDataModule):
         seed: int = 0,
         num_workers: int = 0,
         cache_directory: str | None = None,
+        curriculum: Curriculum | None = None,
     ) -> None:
         super().__init__(
             tokenizer,
@@ -59,6 +62,7 @@ class TranslationDataModule(ParallelDataModule):
             seed,
             num_workers,
             cache_directory,
+            curriculum,
         )
         self._texts: dict[Split, ParallelText] = {"train": train, "val": val}
         if test is not None:

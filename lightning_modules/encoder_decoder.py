@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
-from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from datamodules.batch import Padded, SequenceBatch
-from datamodules.errors import RunFailed, UserError
+from datamodules.errors import UserError
 from lightning_modules.decoding.beam import BeamSearch
 from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.decoding.hypothesis import Hypothesis
 from lightning_modules.decoding.search import Search
+from lightning_modules.feeding import Feedback, Feeding
 from lightning_modules.layers.bridge import Bridge, ProjectionBridge
 from lightning_modules.layers.decoder import Decoder, LuongDecoder
 from lightning_modules.layers.embedding import TokenEmbedding
-from lightning_modules.layers.encoder import Encoder, RecurrentEncoder
+from lightning_modules.layers.encoder import EncoderFactory, RecurrentEncoder
 from lightning_modules.layers.initialisation import initialise
-from lightning_modules.layers.losses import projected_cross_entropy
+from lightning_modules.layers.losses import projected_cross_entropy, projected_outcomes
 from lightning_modules.layers.state import DecoderState, Memory, StateShape
-from lightning_modules.metrics import PerTokenLoss
-from lightning_modules.schedules import WarmupSchedule
+from lightning_modules.metrics import PerTokenLoss, TokenAccuracy
 from lightning_modules.step_loss import StepLossModule
 
-EncoderFactory = Callable[[int], Encoder]
 BridgeFactory = Callable[[StateShape, StateShape], Bridge]
 DecoderFactory = Callable[[int, int], Decoder]
 
@@ -55,9 +53,10 @@ class EncoderDecoder(StepLossModule):
         test_search: Search in test and predict.
         optimizer: Made of (parameters).
         scheduler: Learning-rate schedule made of (optimizer), stepped per update; none for a constant rate.
+        feeding: What the decoder is fed in training; gold tokens alone (teacher forcing) if not given.
 
     Raises:
-        UserError: ``tied`` is 'all' and the vocabularies differ in size.
+        UserError: ``tied`` is 'all' and the vocabularies differ in size, or the target's is too small for a search.
     """
 
     def __init__(
@@ -76,13 +75,16 @@ class EncoderDecoder(StepLossModule):
         test_search: Search = BeamSearch(),  # noqa: B008
         optimizer: OptimizerCallable = torch.optim.Adam,
         scheduler: LRSchedulerCallable | None = None,
+        feeding: Feeding | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(optimizer, scheduler)
         if tied == "all" and source_vocabulary_size != target_vocabulary_size:
             raise UserError(
                 f"tied is 'all', but the source vocabulary has {source_vocabulary_size} ids and the target's "
                 f"{target_vocabulary_size}: use a joint tokenizer (target_tokenizer: null), or tied: target"
             )
+        for search in (val_search, test_search):
+            search.check_vocabulary(target_vocabulary_size)
         self.save_hyperparameters()
         self.encoder = encoder(embedding_size)
         self.decoder = decoder(embedding_size, self.encoder.memory_size)
@@ -102,10 +104,9 @@ class EncoderDecoder(StepLossModule):
         self.label_smoothing = label_smoothing
         self.val_search = val_search
         self.test_search = test_search
-        self.val_loss = PerTokenLoss()
-        self.test_loss = PerTokenLoss()
-        self._optimizer = optimizer
-        self._scheduler = scheduler
+        self.val_loss, self.val_accuracy = PerTokenLoss(), TokenAccuracy()
+        self.test_loss, self.test_accuracy = PerTokenLoss(), TokenAccuracy()
+        self.feeding = feeding
 
     def encode(self, source: Padded) -> tuple[Memory, DecoderState]:
         """Encodes a batch.
@@ -151,45 +152,111 @@ class EncoderDecoder(StepLossModule):
         outputs, weights, _ = self.decoder(self.target_embedding(target.values), memory, state)
         return self.narrow(outputs[target.mask]), weights
 
-    def loss(self, batch: SequenceBatch) -> tuple[Tensor, Tensor, int]:
-        """The loss under teacher forcing, summed over target tokens, EOS included.
+    def fed(self, batch: SequenceBatch, feeding: Feeding, ratio: float) -> Tensor:
+        """Runs on a history that is partly the model's own.
 
         Args:
             batch: Source and target.
+            feeding: How the model's own tokens come in.
+            ratio: The share of gold tokens.
+
+        Returns:
+            Outputs as those of :meth:`forward`, ``(target_tokens, width)``.
+        """
+        memory, state = self.encode(batch.source)
+        target = batch.target_input
+        outputs = feeding.outputs(self, target.values, feeding.coins(target.mask, ratio), memory, state)
+        return self.narrow(outputs[target.mask])
+
+    def embed(self, values: Tensor) -> Tensor:
+        """Embeds target ids for the decoder; ``(...)`` to ``(..., embedding_size)``."""
+        return self.target_embedding(values)
+
+    @torch.no_grad()
+    def predict(self, outputs: Tensor, feedback: Feedback) -> Tensor:
+        """The tokens that follow from the decoder's outputs.
+
+        Args:
+            outputs: ``(rows, output_size)``.
+            feedback: The most probable tokens, or one drawn for each row.
+
+        Returns:
+            ``(rows,)``, int64.
+        """
+        logits = self.output(self.narrow(outputs))
+        if feedback == "sample":
+            logits = logits - torch.empty_like(logits).exponential_().log()  # Gumbel's noise: its argmax is a draw
+        return logits.argmax(dim=-1)
+
+    def loss(self, batch: SequenceBatch, ratio: float = 1.0) -> tuple[Tensor, Tensor, int]:
+        """The loss summed over target tokens, EOS included.
+
+        Args:
+            batch: Source and target.
+            ratio: The share of gold tokens in the history; at 1, teacher forcing, :meth:`forward` itself runs.
 
         Returns:
             The smoothed loss, the negative log-likelihood (both in nats), and the number of tokens.
         """
-        hidden, _ = self(batch)
+        hidden = self(batch)[0] if self.feeding is None or ratio >= 1.0 else self.fed(batch, self.feeding, ratio)
         target = batch.target_output
         gold = target.values[target.mask]
         loss, nll = projected_cross_entropy(hidden, self.output.weight, self.output.bias, gold, self.label_smoothing)
         return loss, nll, len(gold)
 
     @torch.no_grad()
-    def translate(self, source: Padded, search: Search, with_attention: bool = False) -> list[list[Hypothesis]]:
+    def translate(
+        self, source: Padded, search: Search, with_attention: bool = False, prefixes: Padded | None = None
+    ) -> list[list[Hypothesis]]:
         """Searches for the best hypotheses, in evaluation mode.
 
         Args:
             source: ``(batch, source_len)``, each sequence closed by EOS.
             search: How.
             with_attention: Also return what each hypothesis attended to.
+            prefixes: ``(batch, prefix_len)``, what the hypotheses of each source begin with; None for nothing.
 
         Returns:
             For each source its hypotheses, best first.
         """
-        training = self.training
-        self.eval()
-        try:
-            return search(self, source, with_attention)
-        finally:
-            self.train(training)
+        with self._evaluating():
+            return search(self, source, with_attention, prefixes)
+
+    @torch.no_grad()
+    def score(self, batch: SequenceBatch) -> Tensor:
+        """Scores given targets under teacher forcing, in evaluation mode: the log-probabilities of a search.
+
+        Args:
+            batch: Source and target.
+
+        Returns:
+            ``(batch, target_len)``, the log-probability of each target token and EOS; 0 on padding.
+        """
+        with self._evaluating():
+            scores, _ = self.outcomes(batch, self(batch)[0])
+        mask = batch.target_output.mask
+        return scores.new_zeros(mask.shape).masked_scatter(mask, scores)
+
+    def outcomes(self, batch: SequenceBatch, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """What becomes of each gold token, without gradients.
+
+        Args:
+            batch: Source and target.
+            hidden: From :meth:`forward` or :meth:`fed`.
+
+        Returns:
+            Two tensors of ``(target_tokens,)``, row by row: log-probabilities, and whether the token is the most
+            probable one.
+        """
+        target = batch.target_output
+        return projected_outcomes(hidden, self.output.weight, self.output.bias, target.values[target.mask])
 
     def training_step(self, batch: SequenceBatch, batch_idx: int) -> Tensor:
-        """The summed loss of a batch; logs ``train/loss`` per token, without label smoothing."""
+        """The summed loss of a batch; logs ``train/loss`` per token, without label smoothing, and the forcing ratio."""
+        ratio = self.forcing_ratio(self.feeding)
         if not len(batch):
-            return self.summed(self._nothing(), 0)
-        loss, nll, tokens = self.loss(batch)
+            return self.summed(self.nothing(), 0)
+        loss, nll, tokens = self.loss(batch, ratio)
         self.log("train/loss", nll / tokens, prog_bar=True, batch_size=len(batch))
         return self.summed(loss, tokens)
 
@@ -198,16 +265,16 @@ class EncoderDecoder(StepLossModule):
         batch: SequenceBatch,
         batch_idx: int,
     ) -> list[Hypothesis]:
-        """Loss under teacher forcing, and the best hypothesis of each sentence, decoded freely."""
-        return self._evaluate(batch, self.val_loss, self.val_search)
+        """Loss and accuracy under teacher forcing, and the best hypothesis of each sentence, decoded freely."""
+        return self._evaluate(batch, self.val_loss, self.val_accuracy, self.val_search)
 
     def test_step(  # type: ignore[override]
         self,
         batch: SequenceBatch,
         batch_idx: int,
     ) -> list[Hypothesis]:
-        """Loss under teacher forcing, and the best hypothesis of each sentence, decoded freely."""
-        return self._evaluate(batch, self.test_loss, self.test_search)
+        """Loss and accuracy under teacher forcing, and the best hypothesis of each sentence, decoded freely."""
+        return self._evaluate(batch, self.test_loss, self.test_accuracy, self.test_search)
 
     def predict_step(self, batch: SequenceBatch, batch_idx: int) -> list[Hypothesis]:
         """The best hypothesis of each sentence, in the batch's order."""
@@ -216,43 +283,39 @@ class EncoderDecoder(StepLossModule):
         return [found[0] for found in self.translate(batch.source, self.test_search)]
 
     def on_validation_epoch_end(self) -> None:
-        """Logs ``val/loss`` and ``val/perplexity``."""
-        self._log_loss("val", self.val_loss)
+        """Logs ``val/loss``, ``val/perplexity`` and ``val/accuracy``."""
+        self._log_evaluation("val", self.val_loss, self.val_accuracy)
 
     def on_test_epoch_end(self) -> None:
-        """Logs ``test/loss`` and ``test/perplexity``."""
-        self._log_loss("test", self.test_loss)
+        """Logs ``test/loss``, ``test/perplexity`` and ``test/accuracy``."""
+        self._log_evaluation("test", self.test_loss, self.test_accuracy)
 
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        """The optimizer, and the schedule stepped per update."""
-        optimizer = self._optimizer(self.parameters())
-        if self._scheduler is None:
-            return optimizer
-        scheduler = self._scheduler(optimizer)
-        if isinstance(scheduler, WarmupSchedule):
-            updates = self.trainer.estimated_stepping_batches
-            if math.isfinite(updates):
-                scheduler.plan(int(updates))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+    @contextmanager
+    def _evaluating(self) -> Iterator[None]:
+        training = self.training
+        self.eval()
+        try:
+            yield
+        finally:
+            self.train(training)
 
-    def _nothing(self) -> Tensor:
-        """The loss of a process whose share of a batch is empty: 0, and a gradient of 0 for every parameter."""
-        return torch.stack([parameter.sum() * 0.0 for parameter in self.parameters()]).sum()
-
-    def _evaluate(self, batch: SequenceBatch, metric: PerTokenLoss, search: Search) -> list[Hypothesis]:
+    def _evaluate(
+        self, batch: SequenceBatch, loss: PerTokenLoss, accuracy: TokenAccuracy, search: Search
+    ) -> list[Hypothesis]:
         if not len(batch):
             return []
-        _, nll, tokens = self.loss(batch)
-        if not nll.isfinite():
-            raise RunFailed(
-                f"the loss of an evaluation is NaN or infinite at step {self.trainer.global_step}: the weights are "
-                "spoilt; go on from an earlier checkpoint with a lower learning rate"
-            )
-        metric.update(nll, torch.tensor(tokens, device=self.device))
+        scores, right = self.outcomes(batch, self(batch)[0])
+        nll, tokens = -scores.sum(), torch.tensor(len(scores), device=self.device)
+        self.check_evaluation(nll)
+        loss.update(nll, tokens)
+        accuracy.update(right.sum(), tokens)
         return [found[0] for found in self.translate(batch.source, search)]
 
-    def _log_loss(self, stage: Literal["val", "test"], metric: PerTokenLoss) -> None:
-        loss = metric.compute()
-        metric.reset()
-        self.log(f"{stage}/loss", loss.float(), prog_bar=True)
-        self.log(f"{stage}/perplexity", loss.exp().float())
+    def _log_evaluation(self, stage: Literal["val", "test"], loss: PerTokenLoss, accuracy: TokenAccuracy) -> None:
+        mean = loss.compute()
+        scores = {"loss": mean.item(), "perplexity": mean.exp().item(), "accuracy": accuracy.compute().item()}
+        for name, score in scores.items():
+            # Every rank has the same mean: its maximum over the ranks is that mean to the last bit.
+            self.log(f"{stage}/{name}", score, prog_bar=name == "loss", sync_dist=True, reduce_fx="max")
+        loss.reset()
+        accuracy.reset()

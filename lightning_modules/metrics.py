@@ -3,35 +3,73 @@
 from __future__ import annotations
 
 import torch
+import torch.distributed
 from torch import Tensor
 from torchmetrics import Metric
 
 
-class PerTokenLoss(Metric):
-    """Mean negative log-likelihood per target token, in nats: sums in float64 over batches and processes, then divides.
+class PerTokenLoss:
+    """Mean negative log-likelihood per target token, in nats, over all batches and processes.
 
-    Perplexity is its exponential.
+    The sums are plain numbers of this process, in double precision whatever the device has (Apple's MPS has none) and
+    whatever the model's precision is: a torchmetrics state would move to the device, and be rounded with the model.
+    Perplexity is the exponential of the mean.
     """
 
-    full_state_update = False
-    total: Tensor
-    tokens: Tensor
-
     def __init__(self) -> None:
-        super().__init__()
-        self.add_state("total", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
-        self.add_state("tokens", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
+        self._total = 0.0
+        self._tokens = 0
 
-    def update(self, total: Tensor, tokens: Tensor) -> None:
+    def update(self, total: Tensor, tokens: Tensor | int) -> None:
         """Adds a batch.
 
         Args:
             total: Scalar, the summed negative log-likelihood.
-            tokens: Scalar, the number of target tokens, EOS included.
+            tokens: The number of target tokens, EOS included.
         """
-        self.total += total.double()
+        self._total += float(total)
+        self._tokens += int(tokens)
+
+    def compute(self) -> Tensor:
+        """The mean, a scalar of float64 on the CPU; every process has to ask for it.
+
+        NaN where no process has seen a token.
+        """
+        sums = (self._total, self._tokens)
+        shares = [sums]
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            shares = [sums] * torch.distributed.get_world_size()
+            torch.distributed.all_gather_object(shares, sums)
+        total, tokens = (sum(parts) for parts in zip(*shares, strict=True))
+        return torch.tensor(total, dtype=torch.float64) / tokens
+
+    def reset(self) -> None:
+        """Forgets what was added."""
+        self._total, self._tokens = 0.0, 0
+
+
+class TokenAccuracy(Metric):
+    """Share of target tokens that were predicted right: whole numbers summed over batches and processes."""
+
+    full_state_update = False
+    hits: Tensor
+    tokens: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("hits", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
+        self.add_state("tokens", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
+
+    def update(self, hits: Tensor, tokens: Tensor) -> None:
+        """Adds a batch.
+
+        Args:
+            hits: Scalar, int64, the number of tokens that were predicted right.
+            tokens: Scalar, int64, the number of target tokens, EOS included.
+        """
+        self.hits += hits
         self.tokens += tokens
 
     def compute(self) -> Tensor:
-        """The mean, a scalar of float64."""
-        return self.total / self.tokens
+        """The share, a scalar of float64 on the CPU: not every device has float64."""
+        return self.hits.cpu().double() / self.tokens.cpu()

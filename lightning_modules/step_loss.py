@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import lightning as L
 import torch
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from datamodules.errors import RunFailed
+from lightning_modules.feeding import Feeding
 from lightning_modules.optimizer_options import apply_given_options
+from lightning_modules.schedules import WarmupSchedule
 from lightning_modules.shapes import check_shapes
 
 
@@ -19,11 +24,18 @@ class StepLossModule(L.LightningModule):
     How many tokens a step has is not known at its first batch, and differs between processes. So ``training_step``
     returns :meth:`summed`, the loss summed over this process's tokens, and before the step, and before any clipping,
     the gradients are divided by the tokens of the step. Also logs ``train/gradient_norm``, after that division and
-    before clipping, and ``train/learning_rate``.
+    before clipping, and ``train/learning_rate``. A token is whatever the loss is a sum over: a target token of a
+    translation, or the one label of a sequence.
+
+    Args:
+        optimizer: Made of (parameters).
+        scheduler: Learning-rate schedule made of (optimizer), stepped per update; none for a constant rate.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, optimizer: OptimizerCallable, scheduler: LRSchedulerCallable | None) -> None:
         super().__init__()
+        self._optimizer = optimizer
+        self._scheduler = scheduler
         self._step_tokens = 0
 
     def summed(self, loss: Tensor, tokens: int) -> Tensor:
@@ -38,6 +50,51 @@ class StepLossModule(L.LightningModule):
         """
         self._step_tokens += tokens
         return loss * self.trainer.accumulate_grad_batches
+
+    def nothing(self) -> Tensor:
+        """The loss of a process whose share of a batch is empty: 0, and a gradient of 0 for every parameter."""
+        return torch.stack([parameter.sum() * 0.0 for parameter in self.parameters()]).sum()
+
+    def check_evaluation(self, loss: Tensor) -> None:
+        """Stops a run whose weights are spoilt.
+
+        Args:
+            loss: Scalar, of an evaluation.
+
+        Raises:
+            RunFailed: It is NaN or infinite.
+        """
+        if not loss.isfinite():
+            raise RunFailed(
+                f"the loss of an evaluation is NaN or infinite at step {self.trainer.global_step}: the weights are "
+                "spoilt; go on from an earlier checkpoint with a lower learning rate"
+            )
+
+    def forcing_ratio(self, feeding: Feeding | None) -> float:
+        """The share of gold inputs at this step, logged as ``train/forcing_ratio`` where there is a schedule.
+
+        Args:
+            feeding: With its schedule; none is teacher forcing, a ratio of 1.
+        """
+        if feeding is None:
+            return 1.0
+        batches = int(self.trainer.num_training_batches) if math.isfinite(self.trainer.num_training_batches) else 1
+        steps_per_epoch = max(1, -(-batches // self.trainer.accumulate_grad_batches))
+        ratio = feeding.schedule.ratio(self.trainer.global_step, steps_per_epoch)
+        self.log("train/forcing_ratio", ratio)
+        return ratio
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """The optimizer, and the schedule stepped per update."""
+        optimizer = self._optimizer(self.parameters())
+        if self._scheduler is None:
+            return optimizer
+        scheduler = self._scheduler(optimizer)
+        if isinstance(scheduler, WarmupSchedule):
+            updates = self.trainer.estimated_stepping_batches
+            if math.isfinite(updates):
+                scheduler.plan(int(updates))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Compares shapes before any weight is loaded.

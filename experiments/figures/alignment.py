@@ -67,7 +67,7 @@ def alignment_figure(source: Sequence[str], hypothesis: Sequence[str], attention
     """
     weights = np.asarray(attention, dtype=np.float64)
     _check(weights, (len(hypothesis), len(source)))
-    columns, rows = _labels(source), _labels(hypothesis)
+    columns, rows = token_labels(source), token_labels(hypothesis)
     cell = float(np.clip(11.0 / max(len(columns), len(rows)), 0.16, 0.36))
     font_size = float(np.clip(30.0 * cell, 6.0, 10.0))
 
@@ -79,7 +79,7 @@ def alignment_figure(source: Sequence[str], hypothesis: Sequence[str], attention
     _draw_colour_bar(figure, axes, image, has_zeros=bool((weights == 0).any()))
     if title:
         lines = textwrap.fill(title, width=int(figure.get_figwidth() / (0.0085 * TITLE_SIZE)))
-        _plain(figure.suptitle(lines, fontsize=TITLE_SIZE))
+        plain(figure.suptitle(lines, fontsize=TITLE_SIZE))
     return figure
 
 
@@ -95,7 +95,7 @@ def _check(weights: np.ndarray, expected: tuple[int, int]) -> None:
         raise ValueError(f"attention of shape {weights.shape} has a weight that is negative or not a finite number")
 
 
-def _labels(tokens: Sequence[str]) -> list[str]:
+def token_labels(tokens: Sequence[str]) -> list[str]:
     """Words the tokens for people: a piece inside a word begins with a dot, one that begins a word stands plain."""
     if any(token.startswith(WORD_START) for token in tokens):
         tokens = [_label_of_piece(token) for token in tokens]
@@ -160,7 +160,7 @@ def _draw_colour_bar(figure: Figure, axes: Axes, image: AxesImage, has_zeros: bo
     bar.outline.set_visible(False)
 
 
-def _plain(text: Text) -> None:
+def plain(text: Text) -> None:
     """Shows a text letter by letter: a dollar sign is no mathematics, and every letter finds a font."""
     text.set_parse_math(False)
     text.set_fontfamily(_installed_families())

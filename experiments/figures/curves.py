@@ -12,7 +12,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, StrMethodFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, StrMethodFormatter
 
 STAGE_COLOURS = {"train": "#6f9bc6", "val": "#d1495b"}
 """The colour of the first metric of a stage."""
@@ -45,7 +45,8 @@ class Panel:
         title: What it shows.
         unit: The label of its vertical axis.
         metrics: Names of its metrics, in the order of the legend.
-        best: Chooses among the values of a ``val/`` metric the one to mark; None marks nothing.
+        best: Chooses among the values of a ``val/`` metric the one to mark with a ring and to tell in the legend, where
+            it covers nothing; None marks nothing.
         logarithmic: Whether the vertical axis is.
     """
 
@@ -61,12 +62,13 @@ class Panel:
 
 
 PANELS = (
-    Panel("Loss", "nats per target token", ("train/loss", "val/loss", "val/loss_free_running"), best=min),
+    Panel("Loss", "nats per token or label", ("train/loss", "val/loss", "val/loss_free_running"), best=min),
     Panel("Translation quality", "BLEU, chrF (0 to 100)", ("val/bleu", "val/chrf"), best=max),
-    Panel("Exact match", "share of sentences", ("val/exact_match", "val/accuracy"), best=max),
+    Panel("Exact match", "share of sentences", ("val/exact_match",), best=max),
+    Panel("Accuracy", "share predicted right", ("val/accuracy",), best=max),
     Panel("Learning rate", "learning rate", ("train/learning_rate",)),
     Panel("Gradient norm, before clipping", "L2 norm", ("train/gradient_norm",), logarithmic=True),
-    Panel("Throughput", "target tokens per second", ("train/tokens_per_second",)),
+    Panel("Throughput", "tokens per second", ("train/tokens_per_second",)),
 )
 
 
@@ -75,20 +77,19 @@ def read_metrics(metrics_csv: Path) -> dict[str, Series]:
 
     Args:
         metrics_csv: A table with a ``step`` column and one column for each metric; a cell is empty where the metric
-            was not logged.
+            was not logged. Rows need not be in order: an evaluation of an older checkpoint stands at the end.
 
     Returns:
-        The series of each metric that was logged at least once, in the order of the columns.
+        The series of each metric that was logged at least once, in the order of the columns. Of several values at one
+        step the first counts, which is training's own.
     """
-    logged: dict[str, Series] = {}
+    logged: dict[str, dict[int, float]] = {}
     with metrics_csv.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             for name, value in row.items():
                 if value and row["step"] and name not in ("step", "epoch", "time"):
-                    series = logged.setdefault(name, Series())
-                    series.steps.append(int(row["step"]))
-                    series.values.append(float(value))
-    return logged
+                    logged.setdefault(name, {}).setdefault(int(row["step"]), float(value))
+    return {name: Series(sorted(values), [values[step] for step in sorted(values)]) for name, values in logged.items()}
 
 
 def learning_curves(metrics_csv: Path) -> Figure:
@@ -119,17 +120,18 @@ def _draw_panel(axes: Axes, panel: Panel, chosen: dict[str, Series]) -> None:
     colours = _colours(list(chosen))
     for name, series in chosen.items():
         is_validation = name.startswith("val/")
+        best = _best(series, panel.best) if panel.best and is_validation else None
         axes.plot(
             series.steps,
             series.values,
-            label=name,
+            label=name if best is None else f"{name} (best {best[1]:.4g})",
             color=colours[name],
             linewidth=1.8 if is_validation else 1.0,
             marker="o" if len(series.steps) <= 40 else "",
             markersize=3,
         )
-        if panel.best and is_validation:
-            _mark_best(axes, series, panel.best, colours[name])
+        if best is not None:
+            axes.plot(*best, marker="o", markersize=7, markerfacecolor="none", markeredgecolor=colours[name])
     if panel.logarithmic and all(value > 0 for series in chosen.values() for value in series.values):
         axes.set_yscale("log")
         axes.yaxis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))
@@ -138,6 +140,7 @@ def _draw_panel(axes: Axes, panel: Panel, chosen: dict[str, Series]) -> None:
     axes.set_title(panel.title, fontsize=11, loc="left", fontweight="bold")
     axes.set_xlabel("optimizer step", color="#555555", fontsize=9)
     axes.set_ylabel(panel.unit, color="#555555", fontsize=9)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10], integer=True))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     axes.tick_params(which="both", labelsize=8)
     axes.grid(color="#e6e6e6", linewidth=0.7)
@@ -152,11 +155,10 @@ def _colours(names: list[str]) -> dict[str, str]:
     return {name: stages.pop(stage, "") or next(others) for name in names for stage in [name.split("/")[0]]}
 
 
-def _mark_best(axes: Axes, series: Series, best: Callable[[list[float]], float], colour: str) -> None:
+def _best(series: Series, choose: Callable[[list[float]], float]) -> tuple[int, float] | None:
+    """The step and value of the best finite value; None where no value is finite."""
     finite = [value for value in series.values if math.isfinite(value)]
     if not finite:
-        return
-    value = best(finite)
-    step = series.steps[series.values.index(value)]
-    axes.plot([step], [value], marker="o", markersize=7, markerfacecolor="none", markeredgecolor=colour)
-    axes.annotate(f"{value:.4g}", (step, value), xytext=(0, 8), textcoords="offset points", ha="center", fontsize=8)
+        return None
+    value = choose(finite)
+    return series.steps[series.values.index(value)], value

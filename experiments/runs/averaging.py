@@ -10,6 +10,7 @@ from torch import Tensor
 
 from datamodules.errors import UserError
 from experiments.runs.checkpoints import read_checkpoint
+from experiments.runs.saved_data import HYPERPARAMETERS, saved_tokenizers
 
 _SOURCES_KEY = "averaged_from"
 
@@ -110,11 +111,11 @@ def _means(weights: Mapping[str, Tensor], sums: Mapping[str, Tensor], count: int
 def _check_same_run(one: Mapping[str, Any], one_path: Path, other: Mapping[str, Any], other_path: Path) -> None:
     """Raises a UserError that names the first difference."""
     _check_same_weights(one["state_dict"], one_path, other["state_dict"], other_path)
-    for key in ("hyper_parameters", "datamodule_hyper_parameters"):
+    for key in ("hyper_parameters", HYPERPARAMETERS):
         difference = _difference(one.get(key), other.get(key), key)
         if difference is not None:
             raise _not_one_run(one_path, other_path, difference)
-    if _tokenizers(one) != _tokenizers(other):
+    if saved_tokenizers(one) != saved_tokenizers(other):
         raise _not_one_run(one_path, other_path, "their tokenizers")
 
 
@@ -144,8 +145,3 @@ def _difference(one: object, other: object, where: str) -> str | None:
                 return inner
         return None
     return None if one == other else f"{where}: {one!r} and {other!r}"
-
-
-def _tokenizers(checkpoint: Mapping[str, Any]) -> list[object]:
-    """The data modules' states, for a comparison."""
-    return [value for value in checkpoint.values() if isinstance(value, Mapping) and "source_tokenizer" in value]

@@ -103,7 +103,7 @@ def _open(path: Path) -> BinaryIO:
         if not directory.is_dir():
             raise UserError(f"there is no checkpoint {path}: the directory {directory} does not exist") from error
         known = [other.name for other in directory.glob("*.ckpt")]
-        hint = suggest(path.name, known) if known else f"{directory} has no *.ckpt at all"
+        hint = suggest(path.name, known) if known else f"{directory.absolute()} has no *.ckpt at all"
         raise UserError(f"there is no checkpoint {path}; {hint}") from error
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error

@@ -5,23 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import lightning as L
 from lightning.pytorch.loggers import Logger
 
 from experiments.runs.directory import CHECKPOINTS
 from experiments.runs.loggers import RunWandbLogger
+from lightning_modules.encoder_decoder import EncoderDecoder
 
 
-def closing_lines(run: Path, best: Path | None, loggers: Sequence[Logger]) -> str:
+def closing_lines(run: Path, best: Path | None, loggers: Sequence[Logger], model: L.LightningModule) -> str:
     """What a run says when it ends.
 
     Args:
         run: The run's directory.
-        best: Its best checkpoint, if it has one.
+        best: Its best checkpoint, if it has one; a run that never validated has a last one alone.
         loggers: Those of the run.
+        model: What was trained.
     """
     lines = ["", f"run              {shown(run)}"]
-    if best is not None:
-        lines.append(f"best checkpoint  {shown(best)}")
+    last = run / CHECKPOINTS / "last.ckpt"
+    checkpoint = best or (last if last.is_file() else None)
+    if checkpoint is not None:
+        lines.append(f"{'best' if best else 'last'} checkpoint  {shown(checkpoint)}")
     averaged = run / CHECKPOINTS / "averaged.ckpt"
     if averaged.is_file():
         lines.append(f"averaged         {shown(averaged)}")
@@ -30,9 +35,11 @@ def closing_lines(run: Path, best: Path | None, loggers: Sequence[Logger]) -> st
         lines.append(f"figures          {shown(figures)} ({len(list(figures.glob('*.png')))} pictures)")
     commands = [logger.sync_command() for logger in loggers if isinstance(logger, RunWandbLogger)]
     lines += [f"W&B (offline)    upload it with: {command}" for command in commands if command]
-    if best is not None:
-        lines += ["", f"next: seqlab test --config {shown(run / 'config.yaml')} --ckpt_path {shown(best)}"]
-        lines += [f"  or: seqlab translate --ckpt_path {shown(best)}"]
+    if checkpoint is not None:
+        of_run = f"--config {shown(run / 'config.yaml')} --ckpt_path {shown(checkpoint)}"
+        lines += ["", f"next: seqlab test {of_run}"]
+        translate = f"translate --ckpt_path {shown(checkpoint)}"
+        lines += [f"  or: seqlab {translate if isinstance(model, EncoderDecoder) else f'predict {of_run}'}"]
     return "\n".join(lines)
 
 

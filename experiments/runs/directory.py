@@ -10,6 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from datamodules.errors import UserError, suggest
+from experiments.runs.agreement import rank_zero_decides, started_by_torchrun
 from experiments.runs.checkpoints import find_checkpoint
 
 CHECKPOINTS = "checkpoints"
@@ -24,33 +25,41 @@ DIRECTORY_VARIABLE = "SEQLAB_RUN_DIRECTORY"
 def new_run(root: Path, experiment: str) -> Path:
     """Makes the directory of the experiment's next version.
 
-    Under SLURM the version is the job's id, the same through all requeues; processes started by rank zero take rank
-    zero's directory.
+    Under SLURM the version is the job's id, the same through all requeues. Rank zero decides: the processes that it
+    started, and those that torchrun started beside it, take its directory.
 
     Args:
         root: Where runs are kept.
         experiment: Name of the experiment.
 
     Raises:
-        UserError: The directory cannot be made.
+        UserError: The name is none, or the directory cannot be made.
     """
+    if not experiment or Path(experiment).is_absolute() or ".." in Path(experiment).parts:
+        raise UserError(f"--experiment '{experiment}' is no name: runs are kept in {root}/NAME")
+    if started_by_torchrun():
+        return Path(rank_zero_decides("run directory", lambda: str(_make_run(root, experiment))))
     if "LOCAL_RANK" in os.environ and (given := os.environ.get(DIRECTORY_VARIABLE)):
         return Path(given)
+    path = _make_run(root, experiment)
+    os.environ[DIRECTORY_VARIABLE] = str(path)
+    return path
+
+
+def _make_run(root: Path, experiment: str) -> Path:
     parent = root / experiment
     try:
         parent.mkdir(parents=True, exist_ok=True)
         if job := os.environ.get("SLURM_JOB_ID"):
             path = parent / job
             path.mkdir(exist_ok=True)
-        else:
-            path = _next_version(parent)
+            return path
+        return _next_version(parent)
     except OSError as error:
         raise UserError(
             f"cannot make a run directory in {parent}: {error.strerror}; give another place with "
             "--trainer.default_root_dir"
         ) from error
-    os.environ[DIRECTORY_VARIABLE] = str(path)
-    return path
 
 
 def _next_version(parent: Path) -> Path:
@@ -72,13 +81,17 @@ def alone_in(run: Path) -> Iterator[None]:
         run: The run's directory.
 
     Raises:
-        UserError: Another training holds it.
+        UserError: Another training holds it, or nothing can be written there.
     """
     lock = FileLock(run / ".lock")
     try:
         lock.acquire(timeout=0)
     except Timeout:
         raise UserError(f"another seqlab fit trains in {run}: wait for its end, or start without --ckpt_path") from None
+    except OSError as error:
+        raise UserError(
+            f"cannot write in {run}: {error.strerror}; begin from its checkpoint elsewhere, with --init_from"
+        ) from error
     try:
         yield
     finally:
@@ -109,6 +122,8 @@ def meant_checkpoint(given: str, root: Path, experiment: str) -> Path:
         UserError: There is no such checkpoint.
     """
     if given not in KEYWORDS:
+        if not Path(given).suffix and not Path(given).exists():
+            raise UserError(f"--ckpt_path {given}: there is no such file; {suggest(given, KEYWORDS)}, or a path")
         return find_checkpoint(Path(given))
     run = newest_run(root, experiment)
     if run is None:

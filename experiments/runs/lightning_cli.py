@@ -4,35 +4,48 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import lightning as L
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
-from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, _InstantiatorFn
 from lightning.pytorch.plugins import CheckpointIO
 from lightning.pytorch.trainer.states import TrainerStatus
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from datamodules.errors import UserError
 from experiments.runs.callbacks.curve_figures import CurveFigures
+from experiments.runs.callbacks.epoch_position import EpochPosition
 from experiments.runs.callbacks.metrics_cut_back import MetricsCutBack
 from experiments.runs.callbacks.positional_seeds import PositionalSeeds
 from experiments.runs.callbacks.prediction_writer import PREDICTIONS
 from experiments.runs.callbacks.run_record import RunRecord
 from experiments.runs.callbacks.throughput import Throughput
 from experiments.runs.checkpoint_io import AtomicCheckpointIO
-from experiments.runs.checkpoints import read_checkpoint
+from experiments.runs.checkpoints import find_checkpoint, read_checkpoint
+from experiments.runs.class_paths import resolve
 from experiments.runs.closing import closing_lines, shown
 from experiments.runs.directory import CHECKPOINTS, alone_in, meant_checkpoint, new_run, newest_run, run_of
 from experiments.runs.initial_weights import load_initial_weights
+from experiments.runs.known_classes import import_parts
+from experiments.runs.lightning_notices import without_lightning_notices
+from experiments.runs.links import LINKED, check_links
 from experiments.runs.parser import OneLineErrorParser
+from experiments.runs.progress import training_progress
+from experiments.runs.saved_data import HYPERPARAMETERS, SavedData
 
 RUNS = "runs"
 """Where runs are kept, unless ``--trainer.default_root_dir`` says otherwise."""
 
-LINKED = ("source_vocabulary_size", "target_vocabulary_size")
-"""What the model is told by the data: no checkpoint and no config says it."""
+HELP = {
+    "ckpt_path": "fit: the checkpoint to go on from. Else: the one to measure; best if none is given. A file, the "
+    "directory of a run, or best, last or averaged, of the experiment's newest run.",
+    "weights_only": "Without effect: of a checkpoint, tensors and plain values are all that is ever read.",
+}
+"""What Lightning's options mean here."""
 
 LOGGERS = [
     {"class_path": "experiments.runs.loggers.MetricsCSV"},
@@ -49,6 +62,8 @@ class SeqlabCLI(LightningCLI):
 
     def __init__(self, arguments: list[str]) -> None:
         self.run_directory = Path()
+        self._saved_data: SavedData | None = None
+        self._trial_directory: TemporaryDirectory[str] | None = None
         super().__init__(
             L.LightningModule,
             L.LightningDataModule,
@@ -78,14 +93,31 @@ class SeqlabCLI(LightningCLI):
             "--init_from",
             type=str | None,
             default=None,
-            help="fit: a checkpoint whose weights the model begins with (fine-tuning); nothing else is taken from it.",
+            help="fit: a checkpoint, or the directory of a run, to begin with (fine-tuning, on other text too): the "
+            "model has its weights, the data its tokenizers, nothing else is taken from it. Without effect where "
+            "--ckpt_path finds a checkpoint to go on from.",
         )
         for name in LINKED:
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
         parser.link_arguments("seed_everything", "data.init_args.seed")
 
+    def _prepare_subcommand_parser(
+        self,
+        klass: type,
+        subcommand: str,
+        **kwargs: Any,  # noqa: ANN401 - LightningCLI's signature
+    ) -> LightningArgumentParser:
+        """Lightning's, with our own help for the options that mean something else here."""
+        parser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
+        for action in parser._actions:
+            action.help = HELP.get(action.dest, action.help)
+        return parser
+
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
-        """Parses; what a checkpoint says of the model wins over config files, and the command line over both."""
+        """Parses; what a checkpoint says of the model wins over config files, and the command line over both.
+
+        What the checkpoint keeps of its data is held until the data module is made.
+        """
         if not isinstance(args, list):
             raise TypeError("arguments are a list of words")
         self.config = parser.parse_args(args)
@@ -96,11 +128,17 @@ class SeqlabCLI(LightningCLI):
         checkpoint = self._checkpoint(settings)
         if checkpoint is not None:
             content = read_checkpoint(checkpoint, trusted)
+            self._progress = training_progress(content)
             self.config = parser.parse_args(_with_config(args, _saved_config(content, self.config.subcommand)))
             settings = self.config[self.config.subcommand]
             settings.ckpt_path = str(checkpoint)
+            self._saved_data = SavedData.of(content, f"--ckpt_path {checkpoint}")
         else:
             settings.ckpt_path = None
+            if self.config.subcommand == "fit" and settings.init_from is not None:
+                initial = find_checkpoint(Path(settings.init_from))
+                settings.init_from = str(initial)
+                self._saved_data = SavedData.of(read_checkpoint(initial, trusted), f"--init_from {initial}")
         if self.config.subcommand == "predict":
             settings.return_predictions = False  # PredictionWriter keeps them
 
@@ -116,28 +154,72 @@ class SeqlabCLI(LightningCLI):
             return None
         return meant_checkpoint(given, root, settings.experiment)
 
+    def _add_instantiators(self) -> None:
+        """Lightning's, with one of our own for the data."""
+        super()._add_instantiators()
+        self.parser.add_instantiator(self._instantiate_data, L.LightningDataModule)
+
+    def _instantiate_data(
+        self,
+        class_type: type[L.LightningDataModule],
+        *args: Any,  # noqa: ANN401 - jsonargparse's signature
+        applied_instantiation_links: dict[str, Any],
+        **kwargs: Any,  # noqa: ANN401
+    ) -> L.LightningDataModule:
+        """Makes the data module, and gives it a checkpoint's tokenizers before the model asks for vocabulary sizes.
+
+        Lightning gives them back as well, but only when the model is made.
+        """
+        make = _InstantiatorFn(cli=self, key="data")
+        data = make(class_type, *args, applied_instantiation_links=applied_instantiation_links, **kwargs)
+        if self._saved_data is not None:
+            if self.subcommand == "fit" and self.config[self.subcommand].ckpt_path is not None:
+                self._saved_data.check_same_tokenizers(data)
+            self._saved_data.restore(data)
+        return data
+
     def before_instantiate_classes(self) -> None:
-        """Makes the run's directory, and tells it to the trainer, the loggers and the checkpoint callbacks."""
+        """Makes the run's directory, and tells it to the trainer, the loggers and the checkpoint callbacks.
+
+        ``--trainer.fast_dev_run`` tries whether everything runs: its directory is a temporary one, so that it leaves no
+        version behind that ``--ckpt_path last`` would take for a training, and writes nothing into a run that there is.
+        """
         self._given = self.config.clone()
         self._given[self.config.subcommand].ckpt_path = None
         settings = self.config[self.config.subcommand]
+        check_links(resolve(settings.model.class_path), resolve(settings.data.class_path))
         trainer = settings.trainer
         given = settings.ckpt_path
         known = run_of(Path(given)) if given else None
-        self.run_directory = known or new_run(Path(trainer.default_root_dir or RUNS), settings.experiment)
+        root = Path(trainer.default_root_dir or RUNS)
+        if trainer.fast_dev_run:
+            self._trial_directory = TemporaryDirectory(prefix="seqlab-")
+            known, root = None, Path(self._trial_directory.name)
+        self.run_directory = known or new_run(root, settings.experiment)
         trainer.default_root_dir = str(self.run_directory)
         loggers = trainer.logger if isinstance(trainer.logger, list) else [trainer.logger]
         for logger in loggers:
             _fill(logger, "save_dir", str(self.run_directory))
-        for callback in trainer.callbacks or []:
+        callbacks = trainer.callbacks if isinstance(trainer.callbacks, list) else [trainer.callbacks]
+        for callback in callbacks:
             _fill(callback, "dirpath", str(self.run_directory / CHECKPOINTS))
 
+    def instantiate_classes(self) -> None:
+        """Makes data, model and trainer; where that fails, nothing is left of the run's new directory."""
+        try:
+            super().instantiate_classes()
+        except BaseException:
+            with suppress(OSError):  # a run that was there before is not empty
+                self.run_directory.rmdir()
+            raise
+
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:  # noqa: ANN401 - LightningCLI's signature
-        """Makes the trainer, with what every run has: atomic checkpoints, seeds by position, speed and figures."""
+        """Makes the trainer, with what every run has: atomic checkpoints, an exact resume, speed and figures."""
         self.config = self._given  # what config.yaml will hold: it repeats the run in a directory of its own
         settings = self.config_init[self.subcommand].trainer
         callbacks: list[Callback] = [
             PositionalSeeds(self._get(self.config, "seed_everything")),
+            EpochPosition(),
             Throughput(),
             MetricsCutBack(),
         ]
@@ -148,13 +230,24 @@ class SeqlabCLI(LightningCLI):
         plugins = [plugin for plugin in plugins if plugin is not None]
         if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
             plugins.append(AtomicCheckpointIO())
-        return super().instantiate_trainer(plugins=plugins, **kwargs)
+        try:
+            return super().instantiate_trainer(plugins=plugins, **kwargs)
+        except (TypeError, ValueError, MisconfigurationException) as error:
+            raise UserError(f"trainer: {' '.join(str(error).split())} (seqlab fit --help tells its options)") from error
 
     def before_fit(self) -> None:
         """Gives the model its initial weights, where ``--init_from`` names them."""
-        settings = self.config[self.subcommand]
-        if settings.init_from is not None:
-            load_initial_weights(self.model, self.datamodule, Path(settings.init_from), _words(settings.trust))
+        settings = self.config_init[self.subcommand]
+        if settings.init_from is not None and settings.ckpt_path is None:
+            load_initial_weights(self.model, Path(settings.init_from), _words(settings.trust))
+
+    def before_validate(self) -> None:
+        """Begins to count where the checkpoint's training stood: at that step the metrics are logged."""
+        self.trainer.fit_loop.load_state_dict(self._progress)
+
+    def before_test(self) -> None:
+        """Begins to count where the checkpoint's training stood: at that step the metrics are logged."""
+        self.trainer.fit_loop.load_state_dict(self._progress)
 
     def _run_subcommand(self, subcommand: str) -> None:
         """Runs; Lightning's end of an interrupted run, an exit status of 1, is one of Ctrl-C again."""
@@ -167,17 +260,21 @@ class SeqlabCLI(LightningCLI):
             if self.trainer.state.status != TrainerStatus.INTERRUPTED:
                 raise
             last = self.run_directory / CHECKPOINTS / "last.ckpt"
-            raise KeyboardInterrupt(f"go on with --ckpt_path {shown(last)}" if last.is_file() else "") from None
+            kept = last.is_file() and self._trial_directory is None
+            raise KeyboardInterrupt(f"go on with --ckpt_path {shown(last)}" if kept else "") from None
+        finally:
+            if self._trial_directory is not None:
+                self._trial_directory.cleanup()
 
     def after_predict(self) -> None:
         """Says where the predictions are."""
         path = self.run_directory / PREDICTIONS
-        if self.trainer.is_global_zero and path.is_file():
+        if self._trial_directory is None and self.trainer.is_global_zero and path.is_file():
             print(f"\npredictions      {shown(path)}")
 
     def after_fit(self) -> None:
         """Says where everything is, and what to type next."""
-        if self.trainer.is_global_zero:
+        if self._trial_directory is None and self.trainer.is_global_zero:
             best = next(
                 (
                     callback.best_model_path
@@ -186,7 +283,7 @@ class SeqlabCLI(LightningCLI):
                 ),
                 None,
             )
-            print(closing_lines(self.run_directory, Path(best) if best else None, self.trainer.loggers))
+            print(closing_lines(self.run_directory, Path(best) if best else None, self.trainer.loggers, self.model))
 
 
 def _words(given: str | list[str]) -> list[str]:
@@ -205,7 +302,7 @@ def _saved_config(checkpoint: Mapping[str, Any], subcommand: str) -> dict[str, A
     """What a checkpoint says of the model and, when training goes on, of the data, as a config."""
     parts = {"model": "hyper_parameters"}
     if subcommand == "fit":
-        parts["data"] = "datamodule_hyper_parameters"
+        parts["data"] = HYPERPARAMETERS
     config = {}
     for part, key in parts.items():
         saved = checkpoint.get(key) or {}
@@ -237,5 +334,7 @@ def main(arguments: list[str]) -> int:
     Returns:
         The exit status, 0.
     """
-    SeqlabCLI(arguments)
+    import_parts()
+    with without_lightning_notices():
+        SeqlabCLI(arguments)
     return 0

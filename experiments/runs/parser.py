@@ -3,26 +3,46 @@
 from __future__ import annotations
 
 import importlib
-import inspect
-import pkgutil
 import re
-from collections.abc import Callable, Iterator
+from argparse import Action, ArgumentParser
+from collections.abc import Callable, Iterable
+from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from types import ModuleType
-from typing import NoReturn
+from typing import Literal, NoReturn, get_args, get_origin
 
-from lightning import Trainer
+from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser
 
 from datamodules.errors import UserError, suggest
+from experiments.runs.closing import shown
+from experiments.runs.config_file import check_config_file
+from experiments.runs.known_classes import expected_types, subclasses, suggest_class
 
-PARTS = ("lightning_modules", "datamodules", "experiments.runs.callbacks", "experiments.runs.loggers", "torch.optim")
-"""The packages whose classes a config names."""
+ALL_OPTIONS = "in seqlab fit --help"
+"""Where a list that is too long for a line can be seen."""
+
+
+OPTIONS_OF_PARTS = "what model and data take is --model.init_args.NAME and --data.init_args.NAME"
+
+OPTION = r"--(?!help$|print_shtab$).*[^+]"
+"""Options that are worth a mention."""
 
 
 class OneLineErrorParser(LightningArgumentParser):
-    """Raises what is wrong with a command line or a config as a :class:`UserError` of one line."""
+    """Raises what is wrong with a command line or a config as a :class:`UserError` of one line.
+
+    jsonargparse makes one such parser for each class that a config names: what that parser knows is what exists.
+    """
+
+    def parse_path(self, path: str, *args: object, **kwargs: object) -> Namespace:
+        """Parses a config file.
+
+        Raises:
+            UserError: It is no YAML, or something in it is wrong.
+        """
+        check_config_file(shown(Path(path)))
+        return super().parse_path(path, *args, **kwargs)
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Raises in place of printing the usage and ending the process.
@@ -30,135 +50,154 @@ class OneLineErrorParser(LightningArgumentParser):
         Raises:
             UserError: Always.
         """
-        raise UserError(one_line(message)) from ex
+        raise UserError(one_line(self, message)) from ex
 
 
-def one_line(message: str) -> str:
+def one_line(parser: ArgumentParser, message: str) -> str:
     """What a message of jsonargparse tells its reader, in one line, with what exists in place of what was mistyped.
 
-    jsonargparse lists every type that a value might have had, and the whole value; the cause is one line of these.
+    Args:
+        parser: Where the message comes from.
+        message: Lists every type that a value might have had, and the whole value.
     """
     for pattern, explain in EXPLANATIONS:
         if found := re.search(pattern, message):
-            return explain(*found.groups())
-    told = [line.strip(" -") for line in message.splitlines() if not re.search(NOISE, line)]
-    return re.sub(r"\s+", " ", "; ".join(line for line in told if line)) or message
+            return explain(parser, *found.groups())
+    return " ".join(message.split())
 
 
-NOISE = (
-    r"^\s*Parser key \"[\w.]+\":\s*$|Does not validate against|^\s*Subtypes:|^\s*Errors:|Given value|"
-    r"Expected a <class 'NoneType'>|Expected a path but"
-)
-"""Lines of jsonargparse's messages that tell its reader nothing."""
+def _unknown_option(parser: ArgumentParser, given: str) -> str:
+    """An option or key that a parser does not have; of a dotted one, the first word that is unknown counts."""
+    if Path(given).suffix in (".yaml", ".yml"):
+        return f"'{given}' stands alone: say --config {given}"
+    options = [name[2:] for each in parser._actions for name in each.option_strings if re.fullmatch(OPTION, name)]
+    first, *rest = given.lstrip("-").partition("=")[0].split(".")
+    prefix = ""
+    while rest and any(option.startswith(f"{prefix}{first}.") for option in options):
+        prefix, first, *rest = f"{prefix}{first}.", *rest
+    known = {option.removeprefix(prefix).partition(".")[0] for option in options if option.startswith(prefix)}
+    hint = suggest(first, known, ALL_OPTIONS)
+    if "model" in known and not get_close_matches(first, known):
+        deeper = {option.rpartition(".")[2]: f"--{option}" for option in options if "." in option}
+        close = [repr(deeper[name]) for name in get_close_matches(first, deeper)]
+        hint = f"did you mean {' or '.join(close)}? {hint}" if close else f"{hint}; {OPTIONS_OF_PARTS}"
+    return f"unknown option '{given}': {hint}"
 
 
-def _no_option(name: str) -> str:
-    return f"unknown option '{name}': {_suggest_close(name, _parameters())}"
+def _unknown_option_of_command(parser: ArgumentParser, command: str, key: str) -> str:
+    """The same, of a key in a config: the parser that says so is that of all commands."""
+    parsers = next(action.choices for action in parser._actions if isinstance(action.choices, dict))
+    return _unknown_option(parsers[command], key)
 
 
-def _no_literal(key: str, choices: str, value: str) -> str:
-    known = [choice.strip("' \"") for choice in choices.split(",")]
-    return f"{key} is '{value}', but has to be one of {', '.join(known)}: {suggest(value, known)}"
+def _unknown_class_for_help(parser: ArgumentParser, key: str, given: str) -> str:
+    return _no_class(given, (kind for kind in _expected(parser, key) if isinstance(kind, type)))
 
 
-def _no_type(key: str, kind: str, value: str) -> str:
-    return f"{key} is '{value}', but has to be of type {kind}"
+def _wrong_value(parser: ArgumentParser, key: str, lines: str) -> str:
+    """A value that does not fit its key; what is said of a part of it already is passed on."""
+    found = next(filter(None, (re.search(pattern, lines) for pattern in JSONARGPARSE_WAS_GIVEN)), None)
+    value = found[1].strip() if found else ""
+    kinds = list(_expected(parser, key))
+    bases = [kind for kind in kinds if isinstance(kind, type) and kind not in PLAIN_TYPES]
+    if value.startswith("{'init_args'"):
+        return f"{key} has init_args, but no class_path; {suggest_class('', subclasses(bases))}"
+    told = [line.strip(" -") for line in lines.splitlines() if line.strip() and not re.search(JSONARGPARSE_SAYS, line)]
+    if told:
+        return f"{key}: {'; '.join(dict.fromkeys(told))}"
+    choices = [str(choice) for kind in kinds if get_origin(kind) is Literal for choice in get_args(kind)]
+    if choices:
+        close = get_close_matches(value, choices, n=1)
+        hint = f": did you mean '{close[0]}'?" if close else ""
+        return f"{key} is '{value}', but has to be one of {', '.join(dict.fromkeys(choices))}{hint}"
+    known = subclasses(bases)
+    plain = " or ".join(kind.__name__ for kind in kinds if kind in PLAIN_TYPES)
+    if plain:
+        or_class = f", or a class: {suggest_class(value, known)}" if known else ""
+        return f"{key} is '{value}', but has to be of type {plain}{or_class}"
+    records = [base for base in bases if is_dataclass(base)]
+    if records:
+        forms = ("{" + ", ".join(f"{field.name}: ..." for field in fields(record)) + "}" for record in records)
+        return f"{key} is '{value}', but has to be {' or '.join(forms)}"
+    return f"{key}: {_no_class(value, bases)}"
 
 
-def _no_module_member(module: str, name: str) -> str:
-    known = [path.rpartition(".")[2] for path in _classes_of(importlib.import_module(module))]
-    return f"there is no class '{name}' in {module}: {suggest(name, known)} There are {', '.join(known)}"
+def _no_class(given: str, bases: Iterable[type]) -> str:
+    """A path that leads to no class, or to one of another kind."""
+    module, _, name = given.rpartition(".")
+    bases = list(bases)
+    further = []
+    if module:
+        try:
+            found = getattr(importlib.import_module(module), name, None)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+                return f"{given} cannot be imported: {error}"
+        except Exception as error:  # whatever a module does when it is imported
+            return f"{given} cannot be imported: {type(error).__name__}: {error}"
+        else:
+            further.append(module)
+            if found is not None:
+                kinds = " or ".join(base.__name__ for base in bases)
+                return f"{given} is no {kinds}; {suggest_class(given, subclasses(bases))}"
+    return f"there is no class '{given}': {suggest_class(given, subclasses(bases, *further))}"
 
 
-def _no_module(path: str, *_: str) -> str:
-    return _no_class(path)
+def _expected(parser: ArgumentParser, key: str) -> Iterable[object]:
+    """The types that jsonargparse expects of a key."""
+    action: Action | None = next((action for action in parser._actions if action.dest == key), None)
+    return expected_types(getattr(action, "_typehint", None))
 
 
-def _no_class(given: str) -> str:
-    """A class that is nowhere: those of like name, with their paths."""
-    paths: dict[str, str] = {}
-    for path in _all_classes():
-        paths.setdefault(path.rpartition(".")[2], path)
-    name = given.rpartition(".")[2]
-    close = [name] if name in paths else get_close_matches(name, paths, n=3)
-    if not close:
-        return f"there is no class '{given}': give its import path, as in the README's table of parts"
-    return f"there is no class '{given}': did you mean {' or '.join(repr(paths[match]) for match in close)}?"
-
-
-def _no_file(path: str) -> str:
-    directory = Path(path).parent
+def _no_file(_: ArgumentParser, path: str) -> str:
+    directory = shown(Path(path).parent)
     if not directory.is_dir():
-        return f"--config {path}: the directory {directory} does not exist"
-    known = [str(each.name) for each in directory.glob("*.yaml")]
-    return f"--config {path}: there is no such file; {suggest(Path(path).name, known)}"
+        return f"--config {shown(Path(path))}: the directory {directory} does not exist"
+    known = [each.name for each in directory.glob("*.y*ml")]
+    hint = suggest(Path(path).name, known, f"in {directory}") if known else f"{directory.absolute()} has no YAML file"
+    return f"--config {shown(Path(path))}: there is no such file; {hint}"
 
 
-def _nothing_given(_: str) -> str:
+def _no_config(_: ArgumentParser, path: str) -> str:
+    return f"--config {shown(Path(path))} is a directory: give a YAML file in it"
+
+
+def _unreadable(_: ArgumentParser, path: str) -> str:
+    return f"--config {shown(Path(path))} cannot be read: you have no permission"
+
+
+def _nothing_given(_: ArgumentParser) -> str:
     return "model and data are not given: name an experiment with --config, for example configs/nmt/dates.yaml"
 
 
-def _no_key(key: str) -> str:
-    words = key.lstrip("-").split(".")
-    name = words[0] if words[0] not in TOP_LEVEL else words[-1]
-    of_trainer = list(inspect.signature(Trainer.__init__).parameters)[1:]
-    known = of_trainer if "trainer." in key else [*_parameters(), *TOP_LEVEL]
-    return f"unknown key '{key}': {_suggest_close(name, known)}"
+PLAIN_TYPES = (bool, int, float, str)
 
+JSONARGPARSE_WAS_GIVEN = (
+    r"given class_path '([^']+)'",
+    r"dot import path string: (.*)",
+    r"Got value: Namespace\(class_path='([^']+)'",
+    r"Got value: (.*)",
+    r"Given value: (.*)",
+)
+"""Where a message has the value, the most telling place first: of a class, its path."""
 
-def _suggest_close(name: str, known: list[str]) -> str:
-    """Close matches where there are some; else where to look, for a list of all would fill the screen."""
-    hint = suggest(name, known)
-    return hint if hint.startswith("did you mean") else "see the options with --help, or --print_config"
-
-
-TOP_LEVEL = ("experiment", "seed_everything", "trainer", "model", "data", "ckpt_path", "init_from", "trust", "config")
+JSONARGPARSE_SAYS = (
+    r"^\s*-?\s*(Does not validate against|Subtypes:|Errors:|Given value|Expected a|Not a valid subclass|"
+    r"Subclass types expect|a class path \(str\)|a dict with|Problem with given class_path|"
+    r"module '.*' has no attribute|No module named|Import path does not correspond|"
+    r"Type .* expects a function or a callable class)"
+)
+"""Lines of jsonargparse's own; the others tell what one of our parsers has explained."""
 
 EXPLANATIONS: tuple[tuple[str, Callable[..., str]], ...] = (
-    (r"Option '([^']+)' is not accepted", _no_option),
-    (r"Parser key \"([\w.]+)\":[;\s]+Expected a typing\.Literal\[(.*?)\]\. Got value: (.*)", _no_literal),
-    (r"module '([\w.]+)' has no attribute '(\w+)'", _no_module_member),
-    (r"No module named '([\w.]+)'", _no_module),
-    (r"Expected a dot import path string: (\S+)", _no_class),
-    (r"[Pp]roblem with given class_path '([\w.]+)'", _no_class),
-    (r"Parser key \"([\w.]+)\":[;\s]+Expected a <class '(\w+)'>\. Got value: (.*)", _no_type),
+    (r"^[Uu]nrecognized arguments: (\S+)", _unknown_option),
+    (r"^Option '([^']+)' is not accepted", _unknown_option),
+    (r"^Subcommand '(\w+)' does not accept option '([^']+)'", _unknown_option_of_command),
     (r"File does not exist: '?([^'\n]+)'?", _no_file),
-    (r"the following arguments are required: (fit|validate|test|predict)\.", _nothing_given),
-    (r"[Uu]nrecognized arguments: (\S+)", _no_key),
-    (r"[Kk]ey '([^']+)' is not expected", _no_key),
-    (r"does not accept option '([^']+)'", _no_key),
-    (r"No action for key \"([^\"]+)\"", _no_key),
+    (r"Path is not a file: '?([^'\n]+)'?", _no_config),
+    (r"File is not readable: '?([^'\n]+)'?", _unreadable),
+    (r"the following arguments are required: (?:fit|validate|test|predict)\.", _nothing_given),
+    (r"^--([\w.]+)\.help: [\s\S]*(?:string: |class_path ')([\w.]+)", _unknown_class_for_help),
+    (r"^Parser key \"([\w.]+)\":([\s\S]*)", _wrong_value),
 )
 """Patterns of jsonargparse's messages, each with what explains it; the first that is found counts."""
-
-
-def _all_classes() -> Iterator[str]:
-    for name in PARTS:
-        package = importlib.import_module(name)
-        yield from _classes_of(package)
-        for module in pkgutil.walk_packages(getattr(package, "__path__", []), f"{name}."):
-            if name != "torch.optim":
-                yield from _classes_of(importlib.import_module(module.name))
-
-
-def _classes_of(module: ModuleType) -> list[str]:
-    """The paths of a module's public classes: its own, and of a package also those that it passes on."""
-    package = module.__name__.partition(".")[0]
-    return [
-        f"{module.__name__}.{name}"
-        for name, member in inspect.getmembers(module, inspect.isclass)
-        if not name.startswith("_")
-        and (
-            member.__module__ == module.__name__
-            or (hasattr(module, "__path__") and member.__module__.startswith(package))
-        )
-    ]
-
-
-def _parameters() -> list[str]:
-    """The names of all arguments of all classes that a config names."""
-    names: set[str] = set()
-    for path in _all_classes():
-        module, _, name = path.rpartition(".")
-        names.update(inspect.signature(getattr(importlib.import_module(module), name).__init__).parameters)
-    return sorted(names - {"self", "args", "kwargs"})

@@ -8,39 +8,49 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jsonargparse import ArgumentError, ArgumentParser
 
-from datamodules.batch import EOS, Padded
+from datamodules.batch import BOS, EOS, Padded, SequenceBatch
 from datamodules.errors import UserError
 from datamodules.tokenizers import Tokenizer, restore_tokenizer
 from experiments.runs.checkpoints import find_checkpoint, read_checkpoint
-from experiments.runs.class_paths import resolve
+from experiments.runs.saved_data import saved_tokenizers
+from experiments.runs.trained_model import trained_model
+from lightning_modules.decoding.ensemble import Ensemble, Member
 from lightning_modules.decoding.hypothesis import Hypothesis
 from lightning_modules.decoding.search import Search
 from lightning_modules.encoder_decoder import EncoderDecoder
-from lightning_modules.shapes import check_shapes
 
 
 @dataclass(frozen=True)
 class Translator:
-    """A trained model between two tokenizers.
+    """A trained model, or an ensemble of several, between two tokenizers.
 
     Attributes:
-        model: In evaluation mode.
+        members: The models, in evaluation mode on one device: one, or those of an ensemble.
         source_tokenizer: Reads the source.
         target_tokenizer: Writes the hypotheses; the same object where the vocabulary is joint.
     """
 
-    model: EncoderDecoder
+    members: tuple[EncoderDecoder, ...]
     source_tokenizer: Tokenizer
     target_tokenizer: Tokenizer
+
+    @property
+    def model(self) -> Member:
+        """What searches and scores: the model, or the ensemble."""
+        return self.members[0] if len(self.members) == 1 else Ensemble(self.members)
 
     def encode(self, sentence: str) -> list[int]:
         """The ids of a source sentence, closed by EOS."""
         return [*self.source_tokenizer.encode(sentence), EOS]
 
+    @torch.no_grad()
     def translate(
-        self, sources: Sequence[list[int]], search: Search, with_attention: bool = False
+        self,
+        sources: Sequence[list[int]],
+        search: Search,
+        with_attention: bool = False,
+        prefixes: Sequence[list[int]] | None = None,
     ) -> list[list[Hypothesis]]:
         """Translates one batch.
 
@@ -48,13 +58,56 @@ class Translator:
             sources: From :meth:`encode`, at least one.
             search: How.
             with_attention: Also return what each hypothesis attended to.
+            prefixes: For each source the target ids that its hypotheses begin with; None for nothing.
 
         Returns:
             For each source its hypotheses, best first; ``target_tokenizer`` decodes their ids.
         """
-        return self.model.translate(
-            Padded.from_sequences(sources).to(self.model.device), search, with_attention=with_attention
-        )
+        forced = None if prefixes is None else self._padded(prefixes)
+        return search(self.model, self._padded(sources), with_attention, forced)
+
+    @torch.no_grad()
+    def score(self, sources: Sequence[list[int]], targets: Sequence[list[int]]) -> list[list[float]]:
+        """Scores given targets, one batch.
+
+        Args:
+            sources: From :meth:`encode`, at least one.
+            targets: For each source the ids of its target, without EOS.
+
+        Returns:
+            For each target the log-probabilities of its tokens and of EOS, under teacher forcing.
+        """
+        closed = self._padded([[BOS, *target, EOS] for target in targets])
+        batch = SequenceBatch(self._padded(sources), closed, torch.arange(len(sources)))
+        scores = self.model.score(batch).tolist()
+        return [row[: len(target) + 1] for row, target in zip(scores, targets, strict=True)]
+
+    def _padded(self, sequences: Sequence[list[int]]) -> Padded:
+        return Padded.from_sequences(sequences).to(self.members[0].device)
+
+
+def load_ensemble(paths: Sequence[Path], trusted: Sequence[str] = (), device: str = "auto") -> Translator:
+    """Makes one translator of several checkpoints, whose probabilities are averaged at each step.
+
+    Args:
+        paths: At least one; each as :func:`load_translator` takes it.
+        trusted: Packages whose classes the checkpoints may name, besides the project's own.
+        device: As :func:`load_translator` takes it.
+
+    Raises:
+        UserError: A checkpoint cannot be used alone (see :func:`load_translator`), or two have unlike vocabularies.
+    """
+    first, *others = (load_translator(path, trusted, device) for path in paths)
+    for path, other in zip(paths[1:], others, strict=True):
+        for side in ("source", "target"):
+            one, another = (getattr(each, f"{side}_tokenizer").fingerprint() for each in (first, other))
+            if one != another:
+                raise UserError(
+                    f"{paths[0]} and {path} have unlike {side} vocabularies: an ensemble needs checkpoints whose "
+                    "tokenizers were trained on the same text with the same settings"
+                )
+    members = tuple(member for each in (first, *others) for member in each.members)
+    return Translator(members, first.source_tokenizer, first.target_tokenizer)
 
 
 def load_translator(path: Path, trusted: Sequence[str] = (), device: str = "auto") -> Translator:
@@ -73,14 +126,12 @@ def load_translator(path: Path, trusted: Sequence[str] = (), device: str = "auto
     chosen = choose_device(device)
     path = find_checkpoint(path)
     checkpoint = read_checkpoint(path, trusted)
+    model = trained_model(checkpoint, path, EncoderDecoder, "which does not translate: give one of an encoder-decoder")
     try:
-        model = _build_model(checkpoint.get("hyper_parameters"))
         source_tokenizer, target_tokenizer = _restore_tokenizers(checkpoint)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
-    check_shapes(model, checkpoint["state_dict"], str(path))
-    model.load_state_dict(checkpoint["state_dict"])
-    return Translator(model.to(chosen).eval(), source_tokenizer, target_tokenizer)
+    return Translator((model.to(chosen).eval(),), source_tokenizer, target_tokenizer)
 
 
 def choose_device(name: str) -> torch.device:
@@ -103,33 +154,11 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def _build_model(hyperparameters: object) -> EncoderDecoder:
-    """The model with fresh weights; the subject of an error's message is the file."""
-    if not isinstance(hyperparameters, Mapping) or "_class_path" not in hyperparameters:
-        raise UserError("does not say which model it is of: give a checkpoint that 'seqlab fit' wrote")
-    class_path = hyperparameters["_class_path"]
-    model_class = resolve(class_path)
-    if not (isinstance(model_class, type) and issubclass(model_class, EncoderDecoder)):
-        raise UserError(f"is a checkpoint of {class_path}, which does not translate: give one of an encoder-decoder")
-    arguments = {key: value for key, value in hyperparameters.items() if key not in ("_class_path", "_instantiator")}
-    # Lightning's instantiate_module would also read a string as the name of a file with more configuration.
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_argument("--model", type=EncoderDecoder)
-    try:
-        config = parser.parse_object({"model": {"class_path": class_path, "init_args": arguments}})
-        return parser.instantiate(config).model
-    except (ArgumentError, TypeError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(
-            f"has hyperparameters that {class_path} does not take: {reason}; use the version of seqlab that wrote it"
-        ) from error
-
-
 def _restore_tokenizers(checkpoint: Mapping[str, Any]) -> tuple[Tokenizer, Tokenizer]:
-    """Source and target tokenizer; Lightning keeps them under the name of the data module's class."""
-    for state in checkpoint.values():
-        if isinstance(state, Mapping) and isinstance(state.get("source_tokenizer"), Mapping):
-            source = restore_tokenizer(state["source_tokenizer"])
-            target = state.get("target_tokenizer")
-            return source, source if target is None else restore_tokenizer(target)
-    raise UserError("has no tokenizers: give a checkpoint that 'seqlab fit' wrote")
+    """Source and target tokenizer; one object where the vocabulary is joint."""
+    saved = saved_tokenizers(checkpoint)
+    if saved is None or not isinstance(saved["source_tokenizer"], Mapping):
+        raise UserError("has no tokenizers: give a checkpoint that 'seqlab fit' wrote")
+    source = restore_tokenizer(saved["source_tokenizer"])
+    target = saved.get("target_tokenizer")
+    return source, source if target is None else restore_tokenizer(target)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from pathlib import Path
 from typing import NoReturn
 
 from datamodules.errors import UserError, suggest
@@ -23,3 +24,34 @@ class ToolParser(argparse.ArgumentParser):
             known = [option for action in self._actions for option in action.option_strings if option.startswith("--")]
             raise UserError(f"unknown option '{unknown[1]}': {suggest(unknown[1], known)}")
         raise UserError(f"{message}; {self.prog} --help tells the options")
+
+
+def add_checkpoint_options(parser: argparse.ArgumentParser) -> None:
+    """Adds what every tool takes that runs checkpoints: which, in batches of what size, and where."""
+    parser.add_argument(
+        "--ckpt_path",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="CKPT",
+        help="a checkpoint, or a run's directory: its best one; of several, the probabilities are averaged",
+    )
+    parser.add_argument("--batch_size", type=int, default=64, metavar="N", help="lines in a batch (default: 64)")
+    parser.add_argument(
+        "--trust",
+        action="append",
+        default=[],
+        metavar="PACKAGE",
+        help="a package whose classes the checkpoint may name",
+    )
+    parser.add_argument("--device", default="auto", metavar="NAME", help="cpu, cuda, cuda:1, mps (default: auto)")
+
+
+def check_batch_size(given: argparse.Namespace) -> None:
+    """Refuses batches of nothing.
+
+    Raises:
+        UserError: batch_size is below 1.
+    """
+    if given.batch_size < 1:
+        raise UserError(f"--batch_size is {given.batch_size}: give at least 1")

@@ -1,42 +1,63 @@
-"""``seqlab translate``: lines in, lines out, with a checkpoint alone."""
+"""``seqlab translate``: lines in, lines out, with checkpoints alone."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
 import json
-import math
-import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
-from itertools import islice
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from datamodules.errors import RunFailed, UserError, suggest
-from experiments.tools.parser import ToolParser
+from datamodules.errors import UserError
+from experiments.tools.lines import (
+    WINDOW_BATCHES,
+    check_outputs,
+    count_lines,
+    open_input,
+    open_output,
+    read_lines,
+    windows,
+    write,
+)
+from experiments.tools.parser import ToolParser, add_checkpoint_options, check_batch_size
 
 if TYPE_CHECKING:
     from experiments.runs.translator import Translator
     from lightning_modules.decoding.hypothesis import Hypothesis
     from lightning_modules.decoding.search import Search
 
-WINDOW_BATCHES = 20
-"""Batches that are read at once and sorted by length, so that little is padded."""
+BEAM_OPTIONS = ("beam_size", "n_best", "length_penalty", "coverage_penalty")
+"""The options that are arguments of BeamSearch alone."""
 
-_BOM = b"\xef\xbb\xbf"
+SAMPLING_OPTIONS = ("samples", "temperature", "top_k", "top_p")
+"""The options that are arguments of SamplingSearch alone."""
 
 EPILOG = """\
 One line is written for each line that is read, in the same order; an empty line stays an empty line. Lines end at a
-newline and nowhere else. With --n_best above 1, each line becomes up to K rows of three columns between tabs: the
-line's number from 1, the score, the hypothesis, best first; an empty line becomes one row.
+newline and nowhere else. With --n_best or --samples above 1, each line becomes up to that many rows of three columns
+between tabs: the line's number from 1, the score, the hypothesis; the best first, samples in no order of quality; an
+empty line becomes one row.
 
-The score is the log-probability over ((5 + length) / 6) ** length_penalty.
+The score of beam search is the log-probability over ((5 + length) / 6) ** length_penalty, plus coverage_penalty times
+the coverage (Wu et al. 2016, equation 14); see BeamSearch. The score of a sample is the model's own log-probability,
+whatever the temperature. The same command draws the same samples, until --seed or --batch_size changes.
+
+--prefix names a file with the beginning of each line's translation; an empty line there forces nothing. Give whole
+words: a tokenizer of subwords may not go on from half a word to its other half.
+
+--scores writes five columns for each hypothesis: the line's number, the score, the log-probability, the number of
+tokens with the end of the sentence, and the ids between spaces. From the ids, seqlab score --ids gives the same
+log-probability. From the text it may give another: the tokenizer may split it otherwise than the model spelled it.
 
 --attention writes one JSON object for each hypothesis: "line" (from 1), "source" and "hypothesis" (the pieces, with
 </s>), and "attention" (a row of weights over the source's pieces for each piece of the hypothesis).
+
+Several checkpoints translate as an ensemble: their probabilities are averaged at each token. Their vocabularies have
+to be equal. Limits that no option gives are those of the first one's test.
 
 From a terminal, each line is translated as soon as it is typed, and with --batch_size 1 as soon as it arrives.
 An output file appears when it is whole.
@@ -44,6 +65,8 @@ An output file appears when it is whole.
 examples:
   echo "A dog runs." | seqlab translate --ckpt_path runs/multi30k/1
   seqlab translate --ckpt_path best.ckpt --input test.en --output test.de --attention test.jsonl
+  seqlab translate --ckpt_path runs/multi30k/1 runs/multi30k/2 --input test.en --n_best 5
+  seqlab translate --ckpt_path best.ckpt --input test.en --samples 3 --temperature 0.7 --top_p 0.9
 """
 
 
@@ -54,10 +77,12 @@ class _Line:
     Attributes:
         number: Counted from 1.
         ids: The source ids and EOS; empty where the line has nothing but white space.
+        prefix: The target ids that its hypotheses begin with.
     """
 
     number: int
     ids: list[int]
+    prefix: list[int]
 
 
 def main(arguments: list[str]) -> int:
@@ -70,12 +95,15 @@ def main(arguments: list[str]) -> int:
         The exit status.
 
     Raises:
-        UserError: An option is out of range, a file cannot be used, the checkpoint cannot, or a line is not UTF-8.
+        UserError: An option is out of range or does not go with another, a file cannot be used, a checkpoint cannot,
+            or a line is not UTF-8.
         RunFailed: The output cannot be written.
     """
     given = _parser().parse_args(arguments)
     _check_options(given)
-    _check_files(given)
+    inputs = [("--ckpt_path", path) for path in given.ckpt_path]
+    inputs += [] if given.prefix is None else [("--prefix", given.prefix)]
+    check_outputs(inputs, {f"--{name}": getattr(given, name) for name in ("output", "scores", "attention")})
     # Whoever read the output and left has seen enough.
     with contextlib.suppress(BrokenPipeError):
         _translate(given)
@@ -84,144 +112,157 @@ def main(arguments: list[str]) -> int:
 
 def _translate(given: argparse.Namespace) -> None:
     with contextlib.ExitStack() as stack:
-        source = sys.stdin.buffer if given.input is None else stack.enter_context(_open_input(given.input))
+        source = sys.stdin.buffer if given.input is None else stack.enter_context(open_input("--input", given.input))
+        prefixes = None if given.prefix is None else stack.enter_context(open_input("--prefix", given.prefix))
         interactive = given.input is None and sys.stdin.isatty()
         translator, search = _prepare(given)
-        output = sys.stdout.buffer if given.output is None else stack.enter_context(_open_output(given.output))
-        attention = None if given.attention is None else stack.enter_context(_open_output(given.attention))
+        output = sys.stdout.buffer if given.output is None else stack.enter_context(open_output(given.output))
+        scores = None if given.scores is None else stack.enter_context(open_output(given.scores))
+        attention = None if given.attention is None else stack.enter_context(open_output(given.attention))
         if interactive:
             print("one sentence a line; Ctrl-D ends", file=sys.stderr)
         window = 1 if interactive else given.batch_size * (WINDOW_BATCHES if given.batch_size > 1 else 1)
-        lines = _read(source, "standard input" if given.input is None else str(given.input), translator)
-        for part in _windows(_with_progress(lines, given), window):
+        lines = _encoded(_paired(given, source, prefixes), translator, search.max_length)
+        for part in windows(_with_progress(lines, given), window):
             found = _translate_sorted(translator, search, part, given.batch_size, attention is not None)
             if attention is not None:
-                _write(attention, b"".join(_attention_rows(translator, part, found)))
-            _write(output, b"".join(_output_rows(translator, part, found, given.n_best)))
+                write(attention, b"".join(_attention_rows(translator, part, found)))
+            if scores is not None:
+                write(scores, b"".join(_score_rows(part, found)))
+            several = max(given.n_best or 1, given.samples or 1) > 1
+            write(output, b"".join(_output_rows(translator, part, found, several)))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = ToolParser(
         prog="seqlab translate",
-        description="Translates lines of UTF-8 text with a checkpoint: no config, no data.",
+        description="Translates lines of UTF-8 text with checkpoints alone: no config, no data.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--ckpt_path", type=Path, required=True, metavar="CKPT", help="a checkpoint, or a run's directory: its best one"
-    )
+    add_checkpoint_options(parser)
     parser.add_argument("--input", type=Path, metavar="FILE", help="what to translate (default: standard input)")
     parser.add_argument("--output", type=Path, metavar="FILE", help="where to write it (default: standard output)")
-    parser.add_argument("--beam_size", type=int, default=5, metavar="N", help="prefixes kept; 1 is greedy (default: 5)")
-    parser.add_argument("--n_best", type=int, default=1, metavar="K", help="hypotheses for each line (default: 1)")
-    parser.add_argument(
-        "--length_penalty", type=float, default=1.0, metavar="P", help="larger favours longer ones (default: 1.0)"
-    )
+    parser.add_argument("--prefix", type=Path, metavar="FILE", help="what the translation of each line begins with")
+    parser.add_argument("--scores", type=Path, metavar="FILE.tsv", help="also write log-probabilities and ids")
+    parser.add_argument("--attention", type=Path, metavar="FILE.jsonl", help="also write what was attended to")
     parser.add_argument(
         "--max_length", type=int, metavar="N", help="most tokens of a hypothesis (default: that of the model's test)"
     )
-    parser.add_argument("--batch_size", type=int, default=64, metavar="N", help="lines in a batch (default: 64)")
-    parser.add_argument("--attention", type=Path, metavar="FILE.jsonl", help="also write what was attended to")
     parser.add_argument(
-        "--trust",
-        action="append",
-        default=[],
-        metavar="PACKAGE",
-        help="a package whose classes the checkpoint may name",
+        "--no_repeat_ngram_size", type=int, default=0, metavar="N", help="no N tokens come twice in a hypothesis"
     )
-    parser.add_argument("--device", default="auto", metavar="NAME", help="cpu, cuda, cuda:1, mps (default: auto)")
+    beam = parser.add_argument_group("beam search, the default")
+    beam.add_argument("--beam_size", type=int, metavar="N", help="prefixes kept; 1 is greedy (default: 5)")
+    beam.add_argument("--n_best", type=int, metavar="K", help="hypotheses for each line (default: 1)")
+    beam.add_argument("--length_penalty", type=float, metavar="P", help="larger favours longer ones (default: 1.0)")
+    beam.add_argument(
+        "--coverage_penalty", type=float, metavar="P", help="larger favours those that attend to the whole source"
+    )
+    sampling = parser.add_argument_group("sampling, in its place")
+    sampling.add_argument("--samples", type=int, metavar="K", help="draw K hypotheses for each line")
+    sampling.add_argument("--temperature", type=float, metavar="T", help="above 1 draws more evenly (default: 1.0)")
+    sampling.add_argument("--top_k", type=int, metavar="N", help="draw from the N most probable tokens alone")
+    sampling.add_argument(
+        "--top_p", type=float, metavar="P", help="draw from the fewest tokens that have the probability P together"
+    )
+    sampling.add_argument("--seed", type=int, metavar="N", help="of the draws (default: 0)")
     return parser
 
 
 def _check_options(given: argparse.Namespace) -> None:
-    for name in ("beam_size", "n_best", "batch_size", "max_length"):
-        value = getattr(given, name)
-        if value is not None and value < 1:
-            raise UserError(f"--{name} is {value}: give at least 1")
-    if given.n_best > given.beam_size:
-        raise UserError(f"--n_best is {given.n_best}, but --beam_size is {given.beam_size}: give no more than the beam")
-    if not 0.0 <= given.length_penalty < math.inf:
-        raise UserError(f"--length_penalty is {given.length_penalty}: give 0 or more")
+    """Refuses what is out of range, or does not go together, before anything is loaded."""
+    check_batch_size(given)
+    _search(given, 100 if given.max_length is None else given.max_length)
+    if given.seed is not None and not 0 <= given.seed < 2**63:
+        raise UserError(f"--seed is {given.seed}: give 0 to 2 ** 63 - 1")
+    for name in (*SAMPLING_OPTIONS, "seed"):
+        if given.samples is None and getattr(given, name) is not None:
+            raise UserError(f"--{name} is for sampling: add --samples 1, or leave it out")
+    for name in BEAM_OPTIONS:
+        if given.samples is not None and getattr(given, name) is not None:
+            raise UserError(f"--{name} is for beam search, but --samples draws in its place: leave one of them out")
 
 
-def _check_files(given: argparse.Namespace) -> None:
-    """Refuses outputs that have no place, or would replace another file of the command."""
-    taken: dict[Path, str] = {given.ckpt_path.resolve(): "--ckpt_path"}
-    for option, path in (("--output", given.output), ("--attention", given.attention)):
-        if path is None:
-            continue
-        if path.is_dir():
-            raise UserError(f"{option} {path} is a directory: give a file in it")
-        if not path.resolve().parent.is_dir():
-            raise UserError(f"{option} {path}: the directory {path.parent} does not exist, make it first")
-        if path.resolve() in taken:
-            raise UserError(f"{option} {path} is also {taken[path.resolve()]}: give it a file of its own")
-        taken[path.resolve()] = option
+def _search(given: argparse.Namespace, max_length: int, max_ratio: float | None = None, min_length: int = 0) -> Search:
+    """The search of the options, whose arguments have the same names.
 
+    Raises:
+        UserError: An option is out of range.
+    """
+    from lightning_modules.decoding.beam import BeamSearch
+    from lightning_modules.decoding.sampling import SamplingSearch
 
-def _open_input(path: Path) -> BinaryIO:
+    def chosen(names: Sequence[str]) -> dict[str, float]:
+        return {name: getattr(given, name) for name in names if getattr(given, name) is not None}
+
+    limits = {"max_length": max_length, "max_ratio": max_ratio, "min_length": min_length}
+    limits["no_repeat_ngram_size"] = given.no_repeat_ngram_size
     try:
-        return path.open("rb")
-    except FileNotFoundError as error:
-        there = [other.name for other in path.parent.glob("*")]
-        hint = suggest(path.name, there) if get_close_matches(path.name, there) else "check the path"
-        raise UserError(f"--input {path} does not exist: {hint}") from error
-    except OSError as error:
-        raise UserError(f"--input {path} cannot be read: {error.strerror}") from error
-
-
-def _open_output(path: Path) -> contextlib.AbstractContextManager[BinaryIO]:
-    """A file that appears when it is whole; a device or a pipe is written to as it is."""
-    from experiments.runs.durable import durable_write
-
-    return _device(path) if path.exists() and not path.is_file() else durable_write(path.resolve())
-
-
-@contextlib.contextmanager
-def _device(path: Path) -> Iterator[BinaryIO]:
-    """A device or a pipe, opened as it is."""
-    file = path.open("wb")
-    try:
-        yield file
-    finally:
-        with contextlib.suppress(OSError):  # every write was flushed; closing tries a failed one once more
-            file.close()
+        if chosen(SAMPLING_OPTIONS):
+            return SamplingSearch(**chosen(SAMPLING_OPTIONS), **limits)  # type: ignore[arg-type]
+        return BeamSearch(**chosen(BEAM_OPTIONS), **limits)  # type: ignore[arg-type]
+    except UserError as error:
+        raise UserError(f"--{error}") from error
 
 
 def _prepare(given: argparse.Namespace) -> tuple[Translator, Search]:
-    """The translator of the checkpoint, and the search of the options; limits that none gives are the model's own."""
-    from experiments.runs.translator import load_translator
-    from lightning_modules.decoding.beam import BeamSearch
+    """The translator of the checkpoints, and the search; limits that no option gives are those of the first model."""
+    import torch
 
-    translator = load_translator(given.ckpt_path, given.trust, given.device)
-    limits = translator.model.test_search
-    search = BeamSearch(
-        given.beam_size,
-        given.length_penalty,
-        given.n_best,
-        limits.max_length if given.max_length is None else given.max_length,
-        limits.max_ratio,
-        min(limits.min_length, given.max_length or limits.max_length),
-    )
+    from experiments.runs.translator import load_ensemble
+
+    translator = load_ensemble(given.ckpt_path, given.trust, given.device)
+    limits = translator.members[0].test_search
+    max_length = limits.max_length if given.max_length is None else given.max_length
+    search = _search(given, max_length, limits.max_ratio, min(limits.min_length, max_length))
+    try:
+        search.check_vocabulary(translator.target_tokenizer.vocabulary_size)
+    except UserError as error:
+        raise UserError(f"--{error}") from error
+    torch.manual_seed(given.seed or 0)
     return translator, search
 
 
-def _read(source: BinaryIO, name: str, translator: Translator) -> Iterator[_Line]:
-    """The lines of a stream, encoded.
+def _paired(given: argparse.Namespace, source: BinaryIO, prefixes: BinaryIO | None) -> Iterator[tuple[str, str]]:
+    """Each line of the input, and what its translation begins with.
 
     Raises:
-        UserError: A line is not UTF-8.
+        UserError: A line is not UTF-8, or the input and the prefixes differ in lines.
     """
-    for number, raw in enumerate(source, start=1):
-        line = raw.removeprefix(_BOM) if number == 1 else raw
-        try:
-            sentence = line.removesuffix(b"\n").removesuffix(b"\r").decode()
-        except UnicodeDecodeError as error:
+    name = "standard input" if given.input is None else str(given.input)
+    texts = read_lines(source, name)
+    if prefixes is None:
+        for text in texts:
+            yield text, ""
+        return
+    for number, (text, prefix) in enumerate(zip_longest(texts, read_lines(prefixes, str(given.prefix))), start=1):
+        if text is None or prefix is None:
+            shorter, longer = (name, given.prefix) if text is None else (given.prefix, name)
             raise UserError(
-                f"{name}, line {number}: byte {error.start + 1} ({line[error.start]:#04x}) is not UTF-8; "
-                "convert the text, for example with iconv"
-            ) from error
-        yield _Line(number, translator.encode(sentence) if sentence.strip() else [])
+                f"{shorter} ends after {number - 1:,} lines, but {longer} goes on: --prefix needs a line for each line "
+                "of the input, an empty one to force nothing"
+            )
+        yield text, prefix
+
+
+def _encoded(pairs: Iterable[tuple[str, str]], translator: Translator, max_length: int) -> Iterator[_Line]:
+    """The lines and their prefixes as ids.
+
+    Raises:
+        UserError: A prefix is too long, or that of an empty line.
+    """
+    for number, (text, beginning) in enumerate(pairs, start=1):
+        ids = translator.encode(text) if text.strip() else []
+        prefix = translator.target_tokenizer.encode(beginning) if beginning.strip() else []
+        if prefix and not ids:
+            raise UserError(f"line {number} is empty, but its --prefix is not: an empty line stays empty")
+        if len(prefix) > max_length:
+            raise UserError(
+                f"the --prefix of line {number} has {len(prefix)} tokens, but a hypothesis at most {max_length}: "
+                "shorten it, or raise --max_length"
+            )
+        yield _Line(number, ids, prefix)
 
 
 def _with_progress(lines: Iterable[_Line], given: argparse.Namespace) -> Iterable[_Line]:
@@ -230,21 +271,7 @@ def _with_progress(lines: Iterable[_Line], given: argparse.Namespace) -> Iterabl
         return lines
     from tqdm import tqdm
 
-    return tqdm(lines, unit=" lines", total=_count_lines(given.input))
-
-
-def _count_lines(path: Path | None) -> int | None:
-    """The lines of a file; None of what can be read only once."""
-    if path is None or not path.is_file():
-        return None
-    with path.open("rb") as file:
-        return sum(1 for _ in file)
-
-
-def _windows(lines: Iterable[_Line], size: int) -> Iterator[list[_Line]]:
-    iterator = iter(lines)
-    while window := list(islice(iterator, size)):
-        yield window
+    return tqdm(lines, unit=" lines", total=count_lines(given.input))
 
 
 def _translate_sorted(
@@ -255,23 +282,35 @@ def _translate_sorted(
     order = sorted((index for index, line in enumerate(lines) if line.ids), key=lambda index: len(lines[index].ids))
     for start in range(0, len(order), batch_size):
         batch = order[start : start + batch_size]
-        results = translator.translate([lines[index].ids for index in batch], search, with_attention)
+        prefixes = [lines[index].prefix for index in batch]
+        results = translator.translate(
+            [lines[index].ids for index in batch], search, with_attention, prefixes if any(prefixes) else None
+        )
         for index, hypotheses in zip(batch, results, strict=True):
             found[index] = hypotheses
     return found
 
 
 def _output_rows(
-    translator: Translator, lines: list[_Line], found: list[list[Hypothesis]], n_best: int
+    translator: Translator, lines: list[_Line], found: list[list[Hypothesis]], several: bool
 ) -> Iterator[bytes]:
     for line, hypotheses in zip(lines, found, strict=True):
-        if n_best == 1:
+        if not several:
             yield (_text(translator, hypotheses[0]) if hypotheses else "").encode() + b"\n"
         elif not hypotheses:
             yield f"{line.number}\t0\t\n".encode()
         else:
             for hypothesis in hypotheses:
                 yield f"{line.number}\t{hypothesis.score:.4f}\t{_text(translator, hypothesis)}\n".encode()
+
+
+def _score_rows(lines: list[_Line], found: list[list[Hypothesis]]) -> Iterator[bytes]:
+    for line, hypotheses in zip(lines, found, strict=True):
+        if not hypotheses:
+            yield f"{line.number}\t0\t0\t0\t\n".encode()
+        for each in hypotheses:
+            numbers = f"{line.number}\t{each.score:.6f}\t{each.log_probability:.6f}\t{len(each.ids) + 1}"
+            yield f"{numbers}\t{' '.join(map(str, each.ids))}\n".encode()
 
 
 def _text(translator: Translator, hypothesis: Hypothesis) -> str:
@@ -298,23 +337,3 @@ def _attention_rows(translator: Translator, lines: list[_Line], found: list[list
                 "attention": [[round(weight, 6) for weight in row] for row in hypothesis.attention.tolist()],
             }
             yield json.dumps(row, ensure_ascii=False).encode() + b"\n"
-
-
-def _write(output: BinaryIO, data: bytes) -> None:
-    """Writes and flushes.
-
-    Raises:
-        BrokenPipeError: Nobody reads the output any more.
-        RunFailed: It cannot be written for another reason.
-    """
-    try:
-        output.write(data)
-        output.flush()
-    except OSError as error:
-        if output is sys.stdout.buffer:
-            # What is still buffered goes nowhere: the interpreter would try, and complain, once more at its end.
-            with Path(os.devnull).open("wb") as nowhere:
-                os.dup2(nowhere.fileno(), output.fileno())
-        if isinstance(error, BrokenPipeError):
-            raise
-        raise RunFailed(f"cannot write the output: {error.strerror}") from error

@@ -13,7 +13,7 @@ class Hypothesis:
 
     Attributes:
         ids: The target ids, without BOS and EOS.
-        score: What the search ranks by: the log-probability over the length penalty.
+        score: What the search ranks by: the log-probability, in beam search with its penalties.
         log_probability: Natural logarithm of the probability of the ids and EOS, given the source.
         attention: ``(len(ids) + 1, source_len)``: rows are the target tokens and EOS, columns the source tokens and
             EOS, heads averaged; None where it was not asked for, or the model has none.

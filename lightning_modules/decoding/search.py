@@ -1,27 +1,48 @@
-"""What every search shares: the model it steps through, its limits, and the sentences that are still open."""
+"""What every search shares: the model that it steps through, and its limits."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Protocol
+from typing import Protocol, Self, TypeVar
 
 import torch
 from torch import Tensor
 
 from datamodules.batch import Padded
-from datamodules.errors import UserError
+from datamodules.errors import RunFailed, UserError
 from lightning_modules.decoding.hypothesis import Hypothesis
-from lightning_modules.layers.state import DecoderState, Memory
+from lightning_modules.decoding.rules import Rules
 
 
-class Steppable(Protocol):
+class Selectable(Protocol):
+    """What a search needs to know of a model's memory and state: that rows can be taken from them."""
+
+    def select(self, rows: Tensor) -> Self:
+        """The given rows ``(new_rows,)``, in their order; a row may be taken several times."""
+
+
+MemoryT = TypeVar("MemoryT", bound=Selectable)
+StateT = TypeVar("StateT", bound=Selectable)
+
+
+class Steppable(Protocol[MemoryT, StateT]):
     """What a search needs of a model."""
 
-    def encode(self, source: Padded) -> tuple[Memory, DecoderState]:
+    def encode(self, source: Padded) -> tuple[MemoryT, StateT]:
         """Encodes a batch, once."""
 
-    def step(self, tokens: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
-        """Tokens ``(batch,)`` to log-probabilities ``(batch, vocabulary)``, attention weights, and the next state."""
+    def step(self, tokens: Tensor, memory: MemoryT, state: StateT) -> tuple[Tensor, Tensor, StateT]:
+        """Runs one step.
+
+        Args:
+            tokens: ``(rows,)``, the last token of each prefix.
+            memory: With as many rows.
+            state: With as many rows.
+
+        Returns:
+            Log-probabilities ``(rows, vocabulary)``, attention weights ``(rows, heads, source_len)``, and the next
+            state.
+        """
 
 
 class Search(ABC):
@@ -34,68 +55,97 @@ class Search(ABC):
         max_length: Most tokens of a hypothesis, EOS not counted.
         max_ratio: Also at most this many times the source's length, plus 10; None for no such limit.
         min_length: Fewest tokens of a hypothesis, EOS not counted.
+        no_repeat_ngram_size: No sequence of this many tokens comes twice in a hypothesis (Paulus et al. 2018, section
+            2.5); 0 for no such rule. Where it leaves no other token, the hypothesis ends, before min_length too.
 
     Raises:
         UserError: A length is negative, or the minimum above the maximum.
     """
 
-    def __init__(self, max_length: int = 100, max_ratio: float | None = 2.0, min_length: int = 0) -> None:
+    def __init__(
+        self,
+        max_length: int = 100,
+        max_ratio: float | None = 2.0,
+        min_length: int = 0,
+        no_repeat_ngram_size: int = 0,
+    ) -> None:
         if max_length < 1:
             raise UserError(f"max_length is {max_length}: give at least 1")
         if not 0 <= min_length <= max_length:
             raise UserError(f"min_length is {min_length}: give 0 to max_length, which is {max_length}")
         if max_ratio is not None and max_ratio <= 0:
             raise UserError(f"max_ratio is {max_ratio}: give more than 0, or null for no limit")
+        if no_repeat_ngram_size < 0:
+            raise UserError(f"no_repeat_ngram_size is {no_repeat_ngram_size}: give 1 or more, or 0 for no such rule")
         self.max_length = max_length
         self.max_ratio = max_ratio
         self.min_length = min_length
+        self.no_repeat_ngram_size = no_repeat_ngram_size
 
     @abstractmethod
-    def __call__(self, model: Steppable, source: Padded, with_attention: bool = False) -> list[list[Hypothesis]]:
+    def __call__(
+        self,
+        model: Steppable[MemoryT, StateT],
+        source: Padded,
+        with_attention: bool = False,
+        prefixes: Padded | None = None,
+    ) -> list[list[Hypothesis]]:
         """Searches.
 
         Args:
             model: Encodes and steps; in evaluation mode, without gradients.
             source: The sources, closed by EOS; ``(batch, source_len)``.
             with_attention: Also return what each hypothesis attended to.
+            prefixes: The target ids that the hypotheses of each source begin with, ``(batch, prefix_len)``, bare of
+                BOS and EOS; some may be empty. Their log-probabilities count like those of other tokens. A prefix goes
+                before max_ratio, and may repeat n-grams.
 
         Returns:
             For each source its hypotheses, best first.
+
+        Raises:
+            UserError: A prefix is longer than max_length, or the search does not fit the model.
+            RunFailed: The model's probabilities are NaN.
         """
 
-    def _limits(self, source: Padded) -> Tensor:
-        """``(batch,)``: the most tokens of each sentence's hypotheses."""
+    def check_vocabulary(self, size: int) -> None:  # noqa: B027 - most searches fit any vocabulary
+        """Refuses a target vocabulary that the search cannot work on.
+
+        Args:
+            size: Number of target ids.
+
+        Raises:
+            UserError: It is too small.
+        """
+
+    def _check(self, log_probabilities: Tensor) -> None:
+        """Refuses a model by its first step, ``(rows, vocabulary)``.
+
+        Raises:
+            UserError: The vocabulary is too small for the search.
+            RunFailed: There are log-probabilities that are no numbers.
+        """
+        self.check_vocabulary(log_probabilities.shape[1])
+        if log_probabilities.isnan().any():
+            raise RunFailed("the model's probabilities are NaN: its weights are spoilt; take an earlier checkpoint")
+
+    def _rules(self, source: Padded, prefixes: Padded | None) -> Rules:
+        """What may follow in each sentence."""
         if self.max_ratio is None:
-            return torch.full_like(source.lengths, self.max_length)
-        return (source.lengths * self.max_ratio + 10).long().clamp(min=self.min_length, max=self.max_length)
-
-
-def permit(log_probabilities: Tensor, length: int, limits: Tensor, min_length: int, eos: int) -> Tensor:
-    """Log-probabilities with what the lengths forbid set to minus infinity.
-
-    Args:
-        log_probabilities: ``(rows, vocabulary)``, of the token after ``length`` others.
-        length: Tokens so far.
-        limits: ``(rows,)``, the most tokens: at the limit only EOS may follow.
-        min_length: Fewest tokens: before it EOS may not follow.
-        eos: The id of EOS.
-    """
-    if length < min_length:
-        log_probabilities = log_probabilities.clone()
-        log_probabilities[:, eos] = -torch.inf
-    full = limits <= length
-    if full.any():
-        closing = torch.full_like(log_probabilities, -torch.inf)
-        closing[:, eos] = log_probabilities[:, eos]
-        log_probabilities = torch.where(full[:, None], closing, log_probabilities)
-    return log_probabilities
+            limits = torch.full_like(source.lengths, self.max_length)
+        else:
+            limits = (source.lengths * self.max_ratio + 10).long().clamp(min=self.min_length, max=self.max_length)
+        if prefixes is not None:
+            longest = int(prefixes.lengths.max())
+            if longest > self.max_length:
+                raise UserError(
+                    f"a forced prefix has {longest} tokens, but max_length is {self.max_length}: shorten it, or raise "
+                    "max_length"
+                )
+            limits = torch.maximum(limits, prefixes.lengths)
+        return Rules(limits, int(limits.min()), self.min_length, self.no_repeat_ngram_size, prefixes)
 
 
 def head_mean(weights: Tensor) -> Tensor | None:
     """``(rows, heads, source_len)`` averaged over heads; None where there is no head."""
     return weights.mean(dim=1) if weights.shape[1] else None
-
-
-def crop(attention: Tensor, source_length: int) -> Tensor:
-    """The rows of one hypothesis's attention without the batch's padding, on the CPU."""
-    return attention[:, :source_length].cpu()

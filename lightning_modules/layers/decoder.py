@@ -16,6 +16,9 @@ from lightning_modules.layers.state import DecoderState, Memory, StateShape
 AttentionFactory = Callable[[int, int], Attention]
 """Makes an attention of (query size, memory size)."""
 
+_Recur = Callable[[RecurrentStack, Tensor, State], tuple[Tensor, State]]
+"""Runs a recurrent layer over inputs ``(b, t, i)`` from a state: outputs ``(b, t, h)``, and the last state."""
+
 
 class Decoder(nn.Module, ABC):
     """What every decoder offers. Its two ways to run, :meth:`forward` and :meth:`step`, agree.
@@ -287,10 +290,20 @@ class MultiStepDecoder(Decoder):
 
     def forward(self, embedded: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
         """Runs over a whole target; see :meth:`Decoder.forward`."""
+        return self._run(embedded, memory, state, lambda stack, inputs, last: stack(inputs, last))
+
+    def step(self, embedded: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
+        """Runs one step; see :meth:`Decoder.step`."""
+        output, weights, state = self._run(embedded[:, None], memory, state, _one_step)
+        return output.squeeze(1), weights.squeeze(2), state
+
+    def _run(
+        self, embedded: Tensor, memory: Memory, state: DecoderState, recur: _Recur
+    ) -> tuple[Tensor, Tensor, DecoderState]:
         inputs, below = embedded, None
         weights, states = [], []
         for layer, stack in enumerate(self._stacks()):
-            hidden, last = stack(inputs, tuple(part[layer : layer + 1] for part in state.recurrent))
+            hidden, last = recur(stack, inputs, tuple(part[layer : layer + 1] for part in state.recurrent))
             below = self.dropout(hidden) if below is None else self.dropout(hidden) + below
             context, weight = self._attend(layer, below, memory)
             inputs = torch.cat([below, context], dim=-1)
@@ -300,10 +313,11 @@ class MultiStepDecoder(Decoder):
         recurrent = tuple(torch.cat(parts) for parts in zip(*states, strict=True))
         return output, torch.cat(weights, dim=1), DecoderState(recurrent)
 
-    def step(self, embedded: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
-        """Runs one step; see :meth:`Decoder.step`."""
-        output, weights, state = self(embedded[:, None], memory, state)
-        return output.squeeze(1), weights.squeeze(2), state
-
     def _stacks(self) -> list[RecurrentStack]:
         return list(self.stacks)  # type: ignore[arg-type]
+
+
+def _one_step(stack: RecurrentStack, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+    """A single step without the fused call, which would lay its weights out anew each time."""
+    hidden, last = stack.step(stack.project(inputs.squeeze(1)), None, state)
+    return hidden[:, None], last

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
 CHUNK_ROWS = 256
 """Positions projected onto the vocabulary at once; a chunk of logits stays in the processor's cache."""
@@ -76,3 +77,30 @@ def projected_cross_entropy(
     """
     with torch.autocast(hidden.device.type, enabled=False):
         return _ProjectedCrossEntropy.apply(hidden.to(weight.dtype), weight, bias, targets, label_smoothing)
+
+
+@torch.no_grad()
+def projected_outcomes(hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """How ``softmax(hidden @ weight.T + bias)`` predicts each target; without gradients.
+
+    As in :func:`projected_cross_entropy`, the logits exist for :data:`CHUNK_ROWS` positions at a time.
+
+    Args:
+        hidden: ``(positions, size)``, real positions only.
+        weight: ``(classes, size)``.
+        bias: ``(classes,)``.
+        targets: ``(positions,)``, int64.
+
+    Returns:
+        Two tensors of ``(positions,)``: the log-probability of each target in nats, and whether it is the most probable
+        class.
+    """
+    precision = torch.promote_types(weight.dtype, torch.float32)
+    scores, right = [], []
+    with torch.autocast(hidden.device.type, enabled=False):
+        chunks = hidden.to(weight.dtype).split(CHUNK_ROWS)
+        for rows, gold in zip(chunks, targets.split(CHUNK_ROWS), strict=True):
+            logits = functional.linear(rows, weight, bias).to(precision)
+            scores.append(-functional.cross_entropy(logits, gold, reduction="none"))
+            right.append(logits.argmax(dim=1) == gold)
+    return torch.cat(scores), torch.cat(right)

@@ -193,6 +193,15 @@ def test_all_words_are_seen_in_training(target_language: TargetLanguage, tmp_pat
             assert data.target_tokenizer.decode(data.target_tokenizer.encode(target)) == target
 
 
+def test_no_target_tokenizer_means_a_joint_one(tmp_path: Path) -> None:
+    sizes = {"train_size": 500, "val_size": 5, "test_size": 5, "cache_directory": str(tmp_path)}
+    separate = DatesDataModule(**sizes)
+    assert (separate.source_vocabulary_size, separate.target_vocabulary_size) == (340, 300)
+    joint = DatesDataModule(**sizes, target_tokenizer=None)
+    assert joint.source_tokenizer is joint.target_tokenizer
+    assert UNK not in joint.source_tokenizer.encode("le mardi 4 août")
+
+
 def test_pairs_are_a_function_of_the_seed() -> None:
     # Written out, for they are the same on every machine and in every process.
     assert list(islice(replace(SMALL, target_language="de").pairs("test"), 4)) == [

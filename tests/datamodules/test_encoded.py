@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from datamodules.batch import BOS, EOS, PAD
+from datamodules.batch import BOS, EOS, PAD, UNK
 from datamodules.encoded import EncodedCorpus, Summary, encode_corpus
 from datamodules.tokenizers import Tokenizer
 
@@ -66,11 +66,20 @@ def test_what_is_read_is_what_was_written(tmp_path: Path, size: int) -> None:
 
 
 def test_what_is_skipped_is_counted_with_its_first_line(tmp_path: Path) -> None:
-    summary = encode_corpus(tmp_path, PAIRS, Numbers(65_536), Numbers(65_536), max_length=3)
+    pairs = [*PAIRS, (f"{UNK} 4 {UNK}", f"{UNK} 4")]
+    summary = encode_corpus(tmp_path, pairs, Numbers(65_536), Numbers(65_536), max_length=3)
     assert summary == Summary(
-        kept=2, empty=2, too_long=2, first_empty=2, first_too_long=3, source_ids=65_536, target_ids=65_536
+        kept=3,
+        empty=2,
+        too_long=2,
+        first_empty=2,
+        first_too_long=3,
+        source_ids=65_536,
+        target_ids=65_536,
+        source_unknown=2 / 7,
+        target_unknown=1 / 4,
     )
-    assert list(EncodedCorpus(tmp_path).sources) == ["4 5 65535", " 12 "]
+    assert list(EncodedCorpus(tmp_path).sources) == ["4 5 65535", " 12 ", "3 4 3"]
 
 
 def test_texts_are_a_sequence(tmp_path: Path) -> None:

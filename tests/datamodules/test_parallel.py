@@ -213,6 +213,14 @@ def test_training_skips_and_tells_while_a_test_set_stays_whole(
     assert "2 longer than 8 tokens" in reports.messages[-1]
 
 
+def test_what_the_vocabulary_lacks_is_told(tmp_path: Path, reports: pytest.LogCaptureFixture) -> None:
+    data = Listed(TEXT, tmp_path, target_tokenizer=WhitespaceTokenizer())
+    data.test_dataloader()
+    assert reports.messages[-1] == "test: 3 pairs kept; unknown tokens: 16.67% of the source, 16.67% of the target"
+    data.val_dataloader()
+    assert reports.messages[-1] == "val: 2 pairs kept"
+
+
 def test_no_pair_left_is_said(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"train: 0 pairs kept, 20 longer than 2 tokens .* skipped: give data"):
         Listed(TEXT, tmp_path, max_length=2).train_dataloader()
@@ -239,7 +247,7 @@ def test_each_rank_gets_its_share_of_every_batch(tmp_path: Path) -> None:
     shares = []
     for rank in range(2):
         data = Listed(TEXT, tmp_path)
-        data.trainer = SimpleNamespace(global_rank=rank, world_size=2)  # type: ignore[assignment]
+        data.trainer = SimpleNamespace(global_rank=rank, world_size=2, overfit_batches=0)  # type: ignore[assignment]
         shares.append([batch.index.tolist() for batch in data.train_dataloader()])
     whole = [batch.index.tolist() for batch in alone.train_dataloader()]
     assert [sorted(first + second) for first, second in zip(*shares, strict=True)] == [sorted(batch) for batch in whole]

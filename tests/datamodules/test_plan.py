@@ -1,10 +1,12 @@
 """The batch plan: every pair once, the same global batches for any number of processes, and little padding."""
 
+import lightning as L
 import numpy as np
 import pytest
+from torch.utils.data import DataLoader, Dataset
 
 from datamodules.errors import UserError
-from datamodules.plan import BatchPlan, BatchUnit
+from datamodules.plan import BatchPlan, BatchUnit, planned_loader
 
 
 @pytest.fixture
@@ -65,8 +67,53 @@ def test_without_shuffle_every_epoch_is_alike(lengths: np.ndarray) -> None:
     assert [b.tolist() for b in plan.batches(0)] == [b.tolist() for b in plan.batches(7)]
 
 
+def test_sequences_without_a_target(lengths: np.ndarray) -> None:
+    plan = BatchPlan(lengths[:, :1], 64, shuffle=True)
+    batches = plan.batches(1)
+    assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
+    padded = sum(len(batch) * lengths[batch, 0].max() for batch in batches)
+    assert padded / lengths[:, 0].sum() < 1.25
+
+
 def test_a_sentence_above_the_budget_is_refused() -> None:
     with pytest.raises(UserError, match="batch_size is 10 tokens, but a sentence has up to"):
         BatchPlan(np.array([[3, 3], [12, 4]]), 10, "tokens")
     with pytest.raises(UserError, match="batch_size is 0"):
         BatchPlan(np.array([[3, 3]]), 0)
+
+
+class Indices(Dataset[list[int]]):
+    """A corpus whose batches are their indices."""
+
+    def __getitem__(self, indices: list[int]) -> list[int]:
+        return indices
+
+
+def test_overfitting_has_the_same_batches_in_every_epoch(lengths: np.ndarray) -> None:
+    plan = BatchPlan(lengths, 64, shuffle=True)
+    first = list(plan)
+
+    def loader(overfit_batches: float) -> DataLoader[list[int]]:
+        trainer = L.Trainer(accelerator="cpu", devices=1, logger=False, overfit_batches=overfit_batches)
+        return planned_loader(Indices(), lengths, 64, shuffle=True, trainer=trainer, overfits=True)
+
+    changing, fixed = loader(0), loader(3)
+    assert list(changing) == list(fixed) == first, "representative batches, not the shortest sentences"
+    for sampler in (changing.sampler, fixed.sampler):
+        if isinstance(sampler, BatchPlan):
+            sampler.set_epoch(1)  # as Lightning does
+    assert list(changing) != first
+    assert list(fixed) == first
+    with pytest.raises(UserError, match=r"overfit_batches 0.05 is less than one batch of 16: give a number"):
+        loader(0.05)
+
+
+def test_an_epoch_goes_on_behind_what_was_trained(lengths: np.ndarray) -> None:
+    loader = planned_loader(Indices(), lengths, 64, shuffle=True)
+    plan = loader.sampler
+    assert isinstance(plan, BatchPlan)
+    resumed = iter(loader)  # the Trainer makes it before it knows the epoch
+    plan.set_epoch(2)
+    plan.skip(5)
+    assert list(resumed) == [batch.tolist() for batch in plan.batches(2)[5:]]
+    assert len(list(loader)) == len(loader) == 16, "the epoch after it is whole"

@@ -6,7 +6,7 @@ import csv
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import lightning as L
 import pytest
@@ -21,6 +21,7 @@ from datamodules.errors import UserError
 from experiments.runs.callbacks import (
     AlignmentFigures,
     CurveFigures,
+    LengthScores,
     PredictionWriter,
     TextMetrics,
     Throughput,
@@ -120,6 +121,41 @@ class Monitored(L.Callback):
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         scores = {name: value.item() for name, value in trainer.callback_metrics.items()}
         (self.directory / f"rank{trainer.global_rank}").write_text(json.dumps(scores))
+
+
+class TestLengthScores:
+    # Sources of 5, 5, 2, 6 and 6 tokens; the 2nd, the 3rd and the last hypothesis miss 1, 2 and 1 of theirs.
+    SCORES: ClassVar = {
+        "test/exact_match_length_2": 0.0,
+        "test/exact_match_length_5": 1 / 2,
+        "test/exact_match_length_6": 1 / 2,
+        "test/token_match_length_2": 1 / 3,
+        "test/token_match_length_5": 11 / 12,
+        "test/token_match_length_6": 13 / 14,
+    }
+
+    def test_each_length_by_hand(self, tmp_path: Path) -> None:
+        trainer = make_trainer(tmp_path, callbacks=[LengthScores()])
+        for _ in range(2):  # a second test counts anew
+            (scores,) = trainer.test(EchoModel(), datamodule=EchoData(), verbose=False)
+            assert scores == pytest.approx(self.SCORES)
+        assert [path.name for path in (tmp_path / "figures").iterdir()] == ["test-length_scores-step000000.png"]
+
+    @pytest.mark.parametrize(("hypothesis", "match"), [("", 0 / 4), ("a b", 2 / 4), ("a b c d e", 3 / 4)])
+    def test_hypotheses_of_another_length(self, hypothesis: str, match: float, tmp_path: Path) -> None:
+        class Fixed(EchoModel):
+            def translate(self, source: Padded, search: Search, with_attention: bool = False) -> list[list[Hypothesis]]:
+                return [[Hypothesis(data.source_tokenizer.encode(hypothesis), 0.0, 0.0)]] * len(source)
+
+        data = EchoData([*["a b c"] * 5], [*["a b c"] * 5])
+        data.source_tokenizer.train(SOURCES)
+        (scores,) = make_trainer(tmp_path, callbacks=[LengthScores()]).test(Fixed(), datamodule=data, verbose=False)
+        assert scores == pytest.approx({"test/exact_match_length_3": 0.0, "test/token_match_length_3": match})
+
+    def test_two_processes_score_what_one_does(self, tmp_path: Path) -> None:
+        trainer = make_trainer(tmp_path, callbacks=[LengthScores()], devices=2, strategy="ddp_fork")
+        (scores,) = trainer.test(EchoModel(), datamodule=EchoData(), verbose=False)
+        assert scores == pytest.approx(self.SCORES)
 
 
 class TestPredictionWriter:

@@ -15,19 +15,8 @@ import pytest
 import torch
 import yaml
 
+from tests.experiments.seqlab_process import seqlab
 from tests.experiments.tiny_task import translate, write_tiny_task
-
-
-def seqlab(*arguments: object, given: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Runs ``seqlab`` in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "experiments.cli", *map(str, arguments)],
-        input=given,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "WANDB_MODE": "offline"},
-    )
 
 
 @dataclass
@@ -125,6 +114,26 @@ def test_test_predict_and_translate_agree(trained: Trained) -> None:
     assert translated.stdout.splitlines() == [*hypotheses[:10], "", hypotheses[10]]
 
 
+def test_score_reproduces_what_translate_and_validate_report(trained: Trained, tmp_path: Path) -> None:
+    source, target, scores = trained.config.parent / "val.de", tmp_path / "val.fr", tmp_path / "scores.tsv"
+    files = ["--input", source, "--output", target, "--scores", scores]
+    assert seqlab("translate", "--ckpt_path", trained.run, *files).returncode == 0
+    scored = seqlab("score", "--ckpt_path", trained.run, "--source", source, "--target", target, "--batch_size", 7)
+    assert scored.returncode == 0, scored.stderr
+    found = [line.split("\t") for line in scored.stdout.splitlines()]
+    reported = [line.split("\t") for line in scores.read_text().splitlines()]
+    assert len(found) == len(reported) == 40
+    for (log_probability, tokens, _), row in zip(found, reported, strict=True):
+        assert float(log_probability) == pytest.approx(float(row[2]), abs=1e-4)
+        assert tokens == row[3]
+
+    references = seqlab("score", "--ckpt_path", trained.run, "--source", source, "--target", source.with_suffix(".fr"))
+    validated = seqlab("validate", "--config", trained.config, "--ckpt_path", trained.run)
+    assert validated.returncode == 0, validated.stderr
+    perplexity = metrics(trained.run, "val/perplexity")[-1]
+    assert float(references.stderr.split()[-1]) == pytest.approx(perplexity, rel=1e-3)
+
+
 def test_training_goes_on_exactly(trained: Trained, tmp_path: Path) -> None:
     """Two epochs at once, and one epoch continued: the same weights to the bit, the same rows."""
     common = ["fit", "--config", trained.config, "--model.init_args.scheduler", "null", "--trainer.default_root_dir"]
@@ -178,11 +187,47 @@ def test_fine_tuning_begins_with_the_weights_of_a_checkpoint(trained: Trained, t
     assert metrics(tmp_path / "tiny" / "1", "val/bleu")[0] == pytest.approx(max(metrics(trained.run, "val/bleu")))
 
 
+def test_fine_tuning_on_other_text_keeps_the_vocabulary(trained: Trained, tmp_path: Path) -> None:
+    """A vocabulary of its own would give the words other ids, and the weights would translate them wrongly."""
+    other = write_tiny_task(tmp_path, seed=1, words=["vier", "drei", "zwei"], new_words={"sieben": "sept"})
+    done = seqlab(
+        "fit", "--config", other, "--init_from", trained.run, "--trainer.max_epochs", 1,
+        "--trainer.limit_train_batches", 1, "--model.init_args.optimizer.init_args.lr", 0.0,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "unknown tokens" in done.stderr
+    run = tmp_path / "runs" / "tiny" / "1"
+    assert metrics(run, "val/exact_match")[0] >= 0.8
+    before, after = (
+        torch.load(of / "checkpoints" / "last.ckpt", weights_only=True)["TranslationDataModule"]
+        for of in (trained.run, run)
+    )
+    assert before == after
+
+
+def test_test_and_predict_need_no_training_text(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEQLAB_CACHE", str(tmp_path / "cache"))
+    sources = ["eins zwei drei", "sechs fünf"]
+    (tmp_path / "own.tsv").write_text("".join(f"{source}\t{translate(source)}\n" for source in sources))
+    absent = [
+        "--config", trained.config, "--ckpt_path", trained.run, "--data.init_args.test.tsv", tmp_path / "own.tsv",
+        "--data.init_args.train.source", tmp_path / "gone.de", "--data.init_args.train.target", tmp_path / "gone.fr",
+    ]  # fmt: skip
+    for command in ("test", "validate", "predict"):
+        done = seqlab(command, *absent)
+        assert done.returncode == 0, done.stderr
+    with (trained.run / "predictions.tsv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    assert [(row["source"], row["hypothesis"]) for row in rows] == [(each, translate(each)) for each in sources]
+
+
 def test_help_needs_no_torch() -> None:
     program = "import sys; from experiments.cli import main; main(['--help']); sys.exit('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0
-    for command in ("fit", "test", "predict", "translate", "average", "fetch"):
+    for command in ("fit", "test", "predict", "translate", "score", "average", "fetch"):
         assert command in done.stdout
 
 
@@ -215,6 +260,29 @@ def test_two_processes_train_in_one_directory(trained: Trained, tmp_path: Path) 
     run = tmp_path / "tiny" / "1"
     assert torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 32
     assert metrics(run, "val/bleu")
+
+
+def test_torchrun_trains_in_one_directory_as_well(trained: Trained, tmp_path: Path) -> None:
+    """Its processes start side by side: rank zero decides on the directory, and the other has it too."""
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "-m", "experiments.cli", "fit",
+         "--config", str(trained.config), "--trainer.default_root_dir", str(tmp_path), "--trainer.max_epochs", "1",
+         "--trainer.limit_train_batches", "4", "--trainer.devices", "2", "--trainer.strategy", "ddp"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "WANDB_MODE": "offline", "SEQLAB_RUN_DIRECTORY": str(tmp_path / "of another run")},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("next: seqlab test") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
+    assert [path.name for path in (tmp_path / "tiny").iterdir()] == ["1"]
+    run = tmp_path / "tiny" / "1"
+    (loss,) = metrics(run, "val/loss")
+
+    alone = seqlab("validate", "--config", trained.config, "--ckpt_path", run)
+    assert alone.returncode == 0, alone.stderr
+    assert metrics(run, "val/loss")[1] == pytest.approx(loss, rel=1e-6), "one process or two measure the same"
 
 
 def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(trained: Trained, tmp_path: Path) -> None:

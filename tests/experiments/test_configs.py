@@ -1,11 +1,14 @@
-"""Every config of the project runs: a few steps of training, validation, and a checkpoint that translates."""
+"""Every config of the project runs: a few steps of training, validation, and a checkpoint that can be used."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from experiments.cli import main
+from experiments.runs.class_paths import resolve
+from lightning_modules.encoder_decoder import EncoderDecoder
 
 CONFIGS = sorted(
     path
@@ -25,8 +28,25 @@ def test_a_few_steps(
     root = ["--trainer.default_root_dir", str(tmp_path)]
     assert main(["fit", "--config", str(config), *root, *overrides]) == 0
     (run,) = (tmp_path / yaml.safe_load(config.read_text())["experiment"]).iterdir()
-    (tmp_path / "in.txt").write_text("a dog\n\n")
     capsys.readouterr()
-    translation = ["--input", str(tmp_path / "in.txt"), "--output", str(tmp_path / "out.txt"), "--max_length", "5"]
-    assert main(["translate", "--ckpt_path", str(run), *translation]) == 0
-    assert (tmp_path / "out.txt").read_text().count("\n") == 2
+    if issubclass(resolve(yaml.safe_load(config.read_text())["model"]["class_path"]), EncoderDecoder):
+        (tmp_path / "in.txt").write_text("a dog\n\n")
+        translation = ["--input", str(tmp_path / "in.txt"), "--output", str(tmp_path / "out.txt"), "--max_length", "5"]
+        assert main(["translate", "--ckpt_path", str(run), *translation]) == 0
+        assert (tmp_path / "out.txt").read_text().count("\n") == 2
+    else:
+        assert main(["predict", "--config", str(config), "--ckpt_path", str(run)]) == 0
+        assert (run / "predictions.tsv").read_text().count("\n") > 1
+
+
+def test_default_tokenizers_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    dates = next(path for path in CONFIGS if path.stem == "dates")
+
+    def shown(*overrides: str) -> dict[str, Any]:
+        with pytest.raises(SystemExit):
+            main(["fit", "--config", str(dates), *overrides, "--print_config"])
+        return yaml.safe_load(capsys.readouterr().out)["data"]["init_args"]
+
+    assert shown()["tokenizer"]["init_args"]["vocabulary_size"] == 340
+    assert shown()["target_tokenizer"]["init_args"]["vocabulary_size"] == 300
+    assert shown("--data.init_args.target_tokenizer", "null")["target_tokenizer"] is None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import itertools
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.text import Annotation
+from matplotlib.text import Text
 
 from experiments.figures.curves import learning_curves, read_metrics
 
@@ -31,6 +32,11 @@ def metrics(tmp_path: Path) -> Path:
     return path
 
 
+def labels(axes: Axes) -> list[str]:
+    """What the legend says."""
+    return [text.get_text() for text in axes.get_legend().get_texts()]
+
+
 def test_each_line_has_exactly_the_logged_points(metrics: Path) -> None:
     lines = {
         line.get_label(): [np.asarray(line.get_xdata()).tolist(), np.asarray(line.get_ydata()).tolist()]
@@ -41,21 +47,43 @@ def test_each_line_has_exactly_the_logged_points(metrics: Path) -> None:
 
     assert lines == {
         "train/loss": [[9, 19], [4.0, 3.0]],
-        "val/loss": [[9, 19, 29], [3.5, 2.5, 2.75]],
-        "val/bleu": [[9, 19, 29], [10.0, 30.0, 20.0]],
+        "val/loss (best 2.5)": [[9, 19, 29], [3.5, 2.5, 2.75]],
+        "val/bleu (best 30)": [[9, 19, 29], [10.0, 30.0, 20.0]],
         "train/learning_rate": [[9], [0.001]],
         "train/gradient_norm": [[9, 19], [2.5, 0.5]],
     }
 
 
-def test_the_best_validation_is_marked(metrics: Path) -> None:
+def test_the_best_validation_is_ringed_and_told_in_the_legend(metrics: Path) -> None:
     loss, quality, *_ = learning_curves(metrics).axes
 
-    def notes(axes: Axes) -> list[tuple[str, tuple[float, float]]]:
-        return [(note.get_text(), note.xy) for note in axes.texts if isinstance(note, Annotation)]
+    def rings(axes: Axes) -> list[tuple[float, float]]:
+        return [tuple(*line.get_xydata()) for line in axes.get_lines() if line.get_markerfacecolor() == "none"]
 
-    assert notes(loss) == [("2.5", (19, 2.5))]
-    assert notes(quality) == [("30", (19, 30.0))]
+    assert rings(loss) == [(19, 2.5)]
+    assert rings(quality) == [(19, 30.0)]
+    assert labels(loss) == ["train/loss", "val/loss (best 2.5)"]
+    assert labels(quality) == ["val/bleu (best 30)"]
+
+
+@pytest.mark.parametrize("top", [1e-12, 1.0, 100.0, 123456789.0])
+def test_no_text_covers_another(top: float, tmp_path: Path) -> None:
+    """The best value in the upper left corner, where the title is; steps in millions."""
+    path = tmp_path / "metrics.csv"
+    falling = zip((0, 4_000_000, 9_999_999), (top, top / 2, top / 3), strict=True)
+    rows = [f"{step},0,1.0,{value},,{value * 0.999},{value},\n" for step, value in falling]
+    path.write_text(HEADER + "".join(rows))
+    figure = learning_curves(path)
+    figure.savefig(io.BytesIO(), format="png")
+    for axes in figure.axes:
+        steps = axes.get_xticklabels(which="both")
+        hidden = {label for label in steps if not axes.viewLim.x0 <= label.get_position()[0] <= axes.viewLim.x1}
+        hidden |= {*axes.get_yticklabels(which="both")}
+        texts = [text for text in axes.findobj(Text) if text.get_visible() and text.get_text() and text not in hidden]
+        boxes = [text.get_window_extent() for text in texts]
+        assert len(boxes) > 6
+        for one, other in itertools.combinations(boxes, 2):
+            assert not one.overlaps(other)
 
 
 def test_axes_say_what_they_show(metrics: Path) -> None:
@@ -89,3 +117,10 @@ def test_values_that_are_not_finite_are_drawn_around(tmp_path: Path) -> None:
         learning_curves(path).savefig(io.BytesIO(), format="png")
 
     assert read_metrics(path)["train/loss"].steps == [0, 1]
+
+
+def test_an_evaluation_of_an_older_checkpoint_does_not_bend_the_curves(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_text("step,epoch,time,val/loss\n2,0,1.0,3.0\n5,1,2.0,2.0\n2,0,3.0,3.5\n8,2,4.0,1.0\n")
+    logged = read_metrics(path)["val/loss"]
+    assert (logged.steps, logged.values) == ([2, 5, 8], [3.0, 2.0, 1.0])

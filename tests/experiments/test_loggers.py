@@ -6,7 +6,6 @@ import csv
 import json
 import logging
 import resource
-import struct
 import sys
 import time
 from collections.abc import Iterator
@@ -18,7 +17,6 @@ import torch
 import wandb
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from matplotlib.figure import Figure
-from wandb.proto import wandb_internal_pb2
 
 from datamodules.errors import RunFailed, UserError
 from experiments.runs.callbacks.metrics_cut_back import MetricsCutBack
@@ -26,6 +24,7 @@ from experiments.runs.loggers import MetricsCSV, RunWandbLogger, run_wandb
 from experiments.runs.loggers.media import log_figure, log_table
 from experiments.runs.loggers.run_wandb import wandb_mode
 from tests.experiments.echo_task import EchoData, EchoModel, make_trainer
+from tests.experiments.wandb_log import history, records
 
 
 def rows(run: Path) -> list[dict[str, str]]:
@@ -122,34 +121,6 @@ class TestMetricsCSV:
         fit(tmp_path / "killed", epochs=3, checkpoint=earliest)
 
         assert without_time(tmp_path / "killed") == without_time(tmp_path / "whole")
-
-
-def records(path: Path) -> Iterator[Any]:
-    """The records of a W&B log: protobufs in blocks of 32 KiB, split over several where they are longer."""
-    data, position, payload = path.read_bytes(), 7, b""
-    while position + 7 <= len(data):
-        left = 32768 - position % 32768
-        if left < 7:
-            position += left
-            continue
-        _, length, kind = struct.unpack_from("<IHB", data, position)
-        payload += data[position + 7 : position + 7 + length]
-        position += 7 + length
-        if kind in (1, 4):  # a whole record, or the last part of one
-            record = wandb_internal_pb2.Record()  # type: ignore[attr-defined]
-            record.ParseFromString(payload)
-            payload = b""
-            yield record
-
-
-def history(directory: Path) -> list[dict[str, Any]]:
-    """What was logged, row by row, in an offline run."""
-    (log,) = directory.glob("*.wandb")
-    return [
-        {item.key or "/".join(item.nested_key): json.loads(item.value_json) for item in record.history.item}
-        for record in records(log)
-        if record.WhichOneof("record_type") == "history"
-    ]
 
 
 @pytest.fixture

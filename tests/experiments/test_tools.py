@@ -14,6 +14,7 @@ from experiments.cli import main
         ),
         (["translate"], "the following arguments are required: --ckpt_path; seqlab translate --help tells"),
         (["translate", "--ckpt_path", "x.ckpt", "--beam_size", "two"], "invalid int value: 'two'"),
+        (["score", "--ckpt_path", "x.ckpt", "--sourse", "x"], "did you mean '--source'"),
         (["average", "a.ckpt", "--output", "x", "--outptu", "y"], "did you mean '--output'"),
         (["fetch", "multi3k"], "multi30k"),
     ],
@@ -25,7 +26,7 @@ def test_one_line(words: list[str], message: str, capsys: pytest.CaptureFixture[
     assert message in line
 
 
-@pytest.mark.parametrize("tool", ["translate", "average", "fetch"])
+@pytest.mark.parametrize("tool", ["translate", "score", "average", "fetch"])
 def test_help(tool: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([tool, "--help"])

@@ -15,12 +15,14 @@ import lightning as L
 import pytest
 import torch
 
+from datamodules.batch import SPECIAL_PIECES
 from datamodules.errors import UserError
+from datamodules.tokenizers import CharacterTokenizer
 from experiments.cli import main
-from experiments.runs.translator import Translator, choose_device, load_translator
+from experiments.runs.translator import Translator, choose_device, load_ensemble, load_translator
 from experiments.tools import translate
 from lightning_modules.decoding.beam import BeamSearch
-from tests.experiments.tiny_checkpoint import LENGTH_LIMIT, SOURCE_CHARACTERS, tiny_checkpoint, write
+from tests.experiments.tiny_checkpoint import LENGTH_LIMIT, SOURCE_CHARACTERS, TARGET_CHARACTERS, tiny_checkpoint, write
 
 SENTENCES = [
     "abc",
@@ -188,12 +190,24 @@ def test_a_run_directory_means_its_best_checkpoint(best: Path, run: Callable[...
     ("options", "expected"),
     [
         (["--beam_size", "0"], "--beam_size is 0: give at least 1"),
-        (["--n_best", "6"], "--n_best is 6, but --beam_size is 5"),
+        (["--n_best", "6"], "--n_best is 6: give 1 to beam_size, which is 5"),
         (["--n_best", "0"], "--n_best is 0"),
         (["--max_length", "0"], "--max_length is 0"),
         (["--batch_size", "-1"], "--batch_size is -1"),
         (["--length_penalty", "-0.5"], "--length_penalty is -0.5"),
         (["--length_penalty", "nan"], "--length_penalty is nan"),
+        (["--coverage_penalty", "-1"], "--coverage_penalty is -1.0: give 0 or more"),
+        (["--no_repeat_ngram_size", "-1"], "--no_repeat_ngram_size is -1: give 1 or more"),
+        (["--samples", "0"], "--samples is 0: give at least 1"),
+        (["--temperature", "0"], "--temperature is 0.0: give more than 0"),
+        (["--samples", "2", "--temperature", "inf"], "--temperature is inf"),
+        (["--samples", "2", "--top_k", "-2"], "--top_k is -2"),
+        (["--top_p", "0"], "--top_p is 0.0: give a probability above 0 and up to 1"),
+        (["--samples", "2", "--top_p", "1.01"], "--top_p is 1.01"),
+        (["--samples", "2", "--seed", "-1"], "--seed is -1"),
+        (["--temperature", "0.5"], "--temperature is for sampling: add --samples 1"),
+        (["--seed", "3"], "--seed is for sampling"),
+        (["--samples", "2", "--n_best", "2"], "--n_best is for beam search, but --samples draws in its place"),
     ],
 )
 def test_an_option_out_of_range_is_told_before_anything_is_loaded(
@@ -230,6 +244,90 @@ def test_a_model_without_attention(refusal: Callable[..., str], tmp_path: Path) 
     path = write(tmp_path / "none.ckpt", tiny_checkpoint(attention="NoAttention"))
     assert "has none" in refusal("--attention", tmp_path / "a.jsonl", checkpoint=path)
     assert not (tmp_path / "a.jsonl").exists()
+
+
+def test_a_search_that_does_not_fit_the_checkpoint(refusal: Callable[..., str], tmp_path: Path) -> None:
+    size = len(SPECIAL_PIECES) + len(TARGET_CHARACTERS)
+    assert f"--beam_size is 99, but the target vocabulary has {size} tokens" in refusal("--beam_size", "99")
+    assert f"--top_k is 99, but the target vocabulary has {size} tokens" in refusal("--samples", "1", "--top_k", "99")
+    path = write(tmp_path / "none.ckpt", tiny_checkpoint(attention="NoAttention"))
+    line = refusal("--coverage_penalty", "0.2", "--output", tmp_path / "out", checkpoint=path)
+    assert "coverage_penalty is 0.2, but the model has no attention" in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_samples(run: Callable[..., list[str]], best: Path) -> None:
+    options = ["--samples", "4", "--temperature", "2", "--top_p", "0.9"]
+    drawn = run(b"abc\n\nhgf\n", *options)
+    rows = [line.split("\t") for line in drawn[:-1]]
+    assert [row[0] for row in rows] == ["1"] * 4 + ["2"] + ["3"] * 4
+    assert len({row[2] for row in rows}) > 3
+    assert run(b"abc\n\nhgf\n", *options) == run(b"abc\n\nhgf\n", *options, "--seed", "0") == drawn
+    assert run(b"abc\n\nhgf\n", *options, "--seed", "1") != drawn
+    greedy = run(b"abc\nhgf\n", "--beam_size", "1")
+    assert run(b"abc\nhgf\n", "--samples", "1", "--top_k", "1") == greedy
+
+
+def test_prefixes(run: Callable[..., list[str]], best: Path, tmp_path: Path) -> None:
+    prefixes = tmp_path / "prefixes.txt"
+    prefixes.write_bytes(b"HEG\n\n \nAA BB CC DD\r\n")
+    text, plain = b"abc\n\nhgf\na\n", run(b"abc\n\nhgf\na\n")
+    for options in (["--beam_size", "1"], [], ["--samples", "1"], ["--batch_size", "1"]):
+        lines = run(text, "--prefix", prefixes, *options)
+        assert lines[0].startswith("HEG")
+        assert lines[1] == ""
+        assert lines[3].startswith("AA BB CC DD")
+        if options in ([], ["--batch_size", "1"]):
+            assert lines[2] == plain[2], "nothing is forced by an empty line"
+
+
+def test_no_repeated_ngrams(run: Callable[..., list[str]]) -> None:
+    repeated, once = run(b"abc\n")[0], run(b"abc\n", "--no_repeat_ngram_size", "1")[0].replace("<unk>", "?")
+    assert len(set(repeated)) < len(repeated)
+    assert len(set(once)) == len(once)
+
+
+def test_prefixes_that_do_not_fit(refusal: Callable[..., str], tmp_path: Path) -> None:
+    prefixes, output = tmp_path / "prefixes.txt", tmp_path / "out.txt"
+
+    def told(text: bytes, forced: bytes) -> str:
+        prefixes.write_bytes(forced)
+        line = refusal("--prefix", prefixes, "--output", output, text=text)
+        assert not output.exists()
+        return line
+
+    assert f"standard input ends after 1 lines, but {prefixes} goes on" in told(b"abc\n", b"A\n\n")
+    assert f"{prefixes} ends after 1 lines, but standard input goes on" in told(b"abc\nabc\n", b"A\n")
+    assert "line 2 is empty, but its --prefix is not" in told(b"abc\n \n", b"\nA\n")
+    assert f"the --prefix of line 1 has 13 tokens, but a hypothesis at most {LENGTH_LIMIT}" in told(b"abc\n", b"A" * 13)
+    assert f"{prefixes}, line 1: byte 2 (0xff) is not UTF-8" in told(b"abc\n", b"A\xff\n")
+    assert "--output" in refusal("--prefix", prefixes, "--output", prefixes)
+    assert "did you mean 'prefixes.txt'?" in refusal("--prefix", tmp_path / "prefix.txt")
+
+
+def test_an_ensemble(run: Callable[..., list[str]], best: Path, tmp_path: Path) -> None:
+    others = [
+        write(tmp_path / "other.ckpt", tiny_checkpoint(seed=1, attention="BahdanauAttention")),
+        write(tmp_path / "third.ckpt", tiny_checkpoint(seed=2, attention="NoAttention")),
+    ]
+    text, paths = "\n".join(SENTENCES).encode() + b"\n", ["--ckpt_path", best, *others]
+    together = run(text, *paths, "--beam_size", "3")
+    translator = load_ensemble([best, *others])
+    assert together == [*(alone(translator, each, BeamSearch(3, max_length=LENGTH_LIMIT))[0] for each in SENTENCES), ""]
+    assert all(together != run(text, "--ckpt_path", path, "--beam_size", "3") for path in (best, *others))
+    run(b"abc\n", *paths, "--attention", tmp_path / "a.jsonl")
+    assert len(json.loads((tmp_path / "a.jsonl").read_text())["attention"][0]) == len("abc") + 1
+
+
+def test_an_ensemble_of_unlike_vocabularies(refusal: Callable[..., str], tmp_path: Path, best: Path) -> None:
+    tokenizer = CharacterTokenizer()
+    tokenizer.train([TARGET_CHARACTERS.replace("A", "X")])
+    for side in ("source", "target"):
+        path = changed(
+            tmp_path / "unlike.ckpt",
+            lambda made, side=side: made["TranslationDataModule"].update({f"{side}_tokenizer": tokenizer.describe()}),
+        )
+        assert f"{best} and {path} have unlike {side} vocabularies" in refusal("--ckpt_path", best, path)
 
 
 def test_a_device_that_is_not_there(refusal: Callable[..., str]) -> None:
@@ -294,8 +392,9 @@ def test_a_joint_vocabulary(tmp_path: Path) -> None:
 
 def test_a_translator_is_ready_to_use(best: Path) -> None:
     translator = load_translator(best)
-    assert not translator.model.training
-    torch.testing.assert_close(dict(translator.model.state_dict()), tiny_checkpoint()["state_dict"], rtol=0, atol=0)
+    (model,) = translator.members
+    assert not model.training
+    torch.testing.assert_close(dict(model.state_dict()), tiny_checkpoint()["state_dict"], rtol=0, atol=0)
     with pytest.raises(UserError, match="there is no device"):
         load_translator(best, device="nowhere")
 

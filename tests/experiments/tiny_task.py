@@ -1,6 +1,7 @@
 """A task small enough to be learned in seconds: words of one language to those of another, in reversed order."""
 
 import random
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 WORDS = {"eins": "un", "zwei": "deux", "drei": "trois", "vier": "quatre", "fünf": "cinq", "sechs": "six"}
@@ -51,32 +52,42 @@ trainer:
 """
 
 
-def translate(sentence: str) -> str:
+def translate(sentence: str, words: Mapping[str, str] = WORDS) -> str:
     """The right translation of a sentence."""
-    return " ".join(WORDS[word] for word in reversed(sentence.split()))
+    return " ".join(words[word] for word in reversed(sentence.split()))
 
 
-def write_tiny_task(folder: Path, seed: int, train_size: int = 900) -> Path:
+def write_tiny_task(
+    folder: Path,
+    seed: int,
+    train_size: int = 900,
+    words: Sequence[str] = tuple(WORDS),
+    new_words: Mapping[str, str] | None = None,
+) -> Path:
     """Writes corpora, and a config that trains on them.
 
     Args:
         folder: Where.
         seed: Of the sentences.
         train_size: Training pairs.
+        words: The source words that the sentences have.
+        new_words: More of them, with their translations, in the training pairs alone.
 
     Returns:
         The config's path.
     """
     generator = random.Random(seed)
+    translations = WORDS | dict(new_words or {})
     for split, size in (("train", train_size), ("val", 40), ("test", 50)):
-        sources = [" ".join(generator.choices(list(WORDS), k=generator.randint(1, 6))) for _ in range(size)]
+        choice = [*words, *(new_words or {})] if split == "train" else list(words)
+        sources = [" ".join(generator.choices(choice, k=generator.randint(1, 6))) for _ in range(size)]
+        targets = [translate(source, translations) for source in sources]
         if split == "test":
-            rows = "".join(f"{source}\t{translate(source)}\n" for source in sources)
+            rows = "".join(f"{source}\t{target}\n" for source, target in zip(sources, targets, strict=True))
             (folder / "test.tsv").write_text(rows, encoding="utf-8")
         else:
             (folder / f"{split}.de").write_text("".join(f"{source}\n" for source in sources), encoding="utf-8")
-            targets = "".join(f"{translate(source)}\n" for source in sources)
-            (folder / f"{split}.fr").write_text(targets, encoding="utf-8")
+            (folder / f"{split}.fr").write_text("".join(f"{target}\n" for target in targets), encoding="utf-8")
     config = folder / "tiny.yaml"
     config.write_text(CONFIG.format(folder=folder), encoding="utf-8")
     return config

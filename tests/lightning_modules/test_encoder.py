@@ -1,4 +1,4 @@
-"""The encoder in a padded batch against each sentence alone."""
+"""The encoders: a padded batch against each sentence alone, and the fused one against the one from scratch."""
 
 import itertools
 
@@ -6,15 +6,17 @@ import pytest
 import torch
 from torch import nn
 
-from lightning_modules.layers.encoder import RecurrentEncoder
+from lightning_modules.layers.encoder import RecurrentEncoder, StepwiseEncoder, reversed_within
 from lightning_modules.layers.recurrent import Cell
 
 LENGTHS = [7, 2, 5, 1]
 
-
-@pytest.mark.parametrize(
+every_kind = pytest.mark.parametrize(
     ("cell", "bidirectional", "layers"), list(itertools.product(["lstm", "gru", "rnn"], [True, False], [1, 2, 3]))
 )
+
+
+@every_kind
 def test_batch_equals_single_sentences(cell: Cell, bidirectional: bool, layers: int, seed: int) -> None:
     encoder = RecurrentEncoder(3, cell, hidden_size=4, layers=layers, bidirectional=bidirectional).double()
     embedded = torch.randn(len(LENGTHS), max(LENGTHS), 3, dtype=torch.float64)
@@ -26,6 +28,44 @@ def test_batch_equals_single_sentences(cell: Cell, bidirectional: bool, layers: 
         assert (memory[row, length:] == 0).all()
         for part, alone_part in zip(state, alone_state, strict=True):
             torch.testing.assert_close(part[:, row], alone_part[:, 0], rtol=0, atol=1e-12)
+
+
+@every_kind
+def test_from_scratch_equals_fused(cell: Cell, bidirectional: bool, layers: int, seed: int) -> None:
+    """Outputs, final state and the gradients of both, with the weights of one loaded into the other."""
+    fused = RecurrentEncoder(3, cell, hidden_size=4, layers=layers, bidirectional=bidirectional).double()
+    stepwise = StepwiseEncoder(3, cell, hidden_size=4, layers=layers, bidirectional=bidirectional).double()
+    stepwise.load_state_dict(fused.state_dict())
+    embedded = torch.randn(len(LENGTHS), max(LENGTHS), 3, dtype=torch.float64)
+    weigh_memory = torch.randn(len(LENGTHS), max(LENGTHS), fused.memory_size, dtype=torch.float64)
+    weigh_state = torch.randn(fused.state_shape.parts, layers, len(LENGTHS), fused.memory_size, dtype=torch.float64)
+
+    results = []
+    for encoder in (fused, stepwise):
+        inputs = embedded.clone().requires_grad_()
+        memory, state = encoder(inputs, torch.tensor(LENGTHS))
+        ((memory * weigh_memory).sum() + (torch.stack(state) * weigh_state).sum()).backward()
+        gradients = [inputs.grad, *(parameter.grad for parameter in encoder.parameters())]
+        results.append([memory, *state, *gradients])
+    for one, other in zip(*results, strict=True):
+        assert one is not None
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-10)
+
+
+def test_dropout_between_layers_is_in_both(seed: int) -> None:
+    """With all of the lower layer dropped, what remains does not depend on the input."""
+    for kind in (RecurrentEncoder, StepwiseEncoder):
+        encoder = kind(3, "gru", hidden_size=4, layers=2, dropout=1.0)
+        _, (one,) = encoder(torch.randn(1, 5, 3), torch.tensor([5]))
+        _, (other,) = encoder(torch.randn(1, 5, 3), torch.tensor([5]))
+        assert torch.equal(one[1], other[1])
+        assert not torch.equal(one[0], other[0])
+
+
+def test_each_sequence_is_reversed_within_its_length() -> None:
+    values = torch.tensor([[1, 2, 3, 4], [1, 2, 0, 0], [1, 0, 0, 0], [1, 2, 3, 0]])[:, :, None]
+    expected = [[4, 3, 2, 1], [2, 1, 0, 0], [1, 0, 0, 0], [3, 2, 1, 0]]
+    assert reversed_within(values, torch.tensor([4, 2, 1, 3])).squeeze(-1).tolist() == expected
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])

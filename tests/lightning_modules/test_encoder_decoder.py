@@ -1,13 +1,15 @@
 """The whole model: padding changes nothing, halves add up to the whole, and equal names begin equal."""
 
 from functools import partial
+from itertools import pairwise
+from pathlib import Path
 
 import lightning as L
 import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from datamodules.batch import SequenceBatch
+from datamodules.batch import BOS, EOS, Padded, SequenceBatch
 from datamodules.errors import RunFailed, UserError
 from lightning_modules.decoding.beam import BeamSearch
 from lightning_modules.encoder_decoder import EncoderDecoder
@@ -103,19 +105,22 @@ class Recorder(L.Callback):
         self.steps.append(gradients(pl_module))  # type: ignore[arg-type]
 
 
-def train(net: EncoderDecoder, batches: list[SequenceBatch], tmp_path: object, **options: object) -> Recorder:
-    recorder = Recorder()
-    trainer = L.Trainer(
+def quiet_trainer(tmp_path: object, **options: object) -> L.Trainer:
+    return L.Trainer(
         accelerator="cpu",
         max_epochs=1,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
-        callbacks=[recorder],
         default_root_dir=str(tmp_path),
         **options,  # type: ignore[arg-type]
     )
+
+
+def train(net: EncoderDecoder, batches: list[SequenceBatch], tmp_path: object, **options: object) -> Recorder:
+    recorder = Recorder()
+    trainer = quiet_trainer(tmp_path, callbacks=[recorder], **options)
     trainer.fit(net, DataLoader(batches, batch_size=None))  # type: ignore[arg-type]
     return recorder
 
@@ -186,6 +191,29 @@ def test_a_changed_shape_is_told_with_both_values(seed: int) -> None:
     with pytest.raises(UserError, match="another kind of model"):
         check_shapes(model(seed, MultiStepDecoder), {"a": torch.zeros(1)}, "x.ckpt")
     check_shapes(model(seed), saved, "x.ckpt")
+
+
+@pytest.mark.parametrize("stage", ["val", "test"])
+def test_evaluation_counts_the_most_probable_tokens(stage: str, tmp_path: Path, seed: int) -> None:
+    """Against one sentence and one step at a time, in batches that differ in size and in length."""
+    net, (sources, targets) = model(seed), pairs(seed, 7)
+    hits, nll, tokens = 0, 0.0, 0
+    for source, target in zip(sources, targets, strict=True):
+        memory, state = net.encode(Padded.from_sequences([[*source, EOS]]))
+        for given, gold in pairwise([BOS, *target, EOS]):
+            log_probabilities, _, state = net.step(torch.tensor([given]), memory, state)
+            hits += int(log_probabilities.argmax()) == gold
+            nll -= float(log_probabilities[0, gold].detach())
+            tokens += 1
+    parts = [slice(0, 2), slice(2, 7), slice(7, 7)]
+    batches = [SequenceBatch.from_pairs(sources[part], targets[part], torch.arange(7)[part]) for part in parts]
+    loader = DataLoader(batches, batch_size=None)  # type: ignore[arg-type]
+    trainer = quiet_trainer(tmp_path)
+    run = trainer.validate if stage == "val" else trainer.test
+    for _ in range(2):  # a second run counts anew
+        (logged,) = run(net, loader, verbose=False)
+        assert logged[f"{stage}/accuracy"] == pytest.approx(hits / tokens)
+        assert logged[f"{stage}/loss"] == pytest.approx(nll / tokens, rel=1e-6)
 
 
 def test_an_empty_share_of_a_batch_is_a_loss_of_zero(tmp_path: object, seed: int) -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from lightning_modules.layers.losses import CHUNK_ROWS, projected_cross_entropy
+from lightning_modules.layers.losses import CHUNK_ROWS, projected_cross_entropy, projected_outcomes
 
 
 @pytest.mark.parametrize("rows", [1, CHUNK_ROWS, 2 * CHUNK_ROWS + 3])
@@ -48,3 +48,25 @@ def test_in_mixed_precision(seed: int) -> None:
     expected = functional.cross_entropy(hidden.bfloat16().float() @ weight.t(), targets, reduction="sum")
     torch.testing.assert_close(loss, expected)
     assert hidden.grad is not None
+
+
+@pytest.mark.parametrize("rows", [1, CHUNK_ROWS, 2 * CHUNK_ROWS + 3])
+def test_outcomes(rows: int, seed: int) -> None:
+    hidden = torch.randn(rows, 6, dtype=torch.float64, requires_grad=True)
+    weight, bias = torch.randn(5, 6, dtype=torch.float64), torch.randn(5, dtype=torch.float64)
+    targets = torch.randint(5, (rows,))
+    scores, right = projected_outcomes(hidden, weight, bias, targets)
+    torch.testing.assert_close(-scores.sum(), projected_cross_entropy(hidden, weight, bias, targets)[1])
+    logits = hidden @ weight.t() + bias
+    torch.testing.assert_close(scores, logits.log_softmax(-1)[torch.arange(rows), targets])
+    assert right.tolist() == [int(row.argmax()) == int(gold) for row, gold in zip(logits, targets, strict=True)]
+    assert not scores.requires_grad
+
+
+def test_outcomes_in_mixed_precision(seed: int) -> None:
+    hidden, weight, bias = torch.randn(300, 8), torch.randn(11, 8), torch.zeros(11)
+    targets = torch.randint(11, (300,))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = projected_outcomes(hidden.bfloat16(), weight, bias, targets)
+    for one, other in zip(mixed, projected_outcomes(hidden.bfloat16().float(), weight, bias, targets), strict=True):
+        torch.testing.assert_close(one, other)

@@ -1,75 +1,173 @@
 """The searches against enumeration of everything that a small model can say."""
 
-import itertools
+from collections.abc import Callable
 
 import pytest
 import torch
 
 from datamodules.batch import EOS, Padded, SequenceBatch
-from datamodules.errors import UserError
+from datamodules.errors import RunFailed, UserError
 from lightning_modules.decoding.beam import BeamSearch
 from lightning_modules.decoding.greedy import GreedySearch
+from lightning_modules.decoding.search import Search
 from lightning_modules.encoder_decoder import EncoderDecoder
+from lightning_modules.layers.attention import NoAttention
 from lightning_modules.layers.decoder import BahdanauDecoder, LuongDecoder, MultiStepDecoder
-from lightning_modules.layers.encoder import RecurrentEncoder
+from tests.lightning_modules.tiny_search import (
+    LIVE,
+    LONGEST,
+    VOCABULARY,
+    Sayable,
+    everything,
+    rank,
+    repeats,
+    sources,
+    tiny_model,
+)
 
-VOCABULARY, LONGEST = 6, 3
-
-
-def tiny_model(seed: int, decoder: type = LuongDecoder) -> EncoderDecoder:
-    """A random model over six ids, its distributions sharp enough to differ."""
-    torch.manual_seed(seed)
-    model = EncoderDecoder(
-        VOCABULARY,
-        VOCABULARY,
-        encoder=lambda size: RecurrentEncoder(size, hidden_size=4),
-        decoder=lambda embedding, memory: decoder(embedding, memory, hidden_size=5),
-        embedding_size=3,
-    ).double()
-    with torch.no_grad():
-        model.output.weight.mul_(3.0)
-        model.output.bias.normal_()
-    return model.eval()
+GIVEN = [[4, 5, 4], [5]]
 
 
-def sources(*sequences: list[int]) -> Padded:
-    return Padded.from_sequences([[*sequence, EOS] for sequence in sequences])
+def wide(length_penalty: float = 0.0, **options: float) -> BeamSearch:
+    """A beam that holds everything that a small model can say."""
+    return BeamSearch(VOCABULARY, length_penalty, n_best=10, max_length=LONGEST, max_ratio=None, **options)  # type: ignore[arg-type]
 
 
-@torch.no_grad()
-def everything(model: EncoderDecoder, source: list[int], penalty: float) -> list[tuple[float, float, tuple[int, ...]]]:
-    """All hypotheses of up to three tokens under teacher forcing, best first: (score, log-probability, ids)."""
-    tokens = [token for token in range(VOCABULARY) if token != EOS]
-    targets = [ids for length in range(LONGEST + 1) for ids in itertools.product(tokens, repeat=length)]
-    batch = SequenceBatch.from_pairs([source] * len(targets), targets, torch.zeros(len(targets)))
-    hidden, _ = model(batch)
-    output = batch.target_output
-    chosen = model.output(hidden).log_softmax(-1).gather(1, output.values[output.mask][:, None]).squeeze(1)
-    totals = [part.sum().item() for part in chosen.split(output.lengths.tolist())]
-    found = [(total / ((6 + len(ids)) / 6) ** penalty, total, ids) for total, ids in zip(totals, targets, strict=True)]
-    return sorted(found, reverse=True)
+def anything(number: int, each: Sayable) -> bool:
+    return True
+
+
+def assert_best(
+    model: EncoderDecoder,
+    search: BeamSearch,
+    allowed: Callable[[int, Sayable], bool],
+    prefixes: Padded | None = None,
+    **penalties: float,
+) -> None:
+    """The search finds the best of what is allowed, of which there may be fewer than it is asked for."""
+    for number, found in enumerate(model.translate(sources(*GIVEN), search, prefixes=prefixes)):
+        sayable = [each for each in everything(model, GIVEN[number]) if allowed(number, each)]
+        expected = sorted(sayable, key=lambda each: -rank(each, **penalties))[: search.n_best]
+        assert [tuple(hypothesis.ids) for hypothesis in found] == [each.ids for each in expected]
+        for hypothesis, each in zip(found, expected, strict=True):
+            assert hypothesis.score == pytest.approx(rank(each, **penalties), abs=1e-9)
+            assert hypothesis.log_probability == pytest.approx(each.log_probability, abs=1e-9)
 
 
 @pytest.mark.parametrize("penalty", [0.0, 1.0])
 @pytest.mark.parametrize("decoder", [LuongDecoder, BahdanauDecoder, MultiStepDecoder])
 def test_a_wide_beam_finds_what_enumeration_finds(decoder: type, penalty: float, seed: int) -> None:
-    model = tiny_model(seed, decoder)
-    wide = BeamSearch(beam_size=600, length_penalty=penalty, n_best=10, max_length=LONGEST, max_ratio=None)
-    given = [[4, 5, 4], [5]]
-    for source, found in zip(given, model.translate(sources(*given), wide), strict=True):
-        expected = everything(model, source, penalty)[:10]
-        assert [tuple(hypothesis.ids) for hypothesis in found] == [ids for _, _, ids in expected]
-        for hypothesis, (score, total, _) in zip(found, expected, strict=True):
-            assert hypothesis.score == pytest.approx(score, abs=1e-9)
-            assert hypothesis.log_probability == pytest.approx(total, abs=1e-9)
+    assert_best(tiny_model(seed, decoder), wide(penalty), anything, length_penalty=penalty)
 
 
-def test_beam_of_one_equals_greedy(seed: int) -> None:
-    generator = torch.Generator().manual_seed(seed)
-    given = [torch.randint(4, VOCABULARY, (length,), generator=generator).tolist() for length in range(1, 9)]
+@pytest.mark.parametrize("penalty", [0.3, 20.0])
+@pytest.mark.parametrize("decoder", [LuongDecoder, MultiStepDecoder])
+def test_coverage_penalty(decoder: type, penalty: float, seed: int) -> None:
+    """The two sources differ in length: padding of the shorter is not covered, and counts nothing."""
+    search = wide(1.0, coverage_penalty=penalty)
+    assert_best(tiny_model(seed, decoder), search, anything, length_penalty=1.0, coverage_penalty=penalty)
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_no_repeated_ngrams(size: int, seed: int) -> None:
+    assert_best(tiny_model(seed), wide(no_repeat_ngram_size=size), lambda _, each: not repeats(each.ids, size))
+
+
+def test_forced_prefixes(seed: int) -> None:
+    forced = [(5, 4), ()]
+    assert_best(
+        tiny_model(seed),
+        wide(),
+        lambda number, each: each.ids[: len(forced[number])] == forced[number],
+        Padded.from_sequences(forced),
+    )
+
+
+def test_all_rules_and_penalties_together(seed: int) -> None:
+    """A prefix may repeat n-grams, what follows it may not repeat them."""
+    forced = [(4, 4), (5,)]
+
+    def allowed(number: int, each: Sayable) -> bool:
+        prefix, rest = each.ids[: len(forced[number])], each.ids[len(forced[number]) :]
+        return prefix == forced[number] and len(each.ids) >= 2 and not (set(rest) & set(prefix) or repeats(rest, 1))
+
+    search = wide(0.7, coverage_penalty=0.5, no_repeat_ngram_size=1, min_length=2)
+    penalties = {"length_penalty": 0.7, "coverage_penalty": 0.5}
+    assert_best(tiny_model(seed), search, allowed, Padded.from_sequences(forced), **penalties)
+
+
+def beam_by_hand(sayable: list[Sayable], size: int, n_best: int, longest: int, **penalties: float) -> list[Sayable]:
+    """Beam search with lists, that goes on until it has as many hypotheses as the beam is wide."""
+    said = {each.ids: each for each in sayable}
+    prefixes: list[tuple[int, ...]] = [()]
+    found: list[Sayable] = []
+    while prefixes and len(found) < size:
+        continued: list[tuple[float, tuple[int, ...], bool]] = []
+        for ids in prefixes:
+            continued.append((said[ids].log_probability, ids, True))
+            if len(ids) < longest:
+                longer = [said[(*ids, token)] for token in range(LIVE) if token != EOS]
+                continued.extend((sum(each.tokens[:-1]), each.ids, False) for each in longer)
+        continued.sort(reverse=True)
+        found.extend(said[ids] for _, ids, ends in continued[:size] if ends)
+        prefixes = [ids for _, ids, ends in continued if not ends][:size]
+    return sorted(found, key=lambda each: -rank(each, **penalties))[:n_best]
+
+
+@pytest.mark.parametrize(("size", "n_best"), [(2, 1), (3, 2), (5, 5)])
+@pytest.mark.parametrize("penalties", [(0.0, 0.0), (1.0, 0.0), (3.0, 0.1)])
+def test_a_narrow_beam_finds_what_it_finds_by_hand(
+    size: int, n_best: int, penalties: tuple[float, float], seed: int
+) -> None:
+    """Also where the engine stops early, because no open prefix can become one of the best."""
+    model, (length_penalty, coverage_penalty) = tiny_model(seed), penalties
+    search = BeamSearch(size, length_penalty, n_best, LONGEST, None, coverage_penalty=coverage_penalty)
+    for source, found in zip(GIVEN, model.translate(sources(*GIVEN), search), strict=True):
+        expected = beam_by_hand(
+            everything(model, source),
+            size,
+            n_best,
+            LONGEST,
+            length_penalty=length_penalty,
+            coverage_penalty=coverage_penalty,
+        )
+        assert [tuple(each.ids) for each in found] == [each.ids for each in expected]
+
+
+def test_a_sentence_can_always_end(seed: int) -> None:
+    """Five tokens beside EOS, none twice: min_length cannot be had, and gives in."""
     model = tiny_model(seed)
-    greedy = model.translate(sources(*given), GreedySearch(max_length=12), with_attention=True)
-    beam = model.translate(sources(*given), BeamSearch(beam_size=1, max_length=12), with_attention=True)
+    for search in (GreedySearch, BeamSearch):
+        found = model.translate(sources(*GIVEN), search(min_length=15, max_length=20, no_repeat_ngram_size=1))
+        assert all(sorted(each[0].ids) == [0, 1, 3, 4, 5] for each in found)
+
+
+@pytest.mark.parametrize("search", [GreedySearch, BeamSearch])
+def test_prefixes_and_lengths(search: type[GreedySearch | BeamSearch], seed: int) -> None:
+    model, long = tiny_model(seed), [4, 5] * 8
+    prefixes = Padded.from_sequences([long, []])
+    (first,), (second,) = model.translate(sources(*GIVEN), search(max_ratio=0.1), prefixes=prefixes)
+    assert first.ids == long, "a prefix goes before max_ratio, at whose limit a sentence ends"
+    assert second.ids == model.translate(sources(GIVEN[1]), search(max_ratio=0.1))[0][0].ids
+    none = Padded.from_sequences([[], []])
+    for one, other in zip(
+        model.translate(sources(*GIVEN), search(), prefixes=none),
+        model.translate(sources(*GIVEN), search()),
+        strict=True,
+    ):
+        assert [each.ids for each in one] == [each.ids for each in other]
+    with pytest.raises(UserError, match="a forced prefix has 16 tokens, but max_length is 15"):
+        model.translate(sources(*GIVEN), search(max_length=15), prefixes=prefixes)
+
+
+@pytest.mark.parametrize("options", [{}, {"no_repeat_ngram_size": 2}, {"min_length": 8}])
+def test_beam_of_one_equals_greedy(options: dict[str, int], seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    given = [torch.randint(4, LIVE, (length,), generator=generator).tolist() for length in range(1, 9)]
+    prefixes = Padded.from_sequences([ids[: number % 4] for number, ids in enumerate(given)])
+    model = tiny_model(seed)
+    greedy = model.translate(sources(*given), GreedySearch(12, **options), True, prefixes)  # type: ignore[arg-type]
+    beam = model.translate(sources(*given), BeamSearch(1, max_length=12, **options), True, prefixes)  # type: ignore[arg-type]
     for (one,), (other,) in zip(greedy, beam, strict=True):
         assert one.ids == other.ids
         assert one.log_probability == pytest.approx(other.log_probability, abs=1e-9)
@@ -78,13 +176,20 @@ def test_beam_of_one_equals_greedy(seed: int) -> None:
         torch.testing.assert_close(one.attention, other.attention)
 
 
-@pytest.mark.parametrize("search", [GreedySearch(max_length=12), BeamSearch(3, n_best=3, max_length=12)])
-def test_a_sentence_alone_and_in_a_batch(search: GreedySearch | BeamSearch, seed: int) -> None:
+@pytest.mark.parametrize(
+    "search",
+    [
+        GreedySearch(max_length=12),
+        BeamSearch(3, n_best=3, max_length=12),
+        BeamSearch(3, n_best=3, max_length=12, no_repeat_ngram_size=2, coverage_penalty=0.4),
+    ],
+)
+def test_a_sentence_alone_and_in_a_batch(search: Search, seed: int) -> None:
     model = tiny_model(seed)
-    given = [[4, 5, 4, 4, 5, 5], [5], [4, 4, 5]]
-    together = model.translate(sources(*given), search, with_attention=True)
-    for source, found in zip(given, together, strict=True):
-        (alone,) = model.translate(sources(source), search, with_attention=True)
+    given, forced = [[4, 5, 4, 4, 5, 5], [5], [4, 4, 5]], [[], [4, 4, 1], [5]]
+    together = model.translate(sources(*given), search, True, Padded.from_sequences(forced))
+    for source, prefix, found in zip(given, forced, together, strict=True):
+        (alone,) = model.translate(sources(source), search, True, Padded.from_sequences([prefix]))
         assert [h.ids for h in found] == [h.ids for h in alone]
         for one, other in zip(found, alone, strict=True):
             assert one.score == pytest.approx(other.score, abs=1e-10)
@@ -145,8 +250,31 @@ def test_greedy_follows_the_most_probable_token(seed: int) -> None:
         ({"max_length": 0}, "max_length is 0"),
         ({"min_length": 5, "max_length": 4}, "min_length is 5"),
         ({"max_ratio": 0.0}, "max_ratio is 0.0"),
+        ({"no_repeat_ngram_size": -1}, "no_repeat_ngram_size is -1"),
+        ({"coverage_penalty": -0.5}, "coverage_penalty is -0.5"),
     ],
 )
 def test_impossible_searches_are_refused(arguments: dict[str, float], message: str) -> None:
     with pytest.raises(UserError, match=message):
         BeamSearch(**arguments)  # type: ignore[arg-type]
+
+
+def test_searches_that_do_not_fit_the_model(seed: int) -> None:
+    model = tiny_model(seed)
+    with pytest.raises(UserError, match="beam_size is 161, but the target vocabulary has 160 tokens"):
+        model.translate(sources([4]), BeamSearch(161))
+    with pytest.raises(UserError, match="beam_size is 9, but the target vocabulary has 8 tokens"):
+        EncoderDecoder(8, 8, test_search=BeamSearch(9))
+    plain = EncoderDecoder(8, 8, decoder=lambda size, memory: LuongDecoder(size, memory, attention=NoAttention))
+    with pytest.raises(UserError, match=r"coverage_penalty is 0\.2, but the model has no attention"):
+        plain.translate(sources([4]), BeamSearch(coverage_penalty=0.2))
+    assert plain.translate(sources([4]), BeamSearch(max_length=3))
+
+
+@pytest.mark.parametrize("search", [GreedySearch(), BeamSearch()])
+def test_spoilt_weights_are_told(search: Search, seed: int) -> None:
+    model = tiny_model(seed)
+    with torch.no_grad():
+        model.output.weight[4] = torch.nan
+    with pytest.raises(RunFailed, match="probabilities are NaN"):
+        model.translate(sources([4, 5]), search)

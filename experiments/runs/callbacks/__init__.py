@@ -3,19 +3,27 @@
 from experiments.runs.callbacks.alignment_figures import AlignmentFigures
 from experiments.runs.callbacks.average_at_end import AverageAtEnd
 from experiments.runs.callbacks.curve_figures import CurveFigures
+from experiments.runs.callbacks.exposure_bias import ExposureBias
+from experiments.runs.callbacks.label_writer import LabelWriter
+from experiments.runs.callbacks.length_scores import LengthScores
 from experiments.runs.callbacks.metrics_cut_back import MetricsCutBack
 from experiments.runs.callbacks.prediction_writer import PredictionWriter
 from experiments.runs.callbacks.text_metrics import TextMetrics
 from experiments.runs.callbacks.throughput import Throughput
 from experiments.runs.callbacks.translation_table import TranslationTable
+from experiments.runs.callbacks.vector_writer import VectorWriter
 
 __all__ = [
     "AlignmentFigures",
     "AverageAtEnd",
     "CurveFigures",
+    "ExposureBias",
+    "LabelWriter",
+    "LengthScores",
     "MetricsCutBack",
     "PredictionWriter",
     "TextMetrics",
     "Throughput",
     "TranslationTable",
+    "VectorWriter",
 ]

@@ -7,7 +7,7 @@ import hashlib
 import lightning as L
 import torch
 
-from datamodules.batch import SequenceBatch
+from datamodules.batch import LabelledBatch, SequenceBatch
 
 
 class PositionalSeeds(L.Callback):
@@ -26,7 +26,7 @@ class PositionalSeeds(L.Callback):
         self,
         trainer: L.Trainer,
         pl_module: L.LightningModule,
-        batch: SequenceBatch,
+        batch: SequenceBatch | LabelledBatch,
         batch_idx: int,
     ) -> None:
         """Seeds the CPU's and the device's generators."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import lightning as L
@@ -61,7 +61,20 @@ class PredictionWriter(L.Callback):
             (sources[index].translate(_ESCAPES), hypothesis.translate(_ESCAPES), f"{score:.6f}")
             for index, (hypothesis, score) in predictions.items()
         ]
-        path = Path(trainer.default_root_dir) / PREDICTIONS
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with durable_write(path) as file:
-            file.writelines(("\t".join(row) + "\n").encode() for row in [COLUMNS, *rows])
+        write_predictions(trainer, [COLUMNS, *rows])
+
+
+def write_predictions(trainer: L.Trainer, rows: Iterable[Sequence[str]]) -> None:
+    """Writes ``predictions.tsv`` into the run's directory.
+
+    Args:
+        trainer: Knows the directory.
+        rows: The cells of each line, the header first; none of them with a tab or a line break.
+
+    Raises:
+        RunFailed: The file cannot be written, for example on a full disk.
+    """
+    path = Path(trainer.default_root_dir) / PREDICTIONS
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with durable_write(path) as file:
+        file.writelines(("\t".join(row) + "\n").encode() for row in rows)

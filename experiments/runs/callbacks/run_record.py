@@ -8,13 +8,13 @@ import platform
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import lightning as L
 import torch
 import yaml
 from lightning.pytorch.cli import SaveConfigCallback
 
-from datamodules.parallel import ParallelDataModule
 from experiments.runs.commit import source_commit
 from experiments.runs.directory import CONFIG
 from experiments.runs.fingerprints import order_fingerprint, parameter_fingerprints
@@ -30,6 +30,14 @@ PACKAGES = (
     "sentencepiece",
     "sacrebleu",
 )
+
+
+@runtime_checkable
+class FingerprintedData(Protocol):
+    """A data module that can tell what is in it."""
+
+    def fingerprints(self) -> dict[str, str]:
+        """The hash (hex) of each split's content."""
 
 
 class RunRecord(SaveConfigCallback):
@@ -71,7 +79,7 @@ def run_record(trainer: L.Trainer) -> dict[str, object]:
             "threads": torch.get_num_threads(),
             "devices": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
         },
-        "data": data.fingerprints() if isinstance(data, ParallelDataModule) else {},
+        "data": data.fingerprints() if isinstance(data, FingerprintedData) else {},
         "data_order": order_fingerprint(data.train_dataloader()) if data else None,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "initial_parameters": parameter_fingerprints(model),

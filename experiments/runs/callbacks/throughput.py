@@ -9,14 +9,15 @@ import lightning as L
 import torch
 from torch import Tensor
 
-from datamodules.batch import SequenceBatch
+from datamodules.batch import LabelledBatch, SequenceBatch
 
 
 class Throughput(L.Callback):
-    """Logs ``train/tokens_per_second``: target tokens of all ranks, EOS included and padding not, per second.
+    """Logs ``train/tokens_per_second``: tokens of all ranks, padding not included, per second.
 
-    The mean since the value before. The clock stands still in validation and while a checkpoint is written, and runs
-    while the next batch is waited for.
+    What a token is the batch says: a target token, EOS included, or a position of a labelled sequence. The value is the
+    mean since the one before. The clock stands still in validation and while a checkpoint is written, and runs while
+    the next batch is waited for.
     """
 
     def __init__(self) -> None:
@@ -34,7 +35,7 @@ class Throughput(L.Callback):
         self,
         trainer: L.Trainer,
         pl_module: L.LightningModule,
-        batch: SequenceBatch,
+        batch: SequenceBatch | LabelledBatch,
         batch_idx: int,
     ) -> None:
         """Lets the clock run, if it stands."""
@@ -46,11 +47,11 @@ class Throughput(L.Callback):
         trainer: L.Trainer,
         pl_module: L.LightningModule,
         outputs: Any,  # noqa: ANN401 - Lightning's hook
-        batch: SequenceBatch,
+        batch: SequenceBatch | LabelledBatch,
         batch_idx: int,
     ) -> None:
         """Counts the batch's tokens, and logs at the steps at which the Trainer does."""
-        self._tokens = self._tokens + batch.target_output.lengths.sum()
+        self._tokens = self._tokens + batch.token_count
         has_stepped, self._last_step = trainer.global_step != self._last_step, trainer.global_step
         every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
         if has_stepped and every and trainer.global_step % every == 0:

@@ -131,9 +131,7 @@ class MetricsCSV(Logger):
             with self.path.open("a", encoding="utf-8", newline="") as file:
                 self._writer(file, self._columns).writerow(cells)
         except OSError as error:
-            raise RunFailed(
-                f"cannot write {self.path}: {error.strerror}; make room and go on with --ckpt_path last"
-            ) from error
+            raise RunFailed(f"cannot write {self.path}: {error.strerror}; then go on with --ckpt_path last") from error
 
     def _write(self, columns: list[str], rows: Iterable[Mapping[str, str]]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)

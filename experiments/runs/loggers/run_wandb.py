@@ -74,6 +74,7 @@ class RunWandbLogger(WandbLogger):
             group=group,
             tags=tags,
         )
+        self._wandb_init.pop("anonymous", None)  # W&B has no such mode any more, and warns of whoever names it
         self._run_directory = save_dir
         self._off = False
         self._offline_directory: Path | None = None

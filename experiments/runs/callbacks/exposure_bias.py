@@ -1,0 +1,170 @@
+"""Exposure bias, measured: the same weights and sentences after gold history and after the model's own."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from itertools import zip_longest
+from pathlib import Path
+from typing import NamedTuple
+
+import lightning as L
+import torch
+from torch import Tensor
+
+from datamodules.batch import SequenceBatch
+from datamodules.errors import UserError
+from experiments.figures.exposure import exposure_figure
+from experiments.runs.callbacks.text_access import gathered
+from experiments.runs.callbacks.text_metrics import Stage
+from experiments.runs.durable import durable_write
+from experiments.runs.loggers.media import log_figure
+from lightning_modules.encoder_decoder import EncoderDecoder
+from lightning_modules.feeding import ScheduledSampling
+from lightning_modules.forcing import Constant
+
+COLUMNS = ("step", "position", "sentences", "accuracy", "accuracy_free_running", "loss", "loss_free_running")
+FREE_RUNNING = ScheduledSampling(Constant(0.0))
+
+
+_Outcome = tuple[float, bool]
+"""Of one gold token: its negative log-probability, and whether it was the most probable one."""
+
+
+class _Sentence(NamedTuple):
+    """The outcomes at the gold positions of a sentence, after gold and after own history."""
+
+    gold: list[_Outcome]
+    own: list[_Outcome]
+
+
+class ExposureBias(L.Callback):
+    """Measures how much a model loses when it goes on from its own tokens (Ranzato et al. 2016).
+
+    Under teacher forcing each token is predicted after the gold tokens before it. Free running, it is predicted after
+    the model's own most probable ones, over exactly the gold positions, without a stop at EOS. Both are measured in
+    validation and in test, on the same weights and sentences. Logged are, for a stage:
+
+    - ``loss_free_running``, the mean negative log-probability of the gold token in nats, and ``exposure_gap``, that
+      minus the loss after gold history;
+    - ``accuracy_free_running``, the share of gold tokens predicted right;
+    - ``first_error``, the mean position of the first wrong token, from 1, over the sentences that have one. It is the
+      same after either history: up to there they are equal.
+
+    Each by position is in ``exposure_val.csv`` or ``exposure_test.csv`` in the run's directory, and in ``figures/``.
+    """
+
+    def __init__(self) -> None:
+        self._sentences: dict[int, _Sentence] = {}
+
+    def on_validation_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: object,
+        batch: SequenceBatch,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Measures a batch."""
+        if not trainer.sanity_checking:
+            self._measure(pl_module, batch)
+
+    def on_test_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: object,
+        batch: SequenceBatch,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Measures a batch."""
+        self._measure(pl_module, batch)
+
+    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Logs the validation set."""
+        self._report(trainer, pl_module, "val")
+
+    def on_test_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Logs the test set."""
+        self._report(trainer, pl_module, "test")
+
+    @torch.no_grad()
+    def _measure(self, module: L.LightningModule, batch: SequenceBatch) -> None:
+        if not isinstance(module, EncoderDecoder):
+            raise UserError(f"ExposureBias measures encoder-decoders, not a {type(module).__name__}: leave it out")
+        if not len(batch):
+            return
+        lengths = batch.target_output.lengths.tolist()
+        after_gold = _by_sentence(*module.outcomes(batch, module(batch)[0]), lengths)
+        after_own = _by_sentence(*module.outcomes(batch, module.fed(batch, FREE_RUNNING, ratio=0.0)), lengths)
+        for index, *outcomes in zip(batch.index.tolist(), after_gold, after_own, strict=True):
+            self._sentences[index] = _Sentence(*outcomes)
+
+    def _report(self, trainer: L.Trainer, module: L.LightningModule, stage: Stage) -> None:
+        sentences = list(gathered(self._sentences).values())
+        self._sentences = {}
+        if not sentences:
+            return
+        loss, _ = _means([one for sentence in sentences for one in sentence.gold])
+        own_loss, own_accuracy = _means([one for sentence in sentences for one in sentence.own])
+        first_errors = [
+            position for sentence in sentences if (position := _first_error(sentence.gold)) <= len(sentence.gold)
+        ]
+        scores = {
+            "loss_free_running": own_loss,
+            "exposure_gap": own_loss - loss,
+            "accuracy_free_running": own_accuracy,
+            "first_error": sum(first_errors) / len(first_errors) if first_errors else float("nan"),
+        }
+        for name, score in scores.items():
+            if score == score:  # no sentence has an error: there is no first one
+                # Every rank has the same score: its maximum over the ranks is that score to the last bit.
+                module.log(f"{stage}/{name}", score, sync_dist=True, reduce_fx="max")
+        by_position = [
+            (len(here), _means([gold for gold, _ in here]), _means([own for _, own in here]))
+            for column in zip_longest(*(zip(sentence.gold, sentence.own, strict=True) for sentence in sentences))
+            for here in [[pair for pair in column if pair is not None]]
+        ]
+        figure = exposure_figure(
+            [count for count, _, _ in by_position],
+            ([gold[1] for _, gold, _ in by_position], [own[1] for _, _, own in by_position]),
+            ([gold[0] for _, gold, _ in by_position], [own[0] for _, _, own in by_position]),
+            f"Exposure bias ({stage}, step {trainer.global_step:,})",
+        )
+        log_figure(trainer, f"{stage}/exposure", figure, trainer.global_step)
+        if trainer.is_global_zero:
+            rows = [
+                (trainer.global_step, position, count, gold[1], own[1], gold[0], own[0])
+                for position, (count, gold, own) in enumerate(by_position, start=1)
+            ]
+            _write(Path(trainer.default_root_dir) / f"exposure_{stage}.csv", trainer.global_step, rows)
+
+
+def _by_sentence(scores: Tensor, right: Tensor, lengths: list[int]) -> list[list[_Outcome]]:
+    """The outcomes of each sentence, given those of all real positions, row by row."""
+    rows = list(zip((-scores).tolist(), right.tolist(), strict=True))
+    ends = torch.tensor(lengths).cumsum(0).tolist()
+    return [rows[end - length : end] for end, length in zip(ends, lengths, strict=True)]
+
+
+def _means(outcomes: list[_Outcome]) -> tuple[float, float]:
+    """Mean loss and accuracy."""
+    return sum(nll for nll, _ in outcomes) / len(outcomes), sum(right for _, right in outcomes) / len(outcomes)
+
+
+def _first_error(outcomes: list[_Outcome]) -> int:
+    """The position of the first wrong token, from 1; one beyond the end where there is none."""
+    return next((place for place, (_, right) in enumerate(outcomes, start=1) if not right), len(outcomes) + 1)
+
+
+def _write(path: Path, step: int, rows: Sequence[tuple[float, ...]]) -> None:
+    """Adds the rows of a step to a table, in place of what it had of that step and later ones."""
+    kept: list[list[str]] = []
+    if path.exists():
+        with path.open(encoding="utf-8", newline="") as file:
+            kept = [row for row in list(csv.reader(file))[1:] if int(row[0]) < step]
+    lines = [",".join(map(str, row)) for row in (COLUMNS, *kept, *rows)]
+    with durable_write(path) as table:
+        table.write(("\n".join(lines) + "\n").encode())

@@ -1,0 +1,112 @@
+"""Which classes a config can name."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import typing
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from types import ModuleType, UnionType
+from typing import Literal, Union
+
+from datamodules.errors import LONGEST_LIST
+
+OWN_PACKAGES = ("lightning_modules", "datamodules", "experiments.runs.callbacks", "experiments.runs.loggers")
+"""The packages of seqlab's own parts, at any depth."""
+
+OTHER_MODULES = (
+    "torch.optim",
+    "torch.optim.lr_scheduler",
+    "lightning.pytorch.callbacks",
+    "lightning.pytorch.loggers",
+    "lightning.pytorch.profilers",
+    "lightning.pytorch.strategies",
+)
+"""The modules of others whose classes a config names."""
+
+
+def expected_types(hint: object) -> Iterator[object]:
+    """What a value for an annotation may be.
+
+    Args:
+        hint: An annotation. Of a callable what it makes counts, of a container what it holds.
+
+    Yields:
+        Plain types, classes and whole Literals; None is left out.
+    """
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Literal or origin is None:
+        if hint not in (None, type(None)):
+            yield hint
+    elif origin in (Union, UnionType):
+        for argument in arguments:
+            yield from expected_types(argument)
+    elif arguments:
+        yield from expected_types(arguments[-1])
+
+
+def subclasses(bases: Iterable[type], *further: str) -> list[str]:
+    """The import paths of the classes that can be made and derive from one of some classes.
+
+    Args:
+        bases: The classes.
+        further: Modules to look into besides those that are known.
+    """
+    wanted = set(bases)
+    paths: dict[type, str] = {}
+    for module in _modules(further):
+        for name, member in inspect.getmembers(module, inspect.isclass):
+            public = not name.startswith("_") and (member.__module__ == module.__name__ or _passes_on(module, name))
+            if public and not inspect.isabstract(member) and wanted & set(member.__mro__[1:]):
+                paths.setdefault(member, f"{module.__name__}.{name}")
+    return sorted(paths.values())
+
+
+def suggest_class(given: str, known: list[str]) -> str:
+    """Words which classes a mistyped path could mean, and which exist.
+
+    Args:
+        given: What was typed: an import path, or the name of a class alone.
+        known: The import paths of those that exist.
+    """
+    by_name = {path.rpartition(".")[2]: path for path in reversed(known)}
+    close = get_close_matches(given.rpartition(".")[2], by_name, n=3, cutoff=0.6)
+    words = [f"did you mean {' or '.join(repr(by_name[name]) for name in close)}?"] if close else []
+    by_module: dict[str, list[str]] = {}
+    for path in known:
+        module, _, name = path.rpartition(".")
+        by_module.setdefault(module, []).append(name)
+    is_long = len(known) > LONGEST_LIST
+    listed = [
+        f"all of {module}" if is_long and module in OTHER_MODULES else f"in {module}: {', '.join(names)}"
+        for module, names in by_module.items()
+    ]
+    return " ".join([*words, f"known {'; '.join(listed)}"] if listed else words) or "give its import path"
+
+
+def import_parts() -> None:
+    """Imports seqlab's own parts: then a config can name each by its class's name alone, and --help lists them."""
+    for _ in _own_modules():
+        pass
+
+
+def _modules(further: Iterable[str]) -> Iterator[ModuleType]:
+    yield from _own_modules()
+    for name in (*OTHER_MODULES, *further):
+        yield importlib.import_module(name)
+
+
+def _own_modules() -> Iterator[ModuleType]:
+    for name in OWN_PACKAGES:
+        package = importlib.import_module(name)
+        yield package
+        if not hasattr(package, "__all__"):  # which says what the package offers of its modules
+            for module in pkgutil.walk_packages(package.__path__, f"{name}."):
+                yield importlib.import_module(module.name)
+
+
+def _passes_on(module: ModuleType, name: str) -> bool:
+    """Whether a package offers a class of one of its modules as its own."""
+    return hasattr(module, "__path__") and name in getattr(module, "__all__", dir(module))

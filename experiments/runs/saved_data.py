@@ -1,0 +1,97 @@
+"""What a checkpoint keeps of the data that its weights were trained on: the tokenizers that give ids their meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.utilities import rank_zero_info
+
+from datamodules.errors import UserError
+from datamodules.parallel import ParallelDataModule
+
+HYPERPARAMETERS = "datamodule_hyper_parameters"
+"""Where Lightning keeps the arguments of the data module."""
+
+TOKENIZER_ARGUMENTS = ("tokenizer", "target_tokenizer")
+
+
+def saved_tokenizers(checkpoint: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What :meth:`ParallelDataModule.state_dict` gave; Lightning keeps it under the name of the data module's class.
+
+    Args:
+        checkpoint: As read from disk.
+
+    Returns:
+        The state; None where the data had no tokenizers.
+    """
+    states = (value for value in checkpoint.values() if isinstance(value, Mapping) and "source_tokenizer" in value)
+    return next(states, None)
+
+
+@dataclass(frozen=True)
+class SavedData:
+    """The data side of the checkpoint that a command starts from, for the data module that the command makes.
+
+    Any parallel text is read with the tokenizers of any other: which of them trained the weights does not matter.
+
+    Attributes:
+        origin: The option and the path that name the checkpoint, for messages.
+        arguments: Of the data module that the weights were trained with, ``_class_path`` among them; empty where the
+            checkpoint does not say.
+        tokenizers: See :func:`saved_tokenizers`.
+    """
+
+    origin: str
+    arguments: Mapping[str, Any]
+    tokenizers: Mapping[str, Any] | None
+
+    @classmethod
+    def of(cls, checkpoint: Mapping[str, Any], origin: str) -> SavedData:
+        """Takes the data's part out of a checkpoint, whose class paths were checked before."""
+        return cls(origin, checkpoint.get(HYPERPARAMETERS) or {}, saved_tokenizers(checkpoint))
+
+    def restore(self, data: L.LightningDataModule) -> None:
+        """Gives a data module the checkpoint's tokenizers; one without parallel text has no use for them.
+
+        Args:
+            data: Just made: nobody has asked for its vocabulary yet.
+
+        Raises:
+            UserError: The checkpoint has no tokenizers, or their state is damaged.
+        """
+        if not isinstance(data, ParallelDataModule):
+            return
+        if self.tokenizers is None:
+            made_with = self.arguments.get("_class_path", "other data")
+            raise UserError(
+                f"{self.origin} was trained with {made_with} and has no tokenizers, which {type(data).__name__} "
+                "needs: take a checkpoint that was trained on parallel text"
+            )
+        try:
+            data.load_state_dict(dict(self.tokenizers))
+        except UserError as error:
+            raise UserError(f"{self.origin}: {error}") from error
+        sizes = f"{data.source_vocabulary_size:,} source ids, {data.target_vocabulary_size:,} target ids"
+        rank_zero_info(f"{self.origin}: its tokenizers are used ({sizes})")
+
+    def check_same_tokenizers(self, data: L.LightningDataModule) -> None:
+        """Refuses other tokenizers for a training that goes on: its weights know no other ids than those they have.
+
+        Args:
+            data: The data module, with its hyperparameters.
+
+        Raises:
+            UserError: An argument asks for another tokenizer than the one that the training began with.
+        """
+        if data.hparams.get("_class_path") != self.arguments.get("_class_path"):
+            return
+        for name in TOKENIZER_ARGUMENTS:
+            wanted, had = data.hparams.get(name), self.arguments.get(name)
+            if wanted != had:
+                raise UserError(
+                    f"data.init_args.{name} is {wanted}, but {self.origin} was trained with {had}: leave it as it was, "
+                    "or start a new training without --ckpt_path"
+                )

@@ -1,0 +1,175 @@
+"""``seqlab score``: log-probabilities of given translations, with checkpoints alone."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import math
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from datamodules.errors import UserError
+from experiments.tools.lines import WINDOW_BATCHES, check_outputs, open_output, windows, write
+from experiments.tools.parser import ToolParser, add_checkpoint_options, check_batch_size
+
+if TYPE_CHECKING:
+    from datamodules.tokenizers import Tokenizer
+    from experiments.runs.translator import Translator
+
+EPILOG = """\
+One row of three columns between tabs is written for each pair, in the same order: the log-probability of the target
+given the source (natural logarithm), the number of its tokens with the end of the sentence, and the perplexity, which
+is exp(-log-probability / tokens). The totals go to standard error. An empty target is scored as its end alone; a pair
+of empty lines is a row of 0, 0 and 1.
+
+The targets are split by the checkpoint's tokenizer. A hypothesis of seqlab translate may be split otherwise than the
+model spelled it, and then has another log-probability here. With --ids, the target's lines are ids between spaces, as
+in the fifth column of seqlab translate --scores, and the log-probability is that of its third column.
+
+Files are looked for in the working directory, then in $SEQLAB_DATA, else in data/; .gz is read too. Of several
+checkpoints the probabilities are averaged at each token, as seqlab translate does.
+
+examples:
+  seqlab score --ckpt_path runs/multi30k/1 --source val.en --target val.de
+  seqlab score --ckpt_path best.ckpt --tsv pairs.tsv --output scores.tsv
+  seqlab translate --ckpt_path best.ckpt --input test.en --output test.de --scores test.tsv
+  cut -f 5 test.tsv > test.ids; seqlab score --ckpt_path best.ckpt --source test.en --target test.ids --ids
+"""
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """One line.
+
+    Attributes:
+        source: The source ids and EOS; empty where both sides are.
+        target: The target ids, without EOS.
+    """
+
+    source: list[int]
+    target: list[int]
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the command.
+
+    Args:
+        arguments: What follows ``seqlab score``.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        UserError: The options do not go together, a file or a checkpoint cannot be used, or a line has no source.
+        RunFailed: The output cannot be written.
+    """
+    given = _parser().parse_args(arguments)
+    check_batch_size(given)
+    if (given.tsv is None) == (given.source is None) or (given.source is None) != (given.target is None):
+        raise UserError("give the pairs as --source FILE and --target FILE, or as --tsv FILE")
+    check_outputs([("--ckpt_path", path) for path in given.ckpt_path], {"--output": given.output})
+    with contextlib.suppress(BrokenPipeError):
+        _score(given)
+    return 0
+
+
+def _score(given: argparse.Namespace) -> None:
+    from datamodules.batch import UNK
+    from datamodules.corpus import TextFiles, TsvFile
+    from experiments.runs.translator import load_ensemble
+
+    texts = TextFiles(given.source, given.target) if given.tsv is None else TsvFile(given.tsv)
+    files = texts.files()
+    check_outputs([("an input", file) for file in files], {"--output": given.output})
+    translator = load_ensemble(given.ckpt_path, given.trust, given.device)
+    pairs, unknown, tokens, total = 0, 0, 0, 0.0
+    with contextlib.ExitStack() as stack:
+        output = sys.stdout.buffer if given.output is None else stack.enter_context(open_output(given.output))
+        for part in windows(_encoded(texts.pairs(), translator, given.ids, files), given.batch_size * WINDOW_BATCHES):
+            scores = _score_sorted(translator, part, given.batch_size)
+            write(
+                output,
+                b"".join(
+                    f"{sum(row):.6f}\t{len(row)}\t{_perplexity(sum(row), len(row)):.4f}\n".encode() for row in scores
+                ),
+            )
+            pairs += len(part)
+            unknown += sum(pair.target.count(UNK) for pair in part)
+            tokens += sum(map(len, scores))
+            total += sum(map(sum, scores))
+    told = f", {unknown:,} of them unknown to the vocabulary" if unknown else ""
+    print(
+        f"{pairs:,} pairs, {tokens:,} target tokens{told}: log-probability {total:.4f}, "
+        f"perplexity {_perplexity(total, tokens):.4f}",
+        file=sys.stderr,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = ToolParser(
+        prog="seqlab score",
+        description="Prints how probable given translations are to checkpoints: no config, no search.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_checkpoint_options(parser)
+    parser.add_argument("--source", metavar="FILE", help="the sources, one a line")
+    parser.add_argument("--target", metavar="FILE", help="their translations, line by line")
+    parser.add_argument("--tsv", metavar="FILE", help="in their place: source and translation with a tab between them")
+    parser.add_argument("--ids", action="store_true", help="the translations are ids of the target vocabulary")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="where to write (default: standard output)")
+    return parser
+
+
+def _encoded(pairs: Iterable[tuple[str, str]], translator: Translator, ids: bool, files: list[Path]) -> Iterator[_Pair]:
+    """The pairs as ids.
+
+    Raises:
+        UserError: A source is empty and its target is not, or a target is not of ids.
+    """
+    for number, (source, target) in enumerate(pairs, start=1):
+        try:
+            encoded = (
+                _read_ids(target, translator.target_tokenizer) if ids else translator.target_tokenizer.encode(target)
+            )
+        except UserError as error:
+            raise UserError(f"{files[-1]}, line {number}: {error}") from error
+        blank = not source.strip()
+        if blank and target.strip():
+            raise UserError(f"{files[0]}, line {number}: the source is empty, but its target is not; remove the pair")
+        yield _Pair([], []) if blank else _Pair(translator.encode(source), encoded)
+
+
+def _read_ids(line: str, tokenizer: Tokenizer) -> list[int]:
+    """The ids that a line lists; the subject of an error's message is the line."""
+    from datamodules.batch import EOS
+
+    size = tokenizer.vocabulary_size
+    for word in line.split():
+        if not (word.isascii() and word.isdigit() and int(word) < size and int(word) != EOS):
+            raise UserError(f"{word!r} is no id: with --ids, give numbers below {size} between spaces, without {EOS}")
+    return [int(word) for word in line.split()]
+
+
+def _score_sorted(translator: Translator, pairs: list[_Pair], batch_size: int) -> list[list[float]]:
+    """For each pair the log-probabilities of its tokens and EOS, scored in batches of similar length; none if empty."""
+    scores: list[list[float]] = [[] for _ in pairs]
+    order = sorted(
+        (index for index, pair in enumerate(pairs) if pair.source),
+        key=lambda index: (len(pairs[index].target), len(pairs[index].source)),
+    )
+    for start in range(0, len(order), batch_size):
+        batch = order[start : start + batch_size]
+        found = translator.score([pairs[index].source for index in batch], [pairs[index].target for index in batch])
+        for index, row in zip(batch, found, strict=True):
+            scores[index] = row
+    return scores
+
+
+def _perplexity(log_probability: float, tokens: int) -> float:
+    """``exp`` of the mean negative log-probability; 1 of nothing."""
+    mean = -log_probability / max(tokens, 1)
+    return math.exp(mean) if mean < 700 else math.inf

@@ -1,0 +1,230 @@
+"""``seqlab show``: pictures of what a lecture on sequence models draws, from real batches and trained models."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from datamodules.errors import UserError
+from experiments.tools.parser import ToolParser
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from experiments.runs.translator import Translator
+
+SENTENCES = ("a dog runs", "two children play in the snow", "a man reads a book")
+"""What is shown of masks where no sentence is given."""
+
+TEMPERATURES = (0.25, 0.5, 1.0, 2.0, 4.0)
+
+EPILOG = """\
+examples:
+  seqlab show masks
+  seqlab show masks --sentence "a dog runs" --sentence "a man reads a book"
+  seqlab show schedules --epochs 10
+  seqlab show states --ckpt_path runs/signed_sum/1
+  seqlab show alignment --ckpt_path runs/multi30k/1 --sentence "A dog runs through the snow."
+  seqlab show temperature --ckpt_path runs/multi30k/1 --sentence "A dog runs through the snow." --target_position 2
+"""
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the command.
+
+    Args:
+        arguments: What follows ``seqlab show``.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        UserError: An option is missing or out of range, or the checkpoint cannot be shown so.
+        RunFailed: The picture cannot be written.
+    """
+    given = _parser().parse_args(arguments)
+    output: Path = given.output or Path(f"{given.what}.png")
+    if output.is_dir() or not output.resolve().parent.is_dir():
+        raise UserError(f"--output {output}: give a file in a directory that is there")
+    figure = VIEWS[given.what](given)
+    from experiments.runs.durable import durable_write
+
+    with durable_write(output.resolve()) as file:
+        figure.savefig(file, format=output.suffix.removeprefix(".") or "png", dpi=150)
+    print(f"{output}: {given.what}")
+    return 0
+
+
+def _masks(given: argparse.Namespace) -> Figure:
+    from datamodules.batch import Padded
+    from experiments.figures.masks import masks_figure
+
+    rows = [sentence.split() for sentence in given.sentence or SENTENCES]
+    if not all(rows):
+        raise UserError("--sentence is empty: give at least one word")
+    # The mask depends on lengths alone, so any ids stand for the words.
+    batch = Padded.from_sequences([range(1, len(row) + 1) for row in rows])
+    longest = batch.values.shape[1]
+    return masks_figure([[*row, *["<pad>"] * (longest - len(row))] for row in rows], batch.mask.numpy())
+
+
+def _schedules(given: argparse.Namespace) -> Figure:
+    from experiments.figures.forcing import forcing_figure
+    from lightning_modules.forcing import Constant, Cosine, Exponential, InverseSigmoid, Linear
+
+    if given.epochs < 1:
+        raise UserError(f"--epochs is {given.epochs}: give at least 1")
+    epochs = float(given.epochs)
+    schedules = {
+        "constant 0.5": Constant(0.5),
+        "linear": Linear(epochs),
+        "exponential": Exponential(0.05 ** (1.0 / epochs)),  # 5 percent are left at the end
+        "inverse sigmoid": InverseSigmoid(max(1.0, epochs / 6.0)),
+        "cosine": Cosine(epochs),
+    }
+    resolution = 100
+    places = [epochs * place / resolution for place in range(resolution + 1)]
+    # A step is a place in the whole training of `resolution` steps.
+    ratios = {
+        name: [schedule.ratio(round(place * resolution), resolution) for place in places]
+        for name, schedule in schedules.items()
+    }
+    shares = (0, 25, 50, 75, 100)
+    width = max(map(len, ratios))
+    print(f"{'epoch':<{width}}  " + "  ".join(f"{epochs * share / 100:>6g}" for share in shares))
+    for name, values in ratios.items():
+        print(f"{name:<{width}}  " + "  ".join(f"{values[share]:6.3f}" for share in shares))
+    return forcing_figure(places, ratios)
+
+
+def _states(given: argparse.Namespace) -> Figure:
+    import torch
+
+    from experiments.figures.states import states_figure
+    from experiments.runs.checkpoints import find_checkpoint, read_checkpoint
+    from experiments.runs.trained_model import trained_model
+    from lightning_modules.birnn import BiRNNClassifier
+
+    path = find_checkpoint(_checkpoint(given))
+    checkpoint = read_checkpoint(path, given.trust)
+    otherwise = "which is no classifier: give one of BiRNNClassifier, or show its alignment"
+    model = trained_model(checkpoint, path, BiRNNClassifier, otherwise).eval()
+    if given.length < 1:
+        raise UserError(f"--length is {given.length}: give at least 1")
+    generator = torch.Generator().manual_seed(given.seed)
+    sequence = torch.randn(1, given.length, model.hparams["source_feature_size"], generator=generator)
+    with torch.no_grad():
+        memory, _ = model.encoder(sequence, torch.tensor([given.length]))
+    directions = getattr(model.encoder, "directions", 1)
+    names = ("forward, from the first position", "backward, from the last position")
+    parts = dict(zip(names, memory[0].chunk(directions, dim=1), strict=False))
+    return states_figure({name: part.numpy() for name, part in parts.items()}, f"Hidden states, {path.parent.parent}")
+
+
+def _alignment(given: argparse.Namespace) -> Figure:
+    from datamodules.batch import EOS
+    from experiments.figures.alignment import alignment_figure
+    from lightning_modules.decoding.beam import BeamSearch
+
+    translator, ids = _translator(given)
+    ((best, *_),) = translator.translate([ids], BeamSearch(), with_attention=True)
+    if best.attention is None:
+        raise UserError("the model of this checkpoint has no attention, and so no alignment")
+    text = translator.target_tokenizer.decode(best.ids)
+    print(text)
+    pieces = translator.target_tokenizer.pieces([*best.ids, EOS])
+    return alignment_figure(translator.source_tokenizer.pieces(ids), pieces, best.attention, text)
+
+
+def _temperature(given: argparse.Namespace) -> Figure:
+    from datamodules.batch import EOS
+    from experiments.figures.temperature import temperature_figure
+    from experiments.runs.attention_view import attention_view
+    from lightning_modules.decoding.greedy import GreedySearch
+
+    if not given.temperature or not all(0.0 < each < math.inf for each in given.temperature):
+        raise UserError(f"--temperature has {given.temperature}: give numbers above 0")
+    translator, ids = _translator(given)
+    ((best,),) = translator.translate([ids], GreedySearch())
+    pieces = translator.target_tokenizer.pieces([*best.ids, EOS])
+    position = len(pieces) // 2 if given.target_position is None else given.target_position - 1
+    if not 0 <= position < len(pieces):
+        raise UserError(
+            f"--target_position is {given.target_position}: the translation has {len(pieces)} tokens, from 1"
+        )
+    view = attention_view(translator.members[0], ids, best.ids, position, sorted(given.temperature))
+    source = translator.source_tokenizer.pieces(ids)
+    print(translator.target_tokenizer.decode(best.ids))
+    for temperature, entropy in zip(sorted(given.temperature), view.entropies, strict=True):
+        print(f"temperature {temperature:g}: entropy {entropy:.3f} nats of at most {math.log(len(source)):.3f}")
+    return temperature_figure(
+        source, pieces[position], view.scores, sorted(given.temperature), view.weights, view.contributions
+    )
+
+
+VIEWS: dict[str, Callable[[argparse.Namespace], Figure]] = {
+    "masks": _masks,
+    "schedules": _schedules,
+    "states": _states,
+    "alignment": _alignment,
+    "temperature": _temperature,
+}
+
+
+def _checkpoint(given: argparse.Namespace) -> Path:
+    if given.ckpt_path is None:
+        raise UserError(f"seqlab show {given.what} needs a trained model: give --ckpt_path, a checkpoint or a run")
+    return given.ckpt_path
+
+
+def _translator(given: argparse.Namespace) -> tuple[Translator, list[int]]:
+    """The translator, and the ids of the sentence to show."""
+    from experiments.runs.translator import load_translator
+
+    path = _checkpoint(given)
+    if not given.sentence or not given.sentence[0].strip():
+        raise UserError(f'seqlab show {given.what} needs a source sentence: give --sentence "..."')
+    translator = load_translator(path, given.trust, "cpu")
+    return translator, translator.encode(given.sentence[0])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = ToolParser(
+        prog="seqlab show",
+        description="Draws masks: a padded batch with its padding mask, the causal mask and both combined; schedules: "
+        "the teacher-forcing schedules, with a table of ratios; states: the hidden states of both directions of a "
+        "trained classifier over time; alignment: what a trained model looked at while it translated; temperature: "
+        "scores, weights and entropy of its attention at several temperatures, and what each source position "
+        "contributes to the context.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("what", choices=VIEWS, metavar="WHAT", help=", ".join(VIEWS))
+    parser.add_argument("--output", type=Path, metavar="FILE", help="the picture (default: WHAT.png)")
+    parser.add_argument("--ckpt_path", type=Path, metavar="CKPT", help="a checkpoint, or a run's directory")
+    parser.add_argument("--sentence", action="append", metavar="TEXT", help="a source sentence; of masks several")
+    parser.add_argument("--epochs", type=int, default=10, metavar="N", help="schedules: of the training (default: 10)")
+    parser.add_argument("--length", type=int, default=30, metavar="N", help="states: of the sequence (default: 30)")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="states: of the sequence (default: 1)")
+    parser.add_argument(
+        "--target_position", type=int, metavar="N", help="temperature: which target token, from 1 (default: the middle)"
+    )
+    parser.add_argument(
+        "--temperature",
+        type=float,
+        nargs="+",
+        default=list(TEMPERATURES),
+        metavar="T",
+        help="temperatures (default: 0.25 0.5 1 2 4)",
+    )
+    parser.add_argument(
+        "--trust",
+        action="append",
+        default=[],
+        metavar="PACKAGE",
+        help="a package whose classes the checkpoint may name",
+    )
+    return parser

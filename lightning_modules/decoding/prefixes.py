@@ -1,0 +1,80 @@
+"""The beginnings of hypotheses that a search has open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from datamodules.batch import BOS
+from lightning_modules.decoding.hypothesis import Hypothesis
+
+
+@dataclass(frozen=True)
+class Prefixes:
+    """Prefixes of one length, one in each row.
+
+    Attributes:
+        sentences: ``(rows,)``, the position of each prefix's source in the batch.
+        tokens: ``(rows, 1 + length)``, BOS first.
+        log_probabilities: ``(rows,)``; minus infinity where a row is not used.
+        attention: ``(rows, length, source_len)``; None where it is not kept.
+    """
+
+    sentences: Tensor
+    tokens: Tensor
+    log_probabilities: Tensor
+    attention: Tensor | None = None
+
+    @classmethod
+    def empty(cls, sentences: Tensor) -> Prefixes:
+        """An empty prefix for each of the given sentences."""
+        return cls(sentences, torch.full_like(sentences[:, None], BOS), torch.zeros_like(sentences, dtype=torch.float))
+
+    def select(self, rows: Tensor) -> Prefixes:
+        """The given rows ``(new_rows,)``, in their order; a row may be taken several times."""
+        return Prefixes(
+            self.sentences[rows],
+            self.tokens[rows],
+            self.log_probabilities[rows],
+            None if self.attention is None else self.attention[rows],
+        )
+
+    def extend(self, tokens: Tensor, log_probabilities: Tensor, attention: Tensor | None) -> Prefixes:
+        """Each prefix with one more token.
+
+        Args:
+            tokens: ``(rows,)``.
+            log_probabilities: ``(rows,)``, of the longer prefixes.
+            attention: ``(rows, source_len)``, of this step; None where it is not kept.
+        """
+        history = None if attention is None else attention[:, None]
+        if history is not None and self.attention is not None:
+            history = torch.cat([self.attention, history], dim=1)
+        return Prefixes(self.sentences, torch.cat([self.tokens, tokens[:, None]], dim=1), log_probabilities, history)
+
+    def hypotheses(
+        self, scores: Tensor, source_lengths: Tensor, with_attention: bool
+    ) -> Iterator[tuple[int, Hypothesis]]:
+        """The hypotheses that these prefixes are, all of them closed by EOS.
+
+        Args:
+            scores: ``(rows,)``.
+            source_lengths: ``(batch,)``.
+            with_attention: Whether they take their attention along.
+
+        Yields:
+            The position of the source in the batch, and the hypothesis.
+        """
+        sentences = self.sentences.tolist()
+        attention: list[Tensor | None] = [None] * len(sentences)
+        if with_attention and self.attention is not None:
+            lengths = source_lengths[self.sentences].tolist()
+            attention = [
+                weights[:, :length].clone() for weights, length in zip(self.attention.cpu(), lengths, strict=True)
+            ]
+        ids, totals = self.tokens[:, 1:-1].tolist(), self.log_probabilities.tolist()
+        for sentence, *found in zip(sentences, ids, scores.tolist(), totals, attention, strict=True):
+            yield sentence, Hypothesis(*found)

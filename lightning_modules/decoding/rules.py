@@ -1,0 +1,94 @@
+"""Which tokens may follow a prefix: lengths, n-grams that may not come twice, forced beginnings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from datamodules.batch import EOS, Padded
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What may follow the prefixes of a search.
+
+    Attributes:
+        limits: ``(rows,)``, the most tokens of each hypothesis: at the limit only EOS may follow.
+        first_limit: No limit is smaller: a plain number, so that a step before it waits for no device.
+        min_length: Fewest tokens: before it EOS may not follow.
+        no_repeat_ngram_size: No sequence of this many tokens may come twice; 0 for no such rule.
+        beginnings: The ids that each hypothesis begins with, ``(rows, prefix_len)``; None where none is forced.
+    """
+
+    limits: Tensor
+    first_limit: int
+    min_length: int
+    no_repeat_ngram_size: int
+    beginnings: Padded | None
+
+    def select(self, rows: Tensor) -> Rules:
+        """The rules of the given rows ``(new_rows,)``, in their order; a row may be taken several times."""
+        forced = self.beginnings
+        return Rules(
+            self.limits[rows],
+            self.first_limit,
+            self.min_length,
+            self.no_repeat_ngram_size,
+            None if forced is None else Padded(forced.values[rows], forced.lengths[rows]),
+        )
+
+    def permit(self, log_probabilities: Tensor, tokens: Tensor) -> Tensor:
+        """Log-probabilities with what is forbidden set to minus infinity; something is always left.
+
+        Args:
+            log_probabilities: ``(rows, vocabulary)``, of the next token.
+            tokens: ``(rows, length)``, the tokens so far, without BOS.
+        """
+        length = tokens.shape[1]
+        allowed = log_probabilities
+        if self.no_repeat_ngram_size:
+            allowed = without_repeats(allowed, tokens, self.no_repeat_ngram_size)
+        if length < self.min_length:
+            allowed = self._without_end(allowed)
+        if length >= self.first_limit:
+            at_limit = (self.limits <= length)[:, None]
+            allowed = torch.where(at_limit, _only(log_probabilities, torch.full_like(self.limits, EOS)), allowed)
+        if self.beginnings is not None and length < self.beginnings.values.shape[1]:
+            forced = (self.beginnings.lengths > length)[:, None]
+            allowed = torch.where(forced, _only(log_probabilities, self.beginnings.values[:, length]), allowed)
+        return allowed
+
+    def _without_end(self, allowed: Tensor) -> Tensor:
+        """EOS forbidden, except in a row that has nothing else left."""
+        longer = allowed.clone()
+        longer[:, EOS] = -torch.inf
+        if self.no_repeat_ngram_size:
+            stuck = longer.amax(dim=1) == -torch.inf
+            longer[:, EOS] = torch.where(stuck, allowed[:, EOS], -torch.inf)
+        return longer
+
+
+def without_repeats(log_probabilities: Tensor, tokens: Tensor, size: int) -> Tensor:
+    """Minus infinity for each token that would complete a sequence that its prefix has already.
+
+    Args:
+        log_probabilities: ``(rows, vocabulary)``, of the next token.
+        tokens: ``(rows, length)``, the tokens so far.
+        size: Length of the sequences, at least 1.
+    """
+    if tokens.shape[1] < size:
+        return log_probabilities
+    ngrams = tokens.unfold(1, size, 1)  # (rows, positions, size)
+    context = tokens[:, tokens.shape[1] - size + 1 :]
+    seen = (ngrams[:, :, :-1] == context[:, None]).all(dim=2)
+    forbidden = torch.where(seen, -torch.inf, torch.inf).to(log_probabilities.dtype)
+    return log_probabilities.scatter_reduce(1, ngrams[:, :, -1], forbidden, "amin")
+
+
+def _only(log_probabilities: Tensor, tokens: Tensor) -> Tensor:
+    """Minus infinity for all but one token of each row, ``(rows,)``."""
+    column = tokens[:, None]
+    alone = torch.full_like(log_probabilities, -torch.inf)
+    return alone.scatter(1, column, log_probabilities.gather(1, column))

@@ -1,0 +1,66 @@
+"""The searches that follow each prefix to its end, without comparing it with others."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import torch
+from torch import Tensor
+
+from datamodules.batch import EOS, Padded
+from lightning_modules.decoding.hypothesis import Hypothesis
+from lightning_modules.decoding.prefixes import Prefixes
+from lightning_modules.decoding.search import MemoryT, Search, StateT, Steppable, head_mean
+
+
+class UnbranchedSearch(Search):
+    """Extends each prefix by one token at each step; a subclass says by which. The score is the log-probability.
+
+    Attributes:
+        samples: Hypotheses of each source.
+    """
+
+    samples: int = 1
+
+    def __call__(
+        self,
+        model: Steppable[MemoryT, StateT],
+        source: Padded,
+        with_attention: bool = False,
+        prefixes: Padded | None = None,
+    ) -> list[list[Hypothesis]]:
+        """The hypotheses of each source; see :meth:`Search.__call__`."""
+        memory, state = model.encode(source)
+        rules = self._rules(source, prefixes)
+        rows = torch.arange(len(source) * self.samples, device=source.values.device)
+        sentences, lengths = rows // self.samples, source.lengths.repeat_interleave(self.samples)
+        if self.samples > 1:
+            memory, state, rules = memory.select(sentences), state.select(sentences), rules.select(sentences)
+        paths = Prefixes.empty(rows)
+        found: dict[int, Hypothesis] = {}
+        for length in range(self.max_length + 1):
+            log_probabilities, weights, state = model.step(paths.tokens[:, -1], memory, state)
+            if length == 0:
+                self._check(log_probabilities)
+            tokens = self._choose(rules.permit(log_probabilities, paths.tokens[:, 1:]))
+            totals = paths.log_probabilities + log_probabilities.gather(1, tokens[:, None]).squeeze(1)
+            paths = paths.extend(tokens, totals, head_mean(weights) if with_attention else None)
+            going_on = (tokens != EOS).nonzero().squeeze(1)
+            if len(going_on) < len(tokens):
+                ended = paths.select((tokens == EOS).nonzero().squeeze(1))
+                found.update(ended.hypotheses(ended.log_probabilities, lengths, with_attention))
+                if not len(going_on):
+                    break
+                paths = paths.select(going_on)
+                memory, state, rules = memory.select(going_on), state.select(going_on), rules.select(going_on)
+        return [
+            [found[row] for row in range(first, first + self.samples)] for first in range(0, len(rows), self.samples)
+        ]
+
+    @abstractmethod
+    def _choose(self, log_probabilities: Tensor) -> Tensor:
+        """The next token of each prefix, ``(rows,)``.
+
+        Args:
+            log_probabilities: ``(rows, vocabulary)``, minus infinity where a token is forbidden.
+        """

@@ -1,0 +1,81 @@
+"""Sequence to sequence over a fixed context."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+
+from lightning_modules.decoding.greedy import GreedySearch
+from lightning_modules.decoding.search import Search
+from lightning_modules.encoder_decoder import BridgeFactory, DecoderFactory, EncoderDecoder, EncoderFactory
+from lightning_modules.feeding import Feeding
+from lightning_modules.layers.bridge import ProjectionBridge
+from lightning_modules.layers.encoder import RecurrentEncoder
+from lightning_modules.layers.fixed_context import FixedContextDecoder
+
+
+class Seq2Seq(EncoderDecoder):
+    """An encoder and a decoder with nothing between them but the encoder's final state (Sutskever et al. 2014).
+
+    However long the source is, its whole content has to fit into that state. ``LuongDecoder`` with an attention, and
+    without input feeding, takes this bottleneck away and leaves all else as it is.
+
+    Args:
+        source_vocabulary_size: Number of source ids; linked from the data.
+        target_vocabulary_size: Number of target ids; linked from the data.
+        encoder: Made of (embedding size).
+        decoder: Made of (embedding size, memory size).
+        bridge: Made of (encoder state shape, decoder state shape).
+        embedding_size: Width of source and target embeddings.
+        tied: Which matrices are one: 'none'; 'target', target embedding and output projection; or 'all', the source
+            embedding as well, which needs a joint vocabulary.
+        dropout: Dropout on embeddings.
+        token_dropout: Probability that a whole token is embedded as zeros in training.
+        label_smoothing: Share of the target distribution spread evenly over the vocabulary.
+        val_search: Search in validation, without gold history.
+        test_search: Search in test and predict.
+        optimizer: Made of (parameters).
+        scheduler: Learning-rate schedule made of (optimizer), stepped per update; none for a constant rate.
+        feeding: What the decoder is fed in training; gold tokens alone (teacher forcing) if not given.
+
+    Raises:
+        UserError: ``tied`` is 'all' and the vocabularies differ in size.
+    """
+
+    def __init__(
+        self,
+        source_vocabulary_size: int,
+        target_vocabulary_size: int,
+        encoder: EncoderFactory = RecurrentEncoder,
+        decoder: DecoderFactory = FixedContextDecoder,
+        bridge: BridgeFactory = ProjectionBridge,
+        embedding_size: int = 256,
+        tied: Literal["none", "target", "all"] = "none",
+        dropout: float = 0.0,
+        token_dropout: float = 0.0,
+        label_smoothing: float = 0.0,
+        val_search: Search = GreedySearch(),  # noqa: B008 - the default that --help shows; a search holds no state
+        test_search: Search = GreedySearch(),  # noqa: B008
+        optimizer: OptimizerCallable = torch.optim.Adam,
+        scheduler: LRSchedulerCallable | None = None,
+        feeding: Feeding | None = None,
+    ) -> None:
+        super().__init__(
+            source_vocabulary_size,
+            target_vocabulary_size,
+            encoder,
+            decoder,
+            bridge,
+            embedding_size,
+            tied,
+            dropout,
+            token_dropout,
+            label_smoothing,
+            val_search,
+            test_search,
+            optimizer,
+            scheduler,
+            feeding,
+        )

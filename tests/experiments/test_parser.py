@@ -1,0 +1,233 @@
+"""What a config or an option has wrong is told in one line, with close matches and with what exists."""
+
+import dataclasses
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Literal
+
+import pytest
+import torch
+
+from experiments.cli import main
+from experiments.runs.known_classes import expected_types, subclasses, suggest_class
+from lightning_modules.layers.attention import Attention
+from tests.experiments.tiny_task import write_tiny_task
+
+MODEL_OPTIONS = "known: bridge, decoder, dropout, embedding_size, encoder, label_smoothing, optimizer, scheduler"
+DECODERS = "in lightning_modules.layers.decoder: BahdanauDecoder, LuongDecoder"
+COMMAND_OPTIONS = "known: ckpt_path, config, data, experiment, init_from, model"
+
+
+@pytest.fixture
+def config(tmp_path: Path, seed: int) -> Path:
+    return write_tiny_task(tmp_path, seed, train_size=40)
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """The one line that a wrong command is answered with."""
+    assert main([str(argument) for argument in arguments]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("seqlab: error: ")
+    return line.removeprefix("seqlab: error: ")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "messages"),
+    [
+        (
+            "--model.init_args.embeding_size",
+            3,
+            ["unknown option 'embeding_size'", "mean 'embedding_size'", MODEL_OPTIONS],
+        ),
+        ("--model.embeding_size", 3, ["unknown option 'embeding_size'", "mean 'embedding_size'", MODEL_OPTIONS]),
+        ("--model.init_args.zzz", 3, ["unknown option 'zzz': known: ", MODEL_OPTIONS]),
+        (
+            "--model.init_args.decoder.init_args.hiden_size",
+            3,
+            ["did you mean 'hidden_size'? known: attention, cell, dropout, hidden_size, input_feeding, layers"],
+        ),
+        (
+            "--model.init_args.optimizer.init_args.learning_rate",
+            0.1,
+            ["'learning_rate': known: amsgrad, betas,", " lr,"],
+        ),
+        ("--trainer.max_epok", 3, ["did you mean 'max_epochs' or", "? all 4", "are in seqlab fit --help"]),
+        ("--trainr.max_epochs", 3, ["did you mean 'trainer'?", COMMAND_OPTIONS]),
+        ("--max_epochs", 3, ["did you mean '--trainer.max_epochs'", COMMAND_OPTIONS]),
+        ("--lr", 0.1, [COMMAND_OPTIONS, "--model.init_args.NAME"]),
+        (
+            "--model",
+            "lightning_modules.nmt.AtentionNMT",
+            ["did you mean 'lightning_modules.nmt.AttentionNMT'? known in "],
+        ),
+        (
+            "--model",
+            "lightning_modules.nmtt.AttentionNMT",
+            ["did you mean 'lightning_modules.nmt.AttentionNMT'? known in"],
+        ),
+        ("--model", "torch.nn.Linear", ["model: torch.nn.Linear is no LightningModule; known in lightning_modules."]),
+        ("--model.help", "AttentionNTM", ["did you mean 'lightning_modules.nmt.AttentionNMT'? known in "]),
+        ("--model.init_args.decoder", "BahdanauDecodr", ["mean 'lightning_modules.layers.decoder.Bahdanau", DECODERS]),
+        ("--model.init_args.decoder", "GeneralAttention", ["there is no class 'GeneralAttention': known", DECODERS]),
+        (
+            "--model.init_args.encoder",
+            "torch.optim.Adam",
+            ["torch.optim.Adam is no Encoder; known in", "RecurrentEncoder"],
+        ),
+        (
+            "--model.init_args.decoder.init_args.attention",
+            "lightning_modules.layers.attention.DotAttenton",
+            ["did you mean 'lightning_modules.layers.attention.DotAttention'", "NoAttention"],
+        ),
+        (
+            "--model.init_args.optimizer",
+            "torch.optim.Adm",
+            ["did you mean 'torch.optim.Adam' or", "in torch.optim: ASGD,"],
+        ),
+        (
+            "--trainer.callbacks",
+            "TextMetric",
+            ["mean 'experiments.runs.callbacks.TextMetrics'?", "TranslationTable; all of"],
+        ),
+        ("--model.init_args.encoder.init_args.cell", "lstmm", ["one of lstm, gru, rnn: did you mean 'lstm'?"]),
+        ("--model.init_args.encoder.init_args.cell", "zzz", ["cell is 'zzz', but has to be one of lstm, gru, rnn"]),
+        ("--model.init_args.optimizer.init_args.lr", "fast", ["lr is 'fast', but has to be of type float"]),
+        ("--data.init_args.batch_size", "x", ["data: batch_size is 'x', but has to be of type int"]),
+        (
+            "--data.init_args.train",
+            "x.tsv",
+            ["train is 'x.tsv', but has to be {source: ..., target: ...} or {tsv: ...}"],
+        ),
+        ("--trainer.max_epochs", "x", ["trainer.max_epochs is 'x', but has to be of type int"]),
+        (
+            "--trainer.logger",
+            "WandbLoger",
+            ["trainer.logger is 'WandbLoger', but has to be of type bool, or a class: did"],
+        ),
+        ("--trainer.precision", "15", ["trainer.precision is '15', but has to be one of 64, 32, 16"]),
+    ],
+)
+def test_mistyped_options(
+    option: str, value: object, messages: list[str], config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = told(capsys, "fit", "--config", config, option, value)
+    for message in messages:
+        assert message in line
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("trainer:", "trainr:", f"unknown option 'trainr.accelerator': did you mean 'trainer'? {COMMAND_OPTIONS}"),
+        (
+            "embedding_size: 24",
+            "embeding_size: 24",
+            "unknown option 'embeding_size': did you mean 'embedding_size'? known:",
+        ),
+        ("{sentences: 1}", "{sentence: 1}", "unknown option 'sentence': did you mean 'sentences'? known: sentences"),
+        (
+            "{tsv: ",
+            "{tvs: ",
+            "test: unknown option 'tvs': known: source, target; unknown option 'tvs': did you mean 'tsv'?",
+        ),
+        ("LuongDecoder", "LuongDecodr", "did you mean 'lightning_modules.layers.decoder.LuongDecoder'? known in"),
+        (
+            "layers.decoder.LuongD",
+            "layer.decoder.LuongD",
+            "mean 'lightning_modules.layers.decoder.LuongDecoder'? known in",
+        ),
+        ("  class_path: lightning_modules.nmt.AttentionNMT\n", "", "model has init_args, but no class_path; known in "),
+        ("max_epochs: 13", "max_epochs: many", "trainer.max_epochs is 'many', but has to be of type int"),
+        ("  max_epochs: 13", "\tmax_epochs: 13", "line 29: a tab stands before the text; YAML indents with spaces"),
+        ("max_epochs: 13", "max_epochs 13", "line 29: could not find expected ':' in 'max_epochs 13'"),
+        ("trainer:", "model: {}\ntrainer:", "line 27: 'model' is given in line 2 already: keep one of them"),
+        (
+            "accelerator: cpu",
+            "accelerator: cpu\n  accelerator: gpu",
+            "line 29: 'accelerator' is given in line 28 already",
+        ),
+    ],
+)
+def test_mistyped_configs(old: str, new: str, message: str, config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = config.read_text()
+    assert old in text
+    config.write_text(text.replace(old, new))
+    assert message in told(capsys, "fit", "--config", config)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b"# nothing yet\n", "is empty"),
+        (b"- a\n", "has no keys"),
+        (b"hello", "has no keys"),
+        (b"\x89PNG\r\n", "is no text in UTF-8"),
+        (b"a: [1, 2\nb: 3\n", "line 2: "),
+        (b"a: \x07\n", "is no YAML"),
+    ],
+)
+def test_files_that_are_no_config(
+    content: bytes, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_bytes(content)
+    line = told(capsys, "fit", "--config", path)
+    assert line.startswith(f"--config {path}")
+    assert message in line
+    assert "is a directory" in told(capsys, "fit", "--config", tmp_path)
+    assert f"say --config {path}" in told(capsys, "fit", path)
+
+
+def test_aliases_may_repeat_a_part(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What YAML repeats by an alias is written once."""
+    text = config.read_text().replace("train: {source", "train: &pairs {source")
+    config.write_text(text.replace("batch_size: 32", "batch_size: 0").replace("val: {source", "val: *pairs\n    # {"))
+    assert "data.init_args.batch_size is 0" in told(capsys, "fit", "--config", config)
+
+
+def test_a_part_of_ones_own_that_cannot_be_imported(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "mine_broken.py").write_text("import a_package_that_is_not_there\n")
+    (tmp_path / "mine.py").write_text(
+        "from lightning_modules.layers.attention import DotAttention\nclass MineAttention(DotAttention): ...\n"
+    )
+    option = "--model.init_args.decoder.init_args.attention"
+    line = told(capsys, "fit", "--config", config, option, "mine_broken.Mine")
+    assert "mine_broken.Mine cannot be imported: No module named 'a_package_that_is_not_there'" in line
+    line = told(capsys, "fit", "--config", config, option, "mine.MineAttenton")
+    assert "did you mean 'mine.MineAttention'" in line
+    for name in ("mine", "mine_broken"):
+        sys.modules.pop(name, None)
+
+
+@dataclasses.dataclass
+class _Record:
+    field: int
+
+
+@pytest.mark.parametrize(
+    ("hint", "types"),
+    [
+        (int, [int]),
+        (int | None, [int]),
+        (Callable[[int, int], Attention] | None, [Attention]),
+        (list[Callable[[int], _Record | float]], [_Record, float]),
+        (Mapping[str, int], [int]),
+        (Literal["a", "b"] | bool, [Literal["a", "b"], bool]),
+        (None, []),
+    ],
+)
+def test_what_an_annotation_expects(hint: object, types: list[object]) -> None:
+    assert list(expected_types(hint)) == types
+
+
+def test_classes_that_exist_can_be_made() -> None:
+    attentions = subclasses([Attention])
+    assert "lightning_modules.layers.attention.GeneralAttention" in attentions
+    assert "lightning_modules.layers.attention.Attention" not in attentions
+    optimizers = suggest_class("torch.optim.Zzz", subclasses([torch.optim.Optimizer]))
+    assert optimizers.startswith("known in torch.optim: ASGD, ")

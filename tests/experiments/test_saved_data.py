@@ -1,0 +1,95 @@
+"""A command that starts from a checkpoint reads its data with the checkpoint's tokenizers, whatever the data is."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from datamodules.corpus import TsvFile
+from datamodules.dates import DatesDataModule
+from datamodules.errors import UserError
+from datamodules.tokenizers import WhitespaceTokenizer
+from datamodules.translation import TranslationDataModule
+from experiments.cli import main
+from experiments.runs.saved_data import SavedData
+from tests.experiments.echo_task import EchoData
+from tests.experiments.tiny_checkpoint import SOURCE_CHARACTERS, TARGET_CHARACTERS, tiny_checkpoint
+from tests.experiments.tiny_task import write_tiny_task
+
+
+def fit(*arguments: object) -> int:
+    """``seqlab fit`` without loggers, which take most of the time of so small a training."""
+    return main(["fit", *map(str, arguments), "--trainer.logger", "false"])
+
+
+def tokenizers(run: Path) -> dict[str, Any]:
+    """Those of the last checkpoint of a run."""
+    return torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["TranslationDataModule"]
+
+
+def test_any_parallel_text_is_read_with_the_tokenizers_of_any_other(tmp_path: Path) -> None:
+    saved = SavedData.of(tiny_checkpoint(), "--init_from X")
+    absent = TsvFile(str(tmp_path / "absent.tsv"))
+    for data in (DatesDataModule(), TranslationDataModule(absent, absent, WhitespaceTokenizer())):
+        saved.restore(data)
+        assert data.source_vocabulary_size == 4 + len(SOURCE_CHARACTERS)
+        assert data.target_tokenizer.decode(data.target_tokenizer.encode(TARGET_CHARACTERS)) == TARGET_CHARACTERS
+
+
+def test_a_checkpoint_of_other_data_is_refused_in_one_line() -> None:
+    checkpoint = tiny_checkpoint()
+    del checkpoint["TranslationDataModule"]
+    checkpoint["datamodule_hyper_parameters"]["_class_path"] = "datamodules.synthetic.SyntheticDataModule"
+    saved = SavedData.of(checkpoint, "--init_from X")
+    saved.restore(EchoData())  # has no use for a checkpoint's tokenizers
+    with pytest.raises(UserError, match=r"X was trained with .*SyntheticDataModule and has no tokenizers, which Dates"):
+        saved.restore(DatesDataModule())
+
+
+def test_damaged_tokenizers_name_the_checkpoint() -> None:
+    checkpoint = tiny_checkpoint()
+    checkpoint["TranslationDataModule"]["target_tokenizer"]["state"]["trained"] = {}
+    with pytest.raises(UserError, match="--ckpt_path X: damaged state of a CharacterTokenizer"):
+        SavedData.of(checkpoint, "--ckpt_path X").restore(DatesDataModule())
+
+
+def test_a_training_goes_on_with_its_vocabulary_on_changed_text(
+    tmp_path: Path, seed: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_tiny_task(tmp_path, seed, train_size=40)
+    run = tmp_path / "runs" / "tiny" / "1"
+    assert fit("--config", config, "--trainer.max_epochs", 1) == 0
+    before = tokenizers(run)
+    write_tiny_task(tmp_path, seed, train_size=60, words=["eins", "zwei"], new_words={"sieben": "sept"})
+    go_on = ["--config", config, "--ckpt_path", "last", "--trainer.max_epochs", 2]
+    assert fit(*go_on) == 0
+    assert tokenizers(run) == before
+    assert [each.name for each in run.parent.iterdir()] == ["1"]
+
+    capsys.readouterr()
+    assert fit(*go_on, "--data.init_args.tokenizer.init_args.min_frequency", 3) == 2
+    (line,) = (line for line in capsys.readouterr().err.splitlines() if "error" in line)
+    assert "data.init_args.tokenizer is" in line
+    assert "'min_frequency': 3" in line
+    assert "'min_frequency': 1" in line
+
+
+def test_a_fine_tuned_run_goes_on_without_its_origin(tmp_path: Path, seed: int) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        folder.mkdir()
+    config = write_tiny_task(first, seed, train_size=40)
+    assert fit("--config", config, "--trainer.max_epochs", 1) == 0
+    origin = first / "runs" / "tiny" / "1" / "checkpoints" / "last.ckpt"
+    before = tokenizers(origin.parent.parent)
+
+    other = write_tiny_task(second, seed, train_size=40, words=["drei"])
+    characters = ["--data.init_args.tokenizer", "datamodules.tokenizers.CharacterTokenizer"]
+    assert fit("--config", other, "--init_from", origin, "--trainer.max_epochs", 1, *characters) == 0
+    run = second / "runs" / "tiny" / "1"
+    assert tokenizers(run) == before, "whatever the config of the new data asks for"
+
+    origin.unlink()
+    assert fit("--config", run / "config.yaml", "--ckpt_path", "last", "--trainer.max_epochs", 2) == 0
+    assert tokenizers(run) == before

@@ -1,0 +1,140 @@
+"""Scheduled sampling against teacher forcing, greedy search, and passes written out by hand."""
+
+from functools import partial
+
+import pytest
+import torch
+
+from datamodules.batch import BOS, EOS, SequenceBatch
+from datamodules.errors import UserError
+from lightning_modules.decoding.greedy import GreedySearch
+from lightning_modules.encoder_decoder import EncoderDecoder
+from lightning_modules.feeding import Feeding, ParallelScheduledSampling, ScheduledSampling
+from lightning_modules.forcing import Constant
+from lightning_modules.layers.decoder import BahdanauDecoder, Decoder, LuongDecoder, MultiStepDecoder
+from lightning_modules.layers.encoder import RecurrentEncoder
+from lightning_modules.layers.fixed_context import FixedContextDecoder
+
+VOCABULARY = 11
+FREE = Constant(0.0)
+DECODERS = [
+    LuongDecoder,
+    partial(LuongDecoder, input_feeding=False),
+    BahdanauDecoder,
+    MultiStepDecoder,
+    FixedContextDecoder,
+]
+
+
+def model(seed: int, kind: type[Decoder] | partial[Decoder] = LuongDecoder) -> EncoderDecoder:
+    """A random model in double precision, without dropout, its distributions sharp enough to differ."""
+    torch.manual_seed(seed)
+    net = EncoderDecoder(
+        VOCABULARY,
+        VOCABULARY,
+        encoder=partial(RecurrentEncoder, hidden_size=5),
+        decoder=partial(kind, hidden_size=6),
+        embedding_size=4,
+    ).double()
+    with torch.no_grad():
+        net.output.weight.mul_(3.0)
+    return net
+
+
+def batch_of(seed: int, count: int = 7) -> SequenceBatch:
+    generator = torch.Generator().manual_seed(seed)
+
+    def sentence() -> list[int]:
+        length = int(torch.randint(1, 9, (), generator=generator))
+        return torch.randint(4, VOCABULARY, (length,), generator=generator).tolist()
+
+    return SequenceBatch.from_pairs(
+        [sentence() for _ in range(count)], [sentence() for _ in range(count)], torch.arange(count)
+    )
+
+
+@pytest.mark.parametrize("feeding", [ScheduledSampling(FREE), ParallelScheduledSampling(FREE, passes=3)])
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_with_every_coin_gold_it_is_teacher_forcing(decoder: type[Decoder], feeding: Feeding, seed: int) -> None:
+    net, batch = model(seed, decoder), batch_of(seed)
+    plain, _ = net(batch)
+    fed = net.fed(batch, feeding, ratio=1.0)
+    torch.testing.assert_close(fed, plain, rtol=0, atol=1e-12)
+    direction = torch.randn_like(plain)
+    expected = torch.autograd.grad((plain * direction).sum(), list(net.decoder.parameters()), allow_unused=True)
+    found = torch.autograd.grad((fed * direction).sum(), list(net.decoder.parameters()), allow_unused=True)
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_free_running_says_what_greedy_search_says(decoder: type[Decoder], seed: int) -> None:
+    net, batch = model(seed, decoder).eval(), batch_of(seed)
+    hidden = net.fed(batch, ScheduledSampling(FREE), ratio=0.0)
+    said = net.output(hidden).argmax(-1).split(batch.target_output.lengths.tolist())
+    searched = net.translate(batch.source, GreedySearch(max_length=30, max_ratio=None))
+    for tokens, (hypothesis,) in zip(said, searched, strict=True):
+        expected = [*hypothesis.ids, EOS][: len(tokens)]
+        assert tokens.tolist()[: len(expected)] == expected
+
+
+def test_two_passes_feed_what_teacher_forcing_predicts(seed: int) -> None:
+    net, batch = model(seed, MultiStepDecoder), batch_of(seed)
+    memory, state = net.encode(batch.source)
+    inputs = batch.target_input
+    outputs, _, _ = net.decoder(net.embed(inputs.values), memory, state)
+    predicted = net.output(outputs).argmax(-1)
+    second = torch.cat([torch.full_like(predicted[:, :1], BOS), predicted[:, :-1]], dim=1)
+    expected, _, _ = net.decoder(net.embed(second), memory, state)
+    found = net.fed(batch, ParallelScheduledSampling(FREE, passes=2), ratio=0.0)
+    torch.testing.assert_close(found, expected[inputs.mask], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_as_many_passes_as_positions_are_free_running(decoder: type[Decoder], seed: int) -> None:
+    """Each pass makes one more position follow from the model's own history alone."""
+    net, batch = model(seed, decoder), batch_of(seed)
+    passes = int(batch.target_input.lengths.max())
+    together = net.fed(batch, ParallelScheduledSampling(FREE, passes=max(2, passes)), ratio=0.0)
+    torch.testing.assert_close(together, net.fed(batch, ScheduledSampling(FREE), ratio=0.0), rtol=0, atol=1e-12)
+
+
+def test_no_gradient_passes_through_the_choice(seed: int) -> None:
+    """The gradient is that of the same tokens given as gold."""
+    net, batch = model(seed), batch_of(seed, count=1)
+    hidden = net.fed(batch, ScheduledSampling(FREE), ratio=0.0)
+    said = net.output(hidden).argmax(-1)[:-1].tolist()
+    as_gold = SequenceBatch.from_pairs([batch.source.values[0, :-1].tolist()], [said], torch.zeros(1))
+    expected = torch.autograd.grad(net(as_gold)[0].sum(), net.target_embedding.weight)[0]
+    found = torch.autograd.grad(hidden.sum(), net.target_embedding.weight)[0]
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("coin", "alike"), [("token", (False, False)), ("sentence", (True, False)), ("batch", (True, True))]
+)
+def test_coins(coin: str, alike: tuple[bool, bool], seed: int) -> None:
+    feeding = ScheduledSampling(FREE, coin)  # type: ignore[arg-type]
+    mask = torch.ones(300, 21, dtype=torch.bool)
+    mask[:, 15:] = torch.arange(300)[:, None] % 2 == 0
+    draws = [feeding.coins(mask, 0.3) for _ in range(200)]
+    assert all(gold[:, 0].all() and gold[~mask].all() for gold in draws)
+    share = torch.stack([gold[:, 1:][mask[:, 1:]].double().mean() for gold in draws]).mean()
+    assert share == pytest.approx(0.3, abs=0.15 if coin == "batch" else 0.02)
+    rows = draws[0][:, 1:15]
+    assert (bool((rows == rows[:, :1]).all()), bool((rows == rows[:1]).all())) == alike
+
+
+def test_sampled_feedback_follows_the_distribution(seed: int) -> None:
+    net = model(seed)
+    outputs = torch.randn(1, 6, dtype=torch.float64)
+    expected = net.output(outputs).softmax(-1)[0]
+    count = 40_000
+    drawn = net.predict(outputs.expand(count, -1), "sample").bincount(minlength=VOCABULARY) / count
+    assert (drawn - expected).abs().max() < 5 * (0.25 / count) ** 0.5
+    assert net.predict(outputs, "argmax").item() == expected.argmax().item()
+
+
+def test_one_pass_is_refused() -> None:
+    with pytest.raises(UserError, match="passes is 1: give at least 2"):
+        ParallelScheduledSampling(FREE, passes=1)

@@ -1,0 +1,90 @@
+"""Sequence to sequence over vectors: histories, padding, and free running against steps by hand."""
+
+from functools import partial
+
+import pytest
+import torch
+
+from datamodules.batch import Padded, VectorBatch
+from datamodules.vector_reversal import VectorReversalDataModule
+from lightning_modules.feeding import ParallelScheduledSampling, ScheduledSampling
+from lightning_modules.forcing import Constant
+from lightning_modules.layers.decoder import BahdanauDecoder, Decoder, LuongDecoder
+from lightning_modules.layers.encoder import RecurrentEncoder
+from lightning_modules.layers.fixed_context import FixedContextDecoder
+from lightning_modules.vector_seq2seq import VectorSeq2Seq, squared_error
+
+FREE = Constant(0.0)
+DECODERS = [FixedContextDecoder, LuongDecoder, BahdanauDecoder]
+
+
+def model(seed: int, decoder: type[Decoder] = FixedContextDecoder) -> VectorSeq2Seq:
+    torch.manual_seed(seed)
+    return VectorSeq2Seq(
+        3,
+        3,
+        encoder=partial(RecurrentEncoder, hidden_size=4),
+        decoder=partial(decoder, hidden_size=6),
+        embedding_size=5,
+    ).double()
+
+
+def batch_of(seed: int, count: int = 6) -> VectorBatch:
+    data = VectorReversalDataModule(num_features=3, min_length=1, max_length=7, test_size=count, corpus_seed=seed)
+    batch = data.sequences("test")[list(range(count))]
+    source, target = (Padded(padded.values.double(), padded.lengths) for padded in (batch.source, batch.target))
+    return VectorBatch(source, target, batch.index)
+
+
+def row_of(batch: VectorBatch, row: int) -> VectorBatch:
+    length = int(batch.source.lengths[row])
+    source, target = (
+        Padded(padded.values[row : row + 1, :length], padded.lengths[row : row + 1])
+        for padded in (batch.source, batch.target)
+    )
+    return VectorBatch(source, target, batch.index[row : row + 1])
+
+
+def test_the_target_is_the_source_reversed_and_its_input_is_shifted(seed: int) -> None:
+    batch = batch_of(seed)
+    for source, target, shifted, length in zip(
+        batch.source.values, batch.target.values, batch.target_input, batch.source.lengths.tolist(), strict=True
+    ):
+        assert torch.equal(source[:length].flip(0), target[:length])
+        assert (shifted[0] == 0).all()
+        assert torch.equal(shifted[1:length], target[: length - 1])
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_a_sequence_alone_and_in_a_padded_batch(decoder: type[Decoder], seed: int) -> None:
+    net, batch = model(seed, decoder), batch_of(seed)
+    together, numbers = squared_error(net(batch), batch)
+    alone = [squared_error(net(row_of(batch, row)), row_of(batch, row)) for row in range(len(batch))]
+    torch.testing.assert_close(together, sum(loss for loss, _ in alone), rtol=1e-12, atol=0)
+    assert numbers == sum(count for _, count in alone) == 3 * int(batch.target.lengths.sum())
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_free_running_equals_steps_by_hand(decoder: type[Decoder], seed: int) -> None:
+    net, batch = model(seed, decoder), batch_of(seed)
+    found = net.fed(batch, ScheduledSampling(FREE), ratio=0.0)
+    memory, state = net.encode(batch)
+    value = torch.zeros(len(batch), 3, dtype=torch.float64)
+    for position in range(batch.target.values.shape[1]):
+        output, _, state = net.decoder.step(net.embed(value), memory, state)
+        value = net.output(output)
+        real = position < batch.target.lengths
+        torch.testing.assert_close(found[real, position], value[real], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_with_every_coin_gold_it_is_teacher_forcing_and_many_passes_are_free_running(
+    decoder: type[Decoder], seed: int
+) -> None:
+    net, batch = model(seed, decoder), batch_of(seed)
+    mask, passes = batch.target.mask, max(2, batch.target.values.shape[1])
+    parallel = ParallelScheduledSampling(FREE, passes=passes)
+    for feeding in (ScheduledSampling(FREE), parallel):
+        torch.testing.assert_close(net.fed(batch, feeding, 1.0)[mask], net(batch)[mask], rtol=0, atol=1e-12)
+    free = net.fed(batch, ScheduledSampling(FREE), 0.0)
+    torch.testing.assert_close(net.fed(batch, parallel, 0.0)[mask], free[mask], rtol=0, atol=1e-12)

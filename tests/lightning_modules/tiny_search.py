@@ -1,0 +1,90 @@
+"""Models so small that everything that they can say is counted up."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from datamodules.batch import EOS, Padded, SequenceBatch
+from lightning_modules.encoder_decoder import EncoderDecoder
+from lightning_modules.layers.decoder import LuongDecoder
+from lightning_modules.layers.encoder import RecurrentEncoder
+
+LIVE, VOCABULARY, LONGEST = 6, 160, 3
+"""The ids that have a probability, out of a vocabulary as wide as a beam that holds every hypothesis."""
+
+
+def tiny_model(seed: int, decoder: type = LuongDecoder, hidden_size: int = 5) -> EncoderDecoder:
+    """A random model over six ids, its distributions sharp enough to differ."""
+    torch.manual_seed(seed)
+    model = EncoderDecoder(
+        VOCABULARY,
+        VOCABULARY,
+        encoder=lambda size: RecurrentEncoder(size, hidden_size=4),
+        decoder=lambda embedding, memory: decoder(embedding, memory, hidden_size=hidden_size),
+        embedding_size=3,
+    ).double()
+    with torch.no_grad():
+        model.output.weight.mul_(3.0)
+        model.output.bias.normal_()
+        model.output.bias[LIVE:] = -torch.inf
+    return model.eval()
+
+
+def sources(*sequences: list[int]) -> Padded:
+    return Padded.from_sequences([[*sequence, EOS] for sequence in sequences])
+
+
+@dataclass(frozen=True)
+class Sayable:
+    """A target that a model can say.
+
+    Attributes:
+        ids: Without BOS and EOS.
+        tokens: The log-probability of each token and EOS.
+        attention: ``(len(ids) + 1, source_len)``, heads averaged.
+    """
+
+    ids: tuple[int, ...]
+    tokens: list[float]
+    attention: Tensor
+
+    @property
+    def log_probability(self) -> float:
+        return sum(self.tokens)
+
+
+@torch.no_grad()
+def everything(model: EncoderDecoder, source: list[int], longest: int = LONGEST) -> list[Sayable]:
+    """All targets of up to ``longest`` tokens, under teacher forcing."""
+    live = [token for token in range(LIVE) if token != EOS]
+    targets = [ids for length in range(longest + 1) for ids in itertools.product(live, repeat=length)]
+    batch = SequenceBatch.from_pairs([source] * len(targets), targets, torch.zeros(len(targets)))
+    hidden, weights = model(batch)
+    output = batch.target_output
+    chosen = model.output(hidden).log_softmax(-1).gather(1, output.values[output.mask][:, None]).squeeze(1)
+    tokens = [part.tolist() for part in chosen.split(output.lengths.tolist())]
+    attention = weights.mean(dim=1) if weights.shape[1] else weights.new_zeros(len(targets), longest + 1, 0)
+    return [
+        Sayable(ids, scores, attended[: len(ids) + 1])
+        for ids, scores, attended in zip(targets, tokens, attention, strict=True)
+    ]
+
+
+def repeats(ids: tuple[int, ...], size: int) -> bool:
+    """Whether a sequence of ``size`` ids comes twice."""
+    ngrams = [ids[start : start + size] for start in range(len(ids) - size + 1)]
+    return len(set(ngrams)) < len(ngrams)
+
+
+def rank(sayable: Sayable, length_penalty: float = 0.0, coverage_penalty: float = 0.0) -> float:
+    """What beam search ranks by (Wu et al. 2016, equation 14), position by position."""
+    score = sayable.log_probability / ((5 + len(sayable.tokens)) / 6) ** length_penalty
+    if coverage_penalty:
+        attended = sayable.attention.sum(dim=0).tolist()
+        score += coverage_penalty * sum(math.log(min(each, 1.0)) for each in attended)
+    return score
