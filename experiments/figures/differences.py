@@ -55,6 +55,7 @@ def differences_figure(panels: Mapping[str, Sequence[VariantValues]], label: str
     size = (8.4 + 0.075 * longest, ROW_HEIGHT * sum(heights) + 0.9)
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
+    figure.get_layout_engine().set(wspace=0.05)  # type: ignore[union-attr, call-arg]
     grid = figure.subplots(len(panels), 2, squeeze=False, sharex="col", height_ratios=heights)
     colours = colours_of(variant.name for variants in panels.values() for variant in variants)
     for (title, variants), (left, right) in zip(panels.items(), grid, strict=True):

@@ -45,7 +45,7 @@ def mean_curves_figure(panels: Mapping[str, Curves], label: str) -> Figure:
         plain(axes)
         axes.set_title(title, fontsize=10, loc="left", fontweight="bold")
         axes.set_xlabel("optimizer step", color=TEXT, fontsize=9)
-        axes.set_ylabel(f"{label}\n(mean; band: all seeds)", color=TEXT, fontsize=9)
+        axes.set_ylabel(f"{label}\n(mean; band: lowest to highest)", color=TEXT, fontsize=9)
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     handles = {str(line.get_label()): line for axes in figure.axes for line in axes.get_lines()}
     figure.legend(list(handles.values()), list(handles), loc="outside right upper", fontsize=8, frameon=False)

@@ -7,10 +7,11 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from datamodules.errors import RunFailed, suggest
+from datamodules.errors import RunFailed, UserError, suggest
 from experiments.studies.plan import PlannedRun
 from experiments.studies.study import FIT_STAGES, Metric
 
@@ -18,14 +19,17 @@ METRICS = "metrics.csv"
 RECORD = "record.json"
 
 
-def newest_run(parent: Path) -> Path | None:
-    """The run directory of an experiment that began last; None where none did.
+def run_since(started: str, parent: Path) -> Path | None:
+    """The run directory of an experiment in which a training began last; None where none did since a given time.
 
     Args:
+        started: The time, as ISO 8601 writes it.
         parent: The experiment's directory.
     """
-    records = list(parent.glob(f"*/{RECORD}"))
-    return max(records, key=lambda path: path.stat().st_mtime_ns).parent if records else None
+    since = datetime.fromisoformat(started).timestamp()
+    begun = {record.stat().st_mtime: record.parent for record in parent.glob(f"*/{RECORD}")}
+    last = max(begun, default=-math.inf)
+    return begun[last] if last >= since else None
 
 
 def measured(planned: PlannedRun, run: Path) -> dict[str, str]:
@@ -36,7 +40,8 @@ def measured(planned: PlannedRun, run: Path) -> dict[str, str]:
         run: Its directory.
 
     Raises:
-        RunFailed: A metric was not logged, or is no finite number.
+        UserError: A metric was not logged, or nothing was.
+        RunFailed: A metric is no finite number.
     """
     record = read_record(run)
     logged = _read(run / METRICS)
@@ -71,7 +76,7 @@ def _data_order(record: Mapping[str, Any]) -> str:
 def _read(metrics_csv: Path) -> dict[str, list[tuple[int, float]]]:
     """Step and value of each metric, in the order of the file."""
     if not metrics_csv.is_file():
-        raise RunFailed(f"{metrics_csv} is missing: a study needs the logger MetricsCSV")
+        raise UserError(f"{metrics_csv} is missing: a study needs the logger MetricsCSV")
     logged: dict[str, list[tuple[int, float]]] = {}
     with metrics_csv.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
@@ -84,7 +89,7 @@ def _read(metrics_csv: Path) -> dict[str, list[tuple[int, float]]]:
 def _value(metric: Metric, name: str, logged: Mapping[str, list[tuple[int, float]]], run: Path) -> float:
     values = [value for _, value in logged.get(name, [])]
     if not values:
-        raise RunFailed(f"metric '{name}' is not in {run / METRICS}: {suggest(name, logged)}")
+        raise UserError(f"metric '{name}' is not in {run / METRICS}: {suggest(name, logged)}")
     if metric.take == "last":
         value = values[-1]
     elif metric.take == "best":

@@ -92,7 +92,9 @@ def _range_of(cells: Sequence[str]) -> str:
 
 
 def _result_table(study: Study, comparison: Comparison) -> Table:
-    names = ["panel", study.x_label or "x", "variant", "mean", "sd", "difference", "interval", ""]
+    first = _first(study)
+    interval = f"{100 * (1 - ERROR_RATE):g} % interval"
+    names = ["panel", study.x_label or "x", "variant", "mean", "sd", f"difference to {first}", interval, "finding"]
     digits = _digits(comparison)
     lines = []
     for entry in comparison.entries:
@@ -119,10 +121,14 @@ def _verdicts(study: Study, comparison: Comparison, size: str) -> list[str]:
     """A sentence on what could not be told apart."""
     if not comparison.unresolved:
         return []
-    firsts = {name: next(iter(panel.variants)) for name, panel in panels_of(study).items()}
     told = ", ".join(_told(study, entry.place) for entry in comparison.unresolved)
-    first = next(iter(firsts.values())) if len(set(firsts.values())) == 1 else "the first variant"
-    return [f"Not told apart from {first} at this size ({size}): {told}."]
+    return [f"Not told apart from {_first(study)} at this size ({size}): {told}."]
+
+
+def _first(study: Study) -> str:
+    """What the others are compared with."""
+    firsts = {next(iter(panel.variants)) for panel in panels_of(study).values()}
+    return firsts.pop() if len(firsts) == 1 else "the first variant"
 
 
 def _told(study: Study, place: Place) -> str:
@@ -159,8 +165,7 @@ def _without_empty_columns(names: list[str], lines: list[list[str]]) -> Table:
 
 def _markdown(table: Table) -> str:
     names, lines = table
-    numeric = {"mean", "sd", "difference", "interval", "runs", "parameters", "updates", "seconds of training (mean)"}
-    aligned = ["right" if name in numeric else "left" for name in names]
+    aligned = ["left" if name in ("panel", "variant", "finding") else "right" for name in names]
     return tabulate(lines, headers=names, tablefmt="pipe", colalign=aligned, disable_numparse=True)
 
 

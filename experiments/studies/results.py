@@ -23,6 +23,7 @@ COLUMNS = (
     "seed",
     "status",
     "error",
+    "started",
     "updates",
     "parameters",
     "data_order",
@@ -108,10 +109,13 @@ def rows_of(runs: Sequence[PlannedRun], results: Results) -> dict[Key, Row]:
 def _read(path: Path) -> dict[Key, Row]:
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            rows = [{name: value or "" for name, value in row.items()} for row in csv.DictReader(file)]
-        return {
-            (row["panel"], row["variant"], int(row["seed"])): {n: row[n] for n in row if row[n] or n in COLUMNS}
-            for row in rows
-        }
+            rows = list(csv.DictReader(file))
+        return {(row["panel"], row["variant"], int(row["seed"])): _cells(row) for row in rows}
     except (OSError, UnicodeDecodeError, KeyError, ValueError, csv.Error) as error:
         raise UserError(f"{path} is not the results of a study: move it away, and the study starts anew") from error
+
+
+def _cells(row: Row) -> Row:
+    """A row without the empty cells of metrics that it does not have."""
+    own = {name: row[name] for name in COLUMNS}
+    return own | {name: cell for name, cell in row.items() if name not in COLUMNS and cell}

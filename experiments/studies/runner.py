@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,13 +13,14 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tqdm import tqdm
 
-from datamodules.errors import RunFailed
+from datamodules.errors import RunFailed, UserError
 from experiments.runs.commit import source_commit
-from experiments.studies.measure import measured, newest_run
+from experiments.studies.measure import measured, run_since
 from experiments.studies.plan import PlannedRun
 from experiments.studies.results import FAILED, FINISHED, STARTED, Results, Row, same_run
 
@@ -37,7 +39,7 @@ class Interrupted(Exception):
 
 
 class NotTried(RunFailed):
-    """A run was not begun: its command was refused with another seed."""
+    """A run was not begun: it was refused with another seed."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Outcome:
         planned: The run.
         seconds: How long it took, its test included.
         error: What went wrong, in one line; empty where nothing did.
-        tried: False where it was not begun, because its command was refused with another seed.
+        tried: False where it was not begun, because it was refused with another seed.
     """
 
     planned: PlannedRun
@@ -61,8 +63,8 @@ class Runner:
     """Runs of one study, each at most once at a time, with a row in the results from their start.
 
     A run that was begun before with the same command, configs and commit goes on from its last checkpoint; else it
-    begins anew, in a directory of its own. A run that fails does not stop the others. Where a command is refused, its
-    variant is not tried with other seeds.
+    begins anew, in a directory of its own. A run that fails does not stop the others. Where a command is refused, or
+    does not log what is compared, its variant is not tried with other seeds.
 
     Args:
         results: Gets the rows.
@@ -129,10 +131,12 @@ class Runner:
         try:
             self._check_wanted(planned)
             row = self._train(planned)
-        except RunFailed as failure:
-            row = {"status": FAILED, "error": str(failure)}
+        except (RunFailed, UserError) as failure:
+            row = {**self._begun(planned), "status": FAILED, "error": str(failure)}
             tried = not isinstance(failure, NotTried)
-        row = {"command": planned.command, "configs": planned.configs, "commit": self._commit} | row
+            if isinstance(failure, UserError):
+                with self._lock:
+                    self._refused.setdefault((planned.panel, planned.variant), planned.seed)
         self._results.put(planned.key, row)
         return Outcome(planned, time.monotonic() - begun, row.get("error", ""), tried)
 
@@ -142,42 +146,47 @@ class Runner:
         if self._stopped:
             raise Interrupted
         if seed is not None:
-            raise NotTried(f"not tried: its command was refused with seed {seed}")
+            raise NotTried(f"not tried: it was refused with seed {seed}")
 
     def _train(self, planned: PlannedRun) -> Row:
-        before = self._results.get(planned.key) or {}
-        resumed = self._resumable(planned, before)
-        started = {"status": STARTED, "command": planned.command, "configs": planned.configs, "commit": self._commit}
-        self._results.put(planned.key, started)
+        row = self._begun(planned)
+        resumed = _last_checkpoint(row["started"], planned.parent)
+        if resumed is None:
+            row |= {"started": datetime.now(UTC).isoformat(timespec="seconds"), "seconds": ""}
+        self._results.put(planned.key, row)
         begun = time.monotonic()
         self._seqlab(planned, [*planned.words, *(["--ckpt_path", str(resumed)] if resumed else [])], "wb")
-        seconds = time.monotonic() - begun
-        run = newest_run(planned.parent)
+        if resumed is None:
+            row["seconds"] = f"{time.monotonic() - begun:.1f}"
+        run = run_since(row["started"], planned.parent)
         if run is None:
             raise RunFailed(f"it left no run directory in {planned.parent}")
         test = planned.test_words(run)
         if test:
             self._seqlab(planned, test, "ab")
-        return {
-            "status": FINISHED,
-            "run": str(run),
-            "seconds": before.get("seconds", "") if resumed else f"{seconds:.1f}",
-            "test_command": " ".join(["seqlab", *test]) if test else "",
-            **measured(planned, run),
-        }
+            row["test_command"] = shlex.join(["seqlab", *test])
+        return {**row, "status": FINISHED, "run": str(run), **measured(planned, run)}
 
-    def _resumable(self, planned: PlannedRun, before: Row) -> Path | None:
-        """The checkpoint from which the same run, begun before with the same source, goes on."""
-        run = newest_run(planned.parent)
-        if run is None or not before or not same_run(before, planned) or before["commit"] != self._commit:
-            return None
-        last = run / "checkpoints" / "last.ckpt"
-        return last if last.is_file() else None
+    def _begun(self, planned: PlannedRun) -> Row:
+        """The cells of a run that has not ended; what is known of it where it was begun before with this source."""
+        row = {
+            "status": STARTED,
+            "started": "",
+            "seconds": "",
+            "command": planned.command,
+            "configs": planned.configs,
+            "commit": self._commit,
+        }
+        before = self._results.get(planned.key)
+        if before is not None and same_run(before, planned) and before["commit"] == self._commit:
+            row |= {name: before.get(name, "") for name in ("started", "seconds")}
+        return row
 
     def _seqlab(self, planned: PlannedRun, words: Sequence[str], mode: str) -> None:
         """Runs a command of seqlab; its output goes to the run's log.
 
         Raises:
+            UserError: It was refused, and would be with every seed.
             RunFailed: It failed.
             Interrupted: The study was told to end.
         """
@@ -189,8 +198,7 @@ class Runner:
         if self._stopped:
             raise Interrupted
         if status == REFUSED:
-            with self._lock:
-                self._refused.setdefault((planned.panel, planned.variant), planned.seed)
+            raise UserError(_error_of(log))
         raise RunFailed(_error_of(log) if status > 0 else f"killed by signal {-status}; its output is in {log}")
 
     @contextlib.contextmanager
@@ -221,6 +229,13 @@ class Runner:
             for process in self._processes:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, how)
+
+
+def _last_checkpoint(started: str, parent: Path) -> Path | None:
+    """What a run that was begun at some time goes on from; None where it left nothing, or was not begun."""
+    run = run_since(started, parent) if started else None
+    last = run / "checkpoints" / "last.ckpt" if run else None
+    return last if last and last.is_file() else None
 
 
 def _cores() -> int:

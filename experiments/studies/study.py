@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import reprlib
 from pathlib import Path
 from typing import Any, Literal
 
@@ -286,4 +287,4 @@ def _told(error: ValidationError) -> str:
         return f"unknown key '{where}': {suggest(str(first['loc'][-1]), fields)}"
     if first["type"] == "missing":
         return f"{where} is missing"
-    return f"{where} is {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
+    return f"{where} is {reprlib.repr(first['input'])}: {first['msg'][0].lower()}{first['msg'][1:]}"

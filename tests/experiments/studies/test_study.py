@@ -130,12 +130,12 @@ def test_every_command_of_every_study_is_understood(
 ) -> None:
     monkeypatch.chdir(PROJECT)
     study = read_study(path)
-    for preset in study.presets:
-        for run in planned_runs(study, preset, [1], tmp_path):
-            with pytest.raises(SystemExit) as ended:
-                main([*run.words, "--print_config"])
-            assert ended.value.code == 0, run.command
-            assert f"experiment: {run.parent.name}" in capsys.readouterr().out
+    first, *others = (planned_runs(study, preset, [1], tmp_path) for preset in study.presets)
+    for run in [*first, *(runs[0] for runs in others)]:
+        with pytest.raises(SystemExit) as ended:
+            main([*run.words, "--print_config"])
+        assert ended.value.code == 0, run.command
+        assert f"experiment: {run.parent.name}" in capsys.readouterr().out
 
 
 def test_a_study_that_is_no_yaml(tmp_path: Path) -> None:

@@ -193,7 +193,7 @@ def test_a_variant_that_fails_does_not_stop_the_others(
     assert done.stderr.splitlines()[-1].startswith("seqlab: error: 2 of 4 runs failed: wrong (seed 1, 2); the same")
     found = {(row["variant"], row["seed"]): row for row in rows(place)}
     assert [found["wrong", seed]["status"] for seed in "12"] == ["failed", "failed"]
-    assert "not tried: its command was refused with seed 1" in found["wrong", "2"]["error"]
+    assert "not tried: it was refused with seed 1" in found["wrong", "2"]["error"]
     assert [found["right", seed]["status"] for seed in "12"] == ["finished", "finished"]
     assert all(float(found["right", seed]["test/loss"]) > 0 for seed in "12")
     assert "WARNING: not finished, and not in the tables: wrong seed 1, wrong seed 2." in done.stdout
