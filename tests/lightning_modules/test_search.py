@@ -120,18 +120,19 @@ def test_a_narrow_beam_finds_what_it_finds_by_hand(
     size: int, n_best: int, penalties: tuple[float, float], seed: int
 ) -> None:
     """Also where the engine stops early, because no open prefix can become one of the best."""
-    model, (length_penalty, coverage_penalty) = tiny_model(seed), penalties
+    length_penalty, coverage_penalty = penalties
     search = BeamSearch(size, length_penalty, n_best, LONGEST, None, coverage_penalty=coverage_penalty)
-    for source, found in zip(GIVEN, model.translate(sources(*GIVEN), search), strict=True):
-        expected = beam_by_hand(
-            everything(model, source),
-            size,
-            n_best,
-            LONGEST,
-            length_penalty=length_penalty,
-            coverage_penalty=coverage_penalty,
-        )
-        assert [tuple(each.ids) for each in found] == [each.ids for each in expected]
+    for model in (tiny_model(seed + number) for number in range(20)):
+        for source, found in zip(GIVEN, model.translate(sources(*GIVEN), search), strict=True):
+            expected = beam_by_hand(
+                everything(model, source),
+                size,
+                n_best,
+                LONGEST,
+                length_penalty=length_penalty,
+                coverage_penalty=coverage_penalty,
+            )
+            assert [tuple(each.ids) for each in found] == [each.ids for each in expected]
 
 
 def test_a_sentence_can_always_end(seed: int) -> None:
