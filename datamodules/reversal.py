@@ -33,6 +33,14 @@ class SequenceTask(ABC):
             At least one symbol of the same alphabet.
         """
 
+    def origins(self, source: Sequence[int]) -> Sequence[int] | None:
+        """For each symbol of the target its position in the source; None where a task has no such thing.
+
+        Args:
+            source: Symbols, as numbers from 0 to the alphabet's size - 1.
+        """
+        return None
+
     def settings(self) -> dict[str, Setting]:
         """The constructor's arguments by name."""
         return {}
@@ -45,6 +53,10 @@ class Reverse(SequenceTask):
         """The target of a source; see :meth:`SequenceTask.__call__`."""
         return source[::-1]
 
+    def origins(self, source: Sequence[int]) -> Sequence[int]:
+        """From the last position to the first."""
+        return range(len(source) - 1, -1, -1)
+
 
 class Copy(SequenceTask):
     """The symbols as they are."""
@@ -53,6 +65,10 @@ class Copy(SequenceTask):
         """The target of a source; see :meth:`SequenceTask.__call__`."""
         return source
 
+    def origins(self, source: Sequence[int]) -> Sequence[int]:
+        """From the first position to the last."""
+        return range(len(source))
+
 
 class Sort(SequenceTask):
     """The symbols in the order of the alphabet."""
@@ -60,6 +76,10 @@ class Sort(SequenceTask):
     def __call__(self, source: Sequence[int]) -> Sequence[int]:
         """The target of a source; see :meth:`SequenceTask.__call__`."""
         return sorted(source)
+
+    def origins(self, source: Sequence[int]) -> Sequence[int]:
+        """By symbol; of equal symbols the first in the source comes first."""
+        return sorted(range(len(source)), key=source.__getitem__)
 
 
 @dataclass(frozen=True)
@@ -257,6 +277,15 @@ class ReversalDataModule(ParallelDataModule):
         if split not in self._contents:
             self._contents[split] = self._symbol_corpus.content(split)
         return self._contents[split]
+
+    def origins(self, source: Sequence[int]) -> Sequence[int] | None:
+        """For each target token, EOS left out, the position of its source token; see :meth:`SequenceTask.origins`.
+
+        Args:
+            source: Ids, without EOS.
+        """
+        names = symbol_names(self._alphabet_size)
+        return self._symbol_corpus.task.origins([names.index(piece) for piece in self.source_tokenizer.pieces(source)])
 
     def _sentences(self, sides: tuple[str, ...]) -> Iterable[str]:
         """The alphabet: the vocabulary is known, whatever training happens to draw."""

@@ -245,8 +245,8 @@ class EncoderDecoder(StepLossModule):
             hidden: From :meth:`forward` or :meth:`fed`.
 
         Returns:
-            Two tensors of ``(target_tokens,)``, row by row: log-probabilities, and whether the token is the most
-            probable one.
+            Two tensors of ``(target_tokens,)``, row by row: the log-probability of the gold token, and the most
+            probable token in its place.
         """
         target = batch.target_output
         return projected_outcomes(hidden, self.output.weight, self.output.bias, target.values[target.mask])
@@ -304,7 +304,8 @@ class EncoderDecoder(StepLossModule):
     ) -> list[Hypothesis]:
         if not len(batch):
             return []
-        scores, right = self.outcomes(batch, self(batch)[0])
+        scores, predicted = self.outcomes(batch, self(batch)[0])
+        right = predicted == batch.target_output.values[batch.target_output.mask]
         nll, tokens = -scores.sum(), torch.tensor(len(scores), device=self.device)
         self.check_evaluation(nll)
         loss.update(nll, tokens)

@@ -20,14 +20,13 @@ Curves = Mapping[str, Sequence[Series]]
 """The curves of each variant, one for each seed."""
 
 
-def mean_curves_figure(panels: Mapping[str, Curves], label: str) -> Figure:
-    """Draws one metric through training.
+def mean_curves_figure(panels: Mapping[tuple[str, str], Curves]) -> Figure:
+    """Draws metrics through training.
 
     Only steps at which all seeds of a variant were logged are drawn: no smoothing, no filling in.
 
     Args:
-        panels: The curves of each comparison, by its name.
-        label: What the metric is.
+        panels: The curves of each comparison and metric, by their names.
 
     Returns:
         A figure without ties to pyplot.
@@ -38,7 +37,7 @@ def mean_curves_figure(panels: Mapping[str, Curves], label: str) -> Figure:
     FigureCanvasAgg(figure)
     names = list(dict.fromkeys(name for curves in panels.values() for name in curves))
     colours, markers = colours_of(names), markers_of(names)
-    for place, (title, curves) in enumerate(panels.items(), start=1):
+    for place, ((title, label), curves) in enumerate(panels.items(), start=1):
         axes = figure.add_subplot(rows, columns, place)
         for name, series in curves.items():
             _draw_curve(axes, name, series, colours[name], markers[name])

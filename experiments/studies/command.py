@@ -14,11 +14,11 @@ from typing import NoReturn
 from filelock import FileLock, Timeout
 
 from datamodules.errors import RunFailed, UserError
-from experiments.studies.plan import RUNS, PlannedRun, planned_runs, study_directory
-from experiments.studies.results import FILE_NAME, Results, rows_of, same_run
+from experiments.studies.plan import RUNS, Key, PlannedRun, planned_runs, study_directory
+from experiments.studies.results import FILE_NAME, Results, Row, rows_of, same_run
 from experiments.studies.runner import LOGS, Outcome, Runner
 from experiments.studies.study import Study, find_study, known_studies, question_of, read_study
-from experiments.tools.parser import ToolParser
+from experiments.tools.parser import ToolParser, positive
 
 REPORT = "table.md"
 
@@ -55,7 +55,24 @@ def main(arguments: list[str]) -> int:
     if given.name is None:
         print(f"studies:\n{_listed()}\n\nseqlab study NAME runs one; seqlab study --help tells the options")
         return 0
-    study = read_study(find_study(given.name))
+    run_study(read_study(find_study(given.name)), given)
+    return 0
+
+
+def run_study(study: Study, given: argparse.Namespace) -> dict[Key, Row]:
+    """Runs what is not finished of a study, and reports on the whole.
+
+    Args:
+        study: The study.
+        given: The options of :func:`add_study_options`.
+
+    Returns:
+        The rows of its runs.
+
+    Raises:
+        UserError: There is no such preset, a config cannot be read, or the study runs already.
+        RunFailed: Some runs failed.
+    """
     directory = study_directory(given.directory, study, given.preset)
     runs = planned_runs(study, given.preset, given.seeds, directory)
     with _alone_in(directory), _ended_as_with_ctrl_c():
@@ -65,7 +82,7 @@ def main(arguments: list[str]) -> int:
     if failed := [outcome.planned for outcome in outcomes if outcome.error]:
         told = f"{len(failed)} of {len(runs)} runs failed: {_seeds_by_variant(failed)}"
         raise RunFailed(f"{told}; the same command tries them again, and their output is in {directory / LOGS}")
-    return 0
+    return rows_of(runs, results)
 
 
 def _run(study: Study, runs: Sequence[PlannedRun], results: Results, directory: Path, jobs: int) -> list[Outcome]:
@@ -180,27 +197,25 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="a study of configs/studies/, or the path of a YAML")
+    add_study_options(parser)
+    return parser
+
+
+def add_study_options(parser: argparse.ArgumentParser) -> None:
+    """Adds what every command takes that runs a study: its seeds and size, and where it is kept."""
     parser.add_argument(
         "--seeds", type=_seeds, default="5", help="how many seeds, from 1; or a list, as 3,5,8 (default: 5)"
     )
     parser.add_argument("--preset", default="quick", help="its size, as quick or full (default: quick)")
-    parser.add_argument("--jobs", type=_positive, default=1, help="runs at once; they share the cores (default: 1)")
+    parser.add_argument("--jobs", type=positive, default=1, help="runs at once; they share the cores (default: 1)")
     parser.add_argument(
         "--directory", type=Path, default=Path("studies"), help="where studies are kept (default: studies)"
     )
-    return parser
-
-
-def _positive(text: str) -> int:
-    number = int(text) if text.isascii() and text.isdigit() else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is no whole number above 0")
-    return number
 
 
 def _seeds(text: str) -> list[int]:
     if "," not in text:
-        return list(range(1, _positive(text) + 1))
+        return list(range(1, positive(text) + 1))
     words = [word.strip() for word in text.split(",") if word.strip()]
     if not words or any(not (word.isascii() and word.isdigit()) for word in words):
         raise argparse.ArgumentTypeError(f"'{text}' is neither a number of seeds nor a list of seeds, as 3,5,8")

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from experiments.studies.plan import Key
 from experiments.studies.results import Row
 from experiments.studies.statistics import Difference, Summary, holm_differences, summary
-from experiments.studies.study import Metric, Study, panels_of
+from experiments.studies.study import Metric, Study, panels_of, variants_with
 
 
 class Place(NamedTuple):
@@ -34,8 +34,8 @@ class Entry:
         place: Where it stands.
         values: By seed.
         summary: Mean and deviation.
-        difference: To the first variant of its panel, over the seeds that both have; None for the first itself, and
-            where no seed is common.
+        difference: To the first variant of its panel that has the metric, over the seeds that both have; None for that
+            one itself, and where no seed is common.
     """
 
     place: Place
@@ -96,9 +96,9 @@ def _compared(study: Study, metric: Metric, rows: Mapping[Key, Row], seeds: Sequ
         for name, panel in panels_of(study).items()
         if metric in panel.metrics
         for x in metric.places
-        for variant in panel.variants
+        for variant in variants_with(metric, panel)
     }
-    firsts = {name: next(iter(panel.variants)) for name, panel in panels_of(study).items()}
+    firsts = {name: next(iter(variants_with(metric, panel)), "") for name, panel in panels_of(study).items()}
     pairs = {
         place: paired
         for place, own in values.items()

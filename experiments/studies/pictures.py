@@ -28,7 +28,8 @@ def study_figures(
     """Draws a study.
 
     A metric is drawn over the quantity that its variants, panels or itself are steps of, where there is one; else as
-    variants side by side. What training logs is drawn through training as well.
+    variants side by side. What training logs is drawn through training as well, and so are the
+    study's curves.
 
     Args:
         study: The study.
@@ -45,9 +46,10 @@ def study_figures(
         else:
             yield name, differences_figure(_side_by_side(comparison), title, INTERVAL)
     for metric in _of_training(comparisons):
-        panels = {panel: _curves(panel, metric, rows) for panel in panels_of(study)}
-        if drawn := {panel: curves for panel, curves in panels.items() if curves}:
-            yield f"{slug(metric.name)}-curves", mean_curves_figure(drawn, metric.name)
+        if drawn := _drawn([(panel, metric.name) for panel in panels_of(study)], rows):
+            yield f"{slug(metric.name)}-curves", mean_curves_figure(drawn)
+    if drawn := _drawn([(name, curve) for name, panel in panels_of(study).items() for curve in panel.curves], rows):
+        yield "curves", mean_curves_figure(drawn)
 
 
 def _side_by_side(comparison: Comparison) -> dict[str, list[VariantValues]]:
@@ -99,10 +101,18 @@ def _of_training(comparisons: Sequence[Comparison]) -> list[Metric]:
     return list(found.values())
 
 
-def _curves(panel: str, metric: Metric, rows: Mapping[Key, Row]) -> dict[str, list[Series]]:
+def _drawn(
+    wanted: Sequence[tuple[str, str]], rows: Mapping[Key, Row]
+) -> dict[tuple[str, str], dict[str, list[Series]]]:
+    """The curves by panel and metric, without those that nothing was logged of."""
+    found = {(panel, metric): _curves(panel, metric, rows) for panel, metric in wanted}
+    return {place: curves for place, curves in found.items() if curves}
+
+
+def _curves(panel: str, metric: str, rows: Mapping[Key, Row]) -> dict[str, list[Series]]:
     curves: defaultdict[str, list[Series]] = defaultdict(list)
     for (name, variant, _), row in rows.items():
         path = Path(row["run"]) / METRICS
-        if name == panel and path.is_file() and metric.name in (logged := read_metrics(path)):
-            curves[variant].append(logged[metric.name])
+        if name == panel and path.is_file() and metric in (logged := read_metrics(path)):
+            curves[variant].append(logged[metric])
     return dict(curves)

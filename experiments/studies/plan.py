@@ -128,7 +128,7 @@ def _planned(
         seed=seed,
         words=("fit", *configs, *said),
         configs=_hash_of(change.configs),
-        metrics=panel.metrics,
+        metrics=tuple(metric for metric in panel.metrics if variant not in metric.without),
         parent=directory / RUNS / experiment,
         checkpoint=study.checkpoint,
     )

@@ -13,7 +13,7 @@ from experiments.studies.fairness import fairness_lines
 from experiments.studies.plan import Key, PlannedRun
 from experiments.studies.results import Row
 from experiments.studies.statistics import ERROR_RATE
-from experiments.studies.study import Study, panels_of
+from experiments.studies.study import Metric, Study, panels_of, variants_with
 
 Table = tuple[list[str], list[list[str]]]
 """The names of the columns, and the rows."""
@@ -54,7 +54,7 @@ def report(
     ]
     for comparison in comparisons:
         metric = comparison.metric
-        parts += [f"## {metric.title}", f"`{metric.column(None)}`: {metric.better} is better."]
+        parts += [f"## {metric.title}", f"`{metric.column(None)}`: {_direction(metric)}."]
         parts += [_markdown(_result_table(study, comparison)), *_verdicts(study, comparison, size)]
     if comparisons:
         parts.append(_on_intervals(comparisons, len(seeds)))
@@ -92,7 +92,7 @@ def _range_of(cells: Sequence[str]) -> str:
 
 
 def _result_table(study: Study, comparison: Comparison) -> Table:
-    first = _first(study)
+    first = _first(study, comparison.metric)
     interval = f"{100 * (1 - ERROR_RATE):g} % interval"
     names = ["panel", study.x_label or "x", "variant", "mean", "sd", f"difference to {first}", interval, "finding"]
     digits = _digits(comparison)
@@ -114,7 +114,13 @@ def _verdict(comparison: Comparison, entry: Entry) -> str:
     difference = entry.difference
     if difference is None or not difference.told_apart:
         return "not told apart"
+    if comparison.metric.better == "neither":
+        return "higher" if difference.mean > 0 else "lower"
     return "better" if (difference.mean > 0) == (comparison.metric.better == "higher") else "worse"
+
+
+def _direction(metric: Metric) -> str:
+    return "no direction is better" if metric.better == "neither" else f"{metric.better} is better"
 
 
 def _verdicts(study: Study, comparison: Comparison, size: str) -> list[str]:
@@ -122,12 +128,12 @@ def _verdicts(study: Study, comparison: Comparison, size: str) -> list[str]:
     if not comparison.unresolved:
         return []
     told = ", ".join(_told(study, entry.place) for entry in comparison.unresolved)
-    return [f"Not told apart from {_first(study)} at this size ({size}): {told}."]
+    return [f"Not told apart from {_first(study, comparison.metric)} at this size ({size}): {told}."]
 
 
-def _first(study: Study) -> str:
+def _first(study: Study, metric: Metric) -> str:
     """What the others are compared with."""
-    firsts = {next(iter(panel.variants)) for panel in panels_of(study).values()}
+    firsts = {variants_with(metric, panel)[0] for panel in panels_of(study).values() if metric in panel.metrics}
     return firsts.pop() if len(firsts) == 1 else "the first variant"
 
 

@@ -6,7 +6,6 @@ import contextlib
 import os
 import shlex
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -14,7 +13,9 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Literal
 
 from tqdm import tqdm
 
@@ -22,6 +23,7 @@ from datamodules.errors import RunFailed, UserError
 from experiments.runs.commit import source_commit
 from experiments.studies.measure import measured, run_since
 from experiments.studies.plan import PlannedRun
+from experiments.studies.processes import send, start_seqlab
 from experiments.studies.results import FAILED, FINISHED, STARTED, Results, Row, same_run
 
 LOGS = "logs"
@@ -78,11 +80,12 @@ class Runner:
         self._results = results
         self._logs = directory / LOGS
         self._jobs = jobs
-        threads = max(1, _cores() // jobs)
-        self._environment = {"OMP_NUM_THREADS": str(threads), **os.environ, "WANDB_RUN_GROUP": group}
+        said = os.environ.get("OMP_NUM_THREADS", "")
+        self._threads = int(said) if said.isdigit() and int(said) else max(1, _cores() // jobs)
+        self._environment = {**os.environ, "OMP_NUM_THREADS": str(self._threads), "WANDB_RUN_GROUP": group}
         self._commit = source_commit() or ""
         self._lock = threading.Lock()
-        self._processes: set[subprocess.Popen[bytes]] = set()
+        self._processes: set[BaseProcess] = set()
         self._refused: dict[tuple[str, str], int] = {}
         self._stopped = False
 
@@ -182,7 +185,7 @@ class Runner:
             row |= {name: before.get(name, "") for name in ("started", "seconds")}
         return row
 
-    def _seqlab(self, planned: PlannedRun, words: Sequence[str], mode: str) -> None:
+    def _seqlab(self, planned: PlannedRun, words: Sequence[str], mode: Literal["wb", "ab"]) -> None:
         """Runs a command of seqlab; its output goes to the run's log.
 
         Raises:
@@ -191,8 +194,10 @@ class Runner:
             Interrupted: The study was told to end.
         """
         log = self._logs / f"{planned.parent.name}.log"
-        with log.open(mode) as output, self._started(words, output.fileno()) as process:
-            status = process.wait()
+        with self._started(words, log, mode) as process:
+            process.join()
+        status = process.exitcode
+        assert status is not None
         if status == 0:
             return
         if self._stopped:
@@ -202,19 +207,12 @@ class Runner:
         raise RunFailed(_error_of(log) if status > 0 else f"killed by signal {-status}; its output is in {log}")
 
     @contextlib.contextmanager
-    def _started(self, words: Sequence[str], output: int) -> Iterator[subprocess.Popen[bytes]]:
+    def _started(self, words: Sequence[str], log: Path, mode: Literal["wb", "ab"]) -> Iterator[BaseProcess]:
         """A process of seqlab, in a session of its own: Ctrl-C reaches it through :meth:`_stop` alone, and once."""
         with self._lock:
             if self._stopped:
                 raise Interrupted
-            process = subprocess.Popen(
-                [sys.executable, "-m", "experiments.cli", *words],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=self._environment,
-                start_new_session=True,
-            )
+            process = start_seqlab(words, log, mode, self._environment, self._threads)
             self._processes.add(process)
         try:
             yield process
@@ -227,8 +225,7 @@ class Runner:
         with self._lock:
             self._stopped = True
             for process in self._processes:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, how)
+                send(process, how)
 
 
 def _last_checkpoint(started: str, parent: Path) -> Path | None:

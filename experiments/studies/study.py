@@ -62,18 +62,20 @@ class Metric(_Part):
     Attributes:
         name: As logged. Names of ``test/`` are of a test of the run's checkpoint, the others of training. With
             ``{x}`` in it, it is one metric for each number in ``x``.
-        better: Which direction is.
+        better: Which direction is; of what only describes a variant, neither.
         take: Of the values through training the last, the best, or the mean, which is the area under the learning
             curve, and says how fast a variant learns.
         x: What ``{x}`` in the name stands for: places on a numeric axis.
         label: What tables and figures call it.
+        without: Variants that do not have it, as one without attention has no entropy of its weights.
     """
 
     name: str
-    better: Literal["higher", "lower"]
+    better: Literal["higher", "lower", "neither"]
     take: Literal["last", "best", "mean"] = "last"
     x: tuple[float, ...] = ()
     label: str = ""
+    without: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -107,12 +109,14 @@ class Panel(Change):
         presets: What each preset changes, here beside what it changes in the whole study.
         variants: By name. All are compared with the first.
         metrics: What is compared. The first is the main one.
+        curves: What is drawn through training in one figure, as logged; not compared.
         x: Its place on a numeric axis, where the panels are steps of one quantity.
     """
 
     presets: dict[str, Change] = {}
     variants: dict[str, Variant] = {}
     metrics: tuple[Metric, ...] = ()
+    curves: tuple[str, ...] = ()
     x: float | None = None
 
 
@@ -215,6 +219,16 @@ def panels_of(study: Study) -> dict[str, Panel]:
     return {name: _completed(study, panel) for name, panel in (study.panels or {"": Panel()}).items()}
 
 
+def variants_with(metric: Metric, panel: Panel) -> list[str]:
+    """The variants of a panel that have a metric; the others are compared with the first of them.
+
+    Args:
+        metric: The metric.
+        panel: The panel.
+    """
+    return [variant for variant in panel.variants if variant not in metric.without]
+
+
 def merged(*changes: Change) -> Change:
     """Several changes as one; later ones win.
 
@@ -244,6 +258,7 @@ def _completed(study: Study, panel: Panel) -> Panel:
         presets=presets,
         variants=panel.variants or study.variants,
         metrics=panel.metrics or study.metrics,
+        curves=panel.curves or study.curves,
         x=panel.x,
     )
 
@@ -270,6 +285,12 @@ def _check(study: Study, path: Path) -> None:
         for metric in panel.metrics:
             if bool(metric.x) != ("{x}" in metric.name):
                 raise UserError(f"{where}: metric {metric.name}: x and {{x}} in the name go together")
+            if metric.take == "best" and metric.better == "neither":
+                raise UserError(f"{where}: metric {metric.name}: no value is its best one: take the last, or the mean")
+            for variant in metric.without:
+                if variant not in panel.variants:
+                    told = suggest(variant, panel.variants)
+                    raise UserError(f"{where}: metric {metric.name}: without an unknown variant '{variant}': {told}")
     groups: list[list[str]] = [list(study.panels), *(list(panel.variants) for panel in panels_of(study).values())]
     for names in groups:
         slugs = {slug(name): name for name in names}

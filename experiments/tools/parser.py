@@ -47,6 +47,18 @@ def add_checkpoint_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", metavar="NAME", help="cpu, cuda, cuda:1, mps (default: auto)")
 
 
+def positive(text: str) -> int:
+    """Reads an option's whole number.
+
+    Raises:
+        ArgumentTypeError: It is below 1, or none.
+    """
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is no whole number above 0")
+    return number
+
+
 def check_batch_size(given: argparse.Namespace) -> None:
     """Refuses batches of nothing.
 

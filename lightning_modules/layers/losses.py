@@ -92,15 +92,14 @@ def projected_outcomes(hidden: Tensor, weight: Tensor, bias: Tensor, targets: Te
         targets: ``(positions,)``, int64.
 
     Returns:
-        Two tensors of ``(positions,)``: the log-probability of each target in nats, and whether it is the most probable
-        class.
+        Two tensors of ``(positions,)``: the log-probability of each target in nats, and the most probable class.
     """
     precision = torch.promote_types(weight.dtype, torch.float32)
-    scores, right = [], []
+    scores, predicted = [], []
     with torch.autocast(hidden.device.type, enabled=False):
         chunks = hidden.to(weight.dtype).split(CHUNK_ROWS)
         for rows, gold in zip(chunks, targets.split(CHUNK_ROWS), strict=True):
             logits = functional.linear(rows, weight, bias).to(precision)
             scores.append(-functional.cross_entropy(logits, gold, reduction="none"))
-            right.append(logits.argmax(dim=1) == gold)
-    return torch.cat(scores), torch.cat(right)
+            predicted.append(logits.argmax(dim=1))
+    return torch.cat(scores), torch.cat(predicted)

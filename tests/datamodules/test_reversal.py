@@ -46,6 +46,16 @@ def test_targets_by_hand() -> None:
     ]
 
 
+@pytest.mark.parametrize("task", [Reverse(), Copy(), Sort()])
+def test_each_symbol_of_a_target_comes_from_a_place_of_its_own(task: SequenceTask, seed: int) -> None:
+    generator = random.Random(seed)
+    source = generator.choices(range(5), k=12)
+    origins = task.origins(source)
+    assert origins is not None
+    assert sorted(origins) == list(range(12))
+    assert [source[origin] for origin in origins] == list(task(source))
+
+
 @pytest.mark.parametrize("alphabet_size", [5, 26, 27, 200])
 def test_targets_of_text(alphabet_size: int) -> None:
     tasks: dict[SequenceTask, Any] = {

@@ -49,7 +49,7 @@ def test_a_single_seed_and_several_panels_are_no_problem() -> None:
 
 def test_curves_have_the_mean_and_the_band_of_the_common_steps() -> None:
     seeds = [Series([4, 9, 14], [1.0, 2.0, 3.0]), Series([4, 9], [3.0, 2.5])]
-    (axes,) = drawn(mean_curves_figure({"": {"dot": seeds}}, "val/loss")).axes
+    (axes,) = drawn(mean_curves_figure({("", "val/loss"): {"dot": seeds}})).axes
     (line,) = axes.get_lines()
     assert np.asarray(line.get_xydata()).tolist() == [[4, 2.0], [9, 2.25]]
     band = axes.collections[0].get_paths()[0].vertices

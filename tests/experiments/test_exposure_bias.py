@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from datamodules.batch import BOS, SequenceBatch
+from datamodules.batch import BOS, EOS, SequenceBatch
 from datamodules.errors import UserError
 from experiments.runs.callbacks import ExposureBias
 from lightning_modules.decoding.greedy import GreedySearch
@@ -58,16 +58,30 @@ def batches(pairs: list[tuple[list[int], list[int]]], size: int) -> DataLoader[S
 
 
 @torch.no_grad()
-def stepped(model: EncoderDecoder, source: list[int], target: SequenceBatch, own: bool) -> list[tuple[float, bool]]:
-    """Nats and rightness of each gold token, one step of the model's search interface at a time."""
+def stepped(
+    model: EncoderDecoder, source: list[int], target: SequenceBatch, own: bool
+) -> list[tuple[float, bool, int]]:
+    """Nats, rightness and prediction at each gold token, one step of the model's search interface at a time."""
     memory, state = model.encode(target.source)
     token, found = BOS, []
     for gold in target.target_output.values[0].tolist():
         log_probabilities, _, state = model.step(torch.tensor([token]), memory, state)
         said = int(log_probabilities[0].argmax())
-        found.append((-float(log_probabilities[0, gold]), said == gold))
+        found.append((-float(log_probabilities[0, gold]), said == gold, said))
         token = said if own else gold
     return found
+
+
+def edit_distance(said: list[int], target: list[int]) -> int:
+    """By the recurrence of Wagner and Fischer (1974), from the first EOS on nothing."""
+    said = said[: said.index(EOS)] if EOS in said else said
+    last = list(range(len(target) + 1))
+    for row, token in enumerate(said, start=1):
+        following = [row]
+        for column, gold in enumerate(target, start=1):
+            following.append(min(last[column] + 1, following[-1] + 1, last[column - 1] + (token != gold)))
+        last = following
+    return last[-1]
 
 
 @pytest.mark.parametrize("stage", ["val", "test"])
@@ -81,20 +95,25 @@ def test_equals_the_model_stepped_by_hand(stage: str, tmp_path: Path, seed: int)
     gold = [stepped(model, s, batch, own=False) for (s, _), batch in zip(pairs, alone, strict=True)]
     own = [stepped(model, s, batch, own=True) for (s, _), batch in zip(pairs, alone, strict=True)]
     tokens = sum(map(len, gold))
-    loss, own_loss = (sum(nll for one in found for nll, _ in one) / tokens for found in (gold, own))
+    loss, own_loss = (sum(nll for one in found for nll, _, _ in one) / tokens for found in (gold, own))
     assert scores[f"{stage}/loss"] == pytest.approx(loss, rel=1e-5)
     assert scores[f"{stage}/loss_free_running"] == pytest.approx(own_loss, rel=1e-5)
     assert scores[f"{stage}/exposure_gap"] == pytest.approx(own_loss - loss, abs=1e-5)
     assert scores[f"{stage}/accuracy_free_running"] == pytest.approx(
-        sum(right for one in own for _, right in one) / tokens
+        sum(right for one in own for _, right, _ in one) / tokens
     )
+    for name, found in (("edit_rate", gold), ("edit_rate_free_running", own)):
+        edits = sum(
+            edit_distance([said for _, _, said in one], target) for one, (_, target) in zip(found, pairs, strict=True)
+        )
+        assert scores[f"{stage}/{name}"] == pytest.approx(edits / (tokens - len(pairs)))
     with (tmp_path / f"exposure_{stage}.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     for place, row in enumerate(rows):
         here = [one[place] for one in own if len(one) > place]
         assert int(row["sentences"]) == len(here)
-        assert float(row["loss_free_running"]) == pytest.approx(sum(nll for nll, _ in here) / len(here), rel=1e-5)
-        assert float(row["accuracy_free_running"]) == pytest.approx(sum(right for _, right in here) / len(here))
+        assert float(row["loss_free_running"]) == pytest.approx(sum(nll for nll, _, _ in here) / len(here), rel=1e-5)
+        assert float(row["accuracy_free_running"]) == pytest.approx(sum(right for _, right, _ in here) / len(here))
     assert len(rows) == max(map(len, gold))
 
 
@@ -103,7 +122,7 @@ def test_the_first_error_and_exact_match_are_the_same_after_either_history(seed:
     model, pairs = small_model(seed), corpus(seed, 60)
     for source, target in pairs:
         batch = SequenceBatch.from_pairs([source], [target], torch.zeros(1))
-        right = [[hit for _, hit in stepped(model, source, batch, own=own)] for own in (False, True)]
+        right = [[hit for _, hit, _ in stepped(model, source, batch, own=own)] for own in (False, True)]
         first = [hits.index(False) if False in hits else len(hits) for hits in right]
         assert first[0] == first[1]
         ((hypothesis,),) = model.translate(batch.source, GreedySearch(max_length=20, max_ratio=None))

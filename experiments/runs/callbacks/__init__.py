@@ -1,6 +1,7 @@
 """What happens around training: scores of texts, tables, figures, speed."""
 
 from experiments.runs.callbacks.alignment_figures import AlignmentFigures
+from experiments.runs.callbacks.attention_statistics import AttentionStatistics
 from experiments.runs.callbacks.average_at_end import AverageAtEnd
 from experiments.runs.callbacks.curve_figures import CurveFigures
 from experiments.runs.callbacks.exposure_bias import ExposureBias
@@ -15,6 +16,7 @@ from experiments.runs.callbacks.vector_writer import VectorWriter
 
 __all__ = [
     "AlignmentFigures",
+    "AttentionStatistics",
     "AverageAtEnd",
     "CurveFigures",
     "ExposureBias",

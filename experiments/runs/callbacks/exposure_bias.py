@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from itertools import zip_longest
+from itertools import islice, takewhile, zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
 import lightning as L
 import torch
+from rapidfuzz.distance import Levenshtein
 from torch import Tensor
 
-from datamodules.batch import SequenceBatch
+from datamodules.batch import EOS, SequenceBatch
 from datamodules.errors import UserError
 from experiments.figures.exposure import exposure_figure
 from experiments.runs.callbacks.text_access import gathered
@@ -27,15 +28,21 @@ COLUMNS = ("step", "position", "sentences", "accuracy", "accuracy_free_running",
 FREE_RUNNING = ScheduledSampling(Constant(0.0))
 
 
-_Outcome = tuple[float, bool]
-"""Of one gold token: its negative log-probability, and whether it was the most probable one."""
+class _Outcome(NamedTuple):
+    """Of one gold token: its negative log-probability, whether it was the most probable one, and the one that was."""
+
+    nll: float
+    right: bool
+    predicted: int
 
 
 class _Sentence(NamedTuple):
-    """The outcomes at the gold positions of a sentence, after gold and after own history."""
+    """The outcomes at the gold positions of a sentence after gold and after own history, and the edits of each."""
 
     gold: list[_Outcome]
     own: list[_Outcome]
+    gold_edits: int
+    own_edits: int
 
 
 class ExposureBias(L.Callback):
@@ -48,6 +55,9 @@ class ExposureBias(L.Callback):
     - ``loss_free_running``, the mean negative log-probability of the gold token in nats, and ``exposure_gap``, that
       minus the loss after gold history;
     - ``accuracy_free_running``, the share of gold tokens predicted right;
+    - ``edit_rate`` and ``edit_rate_free_running``, after gold and after own history: the insertions, deletions and
+      substitutions (Levenshtein 1966) that make the gold tokens of what was predicted up to its first EOS, for each
+      gold token;
     - ``first_error``, the mean position of the first wrong token, from 1, over the sentences that have one. It is the
       same after either history: up to there they are equal.
 
@@ -96,11 +106,16 @@ class ExposureBias(L.Callback):
             raise UserError(f"ExposureBias measures encoder-decoders, not a {type(module).__name__}: leave it out")
         if not len(batch):
             return
-        lengths = batch.target_output.lengths.tolist()
-        after_gold = _by_sentence(*module.outcomes(batch, module(batch)[0]), lengths)
-        after_own = _by_sentence(*module.outcomes(batch, module.fed(batch, FREE_RUNNING, ratio=0.0)), lengths)
-        for index, *outcomes in zip(batch.index.tolist(), after_gold, after_own, strict=True):
-            self._sentences[index] = _Sentence(*outcomes)
+        targets = [
+            row[:length]
+            for row, length in zip(
+                batch.target_output.values.tolist(), batch.target_output.lengths.tolist(), strict=True
+            )
+        ]
+        after_gold = _by_sentence(*module.outcomes(batch, module(batch)[0]), targets)
+        after_own = _by_sentence(*module.outcomes(batch, module.fed(batch, FREE_RUNNING, ratio=0.0)), targets)
+        for index, target, gold, own in zip(batch.index.tolist(), targets, after_gold, after_own, strict=True):
+            self._sentences[index] = _Sentence(gold, own, _edits(gold, target), _edits(own, target))
 
     def _report(self, trainer: L.Trainer, module: L.LightningModule, stage: Stage) -> None:
         sentences = list(gathered(self._sentences).values())
@@ -108,6 +123,7 @@ class ExposureBias(L.Callback):
         if not sentences:
             return
         loss, _ = _means([one for sentence in sentences for one in sentence.gold])
+        tokens = max(1, sum(len(sentence.gold) - 1 for sentence in sentences))  # without EOS
         own_loss, own_accuracy = _means([one for sentence in sentences for one in sentence.own])
         first_errors = [
             position for sentence in sentences if (position := _first_error(sentence.gold)) <= len(sentence.gold)
@@ -116,6 +132,8 @@ class ExposureBias(L.Callback):
             "loss_free_running": own_loss,
             "exposure_gap": own_loss - loss,
             "accuracy_free_running": own_accuracy,
+            "edit_rate": sum(sentence.gold_edits for sentence in sentences) / tokens,
+            "edit_rate_free_running": sum(sentence.own_edits for sentence in sentences) / tokens,
             "first_error": sum(first_errors) / len(first_errors) if first_errors else float("nan"),
         }
         for name, score in scores.items():
@@ -142,21 +160,32 @@ class ExposureBias(L.Callback):
             _write(Path(trainer.default_root_dir) / f"exposure_{stage}.csv", trainer.global_step, rows)
 
 
-def _by_sentence(scores: Tensor, right: Tensor, lengths: list[int]) -> list[list[_Outcome]]:
+def _by_sentence(scores: Tensor, predicted: Tensor, targets: list[list[int]]) -> list[list[_Outcome]]:
     """The outcomes of each sentence, given those of all real positions, row by row."""
-    rows = list(zip((-scores).tolist(), right.tolist(), strict=True))
-    ends = torch.tensor(lengths).cumsum(0).tolist()
-    return [rows[end - length : end] for end, length in zip(ends, lengths, strict=True)]
+    rows = zip((-scores).tolist(), predicted.tolist(), strict=True)
+    return [
+        [
+            _Outcome(nll, guess == gold, guess)
+            for gold, (nll, guess) in zip(target, islice(rows, len(target)), strict=True)
+        ]
+        for target in targets
+    ]
+
+
+def _edits(outcomes: list[_Outcome], target: list[int]) -> int:
+    """The edits between what was predicted, up to its first EOS, and the target, without its EOS."""
+    predicted = list(takewhile(lambda token: token != EOS, (outcome.predicted for outcome in outcomes)))
+    return int(Levenshtein.distance(predicted, target[:-1]))
 
 
 def _means(outcomes: list[_Outcome]) -> tuple[float, float]:
     """Mean loss and accuracy."""
-    return sum(nll for nll, _ in outcomes) / len(outcomes), sum(right for _, right in outcomes) / len(outcomes)
+    return sum(one.nll for one in outcomes) / len(outcomes), sum(one.right for one in outcomes) / len(outcomes)
 
 
 def _first_error(outcomes: list[_Outcome]) -> int:
     """The position of the first wrong token, from 1; one beyond the end where there is none."""
-    return next((place for place, (_, right) in enumerate(outcomes, start=1) if not right), len(outcomes) + 1)
+    return next((place for place, one in enumerate(outcomes, start=1) if not one.right), len(outcomes) + 1)
 
 
 def _write(path: Path, step: int, rows: Sequence[tuple[float, ...]]) -> None:

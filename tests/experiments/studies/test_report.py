@@ -94,3 +94,29 @@ def test_panels_are_one_family(tmp_path: Path) -> None:
     assert found[2] is None
     assert [each.mean for each in found if each] == [pytest.approx(0.02), pytest.approx(0.02)]
     assert [each.confidence for each in found if each] == [pytest.approx(0.975)] * 2
+
+
+def test_a_variant_without_a_metric_is_not_compared_in_it(tmp_path: Path) -> None:
+    metrics = [{"name": "val/entropy", "better": "neither", "without": ["none"]}]
+    study = read_study(write_study(tmp_path, metrics=metrics, variants={"none": None, "dot": None, "general": None}))
+    values = {"dot": [1.0, 1.1, 1.2], "general": [0.5, 0.62, 0.7]}
+    cells = {("", name, seed): value for name, found in values.items() for seed, value in enumerate(found, start=1)}
+    (without, *_) = planned_runs(study, "quick", [1], tmp_path)
+    assert without.columns == []
+    runs = planned_runs(study, "quick", [1, 2, 3], tmp_path)
+    rows: dict[Key, Row] = {
+        run.key: {
+            "run": str(tmp_path),
+            "updates": "9",
+            "parameters": "1",
+            "data_order": "x",
+            "seconds": "",
+            "commit": "a",
+        }
+        | ({"val/entropy": repr(cells[run.key])} if run.key in cells else {})
+        for run in runs
+    }
+    text = report(study, "quick", runs, rows, compare(study, rows, [1, 2, 3]), [])
+    assert "difference to dot" in text
+    assert lines(text, "general")[1][-1] == "lower"
+    assert len(lines(text, "none")) == 1, "its cost alone"

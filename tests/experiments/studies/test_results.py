@@ -42,7 +42,7 @@ def test_cells_are_what_the_metrics_say(planned: PlannedRun, tmp_path: Path) -> 
 
 
 def test_what_was_not_logged_is_named_with_what_was(planned: PlannedRun, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"metric 'test/loss' is not in .*: did you mean 'val/loss'"):
+    with pytest.raises(UserError, match=r"metric 'test/loss' is not in .*: known: val/accuracy, val/loss"):
         measured(planned, write_run(tmp_path / "run", "9,0,1,3.0,0.5,\n"))
     with pytest.raises(RunFailed, match="metric 'test/loss' is nan"):
         measured(planned, write_run(tmp_path / "other", "9,0,1,3.0,0.5,nan\n"))

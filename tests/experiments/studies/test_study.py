@@ -79,6 +79,8 @@ def test_a_metric_over_an_axis_has_a_column_for_each_place(tmp_path: Path) -> No
         ({"metrics": [{"name": "val/loss", "better": "smaller"}]}, "metrics.0.better is 'smaller'"),
         ({"metrics": TINY["metrics"] * 2}, "the metric 'val/loss' is named twice"),
         ({"metrics": [{"name": "val/loss", "better": "lower", "x": [1]}]}, "go together"),
+        ({"metrics": [{"name": "val/loss", "better": "lower", "without": ["frist"]}]}, "did you mean 'first'"),
+        ({"metrics": [{"name": "val/loss", "better": "neither", "take": "best"}]}, "no value is its best one"),
         ({"presets": {}}, "presets is empty"),
         ({"panels": {"p": {"presets": {"quik": {}}}}}, "panels.p: unknown preset 'quik': did you mean 'quick'"),
         ({"configs": ["nowhere.yaml"]}, "cannot read the config nowhere.yaml"),

@@ -136,7 +136,8 @@ def test_the_results_say_how_each_run_is_repeated(stopped: Stopped, tmp_path: Pa
 def test_a_study_writes_tables_figures_and_a_group(stopped: Stopped) -> None:
     table = (stopped.place / "table.md").read_text()
     assert table.partition("![")[0].rstrip() in stopped.output, "what is printed is what is written"
-    assert "Checked in the runs, at each seed: the same number of updates; equal initial values" in table
+    held = "Checked in the runs, at each seed: the same number of updates; equal initial values"
+    assert held in table, table + (stopped.place / "results.csv").read_text()
     assert "WARNING" not in table
     names = {"val-loss.png", "mean-train-loss.png", "val-loss-curves.png", "train-loss-curves.png"}
     assert {path.name for path in (stopped.place / "figures").iterdir()} == names

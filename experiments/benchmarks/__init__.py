@@ -1,0 +1,1 @@
+"""``seqlab benchmark``: what models cost, measured."""

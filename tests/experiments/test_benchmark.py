@@ -1,0 +1,102 @@
+"""``seqlab benchmark``: operations against a counter of torch's, and the whole on two small models."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from torch.utils.flop_counter import FlopCounterMode
+
+from datamodules.batch import Padded
+from experiments.benchmarks.models import middle
+from experiments.benchmarks.operations import classifier_operations, product_operations
+from experiments.benchmarks.probe import Probe
+from experiments.cli import main
+from lightning_modules.birnn import BiRNNClassifier
+from lightning_modules.layers.encoder import RecurrentEncoder, StepwiseEncoder
+from lightning_modules.layers.recurrent import Cell
+
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+def test_operations_are_those_that_torch_counts(cell: Cell, layers: int, bidirectional: bool) -> None:
+    """The stepwise encoder makes each product by itself, so that the counter sees them; a batch of 1 has no padding."""
+    encoder = partial(StepwiseEncoder, cell=cell, hidden_size=6, layers=layers, bidirectional=bidirectional)
+    model = BiRNNClassifier(5, 2, encoder=encoder).eval()
+    assert isinstance(model.encoder, RecurrentEncoder)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(Padded.from_vectors([torch.randn(9, 5).numpy()], 5))
+    output = 2 * model.output.in_features * 2
+    assert product_operations(model.encoder, 9) + output == counter.get_total_flops()
+    assert classifier_operations(model, 9) > product_operations(model.encoder, 9) + output
+
+
+def test_operations_by_hand() -> None:
+    """A step of a GRU of one unit and input: 12 in the products, 12 for the gates, 5 for the state, 6 at the end."""
+    model = BiRNNClassifier(1, 2, encoder=partial(RecurrentEncoder, cell="gru", hidden_size=1, bidirectional=False))
+    assert classifier_operations(model, 1) == 12 + 12 + 5 + 6
+
+
+def test_of_several_rounds_the_median_counts() -> None:
+    rounds = [Probe(9, 8, 7.0, latency, 2 * latency, 50.0, 1.0, 1e3, "cpu", 1) for latency in (3.0, 1.0, 9.0)]
+    assert (middle(rounds).latency_median, middle(rounds).latency_p95, middle(rounds).parameters) == (3.0, 6.0, 9)
+
+
+def test_two_models_are_measured_side_by_side(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = yaml.safe_load((PROJECT / "configs/studies/models.yaml").read_text())
+    study["configs"] = [str(PROJECT / config) for config in study["configs"]]
+    study["presets"]["quick"]["options"] |= {"data.init_args.train_size": 640, "trainer.max_epochs": 1}
+    study["variants"] = {name: study["variants"][name] for name in ("RNN", "bidirectional LSTM")}
+    (tmp_path / "configs" / "studies").mkdir(parents=True)
+    (tmp_path / "configs" / "studies" / "models.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(PROJECT))
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    monkeypatch.setattr("experiments.benchmarks.models.ROUNDS", 1)
+    assert main(["benchmark", "models", "--seeds", "1", "--jobs", "2"]) == 0
+    directory = tmp_path / "studies" / "models" / "quick"
+    assert (directory / "figures" / "benchmark.png").is_file()
+    text = (directory / "benchmark.md").read_text()
+    found = {
+        cells[0]: cells[1:]
+        for line in text.splitlines()
+        if line.startswith("| ") and (cells := [cell.strip() for cell in line.strip("|").split("|")])
+    }
+    parameters = {name: int(cells[0].replace(",", "")) for name, cells in found.items() if name != "model"}
+    assert parameters == {
+        "RNN": 32 * (5 + 32 + 2) + 2 * 32 + 2,
+        "bidirectional LSTM": 2 * 4 * 32 * (5 + 32 + 2) + 2 * 64 + 2,
+    }
+    for name in parameters:
+        latency, slowest, memory, added, rate, accuracy = (float(cell.replace(",", "")) for cell in found[name][2:8])
+        assert 0 < latency <= slowest
+        assert 0 <= added < memory
+        assert rate > 0
+        assert 0 < accuracy <= 1
+    assert text.split("![")[0].splitlines()[-3] in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["modles"], "invalid choice: 'modles'"),
+        (["models", "--threads", "0"], "'0' is no whole number above 0"),
+        (["models", "--device", "gpu"], "--device is gpu: give cpu, cuda or cuda:1"),
+        (["models", "--preset", "quik"], "did you mean 'quick'"),
+    ],
+)
+def test_what_is_mistyped(
+    arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(PROJECT)
+    assert main(["benchmark", *arguments]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
