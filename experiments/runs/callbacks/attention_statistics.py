@@ -123,14 +123,14 @@ class AttentionStatistics(L.Callback):
         self._sentences = {}
         if not sentences:
             return
-        totals = _Sentence(*map(sum, zip(*sentences, strict=True)))
+        tokens = sum(each.tokens for each in sentences)
         scores = {
-            "attention_entropy": totals.entropy / totals.tokens,
-            "attention_max": totals.largest / totals.tokens,
-            "attention_variance": totals.variance / totals.tokens,
+            "attention_entropy": sum(each.entropy for each in sentences) / tokens,
+            "attention_max": sum(each.largest for each in sentences) / tokens,
+            "attention_variance": sum(each.variance for each in sentences) / tokens,
         }
-        if totals.aligned:
-            scores["attention_peak_right"] = totals.right / totals.aligned
+        if aligned := sum(each.aligned for each in sentences):
+            scores["attention_peak_right"] = sum(each.right for each in sentences) / aligned
         for name, score in scores.items():
             # Every rank has the same score: its maximum over the ranks is that score to the last bit.
             module.log(f"{stage}/{name}", score, sync_dist=True, reduce_fx="max")
