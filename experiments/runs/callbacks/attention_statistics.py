@@ -103,12 +103,14 @@ class AttentionStatistics(L.Callback):
         within = batch.target_output.mask
         lengths = batch.source.lengths.to(weights.device)
         share = lengths.reciprocal()[:, None, None]
-        by_token = {
-            "entropy": torch.special.entr(weights).sum(dim=-1),
-            "largest": weights.amax(dim=-1),
-            "variance": weights.square().sum(dim=-1) * share - share.square(),
-        }
-        sums = [(each.mean(dim=1) * within).sum(dim=1).tolist() for each in by_token.values()]
+        entropies, largest, variances = (
+            (by_token.mean(dim=1) * within).sum(dim=1).tolist()
+            for by_token in (
+                torch.special.entr(weights).sum(dim=-1),
+                weights.amax(dim=-1),
+                weights.square().sum(dim=-1) * share - share.square(),
+            )
+        )
         peaks = weights.mean(dim=1).argmax(dim=-1).tolist()
         tokens = within.sum(dim=1).tolist()
         data = trainer.datamodule  # type: ignore[attr-defined]
@@ -116,7 +118,9 @@ class AttentionStatistics(L.Callback):
             source = batch.source.values[row, : length - 1].tolist()
             origins = (data.origins(source) if isinstance(data, AlignedData) else None) or ()
             right = sum(peak == origin for peak, origin in zip(peaks[row], origins, strict=False))
-            self._sentences[index] = _Sentence(tokens[row], *(each[row] for each in sums), len(origins), right)
+            self._sentences[index] = _Sentence(
+                tokens[row], entropies[row], largest[row], variances[row], len(origins), right
+            )
 
     def _report(self, module: L.LightningModule, stage: Stage) -> None:
         sentences = gathered(self._sentences).values()
