@@ -21,8 +21,9 @@ class AttentionView:
     """What the decoder's topmost attention does at one target token.
 
     Attributes:
-        scores: ``(source_len,)``, before temperature and softmax, heads averaged.
-        weights: ``(temperatures, source_len)``, the softmax of the scores over each temperature, heads averaged.
+        scores: ``(source_len,)``, as the model's softmax takes them, over its own temperature, heads averaged.
+        weights: ``(temperatures, source_len)``, the softmax of the scores over each temperature, heads averaged; at 1
+            they are the model's own.
         entropies: ``(temperatures,)``, of the weights, in nats.
         contributions: ``(source_len,)``, the share of each position in the context, as the model has it: the
             projection of what the position adds onto the whole, over the whole's squared length. They sum to 1.
@@ -45,7 +46,7 @@ def attention_view(
         source: Ids, closed by EOS.
         target: Ids, without EOS.
         position: Of the target token, counted from 0; ``len(target)`` is EOS.
-        temperatures: At which the softmax is taken.
+        temperatures: At which the softmax is taken, on top of the model's own temperature.
 
     Raises:
         UserError: The model has no attention.
@@ -61,11 +62,11 @@ def attention_view(
     query, keys, memory, _ = seen[position] if len(seen) > 1 else seen[0]
     query = query if len(seen) > 1 else query[:, position : position + 1]
     assert isinstance(attention, Attention)
-    scores = attention.score(query, keys)
+    scores = attention.score(query, keys) / attention.temperature
     if not scores.shape[1]:
         raise UserError("the model of this checkpoint has no attention")
     weights = torch.stack([(scores / temperature).softmax(dim=-1)[0, :, 0].mean(dim=0) for temperature in temperatures])
-    own = (scores / attention.temperature).softmax(dim=-1)
+    own = scores.softmax(dim=-1)
     context = attention.collect(own, keys, memory)[0, 0]
     positions = range(scores.shape[-1])
     parts = torch.stack([attention.collect(_alone(own, each), keys, memory)[0, 0] for each in positions])

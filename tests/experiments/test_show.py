@@ -94,10 +94,15 @@ def test_alignment_and_temperature_of_a_translation(
     assert told.count("entropy") == 5
 
 
+@pytest.mark.parametrize("temperature", [1.0, 3.0])
 @pytest.mark.parametrize("attention", ["GeneralAttention", "BahdanauAttention"])
-def test_what_is_seen_of_an_attention_is_what_the_model_does(attention: str, tmp_path: Path) -> None:
+def test_what_is_seen_of_an_attention_is_what_the_model_does(
+    attention: str, temperature: float, tmp_path: Path
+) -> None:
     translator = load_translator(write(tmp_path / "best.ckpt", tiny_checkpoint(attention=attention)))
     model, source = translator.members[0], translator.encode("abch")
+    for each in model.decoder.attentions:
+        each.temperature = temperature
     ((best,),) = translator.translate([source], GreedySearch(max_length=5))
     with torch.no_grad():
         _, weights = model(SequenceBatch.from_pairs([source[:-1]], [best.ids], torch.zeros(1)))

@@ -33,7 +33,8 @@ def test_vectors_are_written_back_from_last_to_first(tmp_path: Path, seed: int) 
     with (tmp_path / "vectors" / "1" / "metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     losses = {
-        name: [float(row[name]) for row in rows if row.get(name)][-1] for name in ("test/loss", "test/loss_free_running")
+        name: [float(row[name]) for row in rows if row.get(name)][-1]
+        for name in ("test/loss", "test/loss_free_running")
     }
     assert losses["test/loss"] < 0.1
     assert losses["test/loss_free_running"] < 0.1
