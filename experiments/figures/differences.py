@@ -39,31 +39,34 @@ class VariantValues:
         return self.interval is not None and not self.interval[0] <= 0 <= self.interval[1]
 
 
-def differences_figure(panels: Mapping[str, Sequence[VariantValues]], label: str, interval: str) -> Figure:
+def differences_figure(
+    panels: Mapping[str, Sequence[VariantValues]], label: str, interval: str, variants: Sequence[str]
+) -> Figure:
     """Draws a row for each variant: on the left its seeds and their mean, on the right its difference to the first.
 
     Args:
         panels: The variants of each comparison, by its name, the first variant first.
         label: What the values are.
         interval: What the intervals are.
+        variants: All of the study, in its order, by which each has its colour.
 
     Returns:
         A figure without ties to pyplot.
     """
-    heights = [len(variants) + 1 for variants in panels.values()]
-    longest = max(len(variant.name) for variants in panels.values() for variant in variants)
+    heights = [len(rows) + 1 for rows in panels.values()]
+    longest = max(len(row.name) for rows in panels.values() for row in rows)
     size = (8.4 + 0.075 * longest, ROW_HEIGHT * sum(heights) + 0.9)
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
     figure.get_layout_engine().set(wspace=0.05)  # type: ignore[union-attr, call-arg]
     grid = figure.subplots(len(panels), 2, squeeze=False, sharex="col", height_ratios=heights)
-    colours = colours_of(variant.name for variants in panels.values() for variant in variants)
-    for (title, variants), (left, right) in zip(panels.items(), grid, strict=True):
-        for row, variant in enumerate(variants):
+    colours = colours_of(variants)
+    for (title, rows), (left, right) in zip(panels.items(), grid, strict=True):
+        for row, variant in enumerate(rows):
             _draw_values(left, row, variant, colours[variant.name])
             _draw_difference(right, row, variant, colours[variant.name])
-        _prepare(left, [variant.name for variant in variants])
-        _prepare(right, [""] * len(variants))
+        _prepare(left, [variant.name for variant in rows])
+        _prepare(right, [""] * len(rows))
         right.axvline(0.0, color=TEXT, linewidth=1.0, zorder=1)
         left.set_title(title, fontsize=10, loc="left", fontweight="bold")
     first = next(iter(panels.values()))[0].name if len(panels) == 1 else "the first"

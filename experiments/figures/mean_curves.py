@@ -20,13 +20,14 @@ Curves = Mapping[str, Sequence[Series]]
 """The curves of each variant, one for each seed."""
 
 
-def mean_curves_figure(panels: Mapping[tuple[str, str], Curves]) -> Figure:
+def mean_curves_figure(panels: Mapping[tuple[str, str], Curves], variants: Sequence[str]) -> Figure:
     """Draws metrics through training.
 
     Only steps at which all seeds of a variant were logged are drawn: no smoothing, no filling in.
 
     Args:
         panels: The curves of each comparison and metric, by their names.
+        variants: All of the study, in its order, by which each has its colour.
 
     Returns:
         A figure without ties to pyplot.
@@ -35,8 +36,7 @@ def mean_curves_figure(panels: Mapping[tuple[str, str], Curves]) -> Figure:
     rows = -(-len(panels) // columns)
     figure = Figure(figsize=(PANEL_SIZE[0] * columns + 1.4, PANEL_SIZE[1] * rows), layout="constrained")
     FigureCanvasAgg(figure)
-    names = list(dict.fromkeys(name for curves in panels.values() for name in curves))
-    colours, markers = colours_of(names), markers_of(names)
+    colours, markers = colours_of(variants), markers_of(variants)
     for place, ((title, label), curves) in enumerate(panels.items(), start=1):
         axes = figure.add_subplot(rows, columns, place)
         for name, series in curves.items():
@@ -47,7 +47,8 @@ def mean_curves_figure(panels: Mapping[tuple[str, str], Curves]) -> Figure:
         axes.set_ylabel(f"{label}\n(mean; band: lowest to highest)", color=TEXT, fontsize=9)
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     handles = {str(line.get_label()): line for axes in figure.axes for line in axes.get_lines()}
-    figure.legend(list(handles.values()), list(handles), loc="outside right upper", fontsize=8, frameon=False)
+    shown = [name for name in variants if name in handles]
+    figure.legend([handles[name] for name in shown], shown, loc="outside right upper", fontsize=8, frameon=False)
     return figure
 
 

@@ -39,17 +39,18 @@ def study_figures(
     Yields:
         The name of each figure, for its file, and the figure.
     """
+    variants = list(dict.fromkeys(name for panel in panels_of(study).values() for name in panel.variants))
     for comparison in comparisons:
         name, title = slug(comparison.metric.column(None)), comparison.metric.title
         if lines := _lines(study, comparison):
             yield name, numeric_axis_figure(lines, title, study.x_label or "x")
         else:
-            yield name, differences_figure(_side_by_side(comparison), title, INTERVAL)
+            yield name, differences_figure(_side_by_side(comparison), title, INTERVAL, variants)
     for metric in _of_training(comparisons):
         if drawn := _drawn([(panel, metric.name) for panel in panels_of(study)], rows):
-            yield f"{slug(metric.name)}-curves", mean_curves_figure(drawn)
+            yield f"{slug(metric.name)}-curves", mean_curves_figure(drawn, variants)
     if drawn := _drawn([(name, curve) for name, panel in panels_of(study).items() for curve in panel.curves], rows):
-        yield "curves", mean_curves_figure(drawn)
+        yield "curves", mean_curves_figure(drawn, variants)
 
 
 def _side_by_side(comparison: Comparison) -> dict[str, list[VariantValues]]:

@@ -30,7 +30,7 @@ def test_each_seed_is_a_dot_and_each_difference_an_interval() -> None:
         VariantValues("near", [0.6, 0.7], 0.65, 0.05, (-0.2, 0.3)),
         VariantValues("far", [0.9, 0.9], 0.9, 0.3, (0.1, 0.5)),
     ]
-    left, right = drawn(differences_figure({"": variants}, "accuracy", "95 %")).axes
+    left, right = drawn(differences_figure({"": variants}, "accuracy", "95 %", ["none", "near", "far"])).axes
     dots = np.concatenate([np.asarray(scatter.get_offsets()) for scatter in left.collections[::2]])
     assert dots.tolist() == [[0.5, 0], [0.7, 0], [0.6, 1], [0.7, 1], [0.9, 2], [0.9, 2]]
     assert [label.get_text() for label in left.get_yticklabels()] == ["none", "near", "far"]
@@ -43,17 +43,26 @@ def test_each_seed_is_a_dot_and_each_difference_an_interval() -> None:
 
 def test_a_single_seed_and_several_panels_are_no_problem() -> None:
     variants = [VariantValues("first", [1.0], 1.0), VariantValues("second", [2.0], 2.0, 1.0)]
-    figure = drawn(differences_figure({"copy": variants, "sort": variants}, "loss", "95 %"))
+    figure = drawn(differences_figure({"copy": variants, "sort": variants}, "loss", "95 %", ["first", "second"]))
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["copy", "", "sort", ""]
 
 
 def test_curves_have_the_mean_and_the_band_of_the_common_steps() -> None:
     seeds = [Series([4, 9, 14], [1.0, 2.0, 3.0]), Series([4, 9], [3.0, 2.5])]
-    (axes,) = drawn(mean_curves_figure({("", "val/loss"): {"dot": seeds}})).axes
+    (axes,) = drawn(mean_curves_figure({("", "val/loss"): {"dot": seeds}}, ["dot"])).axes
     (line,) = axes.get_lines()
     assert np.asarray(line.get_xydata()).tolist() == [[4, 2.0], [9, 2.25]]
     band = axes.collections[0].get_paths()[0].vertices
     assert (band[:, 1].min(), band[:, 1].max()) == (1.0, 3.0)
+
+
+def test_a_variant_has_its_colour_also_where_the_first_is_not_drawn() -> None:
+    series = [Series([4, 9], [1.0, 2.0])]
+    names = ["none", "dot", "general"]
+    whole = drawn(mean_curves_figure({("", "val/loss"): dict.fromkeys(names, series)}, names))
+    part = drawn(mean_curves_figure({("", "val/entropy"): {"general": series, "dot": series}}, names))
+    colours = [{line.get_label(): line.get_color() for line in figure.axes[0].get_lines()} for figure in (whole, part)]
+    assert colours[1] == {name: colours[0][name] for name in ("general", "dot")}
 
 
 @pytest.mark.parametrize(("places", "scale"), [([5, 10, 20], "linear"), ([5, 50, 200], "log")])
