@@ -109,20 +109,24 @@ def _told(models: Sequence[Measured], rows: Mapping[Key, Row], rounds: int, seed
     probe = models[0].probe
     commits = ", ".join(sorted({row["commit"] or "unknown" for row in rows.values()}))
     return (
-        f"Median of {rounds} rounds on {probe.device}, threads: {probe.threads}. Latency and operations are of one "
-        f"sequence of {probe.length:.0f} positions in the mean; memory is the peak of a process that trains the model. "
+        f"Median of {rounds} rounds on {probe.device}, threads: {probe.threads}. Latency is from one test sequence to "
+        "its logits, and its 95th percentile mostly that of the lengths; operations are of a sequence of the mean "
+        f"length, {probe.length:.0f}. Memory is the peak of a process that trains the model, and how far that is above "
+        "what it held before it made the model. Training is forward, backward and update on batches that lie ready. "
         f"Quality is the mean over {seeds} seeds at equal updates; commit {commits}."
     )
 
 
 def _check_device(device: str) -> None:
-    if device != "cpu" and not device.startswith("cuda"):
+    if device == "cpu":
+        return
+    kind, _, number = device.partition(":")
+    if kind != "cuda" or (":" in device and not number.isdigit()):
         raise UserError(f"--device is {device}: give cpu, cuda or cuda:1")
-    if device != "cpu":
-        import torch
+    import torch
 
-        if not torch.cuda.is_available():
-            raise UserError(f"--device is {device}, but there is no GPU that torch can use: give cpu")
+    if int(number or 0) >= torch.cuda.device_count():
+        raise UserError(f"--device is {device}, but torch can use {torch.cuda.device_count()} GPUs here: give cpu")
 
 
 def _parser() -> argparse.ArgumentParser:

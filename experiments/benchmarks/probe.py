@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from itertools import cycle
+from functools import partial
+from itertools import cycle, islice
 from pathlib import Path
 from statistics import fmean, median, quantiles
+from typing import Any
 
 import torch
 from torch.nn import functional
@@ -24,6 +27,7 @@ from experiments.runs.checkpoints import read_checkpoint
 from experiments.runs.saved_data import SavedData
 from experiments.runs.trained_model import trained_model
 from lightning_modules.birnn import BiRNNClassifier
+from lightning_modules.layers.encoder import RecurrentEncoder
 
 WARM_UP = 20
 """Runs before any that counts."""
@@ -39,6 +43,8 @@ BATCHES = 50
 
 BYTES_IN_MIB = 2**20
 
+LINUX_STATUS = Path("/proc/self/status")
+
 
 @dataclass(frozen=True)
 class Probe:
@@ -51,7 +57,8 @@ class Probe:
         latency_median: Milliseconds from one sequence to its logits.
         latency_p95: The 95th percentile of the same.
         memory: MiB at the peak: of the process on the CPU, of the tensors on a GPU.
-        memory_added: MiB of it that came after the data were there, before the model was.
+        memory_added: MiB by which the peak is above what the process held before it made the model. A model of one unit
+            was trained before that: what is loaded when it is used for the first time does not count.
         training_rate: Sequences trained on per second, in batches of the training's size.
         device: What it ran on.
         threads: Of the CPU.
@@ -90,7 +97,8 @@ def probe(path: Path, device: torch.device) -> Probe:
     starts = range(0, max(1, min(BATCHES * size, len(train) - size + 1)), size)
     batches = [train[list(range(start, min(start + size, len(train))))].to(device) for start in starts]
     synchronise = _synchroniser(device)
-    before = _peak(device)
+    _warm_up(checkpoint, path, singles, batches, device)
+    before = _peak_from_now(device)
     model = trained_model(checkpoint, path, BiRNNClassifier, "which is no BiRNNClassifier").to(device).eval()
     latencies = sorted(_latencies(model, singles, synchronise))
     rate = median(_training_rates(model, batches, synchronise))
@@ -108,6 +116,29 @@ def probe(path: Path, device: torch.device) -> Probe:
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         threads=torch.get_num_threads(),
     )
+
+
+def _warm_up(
+    checkpoint: Mapping[str, Any],
+    path: Path,
+    singles: list[LabelledBatch],
+    batches: list[LabelledBatch],
+    device: torch.device,
+) -> None:
+    """Does with a model of one unit what is then done with the one to be measured."""
+    trained = trained_model(checkpoint, path, BiRNNClassifier, "which is no BiRNNClassifier").encoder
+    if not isinstance(trained, RecurrentEncoder):
+        raise UserError(f"{path}: seqlab benchmark models needs a RecurrentEncoder, not {type(trained).__name__}")
+    encoder = partial(
+        type(trained),
+        cell=trained.cell,
+        hidden_size=1,
+        layers=trained.rnn.num_layers,
+        bidirectional=trained.directions == 2,
+    )
+    model = BiRNNClassifier(trained.rnn.input_size, 2, encoder=encoder).to(device).eval()
+    list(_latencies(model, singles[:WARM_UP], lambda: None))
+    list(islice(_training_rates(model, batches[:WARM_UP], lambda: None), 1))
 
 
 @torch.inference_mode()
@@ -153,12 +184,24 @@ def _synchroniser(device: torch.device) -> Callable[[], None]:
     return lambda: torch.cuda.synchronize(device) if device.type == "cuda" else None
 
 
+def _peak_from_now(device: torch.device) -> float:
+    """Forgets the peak so far, where that is possible, and returns what is held now, in MiB."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    elif LINUX_STATUS.exists():
+        Path("/proc/self/clear_refs").write_text("5")  # proc(5): resets the peak of the resident set
+    return _peak(device)
+
+
 def _peak(device: torch.device) -> float:
     """MiB at the peak so far."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / BYTES_IN_MIB
-    unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss: bytes on a Mac, KiB on Linux
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / BYTES_IN_MIB
+    if LINUX_STATUS.exists():  # ru_maxrss would be the parent's, where that was larger when this process began
+        (line,) = (line for line in LINUX_STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024 / BYTES_IN_MIB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / BYTES_IN_MIB  # bytes on a Mac
 
 
 def main() -> int:

@@ -7,13 +7,17 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping, Sequence
+from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Literal
+
+from datamodules.errors import RunFailed
 
 PRELOADED = (
-    "wandb",
+    "experiments.studies.deaf",
+    "experiments.studies.processes",
     "experiments.runs.lightning_cli",
     "experiments.runs.callbacks",
     "experiments.runs.loggers",
@@ -21,25 +25,39 @@ PRELOADED = (
     "datamodules.translation",
     "lightning_modules.nmt",
 )
-"""Imported once, by the process that the others are forked from. It runs nothing, and so holds no thread and no GPU."""
+"""Imported once, by the process that the others are forked from. It runs nothing, so it holds no thread and no GPU. Not
+among them is wandb, which makes temporary directories when it is imported: each run needs its own."""
+
+CONTEXT: ForkServerContext | SpawnContext = (
+    multiprocessing.get_context("forkserver") if sys.platform == "linux" else multiprocessing.get_context("spawn")
+)
+"""Elsewhere than on Linux, a fork after torch was imported is not safe."""
 
 
-def start_seqlab(
-    words: Sequence[str], log: Path, mode: Literal["wb", "ab"], environment: Mapping[str, str], threads: int
-) -> BaseProcess:
+def start_seqlab(words: Sequence[str], log: Path, environment: Mapping[str, str], threads: int | None) -> BaseProcess:
     """Starts a command of seqlab as a process in a session of its own: what Ctrl-C sends to the terminal it is spared.
 
     Args:
         words: What is typed after ``seqlab``.
-        log: Gets all that it prints.
-        mode: Whether the log begins anew.
+        log: A file; all that the command prints is added to it.
         environment: Its environment variables.
-        threads: Of its CPU.
+        threads: Of its CPU; None where the environment says.
+
+    Returns:
+        The process. It can be sent signals.
+
+    Raises:
+        RunFailed: It could not be started.
     """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(PRELOADED))
-    process = context.Process(target=_seqlab, args=(tuple(words), log, mode, dict(environment), threads, Path.cwd()))
-    process.start()
+    if isinstance(CONTEXT, ForkServerContext):
+        CONTEXT.set_forkserver_preload(list(PRELOADED))
+    process = CONTEXT.Process(target=_seqlab, args=(tuple(words), log, dict(environment), threads, Path.cwd()))
+    try:
+        process.start()
+    except (OSError, EOFError) as error:
+        raise RunFailed(f"cannot start a process for a run: {error or type(error).__name__}") from error
+    while process.is_alive() and not _leads_a_session(process):
+        time.sleep(0.005)
     return process
 
 
@@ -53,30 +71,40 @@ def send(process: BaseProcess, number: signal.Signals) -> None:
     assert process.pid is not None
     try:
         os.killpg(process.pid, number)
-    except ProcessLookupError:  # it has ended, or has no session yet
-        try:
-            os.kill(process.pid, number)
-        except ProcessLookupError:
-            return
+    except ProcessLookupError:
+        return
+
+
+def _leads_a_session(process: BaseProcess) -> bool:
+    assert process.pid is not None
+    try:
+        return os.getpgid(process.pid) == process.pid
+    except ProcessLookupError:
+        return False
 
 
 def _seqlab(
-    words: tuple[str, ...], log: Path, mode: str, environment: dict[str, str], threads: int, directory: Path
+    words: tuple[str, ...], log: Path, environment: dict[str, str], threads: int | None, directory: Path
 ) -> None:
     """What the new process does; it ends with the status of the command."""
-    import torch
-
-    from experiments import cli
-
-    os.setsid()
+    with log.open("ab") as output:
+        for stream in (1, 2):
+            os.dup2(output.fileno(), stream)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.setsid()  # from here on it can be told to end
     os.chdir(directory)
     os.environ.clear()
     os.environ.update(environment)
-    with log.open(mode) as output:
-        for stream in (1, 2):
-            os.dup2(output.fileno(), stream)
-    torch.set_num_threads(threads)
-    sys.argv = [str(cli.__file__), *words]
-    status = cli.main()
-    atexit._run_exitfuncs()  # the end of a child of multiprocessing calls none: loggers close their files so
-    sys.exit(status)
+    multiprocessing.set_start_method(None, force=True)  # workers of a loader start as in any process
+    try:
+        import torch
+
+        from experiments import cli
+
+        if threads is not None:
+            torch.set_num_threads(threads)
+        sys.argv = [str(cli.__file__), *words]
+        sys.exit(cli.main())
+    finally:
+        atexit._run_exitfuncs()  # the end of a child of multiprocessing calls none: loggers close their files so

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Literal
@@ -80,9 +81,9 @@ class Runner:
         self._results = results
         self._logs = directory / LOGS
         self._jobs = jobs
-        said = os.environ.get("OMP_NUM_THREADS", "")
-        self._threads = int(said) if said.isdigit() and int(said) else max(1, _cores() // jobs)
-        self._environment = {**os.environ, "OMP_NUM_THREADS": str(self._threads), "WANDB_RUN_GROUP": group}
+        threads = max(1, _cores() // jobs)
+        self._threads = None if "OMP_NUM_THREADS" in os.environ else threads
+        self._environment = {"OMP_NUM_THREADS": str(threads), **os.environ, "WANDB_RUN_GROUP": group}
         self._commit = source_commit() or ""
         self._lock = threading.Lock()
         self._processes: set[BaseProcess] = set()
@@ -119,8 +120,9 @@ class Runner:
                             bar.write(_told(outcomes[-1]), file=sys.stderr)
                     bar.refresh()
             except BaseException:
-                self._stop(signal.SIGINT)
+                self._stopped = True
                 try:
+                    self._stop(signal.SIGINT)
                     executor.shutdown(cancel_futures=True)
                 except KeyboardInterrupt:
                     self._stop(signal.SIGKILL)  # who asks twice does not want to wait
@@ -158,7 +160,7 @@ class Runner:
             row |= {"started": datetime.now(UTC).isoformat(timespec="seconds"), "seconds": ""}
         self._results.put(planned.key, row)
         begun = time.monotonic()
-        self._seqlab(planned, [*planned.words, *(["--ckpt_path", str(resumed)] if resumed else [])], "wb")
+        self._seqlab(planned, [*planned.words, *(["--ckpt_path", str(resumed)] if resumed else [])], "new")
         if resumed is None:
             row["seconds"] = f"{time.monotonic() - begun:.1f}"
         run = run_since(row["started"], planned.parent)
@@ -166,7 +168,7 @@ class Runner:
             raise RunFailed(f"it left no run directory in {planned.parent}")
         test = planned.test_words(run)
         if test:
-            self._seqlab(planned, test, "ab")
+            self._seqlab(planned, test, "more")
             row["test_command"] = shlex.join(["seqlab", *test])
         return {**row, "status": FINISHED, "run": str(run), **measured(planned, run)}
 
@@ -185,7 +187,7 @@ class Runner:
             row |= {name: before.get(name, "") for name in ("started", "seconds")}
         return row
 
-    def _seqlab(self, planned: PlannedRun, words: Sequence[str], mode: Literal["wb", "ab"]) -> None:
+    def _seqlab(self, planned: PlannedRun, words: Sequence[str], log_mode: Literal["new", "more"]) -> None:
         """Runs a command of seqlab; its output goes to the run's log.
 
         Raises:
@@ -194,9 +196,13 @@ class Runner:
             Interrupted: The study was told to end.
         """
         log = self._logs / f"{planned.parent.name}.log"
-        with self._started(words, log, mode) as process:
-            process.join()
-        status = process.exitcode
+        if log_mode == "new":
+            log.write_bytes(b"")
+        with self._started(words, log) as process:
+            connection.wait([process.sentinel])
+            with self._lock:  # else a process that starts meanwhile might take the status away
+                process.join()
+                status = process.exitcode
         assert status is not None
         if status == 0:
             return
@@ -207,12 +213,12 @@ class Runner:
         raise RunFailed(_error_of(log) if status > 0 else f"killed by signal {-status}; its output is in {log}")
 
     @contextlib.contextmanager
-    def _started(self, words: Sequence[str], log: Path, mode: Literal["wb", "ab"]) -> Iterator[BaseProcess]:
+    def _started(self, words: Sequence[str], log: Path) -> Iterator[BaseProcess]:
         """A process of seqlab, in a session of its own: Ctrl-C reaches it through :meth:`_stop` alone, and once."""
         with self._lock:
             if self._stopped:
                 raise Interrupted
-            process = start_seqlab(words, log, mode, self._environment, self._threads)
+            process = start_seqlab(words, log, self._environment, self._threads)
             self._processes.add(process)
         try:
             yield process
@@ -221,9 +227,8 @@ class Runner:
                 self._processes.discard(process)
 
     def _stop(self, how: signal.Signals) -> None:
-        """Sends every process a signal, and begins no other."""
+        """Sends every process a signal."""
         with self._lock:
-            self._stopped = True
             for process in self._processes:
                 send(process, how)
 

@@ -287,6 +287,8 @@ def _check(study: Study, path: Path) -> None:
                 raise UserError(f"{where}: metric {metric.name}: x and {{x}} in the name go together")
             if metric.take == "best" and metric.better == "neither":
                 raise UserError(f"{where}: metric {metric.name}: no value is its best one: take the last, or the mean")
+            if not variants_with(metric, panel):
+                raise UserError(f"{where}: metric {metric.name}: it is without every variant: leave it out")
             for variant in metric.without:
                 if variant not in panel.variants:
                     told = suggest(variant, panel.variants)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import nn
@@ -41,12 +43,24 @@ def initialise(module: nn.Module, seed: int) -> None:
                 if name in lstms:
                     value.chunk(4)[1].fill_(1.0)
             elif "weight_hh" in name:
-                for gate in value.split(parameter.shape[1]):
-                    nn.init.orthogonal_(gate, generator=generator)
+                with _one_thread():
+                    for gate in value.split(parameter.shape[1]):
+                        nn.init.orthogonal_(gate, generator=generator)
             else:
                 bound = math.sqrt(6.0 / sum(parameter.shape))
                 value.uniform_(-bound, bound, generator=generator)
             parameter.copy_(value)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Runs with one thread: the last bits of a factorisation depend on their number, and a seed has one beginning."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _seed_of(seed: int, name: str) -> int:

@@ -43,6 +43,13 @@ def test_operations_by_hand() -> None:
     assert classifier_operations(model, 1) == 12 + 12 + 5 + 6
 
 
+def test_operations_of_layers_and_directions_by_hand() -> None:
+    """Two layers, two directions, three steps, one unit and four gates; each gate takes 4 operations, the state 5."""
+    encoder = partial(RecurrentEncoder, cell="lstm", hidden_size=1, layers=2, bidirectional=True)
+    products = 3 * 2 * (2 * 4 * (1 + 1) + 2 * 4 * (2 + 1))
+    assert classifier_operations(BiRNNClassifier(1, 2, encoder=encoder), 3) == products + 3 * 2 * 2 * (16 + 5) + 10
+
+
 def test_of_several_rounds_the_median_counts() -> None:
     rounds = [Probe(9, 8, 7.0, latency, 2 * latency, 50.0, 1.0, 1e3, "cpu", 1) for latency in (3.0, 1.0, 9.0)]
     assert (middle(rounds).latency_median, middle(rounds).latency_p95, middle(rounds).parameters) == (3.0, 6.0, 9)
@@ -78,7 +85,7 @@ def test_two_models_are_measured_side_by_side(
     for name in parameters:
         latency, slowest, memory, added, rate, accuracy = (float(cell.replace(",", "")) for cell in found[name][2:8])
         assert 0 < latency <= slowest
-        assert 0 <= added < memory
+        assert 0 < added < 100 < memory
         assert rate > 0
         assert 0 < accuracy <= 1
     assert text.split("![")[0].splitlines()[-3] in capsys.readouterr().out
@@ -90,6 +97,7 @@ def test_two_models_are_measured_side_by_side(
         (["modles"], "invalid choice: 'modles'"),
         (["models", "--threads", "0"], "'0' is no whole number above 0"),
         (["models", "--device", "gpu"], "--device is gpu: give cpu, cuda or cuda:1"),
+        (["models", "--device", "cuda:99"], "--device is cuda:99, but torch can use"),
         (["models", "--preset", "quik"], "did you mean 'quick'"),
     ],
 )

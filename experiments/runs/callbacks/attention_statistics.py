@@ -97,11 +97,12 @@ class AttentionStatistics(L.Callback):
             )
         if not len(batch):
             return
-        weights = module(batch)[1].double()
+        weights = module(batch)[1].cpu().double()  # on the CPU: MPS has no double precision
         if not weights.shape[1]:
             return
-        within = batch.target_output.mask
-        lengths = batch.source.lengths.to(weights.device)
+        within = batch.target_output.mask.cpu()
+        lengths = batch.source.lengths.cpu()
+        sources = batch.source.values.tolist()
         share = lengths.reciprocal()[:, None, None]
         entropies, largest, variances = (
             (by_token.mean(dim=1) * within).sum(dim=1).tolist()
@@ -115,7 +116,7 @@ class AttentionStatistics(L.Callback):
         tokens = within.sum(dim=1).tolist()
         data = trainer.datamodule  # type: ignore[attr-defined]
         for row, (index, length) in enumerate(zip(batch.index.tolist(), lengths.tolist(), strict=True)):
-            source = batch.source.values[row, : length - 1].tolist()
+            source = sources[row][: length - 1]
             origins = (data.origins(source) if isinstance(data, AlignedData) else None) or ()
             right = sum(peak == origin for peak, origin in zip(peaks[row], origins, strict=False))
             self._sentences[index] = _Sentence(

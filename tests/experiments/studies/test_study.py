@@ -80,6 +80,10 @@ def test_a_metric_over_an_axis_has_a_column_for_each_place(tmp_path: Path) -> No
         ({"metrics": TINY["metrics"] * 2}, "the metric 'val/loss' is named twice"),
         ({"metrics": [{"name": "val/loss", "better": "lower", "x": [1]}]}, "go together"),
         ({"metrics": [{"name": "val/loss", "better": "lower", "without": ["frist"]}]}, "did you mean 'first'"),
+        (
+            {"metrics": [{"name": "val/loss", "better": "lower", "without": ["first", "second"]}]},
+            "without every variant",
+        ),
         ({"metrics": [{"name": "val/loss", "better": "neither", "take": "best"}]}, "no value is its best one"),
         ({"presets": {}}, "presets is empty"),
         ({"panels": {"p": {"presets": {"quik": {}}}}}, "panels.p: unknown preset 'quik': did you mean 'quick'"),
@@ -132,6 +136,7 @@ def test_every_command_of_every_study_is_understood(
 ) -> None:
     monkeypatch.chdir(PROJECT)
     study = read_study(path)
+    assert "full" in study.presets
     first, *others = (planned_runs(study, preset, [1], tmp_path) for preset in study.presets)
     for run in [*first, *(runs[0] for runs in others)]:
         with pytest.raises(SystemExit) as ended:

@@ -43,7 +43,10 @@ def write_tiny_study(folder: Path, seed: int, **changes: object) -> Path:
         "question": "Does attention help?",
         "configs": [str(config)],
         "options": {
-            "trainer.callbacks": [{"class_path": CHECKPOINTS, "init_args": {"filename": "best", "save_last": True}}],
+            "trainer.callbacks": [
+                {"class_path": CHECKPOINTS, "init_args": {"filename": "best", "save_last": True}},
+                {"class_path": "experiments.runs.callbacks.TranslationTable"},
+            ],
             "trainer.log_every_n_steps": 1,
         },
         "presets": {"quick": {"options": {"trainer.max_epochs": 1}}},
@@ -143,6 +146,8 @@ def test_a_study_writes_tables_figures_and_a_group(stopped: Stopped) -> None:
     assert {path.name for path in (stopped.place / "figures").iterdir()} == names
     for name in names:
         assert f"![figures/{name}](figures/{name})" in table
+    for log in (stopped.place / "logs").iterdir():
+        assert "W&B is off" not in log.read_text(), log.read_text()
     assert "group tiny_study (offline), upload it with: wandb sync" in stopped.output
     offline = list(stopped.place.glob("runs/*/*/wandb/offline-run-*/*.wandb"))
     assert len(offline) >= 4
