@@ -40,8 +40,12 @@ def study_figures(
         The name of each figure, for its file, and the figure.
     """
     variants = list(dict.fromkeys(name for panel in panels_of(study).values() for name in panel.variants))
+    taken: set[str] = set()
     for comparison in comparisons:
         name, title = slug(comparison.metric.column(None)), comparison.metric.title
+        if name in taken:  # panels may have metrics of one name that mean different things
+            name = f"{name}-{slug(title)}"
+        taken.add(name)
         if lines := _lines(study, comparison):
             yield name, numeric_axis_figure(lines, title, study.x_label or "x")
         else:

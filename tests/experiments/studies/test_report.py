@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from experiments.studies.comparison import compare
+from experiments.studies.pictures import study_figures
 from experiments.studies.plan import Key, planned_runs
 from experiments.studies.report import report
 from experiments.studies.results import Row
@@ -120,3 +121,16 @@ def test_a_variant_without_a_metric_is_not_compared_in_it(tmp_path: Path) -> Non
     assert "difference to dot" in text
     assert lines(text, "general")[1][-1] == "lower"
     assert len(lines(text, "none")) == 1, "its cost alone"
+
+
+def test_metrics_of_one_name_in_different_panels_have_pictures_of_their_own(tmp_path: Path) -> None:
+    panels = {
+        panel: {"metrics": [{"name": "test/accuracy", "better": "higher", "label": label}]}
+        for panel, label in (("signs", "share of sequences"), ("letters", "share of tokens"))
+    }
+    study = read_study(write_study(tmp_path, metrics=None, panels=panels))
+    rows: dict[Key, Row] = {
+        run.key: {"run": str(tmp_path), "test/accuracy": "0.5"} for run in planned_runs(study, "quick", [1, 2], tmp_path)
+    }
+    names = [name for name, _ in study_figures(study, rows, compare(study, rows, [1, 2]))]
+    assert names == ["test-accuracy", "test-accuracy-share-of-tokens"]
