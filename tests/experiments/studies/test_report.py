@@ -130,7 +130,8 @@ def test_metrics_of_one_name_in_different_panels_have_pictures_of_their_own(tmp_
     }
     study = read_study(write_study(tmp_path, metrics=None, panels=panels))
     rows: dict[Key, Row] = {
-        run.key: {"run": str(tmp_path), "test/accuracy": "0.5"} for run in planned_runs(study, "quick", [1, 2], tmp_path)
+        run.key: {"run": str(tmp_path), "test/accuracy": "0.5"}
+        for run in planned_runs(study, "quick", [1, 2], tmp_path)
     }
     names = [name for name, _ in study_figures(study, rows, compare(study, rows, [1, 2]))]
     assert names == ["test-accuracy", "test-accuracy-share-of-tokens"]
