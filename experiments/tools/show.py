@@ -120,7 +120,9 @@ def _states(given: argparse.Namespace) -> Figure:
     directions = getattr(model.encoder, "directions", 1)
     names = ("forward, from the first position", "backward, from the last position")
     parts = dict(zip(names, memory[0].chunk(directions, dim=1), strict=False))
-    return states_figure({name: part.numpy() for name, part in parts.items()}, f"Hidden states, {path.parent.parent}")
+    run = path.resolve().parents[1]
+    title = f"Hidden states, {run.parent.name}/{run.name}"
+    return states_figure({name: part.numpy() for name, part in parts.items()}, title)
 
 
 def _alignment(given: argparse.Namespace) -> Figure:
