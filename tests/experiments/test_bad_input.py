@@ -94,7 +94,7 @@ def test_a_vocabulary_larger_than_the_data_allows(config: Path, capsys: pytest.C
 
 def test_no_config_and_no_such_command(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert "name an experiment with --config" in told(capsys, "fit")
-    assert "did you mean 'fit'? known: average, fetch, fit, predict" in told(capsys, "fti")
+    assert "did you mean 'fit'? known: average, benchmark, fetch, fit, predict" in told(capsys, "fti")
     (tmp_path / "dates.yaml").touch()
     assert "did you mean 'dates.yaml'? known: dates.yaml" in told(capsys, "fit", "--config", tmp_path / "date.yaml")
 
