@@ -56,11 +56,17 @@ def benchmark_figure(models: Sequence[Bars], quality: str) -> Figure:
     _prepare(memory, "peak memory of training (MiB)\nabove a process without the model")
     for model, colour in zip(models, colours, strict=True):
         reached.errorbar(
-            model.latency[0], model.quality[0], yerr=model.quality[1], color=colour, marker="o", markersize=7, capsize=3
+            model.latency[0],
+            model.quality[0],
+            yerr=model.quality[1],
+            label=model.name,
+            color=colour,
+            linestyle="",
+            marker="o",
+            markersize=7,
+            capsize=3,
         )
-        reached.annotate(
-            model.name, (model.latency[0], model.quality[0]), xytext=(7, 7), textcoords="offset points", fontsize=8
-        )
+    reached.legend(fontsize=8, frameon=False)
     reached.margins(0.25)
     _prepare(reached, quality)
     reached.set_xlabel("latency of one sequence (ms)", color=TEXT, fontsize=9)
