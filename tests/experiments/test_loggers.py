@@ -9,7 +9,9 @@ import resource
 import sys
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -201,6 +203,39 @@ class TestRunWandbLogger:
         assert wandb_mode() == "offline"
         assert time.monotonic() - started < 5
         assert "offline" in caplog.text
+
+    def test_an_account_that_the_server_refuses_is_offline_and_loses_nothing(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        class Refusing(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.end_headers()
+
+            def do_POST(self) -> None:
+                self.send_response(401)
+                self.end_headers()
+
+            def log_message(self, format: str, *values: object) -> None:
+                """Says nothing."""
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Refusing)
+        Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setenv("WANDB_API_KEY", "0123456789" * 4)
+        wandb.teardown()
+        logger = RunWandbLogger(str(tmp_path))
+        logger.log_metrics({"a": 1.5}, step=3)
+        logger.finish()
+        wandb.teardown()
+        server.shutdown()
+
+        (warning,) = (record.getMessage() for record in caplog.records if record.name.startswith("experiments"))
+        assert warning.startswith("W&B does not take the run, it is offline: ")
+        assert "401" in warning
+        (directory,) = (tmp_path / "wandb").glob("offline-run-*")
+        assert [row["a"] for row in history(directory) if "a" in row] == [1.5]
+        assert logger.sync_command() == f"wandb sync {directory}"
 
     def test_online_on_request_without_an_account_is_offline(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("WANDB_MODE", "online")

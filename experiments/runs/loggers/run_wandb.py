@@ -7,11 +7,11 @@ import os
 import secrets
 import shlex
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import requests
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.loggers.logger import DummyExperiment, rank_zero_experiment
 from lightning.pytorch.utilities import rank_zero_only
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from wandb.sdk.lib import RunDisabled
 
 LOGIN_TIMEOUT = 5
-"""Seconds that the server gets to confirm who is logged in; after that the run is offline."""
+"""Seconds that the server gets to answer at all; after that the run is offline."""
 
 INIT_TIMEOUT = 30.0
 """Seconds that the server gets to start a run; after that the run is offline."""
@@ -142,7 +142,8 @@ class RunWandbLogger(WandbLogger):
         except Exception as error:  # W&B has no common class for what goes wrong
             if mode == "offline":
                 raise
-            _log.warning(f"W&B is not reached, the run is offline: {_one_line(error)}")
+            _log.warning(f"W&B does not take the run, it is offline: {_one_line(error)}")
+            _forget_failed_run()
             run = self._begin("offline")
         run.define_metric(STEP)
         run.define_metric("*", step_metric=STEP, step_sync=True)
@@ -189,26 +190,23 @@ def wandb_mode() -> str:
 def _is_logged_in() -> bool:
     import wandb
 
-    wandb.setup(settings=wandb.Settings(silent=True))
-    try:
-        with _environment("WANDB_HTTP_TIMEOUT", str(LOGIN_TIMEOUT)):
-            return wandb.login(prompt=False)
-    except wandb.Error as error:
-        _log.warning(f"W&B does not confirm the login, the run is offline: {_one_line(error)}")
+    host = wandb.setup(settings=wandb.Settings(silent=True)).settings.base_url
+    if not wandb.login(prompt=False, verify=False):
         return False
-
-
-@contextmanager
-def _environment(name: str, value: str) -> Iterator[None]:
-    """Sets an environment variable for a while, unless the user has set it."""
-    if name in os.environ:
-        yield
-        return
-    os.environ[name] = value
     try:
-        yield
-    finally:
-        del os.environ[name]
+        # W&B's own service goes on trying what it cannot reach, and may keep a process from its end with it: ask first.
+        requests.get(host, timeout=LOGIN_TIMEOUT)
+    except requests.RequestException as error:
+        _log.warning(f"W&B is not reached, the run is offline: {_one_line(error)}")
+        return False
+    return True
+
+
+def _forget_failed_run() -> None:
+    """Ends W&B's own service, which keeps the id of a run that it could not begin; the next run starts another."""
+    import wandb
+
+    wandb.teardown()
 
 
 def _run_id(run_directory: Path) -> str:
