@@ -75,10 +75,8 @@ class _Decay(ForcingSchedule):
         """What remains of the way from start to end after so many units beyond the warm-up; in [0, 1]."""
 
 
-class Linear(_Decay):
-    """A line from start to end (Bengio et al. 2015, section 2.4).
-
-    The paper's ``max(epsilon, k - c i)`` with k the start, epsilon the end, and c = (start - end) / length.
+class _OverLength(_Decay):
+    """A way from start to end that is over after a given time.
 
     Args:
         length: Units from start to end.
@@ -97,31 +95,20 @@ class Linear(_Decay):
         super().__init__(start, end, warmup, unit)
         _check_length(length, unit)
         self.length = length
+
+
+class Linear(_OverLength):
+    """A line from start to end (Bengio et al. 2015, section 2.4).
+
+    The paper's ``max(epsilon, k - c i)`` with k the start, epsilon the end, and c = (start - end) / length.
+    """
 
     def _remaining(self, time: float) -> float:
         return max(0.0, 1.0 - time / self.length)
 
 
-class Cosine(_Decay):
-    """Half a cosine from start to end: slow at both ends, fastest in the middle.
-
-    Args:
-        length: Units from start to end.
-        start: Ratio at first.
-        end: Ratio at last, kept from there on.
-        warmup: Units at the start's ratio before the decay begins.
-        unit: What length and warm-up count.
-
-    Raises:
-        UserError: A ratio is outside [0, 1], or a length not positive.
-    """
-
-    def __init__(
-        self, length: float, start: float = 1.0, end: float = 0.0, warmup: float = 0.0, unit: ForcingUnit = "epochs"
-    ) -> None:
-        super().__init__(start, end, warmup, unit)
-        _check_length(length, unit)
-        self.length = length
+class Cosine(_OverLength):
+    """Half a cosine from start to end: slow at both ends, fastest in the middle."""
 
     def _remaining(self, time: float) -> float:
         return (1.0 + math.cos(math.pi * min(1.0, time / self.length))) / 2.0

@@ -59,16 +59,8 @@ class Comparison:
     @property
     def unresolved(self) -> list[Entry]:
         """Those whose interval holds 0."""
-        return [entry for entry in self._with_interval if not entry.difference.told_apart]  # type: ignore[union-attr]
-
-    @property
-    def resolved(self) -> list[Entry]:
-        """Those whose interval does not hold 0."""
-        return [entry for entry in self._with_interval if entry.difference.told_apart]  # type: ignore[union-attr]
-
-    @property
-    def _with_interval(self) -> list[Entry]:
-        return [entry for entry in self.entries if entry.difference is not None and entry.difference.low is not None]
+        found = [(entry, entry.difference) for entry in self.entries]
+        return [entry for entry, each in found if each is not None and each.low is not None and not each.told_apart]
 
 
 def compare(study: Study, rows: Mapping[Key, Row], seeds: Sequence[int]) -> list[Comparison]:

@@ -9,8 +9,7 @@ import lightning as L
 import torch
 
 from datamodules.batch import SequenceBatch
-from datamodules.errors import UserError
-from experiments.runs.callbacks.text_access import gathered
+from experiments.runs.callbacks.evaluation_statistics import EvaluationStatistics, log_scores
 from experiments.runs.callbacks.text_metrics import Stage
 from lightning_modules.encoder_decoder import EncoderDecoder
 
@@ -38,7 +37,7 @@ class _Sentence(NamedTuple):
     right: int
 
 
-class AttentionStatistics(L.Callback):
+class AttentionStatistics(EvaluationStatistics[_Sentence]):
     """Measures the weights of a model's attention under teacher forcing, in validation and in test.
 
     The weights of a head at a target token, over the tokens of the source with EOS, are one distribution. Logged are,
@@ -53,81 +52,40 @@ class AttentionStatistics(L.Callback):
     is on that source token. A model without attention has none of them.
     """
 
-    def __init__(self) -> None:
-        self._sentences: dict[int, _Sentence] = {}
-
-    def on_validation_batch_end(
-        self,
-        trainer: L.Trainer,
-        pl_module: L.LightningModule,
-        outputs: object,
-        batch: SequenceBatch,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        """Measures a batch."""
-        if not trainer.sanity_checking:
-            self._measure(trainer, pl_module, batch)
-
-    def on_test_batch_end(
-        self,
-        trainer: L.Trainer,
-        pl_module: L.LightningModule,
-        outputs: object,
-        batch: SequenceBatch,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        """Measures a batch."""
-        self._measure(trainer, pl_module, batch)
-
-    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Logs the validation set."""
-        self._report(pl_module, "val")
-
-    def on_test_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Logs the test set."""
-        self._report(pl_module, "test")
-
-    @torch.no_grad()
-    def _measure(self, trainer: L.Trainer, module: L.LightningModule, batch: SequenceBatch) -> None:
-        if not isinstance(module, EncoderDecoder):
-            raise UserError(
-                f"AttentionStatistics measures encoder-decoders, not a {type(module).__name__}: leave it out"
-            )
-        if not len(batch):
-            return
+    def measured(self, trainer: L.Trainer, module: EncoderDecoder, batch: SequenceBatch) -> Sequence[_Sentence]:
+        """The sums of each sentence; see :meth:`EvaluationStatistics.measured`."""
         weights = module(batch)[1].cpu().double()  # on the CPU: MPS has no double precision
         if not weights.shape[1]:
-            return
+            return []
         within = batch.target_output.mask.cpu()
         lengths = batch.source.lengths.cpu()
-        sources = batch.source.values.tolist()
-        share = lengths.reciprocal()[:, None, None]
-        entropies, largest, variances = (
+        share = lengths.double().reciprocal()[:, None, None]
+        sums = [
             (by_token.mean(dim=1) * within).sum(dim=1).tolist()
             for by_token in (
                 torch.special.entr(weights).sum(dim=-1),
                 weights.amax(dim=-1),
                 weights.square().sum(dim=-1) * share - share.square(),
             )
-        )
+        ]
         peaks = weights.mean(dim=1).argmax(dim=-1).tolist()
-        tokens = within.sum(dim=1).tolist()
-        data = trainer.datamodule  # type: ignore[attr-defined]
-        for row, (index, length) in enumerate(zip(batch.index.tolist(), lengths.tolist(), strict=True)):
-            source = sources[row][: length - 1]
-            origins = (data.origins(source) if isinstance(data, AlignedData) else None) or ()
-            right = sum(peak == origin for peak, origin in zip(peaks[row], origins, strict=False))
-            self._sentences[index] = _Sentence(
-                tokens[row], entropies[row], largest[row], variances[row], len(origins), right
-            )
+        data = getattr(trainer, "datamodule", None)
+        sources = zip(batch.source.values.tolist(), lengths.tolist(), strict=True)
+        all_origins = [
+            (data.origins(source[: length - 1]) if isinstance(data, AlignedData) else None) or ()
+            for source, length in sources
+        ]
+        aligned = [len(origins) for origins in all_origins]
+        right = [
+            sum(peak == origin for peak, origin in zip(found, origins, strict=False))
+            for found, origins in zip(peaks, all_origins, strict=True)
+        ]
+        return [_Sentence(*row) for row in zip(within.sum(dim=1).tolist(), *sums, aligned, right, strict=True)]
 
-    def _report(self, module: L.LightningModule, stage: Stage) -> None:
-        sentences = gathered(self._sentences).values()
-        self._sentences = {}
-        if not sentences:
-            return
+    def report(
+        self, trainer: L.Trainer, module: L.LightningModule, stage: Stage, sentences: Sequence[_Sentence]
+    ) -> None:
+        """Logs the means; see :meth:`EvaluationStatistics.report`."""
         tokens = sum(each.tokens for each in sentences)
         scores = {
             "attention_entropy": sum(each.entropy for each in sentences) / tokens,
@@ -136,6 +94,4 @@ class AttentionStatistics(L.Callback):
         }
         if aligned := sum(each.aligned for each in sentences):
             scores["attention_peak_right"] = sum(each.right for each in sentences) / aligned
-        for name, score in scores.items():
-            # Every rank has the same score: its maximum over the ranks is that score to the last bit.
-            module.log(f"{stage}/{name}", score, sync_dist=True, reduce_fx="max")
+        log_scores(module, stage, scores)

@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import lightning as L
-import torch
 from rapidfuzz.distance import Levenshtein
 from torch import Tensor
 
 from datamodules.batch import EOS, SequenceBatch
-from datamodules.errors import UserError
 from experiments.figures.exposure import exposure_figure
-from experiments.runs.callbacks.text_access import gathered
+from experiments.runs.callbacks.evaluation_statistics import EvaluationStatistics, log_scores
 from experiments.runs.callbacks.text_metrics import Stage
 from experiments.runs.durable import durable_write
 from experiments.runs.loggers.media import log_figure
@@ -45,7 +43,7 @@ class _Sentence(NamedTuple):
     own_edits: int
 
 
-class ExposureBias(L.Callback):
+class ExposureBias(EvaluationStatistics[_Sentence]):
     """Measures how much a model loses when it goes on from its own tokens (Ranzato et al. 2016).
 
     Under teacher forcing each token is predicted after the gold tokens before it. Free running, it is predicted after
@@ -64,48 +62,8 @@ class ExposureBias(L.Callback):
     Each by position is in ``exposure_val.csv`` or ``exposure_test.csv`` in the run's directory, and in ``figures/``.
     """
 
-    def __init__(self) -> None:
-        self._sentences: dict[int, _Sentence] = {}
-
-    def on_validation_batch_end(
-        self,
-        trainer: L.Trainer,
-        pl_module: L.LightningModule,
-        outputs: object,
-        batch: SequenceBatch,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        """Measures a batch."""
-        if not trainer.sanity_checking:
-            self._measure(pl_module, batch)
-
-    def on_test_batch_end(
-        self,
-        trainer: L.Trainer,
-        pl_module: L.LightningModule,
-        outputs: object,
-        batch: SequenceBatch,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        """Measures a batch."""
-        self._measure(pl_module, batch)
-
-    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Logs the validation set."""
-        self._report(trainer, pl_module, "val")
-
-    def on_test_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Logs the test set."""
-        self._report(trainer, pl_module, "test")
-
-    @torch.no_grad()
-    def _measure(self, module: L.LightningModule, batch: SequenceBatch) -> None:
-        if not isinstance(module, EncoderDecoder):
-            raise UserError(f"ExposureBias measures encoder-decoders, not a {type(module).__name__}: leave it out")
-        if not len(batch):
-            return
+    def measured(self, trainer: L.Trainer, module: EncoderDecoder, batch: SequenceBatch) -> Sequence[_Sentence]:
+        """The outcomes of each sentence; see :meth:`EvaluationStatistics.measured`."""
         targets = [
             row[:length]
             for row, length in zip(
@@ -114,14 +72,19 @@ class ExposureBias(L.Callback):
         ]
         after_gold = _by_sentence(*module.outcomes(batch, module(batch)[0]), targets)
         after_own = _by_sentence(*module.outcomes(batch, module.fed(batch, FREE_RUNNING, ratio=0.0)), targets)
-        for index, target, gold, own in zip(batch.index.tolist(), targets, after_gold, after_own, strict=True):
-            self._sentences[index] = _Sentence(gold, own, _edits(gold, target), _edits(own, target))
+        return [
+            _Sentence(gold, own, _edits(gold, target), _edits(own, target))
+            for target, gold, own in zip(targets, after_gold, after_own, strict=True)
+        ]
 
-    def _report(self, trainer: L.Trainer, module: L.LightningModule, stage: Stage) -> None:
-        sentences = list(gathered(self._sentences).values())
-        self._sentences = {}
-        if not sentences:
-            return
+    def report(
+        self, trainer: L.Trainer, module: L.LightningModule, stage: Stage, sentences: Sequence[_Sentence]
+    ) -> None:
+        """Logs, draws and writes what was measured.
+
+        Raises:
+            RunFailed: A file cannot be written, for example on a full disk.
+        """
         loss, _ = _means([one for sentence in sentences for one in sentence.gold])
         tokens = max(1, sum(len(sentence.gold) - 1 for sentence in sentences))  # without EOS
         own_loss, own_accuracy = _means([one for sentence in sentences for one in sentence.own])
@@ -134,12 +97,10 @@ class ExposureBias(L.Callback):
             "accuracy_free_running": own_accuracy,
             "edit_rate": sum(sentence.gold_edits for sentence in sentences) / tokens,
             "edit_rate_free_running": sum(sentence.own_edits for sentence in sentences) / tokens,
-            "first_error": sum(first_errors) / len(first_errors) if first_errors else float("nan"),
         }
-        for name, score in scores.items():
-            if score == score:  # no sentence has an error: there is no first one
-                # Every rank has the same score: its maximum over the ranks is that score to the last bit.
-                module.log(f"{stage}/{name}", score, sync_dist=True, reduce_fx="max")
+        if first_errors:
+            scores["first_error"] = sum(first_errors) / len(first_errors)
+        log_scores(module, stage, scores)
         by_position = [
             (len(here), _means([gold for gold, _ in here]), _means([own for _, own in here]))
             for column in zip_longest(*(zip(sentence.gold, sentence.own, strict=True) for sentence in sentences))
