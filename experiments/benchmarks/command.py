@@ -1,39 +1,16 @@
-"""``seqlab benchmark``: what models cost and what they reach, measured."""
+"""``seqlab benchmark``: one word says what is measured."""
 
 from __future__ import annotations
 
 import argparse
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+import importlib
 
-from datamodules.errors import UserError
-from experiments.studies.command import add_study_options, run_study
-from experiments.studies.plan import Key, study_directory
-from experiments.studies.results import Row
-from experiments.studies.study import Study, find_study, panels_of, read_study
-from experiments.tools.parser import ToolParser, positive
+from experiments.tools.parser import ToolParser
 
-if TYPE_CHECKING:
-    from experiments.benchmarks.models import Measured
-    from experiments.benchmarks.probe import Probe
-
-BENCHMARKS = ("models",)
-
-REPORT = "benchmark.md"
-
-PICTURE = "figures/benchmark.png"
-
-EPILOG = """\
-models: RNN, LSTM, GRU and bidirectional LSTM on signed sums. First runs seqlab study models, or takes its runs where
-they are finished: it trains each model with several seeds, at equal updates. Then each model is measured in a process
-of its own, several times in turn. STUDIES/models/PRESET/ gets benchmark.md and figures/benchmark.png.
-
-examples:
-  seqlab benchmark models
-  seqlab benchmark models --seeds 3 --jobs 2
-"""
+BENCHMARKS = {
+    "models": "experiments.benchmarks.models_command",
+}
+"""Where each benchmark's ``SUMMARY``, ``DESCRIPTION``, ``add_options(parser)`` and ``run(given) -> int`` are."""
 
 
 def main(arguments: list[str]) -> int:
@@ -46,99 +23,20 @@ def main(arguments: list[str]) -> int:
         The exit status.
 
     Raises:
-        UserError: An option is out of range, or there is no such preset.
+        UserError: An option is unknown or out of range.
         RunFailed: A run or a measurement failed.
     """
-    given = _parser().parse_args(arguments)
-    _check_device(given.device)
-    study = read_study(find_study(given.what))
-    rows = run_study(study, given)
-
-    from experiments.benchmarks.models import ROUNDS, Measured, middle, table_of
-    from experiments.figures.benchmark import Bars, benchmark_figure
-    from experiments.runs.durable import durable_write
-    from experiments.runs.loggers.media import write_figure
-    from experiments.studies.comparison import compare
-
-    directory = study_directory(given.directory, study, given.preset)
-    rounds = _probes(study, rows, given)
-    comparison = compare(study, rows, given.seeds)[0]
-    models = [
-        Measured(entry.place.variant, middle(rounds[entry.place.variant]), entry.summary)
-        for entry in comparison.entries
-    ]
-    bars = [
-        Bars(
-            name=each.name,
-            parameters=each.probe.parameters,
-            latency=(each.probe.latency_median, each.probe.latency_p95),
-            memory=(each.probe.memory, each.probe.memory_added),
-            quality=(each.quality.mean, each.quality.deviation or 0.0),
+    parser = ToolParser(prog="seqlab benchmark", description="Measures what seqlab's models and commands cost.")
+    chosen = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
+    for name, module in BENCHMARKS.items():
+        benchmark = importlib.import_module(module)
+        options = chosen.add_parser(
+            name,
+            help=benchmark.SUMMARY,
+            description=benchmark.DESCRIPTION,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        for each in models
-    ]
-    write_figure(benchmark_figure(bars, comparison.metric.title), directory / PICTURE)
-    table, told = table_of(models, comparison.metric.title), _told(models, rows, ROUNDS, len(given.seeds))
-    with durable_write(directory / REPORT) as file:
-        file.write(f"# Benchmark {given.what}\n\n{told}\n\n{table}\n\n![{PICTURE}]({PICTURE})\n".encode())
-    print(f"{told}\n\n{table}\n\ntable    {directory / REPORT}\nfigure   {directory / PICTURE}")
-    return 0
-
-
-def _probes(study: Study, rows: Mapping[Key, Row], given: argparse.Namespace) -> Mapping[str, list[Probe]]:
-    """The measurements of each variant: of the model with the first seed."""
-    from tqdm import tqdm
-
-    from experiments.benchmarks.models import ROUNDS, probed
-
-    ((_, panel),) = panels_of(study).items()
-    checkpoints = {
-        name: Path(rows["", name, given.seeds[0]]["run"]) / "checkpoints" / f"{study.checkpoint}.ckpt"
-        for name in panel.variants
-    }
-    rounds: defaultdict[str, list[Probe]] = defaultdict(list)
-    with tqdm(total=ROUNDS * len(checkpoints), desc="measurements", disable=None) as bar:
-        for name, probe in probed(checkpoints, given.device, given.threads):
-            rounds[name].append(probe)
-            bar.update()
-    return rounds
-
-
-def _told(models: Sequence[Measured], rows: Mapping[Key, Row], rounds: int, seeds: int) -> str:
-    """How it was measured."""
-    probe = models[0].probe
-    commits = ", ".join(sorted({row["commit"] or "unknown" for row in rows.values()}))
-    return (
-        f"Median of {rounds} rounds on {probe.device}, threads: {probe.threads}. Latency is from one test sequence to "
-        "its logits, and its 95th percentile mostly that of the lengths; operations are of a sequence of the mean "
-        f"length, {probe.length:.0f}. Memory is the peak of a process that trains the model, and how far that is above "
-        "what it held before it made the model. Training is forward, backward and update on batches that lie ready. "
-        f"Quality is the mean over {seeds} seeds at equal updates; commit {commits}."
-    )
-
-
-def _check_device(device: str) -> None:
-    if device == "cpu":
-        return
-    kind, _, number = device.partition(":")
-    if kind != "cuda" or (":" in device and not number.isdigit()):
-        raise UserError(f"--device is {device}: give cpu, cuda or cuda:1")
-    import torch
-
-    if int(number or 0) >= torch.cuda.device_count():
-        raise UserError(f"--device is {device}, but torch can use {torch.cuda.device_count()} GPUs here: give cpu")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = ToolParser(
-        prog="seqlab benchmark",
-        description="Measures models side by side: parameters, floating-point operations by formula, latency, peak "
-        "memory and training speed, each in a process of its own, and the quality that they reach at equal updates.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("what", choices=BENCHMARKS, metavar="WHAT", help=", ".join(BENCHMARKS))
-    add_study_options(parser)
-    parser.add_argument("--device", default="cpu", metavar="NAME", help="cpu, cuda, cuda:1 (default: cpu)")
-    parser.add_argument("--threads", type=positive, default=1, metavar="N", help="of the CPU (default: 1)")
-    return parser
+        benchmark.add_options(options)
+        options.set_defaults(run=benchmark.run)
+    given = parser.parse_args(arguments)
+    return int(given.run(given))

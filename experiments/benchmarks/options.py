@@ -1,0 +1,42 @@
+"""Options that benchmarks share."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from datamodules.errors import UserError
+from experiments.tools.parser import positive
+
+
+def add_report_options(parser: argparse.ArgumentParser, rounds: int) -> None:
+    """Adds ``--rounds`` and ``--output``, which every benchmark of speed takes.
+
+    Args:
+        parser: Gets them.
+        rounds: The default.
+    """
+    parser.add_argument(
+        "--rounds", type=positive, default=rounds, metavar="N", help=f"how often each is measured (default: {rounds})"
+    )
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write every repetition, as JSON")
+
+
+def check_device(device: str) -> None:
+    """Refuses a device that is not there.
+
+    Args:
+        device: ``cpu``, ``cuda`` or ``cuda:1``.
+
+    Raises:
+        UserError: It is another, or torch cannot use it.
+    """
+    if device == "cpu":
+        return
+    kind, _, number = device.partition(":")
+    if kind != "cuda" or (":" in device and not number.isdigit()):
+        raise UserError(f"--device is {device}: give cpu, cuda or cuda:1")
+    import torch
+
+    if int(number or 0) >= torch.cuda.device_count():
+        raise UserError(f"--device is {device}, but torch can use {torch.cuda.device_count()} GPUs here: give cpu")

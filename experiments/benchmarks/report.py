@@ -1,0 +1,94 @@
+"""What a benchmark leaves: a table to read, and a file with every repetition and all that it was made with."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from tabulate import tabulate
+
+from experiments.benchmarks.rounds import Figure, Rounds, middle, ratios, values_of
+from experiments.runs.callbacks.run_record import PACKAGES
+from experiments.runs.commit import source_commit
+from experiments.runs.durable import durable_write
+
+
+def comparison_table(figures: Sequence[Figure], rounds: Rounds) -> str:
+    """Median, lowest and highest of each figure of each system, and the first system's ratio to each other.
+
+    Args:
+        figures: What was measured.
+        rounds: From :func:`~experiments.benchmarks.rounds.in_turn`.
+
+    Returns:
+        A Markdown table.
+    """
+    first, *others = rounds
+    lines = []
+    for figure in figures:
+        for system in rounds:
+            if values := values_of(rounds, system, figure.name):
+                spread = [f"{value:,.{figure.digits}f}" for value in (middle(values), min(values), max(values))]
+                found = ratios(rounds, first, system, figure.name) if system in others else []
+                told = f"{middle(found):.2f} ({min(found):.2f} to {max(found):.2f})" if found else ""
+                lines.append([figure.title, system, spread[0], f"{spread[1]} to {spread[2]}", told])
+    headers = ["measure", "system", "median", "lowest to highest", f"{first} over it, pair by pair"]
+    aligned = ["left", "left", "right", "right", "right"]
+    return str(tabulate(lines, headers=headers, tablefmt="pipe", colalign=aligned, disable_numparse=True))
+
+
+def write_report(path: Path | None, what: str, settings: Mapping[str, object], results: Mapping[str, object]) -> None:
+    """Writes what was measured, and with what.
+
+    Args:
+        path: Where to; None writes nothing.
+        what: The benchmark's name.
+        settings: Of the measurement.
+        results: Plain values: every repetition, and what was made of them.
+
+    Raises:
+        RunFailed: The file cannot be written.
+    """
+    if path is None:
+        return
+    record = {
+        "benchmark": what,
+        "command": " ".join(["seqlab", *sys.argv[1:]]),
+        "commit": source_commit(),
+        "machine": machine(),
+        "versions": {"python": platform.python_version(), **{package: version(package) for package in PACKAGES}},
+        "settings": dict(settings),
+        **results,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with durable_write(path) as file:
+        file.write((json.dumps(record, indent=2) + "\n").encode())
+    print(f"\nreport   {path}")
+
+
+def machine() -> dict[str, object]:
+    """The processor, its cores and threads, and the GPUs."""
+    import os
+
+    import torch
+
+    return {
+        "processor": _processor(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "gpus": [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())],
+    }
+
+
+def _processor() -> str:
+    told = Path("/proc/cpuinfo")
+    if told.exists():
+        for line in told.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or "unknown"
