@@ -11,6 +11,7 @@ from torch import Tensor
 from datamodules.errors import UserError
 from lightning_modules.forcing import ForcingSchedule
 from lightning_modules.layers.decoder import Decoder
+from lightning_modules.layers.gathered import GatheredGradients
 from lightning_modules.layers.state import DecoderState, Memory
 
 Feedback = Literal["argmax", "sample"]
@@ -100,12 +101,13 @@ class ScheduledSampling(Feeding):
     def outputs(self, model: Fed, inputs: Tensor, gold: Tensor, memory: Memory, state: DecoderState) -> Tensor:
         """Runs a loop over the target; see :meth:`Feeding.outputs`."""
         outputs: list[Tensor] = []
-        for step in range(inputs.shape[1]):
-            fed = inputs[:, step]
-            if outputs:
-                fed = self._feed_back(model, fed, outputs[-1], gold[:, step])
-            output, _, state = model.decoder.step(model.embed(fed), memory, state)
-            outputs.append(output)
+        with GatheredGradients():
+            for step in range(inputs.shape[1]):
+                fed = inputs[:, step]
+                if outputs:
+                    fed = self._feed_back(model, fed, outputs[-1], gold[:, step])
+                output, _, state = model.decoder.step(model.embed(fed), memory, state)
+                outputs.append(output)
         return torch.stack(outputs, dim=1)
 
 

@@ -119,7 +119,7 @@ class BahdanauAttention(Attention):
 
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
         """The additive score; see :meth:`Attention.score`."""
-        hidden = (self.query_projection(query)[:, :, None] + keys[:, None]).tanh()
+        hidden = (self.query_projection(query)[:, :, None] + keys[:, None]).tanh_()
         return self.energy(hidden).squeeze(-1)[:, None]
 
 
@@ -146,7 +146,7 @@ class ConcatAttention(Attention):
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
         """The concat score; see :meth:`Attention.score`."""
         projected = functional.linear(query, self.projection.weight[:, : self.query_size])
-        return self.energy((projected[:, :, None] + keys[:, None]).tanh()).squeeze(-1)[:, None]
+        return self.energy((projected[:, :, None] + keys[:, None]).tanh_()).squeeze(-1)[:, None]
 
 
 class DotAttention(Attention):

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from lightning_modules.layers.attention import Attention, BahdanauAttention, GeneralAttention
 from lightning_modules.layers.dropout import Dropout
+from lightning_modules.layers.gathered import GatheredGradients
 from lightning_modules.layers.recurrent import Cell, RecurrentStack, State
 from lightning_modules.layers.state import DecoderState, Memory, StateShape
 
@@ -97,10 +98,12 @@ class _SteppedDecoder(Decoder):
     def forward(self, embedded: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
         """Runs over a whole target; see :meth:`Decoder.forward`."""
         outputs, weights = [], []
-        for token, projected in zip(embedded.unbind(1), self.stack.project(embedded).unbind(1), strict=True):
-            output, weight, state = self._advance(token, projected, memory, state)
-            outputs.append(output)
-            weights.append(weight)
+        projections = self.stack.project(embedded)
+        with GatheredGradients():
+            for token, projected in zip(embedded.unbind(1), projections.unbind(1), strict=True):
+                output, weight, state = self._advance(token, projected, memory, state)
+                outputs.append(output)
+                weights.append(weight)
         return torch.stack(outputs, dim=1), torch.stack(weights, dim=2), state
 
     def step(self, embedded: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:

@@ -1,0 +1,121 @@
+"""Loops whose matrices get their gradient once, after the last step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+_Calls = list[tuple[Tensor, Tensor]]
+"""Inputs ``(..., rows, in)`` and output gradients ``(..., rows, out)`` of the calls that the backward pass has been
+through."""
+
+
+class GatheredGradients(TorchFunctionMode):
+    """Within it, a matrix that is multiplied again and again gets one gradient for all its products.
+
+    For each call of ``functional.linear``, and so of every ``nn.Linear``, autograd makes a product
+    ``(in, rows) x (rows, out)`` and adds it to the weight's gradient. In a loop over a target, with a batch of some
+    rows, that moves the whole matrix through the memory at each step. Here the calls of one weight leave their inputs
+    and output gradients, and when the backward pass comes back to the weight itself, one product over the rows of all
+    of them makes the same sum. So it is for ``inputs @ memory``, where each sentence has a matrix of its own.
+
+    That pays where the matrix is larger than what is multiplied with it; other calls stay as they are. Matrices are
+    told apart by where they lie in memory, so that a part of one may be cut out anew in each step.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._matrices: dict[tuple[object, ...], _Matrix] = {}
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Takes the place of ``functional.linear`` and ``@``, and lets everything else be."""
+        if torch.is_grad_enabled():
+            if func is functional.linear:
+                return self._linear(*args, **(kwargs or {}))
+            if func is torch.Tensor.__matmul__:
+                return self._multiply(*args)
+        return func(*args, **(kwargs or {}))
+
+    def _linear(self, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        if not _pays(input, weight):
+            return functional.linear(input, weight, bias)
+        outputs = self._of(weight.t())(input.flatten(0, -2)).unflatten(0, input.shape[:-1])
+        return outputs if bias is None else outputs + bias
+
+    def _multiply(self, input: Tensor, matrix: Tensor) -> Tensor:
+        if input.shape[:-2] != matrix.shape[:-2] or not _pays(input, matrix):
+            return input @ matrix
+        return self._of(matrix)(input)
+
+    def _of(self, matrix: Tensor) -> _Matrix:
+        key = (matrix.data_ptr(), matrix.shape, matrix.stride(), matrix._version)
+        if key not in self._matrices:
+            self._matrices[key] = _Matrix(matrix)
+        return self._matrices[key]
+
+
+class _Matrix:
+    """A matrix that is multiplied several times; keeps it, so that no other can lie in the same place."""
+
+    def __init__(self, matrix: Tensor) -> None:
+        device = matrix.device.type
+        if torch.is_autocast_enabled(device):
+            matrix = matrix.to(torch.get_autocast_dtype(device))
+        self._calls: _Calls = []
+        self._matrix = _Gather.apply(matrix, self._calls)
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        """``(..., rows, in)`` to ``(..., rows, out)``."""
+        return _Multiply.apply(inputs.to(self._matrix.dtype), self._matrix, self._calls)
+
+
+class _Gather(torch.autograd.Function):
+    """The matrix as it is; the backward pass makes its gradient of what the calls have left."""
+
+    @staticmethod
+    def forward(ctx: Any, matrix: Tensor, calls: _Calls) -> Tensor:
+        ctx.set_materialize_grads(False)
+        ctx.calls = calls
+        return matrix.view_as(matrix)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, _: Tensor | None) -> tuple[Tensor | None, None]:
+        if not ctx.calls:
+            return None, None
+        inputs, gradients = (torch.cat(parts, dim=-2) for parts in zip(*ctx.calls, strict=True))
+        ctx.calls.clear()
+        return inputs.transpose(-2, -1) @ gradients, None
+
+
+class _Multiply(torch.autograd.Function):
+    """One product; the gradient of its matrix is left for :class:`_Gather` to make."""
+
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor, matrix: Tensor, calls: _Calls) -> Tensor:
+        ctx.save_for_backward(inputs, matrix)
+        ctx.calls = calls
+        return inputs @ matrix
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, None, None]:
+        inputs, matrix = ctx.saved_tensors
+        ctx.calls.append((inputs, gradient))
+        return gradient @ matrix.transpose(-2, -1) if ctx.needs_input_grad[0] else None, None, None
+
+
+def _pays(inputs: Tensor, matrix: Tensor) -> bool:
+    return matrix.requires_grad and matrix.numel() > inputs.numel()
