@@ -1,0 +1,82 @@
+"""What the toolkits tell about their speed, brought into one form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from statistics import median
+
+from datamodules.errors import RunFailed
+from experiments.benchmarks.peers.recipe import WARM_UP_REPORTS
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a toolkit tells during training.
+
+    Attributes:
+        step: Updates so far.
+        time: When it was told, in seconds from any moment.
+        target_tokens_per_second: Since the last report.
+    """
+
+    step: int
+    time: float
+    target_tokens_per_second: float
+
+
+@dataclass(frozen=True)
+class TrainingSpeed:
+    """How fast a toolkit trained.
+
+    Attributes:
+        target_tokens_per_second: The median of its reports; what it counts is in the docstring of its class.
+        milliseconds_per_step: The median of the time between its reports, over their updates.
+        peak_memory_mib: Of its process, start and end included.
+    """
+
+    target_tokens_per_second: float
+    milliseconds_per_step: float
+    peak_memory_mib: float
+
+
+@dataclass(frozen=True)
+class Translation:
+    """What a toolkit translated, and how fast.
+
+    Attributes:
+        hypotheses: One for each line of the test source, as text.
+        wall_seconds: Of the whole process.
+        search_seconds: Without its start-up; how that is told is in the docstring of its class.
+    """
+
+    hypotheses: list[str]
+    wall_seconds: float
+    search_seconds: float
+
+
+def training_speed(reports: Sequence[Report], peak_memory_mib: float) -> TrainingSpeed:
+    """The speed after the first reports, which are of warming up.
+
+    Args:
+        reports: In order.
+        peak_memory_mib: Is passed on.
+
+    Raises:
+        RunFailed: There are too few reports.
+    """
+    if len(reports) <= WARM_UP_REPORTS:
+        raise RunFailed(f"of training there are {len(reports)} reports of speed in the log, too few to tell it")
+    counted = list(pairwise(reports))[WARM_UP_REPORTS - 1 :]
+    return TrainingSpeed(
+        median(report.target_tokens_per_second for _, report in counted),
+        median(1000 * (report.time - last.time) / (report.step - last.step) for last, report in counted),
+        peak_memory_mib,
+    )
+
+
+def log_time(stamp: str) -> float:
+    """The seconds of a time stamp of Python's logging: ``2026-01-31 12:30:59,123``."""
+    return datetime.strptime(stamp, "%Y-%m-%d %H:%M:%S,%f").timestamp()

@@ -1,0 +1,168 @@
+"""The toolkits' configs, what is read from their logs, and their processes, with scripts in place of the programs."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+import yaml
+
+from datamodules.errors import RunFailed, UserError
+from experiments.benchmarks.peers import PEERS, JoeyNMT, OpenNMT, Peer, Yoyodyne
+from experiments.benchmarks.peers.recipe import MIN_STEPS
+from tests.experiments.benchmarks.peer_files import (
+    JOEYNMT_TRAINING,
+    JOEYNMT_TRANSLATION,
+    OPENNMT_TRAINING,
+    OPENNMT_TRANSLATION,
+    YOYODYNE_TRAINING,
+    small_corpus,
+    stand_in,
+)
+
+PROGRAMS = {"opennmt": "onmt_train", "joeynmt": "python", "yoyodyne": "yoyodyne"}
+
+
+def prepared(tmp_path: Path, peer_class: type[Peer], script: str = "") -> Peer:
+    """A peer whose training is a script."""
+    peer = peer_class(tmp_path / "peers")
+    stand_in(peer, PROGRAMS[peer.name], script)
+    peer.prepare(small_corpus(tmp_path / "corpus"), threads=1)
+    return peer
+
+
+def config_of(peer: Peer, name: str = "train.yaml") -> dict:
+    return yaml.safe_load((peer.directory / name).read_text())
+
+
+@pytest.mark.parametrize(
+    ("peer_class", "stream", "log", "tokens", "milliseconds"),
+    [
+        (OpenNMT, 2, OPENNMT_TRAINING, 380.0, (52590 + 60310) / 40),
+        (JoeyNMT, 2, JOEYNMT_TRAINING, 154.5, (136800 + 124788) / 40),
+        (Yoyodyne, 1, YOYODYNE_TRAINING, 84.2, 239152.203 / 20),
+    ],
+)
+def test_speed_is_the_median_of_the_reports_after_the_first(
+    tmp_path: Path, peer_class: type[Peer], stream: int, log: str, tokens: float, milliseconds: float
+) -> None:
+    peer = prepared(tmp_path, peer_class, f"cat >&{stream} <<'END'\n{log}END\n")
+    speed = peer.train(60)
+    assert speed.target_tokens_per_second == pytest.approx(tokens)
+    assert speed.milliseconds_per_step == pytest.approx(milliseconds, rel=1e-6)
+    assert 0 < speed.peak_memory_mib < 100
+
+
+@pytest.mark.parametrize("peer_class", PEERS.values())
+def test_a_log_without_reports_is_an_error(tmp_path: Path, peer_class: type[Peer]) -> None:
+    peer = prepared(tmp_path, peer_class, "echo nothing\n")
+    with pytest.raises(RunFailed, match="0 reports"):
+        peer.train(MIN_STEPS)
+
+
+@pytest.mark.parametrize("peer_class", PEERS.values())
+def test_a_failure_is_told_with_the_last_line(tmp_path: Path, peer_class: type[Peer]) -> None:
+    peer = prepared(tmp_path, peer_class, "echo a line >&2; echo Error: it broke >&2; exit 3\n")
+    with pytest.raises(RunFailed, match=r"failed: Error: it broke; all of it is in .*train\.log"):
+        peer.train(MIN_STEPS)
+
+
+def test_few_steps_tell_no_speed(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=f"give at least {MIN_STEPS}"):
+        prepared(tmp_path, OpenNMT).train(MIN_STEPS - 1)
+
+
+def test_preparing_comes_first(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="prepare"):
+        JoeyNMT(tmp_path).train(MIN_STEPS)
+    with pytest.raises(RuntimeError, match="prepare"):
+        JoeyNMT(tmp_path).translate(beam_size=5, batch_size=32)
+
+
+def test_the_files_of_opennmt(tmp_path: Path) -> None:
+    peer = prepared(tmp_path, OpenNMT, f"cat >&2 <<'END'\n{OPENNMT_TRAINING}END\n")
+    peer.train(60)
+    config = config_of(peer)
+    assert (peer.directory / "train.source").read_text() == '▁a ▁do g\n" ▁cat\n'
+    assert (peer.directory / "train.target").read_text() == "▁ein ▁Hund\n▁Ka tze\n"
+    assert (peer.directory / "vocabulary.txt").read_text() == "▁a\n▁do\ng\n▁cat\n"
+    assert config["src_vocab"] == config["tgt_vocab"] == "vocabulary.txt"
+    assert (config["train_steps"], config["save_checkpoint_steps"], config["bucket_size"]) == (60, 60, 2)
+    assert (config["enc_hid_size"], config["dec_hid_size"], config["word_vec_size"]) == (512, 512, 256)
+
+
+def test_the_files_of_joeynmt(tmp_path: Path) -> None:
+    peer = prepared(tmp_path, JoeyNMT, f"cat >&2 <<'END'\n{JOEYNMT_TRAINING}END\n")
+    peer.train(60)
+    config = config_of(peer)
+    assert (peer.directory / "train.target").read_text() == "▁ein ▁Hund\n▁Ka tze\n"
+    assert (peer.directory / "vocabulary.txt").read_text() == "▁a\n▁do\ng\n▁cat\n"
+    assert config["data"]["special_symbols"]["unk_token"] == "<unk>"
+    assert [config["data"]["special_symbols"][f"{name}_id"] for name in ("unk", "pad", "bos", "eos")] == [0, 1, 2, 3]
+    assert config["training"]["updates"] == 60
+    assert config["training"]["validation_freq"] % config["training"]["logging_freq"] == 0
+    assert config["model"]["encoder"]["hidden_size"] * 2 == config["model"]["decoder"]["hidden_size"] == 512
+
+
+def test_the_files_of_yoyodyne(tmp_path: Path) -> None:
+    peer = prepared(tmp_path, Yoyodyne, f"cat <<'END'\n{YOYODYNE_TRAINING}END\n")
+    peer.train(60)
+    config = config_of(peer)
+    with (peer.directory / "train.tsv").open(newline="") as file:
+        assert list(csv.reader(file, delimiter="\t")) == [["▁a ▁do g", "▁ein ▁Hund"], ['" ▁cat', "▁Ka tze"]]
+    assert config["trainer"]["max_steps"] == config["checkpoint"]["every_n_train_steps"] == 60
+    assert (config["data"]["source_sep"], config["data"]["target_sep"]) == (" ", " ")
+    assert config["model"]["init_args"]["source_encoder"]["init_args"]["hidden_size"] == 256
+    module, _, callback = config["trainer"]["callbacks"][0]["class_path"].partition(".")
+    assert f"class {callback}(" in (peer.directory / "parts" / f"{module}.py").read_text()
+
+
+def test_opennmt_translates(tmp_path: Path) -> None:
+    peer = prepared(tmp_path, OpenNMT)
+    (peer.directory / "checkpoints").mkdir()
+    (peer.directory / "checkpoints" / "opennmt_step_60.pt").touch()
+    script = f"cp translated.source hypotheses.pieces; echo $@; cat >&2 <<'END'\n{OPENNMT_TRANSLATION}END\n"
+    stand_in(peer, "onmt_translate", script)
+    translation = peer.translate(beam_size=5, batch_size=32)
+    assert translation.hypotheses == ["a dog", "", "cat"]
+    assert translation.search_seconds == 4.5
+    assert translation.wall_seconds > 0
+    assert "-beam_size 5 -batch_size 32" in (peer.directory / "translate.out").read_text()
+
+
+def test_joeynmt_translates(tmp_path: Path) -> None:
+    peer = prepared(tmp_path, JoeyNMT, f"cat; cat >&2 <<'END'\n{JOEYNMT_TRANSLATION}END\n")
+    (peer.directory / "checkpoints").mkdir()
+    (peer.directory / "checkpoints" / "latest.ckpt").touch()
+    translation = peer.translate(beam_size=5, batch_size=32)
+    assert translation.hypotheses == ["a dog", "", "cat"]
+    assert translation.search_seconds == 11.7726
+    testing = config_of(peer, "translate.yaml")["testing"]
+    assert (testing["beam_size"], testing["batch_size"]) == (5, 32)
+
+
+def test_translations_that_are_missing_are_an_error(tmp_path: Path) -> None:
+    peer = prepared(tmp_path, JoeyNMT, f"head -n 1; cat >&2 <<'END'\n{JOEYNMT_TRANSLATION}END\n")
+    (peer.directory / "checkpoints").mkdir()
+    (peer.directory / "checkpoints" / "latest.ckpt").touch()
+    with pytest.raises(RunFailed, match="1 translations of 2 sentences"):
+        peer.translate(beam_size=5, batch_size=32)
+
+
+@pytest.mark.parametrize("peer_class", [OpenNMT, JoeyNMT])
+def test_without_training_there_is_nothing_to_translate_with(tmp_path: Path, peer_class: type[Peer]) -> None:
+    with pytest.raises(UserError, match="train it first"):
+        prepared(tmp_path, peer_class).translate(beam_size=5, batch_size=32)
+
+
+def test_yoyodyne_does_not_translate(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="another peer"):
+        prepared(tmp_path, Yoyodyne).translate(beam_size=5, batch_size=32)
+
+
+def test_files_that_are_not_parallel_are_an_error(tmp_path: Path) -> None:
+    corpus = small_corpus(tmp_path / "corpus")
+    corpus.train_target.write_text("▁ein\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"3 lines, but .* has 1"):
+        OpenNMT(tmp_path).prepare(corpus, threads=1)
