@@ -8,6 +8,9 @@ from pathlib import Path
 from datamodules.errors import UserError
 from experiments.tools.parser import positive
 
+PEER_NAMES = ("opennmt", "joeynmt", "yoyodyne")
+"""The keys of :data:`experiments.benchmarks.peers.PEERS`, which need not be imported to be named in a help text."""
+
 
 def add_report_options(parser: argparse.ArgumentParser, rounds: int) -> None:
     """Adds ``--rounds`` and ``--output``, which every benchmark of speed takes.
@@ -20,6 +23,30 @@ def add_report_options(parser: argparse.ArgumentParser, rounds: int) -> None:
         "--rounds", type=positive, default=rounds, metavar="N", help=f"how often each is measured (default: {rounds})"
     )
     parser.add_argument("--output", type=Path, metavar="FILE", help="write every repetition, as JSON")
+
+
+def add_peer_options(parser: argparse.ArgumentParser) -> None:
+    """Adds which toolkits are measured beside seqlab, where they are kept, and on how many threads all run.
+
+    Args:
+        parser: Gets them.
+    """
+    parser.add_argument(
+        "--peer",
+        nargs="+",
+        default=[],
+        choices=PEER_NAMES,
+        metavar="NAME",
+        help=f"toolkits to measure beside seqlab: {', '.join(PEER_NAMES)} (default: none)",
+    )
+    parser.add_argument(
+        "--directory",
+        type=Path,
+        default=Path("benchmarks"),
+        metavar="DIRECTORY",
+        help="where the toolkits, their environments and all that is trained are kept (default: benchmarks)",
+    )
+    parser.add_argument("--threads", type=positive, default=2, metavar="N", help="of the CPU (default: 2)")
 
 
 def check_device(device: str) -> None:

@@ -10,14 +10,24 @@ import torch
 import yaml
 from torch.utils.flop_counter import FlopCounterMode
 
-from datamodules.batch import Padded
+from datamodules.batch import BOS, EOS, Padded, SequenceBatch
+from datamodules.errors import UserError
 from experiments.benchmarks.models import middle
-from experiments.benchmarks.operations import classifier_operations, product_operations
+from experiments.benchmarks.operations import (
+    BatchCounts,
+    classifier_operations,
+    forward_operations,
+    product_operations,
+    translation_products,
+)
 from experiments.benchmarks.probe import Probe
 from experiments.cli import main
 from lightning_modules.birnn import BiRNNClassifier
+from lightning_modules.layers.attention import BahdanauAttention, GeneralAttention
+from lightning_modules.layers.decoder import LuongDecoder
 from lightning_modules.layers.encoder import RecurrentEncoder, StepwiseEncoder
 from lightning_modules.layers.recurrent import Cell
+from lightning_modules.nmt import AttentionNMT
 
 PROJECT = Path(__file__).parents[2]
 
@@ -48,6 +58,29 @@ def test_operations_of_layers_and_directions_by_hand() -> None:
     encoder = partial(RecurrentEncoder, cell="lstm", hidden_size=1, layers=2, bidirectional=True)
     products = 3 * 2 * (2 * 4 * (1 + 1) + 2 * 4 * (2 + 1))
     assert classifier_operations(BiRNNClassifier(1, 2, encoder=encoder), 3) == products + 3 * 2 * 2 * (16 + 5) + 10
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_operations_of_a_translation_model_are_those_that_torch_counts(bidirectional: bool) -> None:
+    """Without padding, and with an encoder that makes each product by itself."""
+    model = AttentionNMT(
+        11,
+        13,
+        encoder=partial(StepwiseEncoder, hidden_size=6, layers=2, bidirectional=bidirectional),
+        decoder=partial(LuongDecoder, attention=partial(BahdanauAttention, attention_size=7), hidden_size=8),
+        embedding_size=5,
+    ).eval()
+    source, target = Padded.from_sequences([[5, 6, 7, EOS]] * 3), Padded.from_sequences([[BOS, 5, 6, 7, 8, EOS]] * 3)
+    batch = SequenceBatch(source, target, torch.arange(3))
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model.output(model(batch)[0])
+    counts = BatchCounts(sentences=3, source_tokens=3 * 4, target_tokens=3 * 5, token_pairs=3 * 4 * 5)
+    assert forward_operations(translation_products(model), counts) == counter.get_total_flops()
+
+
+def test_there_is_no_formula_for_other_models() -> None:
+    with pytest.raises(UserError, match="there is a formula for RecurrentEncoder"):
+        translation_products(AttentionNMT(11, 13, decoder=partial(LuongDecoder, attention=GeneralAttention)))
 
 
 def test_of_several_rounds_the_median_counts() -> None:

@@ -1,0 +1,83 @@
+"""How fast a training step could be: the time that ``torch.mm`` takes for the model's multiplications alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+
+import torch
+
+from experiments.benchmarks.operations import BatchCounts, Product, forward_operations, translation_products
+from lightning_modules.encoder_decoder import EncoderDecoder
+
+SECONDS = 0.3
+"""How long each product is repeated."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What the machine can do of a training step.
+
+    Attributes:
+        operations: Multiplications and additions of a mean step: forward, and twice as many backward.
+        seconds: What ``torch.mm`` takes for them, each product with the rows of the whole batch at once.
+        target_tokens: Of a mean step, EOS included.
+    """
+
+    operations: int
+    seconds: float
+    target_tokens: float
+
+    @property
+    def target_tokens_per_second(self) -> float:
+        """The speed that cannot be had without changing the arithmetic."""
+        return self.target_tokens / self.seconds
+
+
+def product_seconds(product: Product, rows: int) -> float:
+    """The median time of ``torch.mm`` for a product and for the two of its backward pass, together.
+
+    Args:
+        product: Whose shape.
+        rows: Of the batch.
+    """
+    inputs, weight = torch.randn(rows, product.inputs), torch.randn(product.inputs, product.outputs)
+    gradient = torch.randn(rows, product.outputs)
+    return sum(
+        _median_seconds(multiply)
+        for multiply in (
+            lambda: torch.mm(inputs, weight),
+            lambda: torch.mm(gradient, weight.t()),
+            lambda: torch.mm(inputs.t(), gradient),
+        )
+    )
+
+
+def step_limit(model: EncoderDecoder, counts: BatchCounts) -> Limit:
+    """The limit of a training step.
+
+    Products of an attention's single scores and contexts, a thousandth of the whole, are taken at the speed of the
+    others: as products of matrices they have no shape.
+
+    Args:
+        model: Whose products.
+        counts: Of the mean batch.
+    """
+    products = translation_products(model)
+    matrices = [each for each in products if each.per != "pair of tokens"]
+    seconds = {each: product_seconds(each, counts.of(each.per)) for each in set(matrices)}
+    measured = sum(seconds[each] for each in matrices)
+    every, of_matrices = (3 * forward_operations(each, counts) for each in (products, matrices))
+    return Limit(every, measured * every / of_matrices, counts.target_tokens)
+
+
+def _median_seconds(run: Callable[[], object]) -> float:
+    times: list[float] = []
+    run()
+    while sum(times) < SECONDS:
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return median(times)

@@ -1,0 +1,148 @@
+"""seqlab as one of the systems that are measured: its own commands, in processes of their own, as anyone types them."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from datamodules.corpus import TextFiles, find_file
+from datamodules.errors import RunFailed
+from experiments.benchmarks.peers import recipe
+from experiments.benchmarks.peers.corpus import write_lines
+from experiments.benchmarks.peers.process import Command, Finished, run
+from experiments.benchmarks.peers.speed import Report, TrainingSpeed, Translation, training_speed
+
+CONFIG = Path("configs") / "benchmarks" / "input_feeding.yaml"
+"""The model of :mod:`experiments.benchmarks.peers.recipe`."""
+
+
+class Seqlab:
+    """``seqlab fit`` and ``seqlab translate``, on the CPU.
+
+    Target tokens are those that the loss is taken of: the pieces of the targets and one EOS for each. Its reports of
+    tokens per second, from ``metrics.csv``, cover all that happens between them, the reading of data too. Batches are
+    of sentences of about the same length.
+
+    The search's seconds are those of the whole process, less those of one that translates a single line.
+
+    Args:
+        directory: What it writes.
+        config: Of the experiment.
+        threads: Of the CPU.
+    """
+
+    def __init__(self, directory: Path, config: Path, threads: int) -> None:
+        self.directory = directory.absolute() / "seqlab"
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._config = config.absolute()
+        self._threads = threads
+
+    @property
+    def checkpoint(self) -> Path:
+        """What the last training left."""
+        return self.directory / "runs" / "benchmark" / "1" / "checkpoints" / "last.ckpt"
+
+    def train(self, steps: int) -> TrainingSpeed:
+        """Trains from the beginning, and leaves a checkpoint.
+
+        Args:
+            steps: Updates.
+
+        Returns:
+            How fast it was, without the first reports.
+
+        Raises:
+            RunFailed: It failed.
+        """
+        shutil.rmtree(self.directory / "runs", ignore_errors=True)
+        finished = self._run(
+            "train",
+            "fit",
+            *("--config", str(self._config)),
+            *("--experiment", "benchmark"),
+            *("--trainer.default_root_dir", str(self.directory / "runs")),
+            *("--trainer.max_steps", str(steps)),
+            *("--trainer.limit_val_batches", "0"),
+            *("--trainer.num_sanity_val_steps", "0"),
+            *("--trainer.log_every_n_steps", str(recipe.REPORT_EVERY)),
+            *("--trainer.callbacks", "lightning.pytorch.callbacks.ModelCheckpoint"),
+            *("--trainer.callbacks.save_last", "true"),
+            *("--trainer.callbacks.save_top_k", "0"),
+        )
+        return training_speed(read_reports(self.checkpoint.parents[1] / "metrics.csv"), finished.peak_memory_mib)
+
+    def translate(self, source: Path, beam_size: int, batch_size: int) -> Translation:
+        """Translates a file with the checkpoint that was trained last.
+
+        Args:
+            source: One sentence a line.
+            beam_size: Hypotheses that are kept at each step.
+            batch_size: Sentences at once.
+
+        Returns:
+            The translations and the time that they took.
+
+        Raises:
+            RunFailed: It failed.
+        """
+        single = self.directory / "single.source"
+        with source.open(encoding="utf-8") as lines:
+            write_lines(single, [next(lines).rstrip("\n")])
+        alone = self._translate(single, beam_size, batch_size)
+        finished = self._translate(source, beam_size, batch_size)
+        return Translation(
+            finished.output.split("\n")[:-1], finished.seconds, max(0.0, finished.seconds - alone.seconds)
+        )
+
+    def _translate(self, source: Path, beam_size: int, batch_size: int) -> Finished:
+        return self._run(
+            "translate",
+            "translate",
+            *("--ckpt_path", str(self.checkpoint)),
+            *("--input", str(source)),
+            *("--beam_size", str(beam_size)),
+            *("--batch_size", str(batch_size)),
+            *("--max_length", str(recipe.MAX_LENGTH)),
+            *("--length_penalty", str(recipe.LENGTH_PENALTY)),
+        )
+
+    def _run(self, name: str, *words: str) -> Finished:
+        data = find_file(_data_file()).parents[1]
+        variables = {"SEQLAB_DATA": str(data.absolute()), "WANDB_MODE": "disabled"}
+        command = [sys.executable, "-m", "experiments.cli", *words]
+        return run(Command(command, self.directory, self._threads, variables), name)
+
+
+def read_reports(metrics: Path) -> list[Report]:
+    """What a run told about its speed.
+
+    Args:
+        metrics: Its ``metrics.csv``.
+
+    Raises:
+        RunFailed: The file is not there.
+    """
+    try:
+        with metrics.open(newline="", encoding="utf-8") as file:
+            rows: Sequence[dict[str, str]] = list(csv.DictReader(file))
+    except OSError as error:
+        raise RunFailed(f"the training left no metrics: {error}") from error
+    return [
+        # Lightning numbers the steps from 0.
+        Report(int(row["step"]) + 1, float(row["time"]), float(row["train/tokens_per_second"]))
+        for row in rows
+        if row.get("train/tokens_per_second")
+    ]
+
+
+def corpus_files(split: str) -> TextFiles:
+    """The text of a split, by which all systems are measured: Multi30k, English to German."""
+    name = {"train": "train", "val": "val", "test": "test_2016_flickr"}[split]
+    return TextFiles(f"multi30k/{name}.en.gz", f"multi30k/{name}.de.gz")
+
+
+def _data_file() -> str:
+    return corpus_files("train").source

@@ -1,0 +1,112 @@
+"""``seqlab benchmark train``: how fast a translation model trains, beside other toolkits and the machine's limit."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from typing import TYPE_CHECKING
+
+from experiments.benchmarks.options import add_peer_options, add_report_options
+from experiments.tools.parser import positive
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from experiments.benchmarks.peers import Peer, TrainingSpeed
+
+SUMMARY = "training speed and memory of a translation model, beside peers and the machine's limit"
+
+DESCRIPTION = """\
+Trains one model, a bidirectional LSTM encoder and an LSTM decoder with additive attention that is fed its last output,
+on Multi30k with seqlab fit, and the same with each peer: toolkits that are installed from their packages, each into an
+environment of its own in DIRECTORY. The systems take turns, a process each, on the CPU. Told are target tokens per
+second as each system logs them, milliseconds of a step, and the peak memory of the process.
+
+The limit is the time that torch.mm takes, in the same round, for the multiplications of a step at the model's own
+shapes: fraction of the limit is the speed over that.
+
+examples:
+  seqlab benchmark train
+  seqlab benchmark train --peer opennmt joeynmt yoyodyne --output train.json
+"""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds what ``seqlab benchmark train`` takes."""
+    add_peer_options(parser)
+    parser.add_argument("--steps", type=positive, default=100, metavar="N", help="updates of a round (default: 100)")
+    add_report_options(parser, rounds=3)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Runs the command.
+
+    Args:
+        given: The options.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        UserError: The corpus is not there, or there are too few steps.
+        RunFailed: A system could not be installed, or failed.
+    """
+    import torch
+
+    from experiments.benchmarks.contest import contest_of
+    from experiments.benchmarks.limit import step_limit
+    from experiments.benchmarks.operations import forward_operations, translation_products
+    from experiments.benchmarks.peers import recipe
+    from experiments.benchmarks.pieces import mean_batch
+    from experiments.benchmarks.report import comparison_table, machine, write_report
+    from experiments.benchmarks.rounds import Figure, System, in_turn
+    from experiments.runs.translator import load_translator
+
+    torch.set_num_threads(given.threads)
+    contest = contest_of(given)
+    (model,) = load_translator(contest.own.checkpoint, device="cpu").members
+    counts = mean_batch(contest.corpus, recipe.BATCH_SIZE)
+
+    def own() -> Mapping[str, float]:
+        limit = step_limit(model, counts)
+        figures = _figures(contest.own.train(given.steps))
+        return {
+            **figures,
+            "fraction_of_limit": figures["target_tokens_per_second"] / limit.target_tokens_per_second,
+            "limit_target_tokens_per_second": limit.target_tokens_per_second,
+        }
+
+    systems = [
+        System("seqlab", own),
+        *(System(peer.title, partial(_trained, peer, given.steps)) for peer in contest.peers),
+    ]
+    rounds = in_turn(systems, given.rounds, warm_up=0)
+    figures = [
+        Figure("target_tokens_per_second", "target tokens per second", "higher"),
+        Figure("milliseconds_per_step", "milliseconds per step", "lower"),
+        Figure("peak_memory_mib", "peak memory (MiB)", "lower"),
+        Figure("fraction_of_limit", "fraction of the limit", "higher", digits=2),
+        Figure("limit_target_tokens_per_second", "limit, target tokens per second", "higher"),
+    ]
+    step = 3 * forward_operations(translation_products(model), counts)
+    told = (
+        f"{given.rounds} rounds of {given.steps} updates, batches of {recipe.BATCH_SIZE} sentences "
+        f"({counts.target_tokens} target tokens in the mean), {step / 1e9:.1f} billion operations in a step; "
+        f"threads: {given.threads}; {machine()['processor']}"
+    )
+    print(f"{told}\n\n{comparison_table(figures, rounds)}")
+    settings = {"steps": given.steps, "rounds": given.rounds, "threads": given.threads, "operations_of_a_step": step}
+    write_report(given.output, "train", settings, {"rounds": rounds})
+    return 0
+
+
+def _trained(peer: Peer, steps: int) -> dict[str, float]:
+    return _figures(peer.train(steps))
+
+
+def _figures(speed: TrainingSpeed) -> dict[str, float]:
+    return {
+        "target_tokens_per_second": speed.target_tokens_per_second,
+        "milliseconds_per_step": speed.milliseconds_per_step,
+        "peak_memory_mib": speed.peak_memory_mib,
+    }
