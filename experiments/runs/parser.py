@@ -41,7 +41,10 @@ class OneLineErrorParser(LightningArgumentParser):
         Raises:
             UserError: It is no YAML, or something in it is wrong.
         """
-        check_config_file(shown(Path(path)))
+        file = shown(Path(path))
+        for key, line in check_config_file(file).items():
+            if _is_unknown(self, key):
+                raise UserError(f"--config {file}, line {line}: {_unknown_option(self, key)}")
         return super().parse_path(path, *args, **kwargs)
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
@@ -64,6 +67,21 @@ def one_line(parser: ArgumentParser, message: str) -> str:
         if found := re.search(pattern, message):
             return explain(parser, *found.groups())
     return " ".join(message.split())
+
+
+def _is_unknown(parser: ArgumentParser, key: str) -> bool:
+    """Whether a config's key, of the first level or the second, leads to no option.
+
+    What is in a part, which has a class of its own, is not looked at.
+    """
+    options = {name[2:] for each in parser._actions for name in each.option_strings if not name.endswith(".help")}
+
+    def leads(to: str) -> bool:
+        return to in options or any(option.startswith(f"{to}.") for option in options)
+
+    group, _, inner = key.partition(".")
+    looked_at = not inner or any(option.startswith(f"{group}.") for option in options)
+    return looked_at and not leads(key)
 
 
 def _unknown_option(parser: ArgumentParser, given: str) -> str:

@@ -85,6 +85,47 @@ def test_a_missing_corpus(config: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert "tran.de" in line
 
 
+def test_what_is_wrong_in_the_text_is_not_said_of_the_tokenizer(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (config.parent / "train.fr").write_bytes(b"un\ndeux\n")
+    assert "tokenizer" not in told(capsys, "fit", "--config", config)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("modle: 3", "line 2: unknown option 'modle': did you mean 'model'?"),
+        ("modle: {}", "line 2: unknown option 'modle'"),
+        ("modle:", "line 2: unknown option 'modle'"),
+        ("trainer:\n  max_epoch: 1", "line 3: unknown option 'trainer.max_epoch': did you mean 'max_epochs'"),
+    ],
+)
+def test_an_unknown_key_has_a_file_and_a_line(
+    text: str, message: str, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    second = config.parent / "second.yaml"
+    second.write_text(f"# a comment\n{text}\n")
+    assert f"--config {second}, {message}" in told(capsys, "fit", "--config", config, "--config", second)
+
+
+def test_a_checkpoint_of_another_model_writes_nothing_over(
+    config: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["fit", "--config", str(config), "--trainer.max_epochs", "1"]) == 0
+    run = config.parent / "runs" / "tiny" / "1"
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    text = config.read_text()
+    other = tmp_path / "other.yaml"
+    other.write_text(text.replace("lightning_modules.nmt.AttentionNMT", "lightning_modules.seq2seq.Seq2Seq"))
+    assert other.read_text() != text
+    for command in ("fit", "test"):
+        line = told(capsys, command, "--config", other, "--ckpt_path", run)
+        assert "last.ckpt" in line or "best.ckpt" in line
+        assert "was trained with model lightning_modules.nmt.AttentionNMT, but the config says" in line
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
 def test_a_vocabulary_larger_than_the_data_allows(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tokenizer = "datamodules.tokenizers.SentencePieceTokenizer"
     line = told(capsys, "fit", "--config", config, "--data.init_args.tokenizer", tokenizer)
@@ -115,7 +156,7 @@ def test_a_loss_that_is_not_finite_keeps_the_last_checkpoint(config: Path, capsy
 
 
 def test_what_nobody_foresaw_is_one_line_too(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    status = main(["fit", "--config", str(config), "--model.init_args.dropout", "1.5"])
+    status = main(["fit", "--config", str(config), "--model.init_args.optimizer.init_args.lr", "-1"])
     error = capsys.readouterr().err
     assert status == 1
     assert "seqlab: error: ValueError" in error
