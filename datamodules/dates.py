@@ -13,7 +13,7 @@ import hashlib
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from itertools import accumulate, pairwise
 from typing import Literal
 
@@ -256,7 +256,7 @@ class DateCorpus:
         # Training comes last: more of it leaves validation and test as they are.
         bounds = accumulate((self.test_size, self.val_size, self.train_size), initial=0)
         start, end = dict(zip(("test", "val", "train"), pairwise(bounds), strict=True))[split]
-        days = random.Random(self.seed).sample(self._days, len(self._days))[start:end]
+        days = self._shuffled_days[start:end]
         generator = random.Random(f"{self.seed} {split}")
         openings = list(PHRASINGS)
         weights = [opening.weight for opening in openings]
@@ -269,6 +269,11 @@ class DateCorpus:
         for source, target in self.pairs(split):
             digest.update(f"{source}\t{target}\n".encode())
         return digest.hexdigest()
+
+    @cached_property
+    def _shuffled_days(self) -> list[int]:
+        """The days in the order in which the splits take them."""
+        return random.Random(self.seed).sample(self._days, len(self._days))
 
     @property
     def _days(self) -> range:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, overload
@@ -18,6 +19,11 @@ from datamodules.batch import UNK, SequenceBatch
 from datamodules.tokenizers import Tokenizer
 
 _SUMMARY = "summary.json"
+_LENGTHS = "lengths"
+_LENGTH_TYPE = np.dtype("<i4")
+
+_TOGETHER = 10_000
+"""Pairs that are encoded at once."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ def encode_corpus(
     target_tokenizer: Tokenizer,
     max_length: int | None,
 ) -> Summary:
-    """Encodes pairs and writes them, one at a time; :class:`EncodedCorpus` reads them.
+    """Encodes pairs and writes them, some thousands at a time; :class:`EncodedCorpus` reads them.
 
     Args:
         directory: An empty directory.
@@ -74,9 +80,10 @@ def encode_corpus(
         _RowWriter(directory, "target_ids", _id_type(target_ids)) as target_writer,
         _RowWriter(directory, "source_text", np.dtype(np.uint8)) as source_text_writer,
         _RowWriter(directory, "target_text", np.dtype(np.uint8)) as target_text_writer,
+        (directory / _LENGTHS).open("wb") as lengths,
     ):
-        for number, (source, target) in enumerate(pairs, start=1):
-            source_row, target_row = source_tokenizer.encode(source), target_tokenizer.encode(target)
+        rows = _encoded(pairs, source_tokenizer, target_tokenizer)
+        for number, (source, target, source_row, target_row) in enumerate(rows, start=1):
             if not (source.strip() and target.strip() and source_row and target_row):
                 empty += 1
                 first_empty = first_empty or number
@@ -91,6 +98,7 @@ def encode_corpus(
                 target_writer.write(target_row)
                 source_text_writer.write(source.encode())
                 target_text_writer.write(target.encode())
+                lengths.write(np.array([len(source_row), len(target_row)], _LENGTH_TYPE).tobytes())
     summary = Summary(
         kept,
         empty,
@@ -106,6 +114,17 @@ def encode_corpus(
     return summary
 
 
+def _encoded(
+    pairs: Iterable[tuple[str, str]], source_tokenizer: Tokenizer, target_tokenizer: Tokenizer
+) -> Iterator[tuple[str, str, list[int], list[int]]]:
+    """Each pair with its ids."""
+    remaining = iter(pairs)
+    while chunk := list(islice(remaining, _TOGETHER)):
+        sources, targets = ([pair[side] for pair in chunk] for side in (0, 1))
+        source_rows, target_rows = source_tokenizer.encode_all(sources), target_tokenizer.encode_all(targets)
+        yield from zip(sources, targets, source_rows, target_rows, strict=True)
+
+
 class EncodedCorpus(Dataset[SequenceBatch]):
     """A corpus that :func:`encode_corpus` wrote, memory-mapped; a dataset of whole batches.
 
@@ -118,7 +137,8 @@ class EncodedCorpus(Dataset[SequenceBatch]):
         summary: What was kept and skipped.
         sources: The raw sources by index.
         references: The raw targets by index.
-        lengths: ``(pairs, 2)``, int64: source and target length of each pair in tokens, without reserved ids.
+        lengths: ``(pairs, 2)``, int32, memory-mapped: source and target length of each pair in tokens, without reserved
+            ids.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -128,7 +148,7 @@ class EncodedCorpus(Dataset[SequenceBatch]):
         self._target = _Rows(directory, "target_ids", _id_type(self.summary.target_ids))
         self.sources: Sequence[str] = Texts(_Rows(directory, "source_text", np.dtype(np.uint8)))
         self.references: Sequence[str] = Texts(_Rows(directory, "target_text", np.dtype(np.uint8)))
-        self.lengths: np.ndarray = np.stack([self._source.lengths, self._target.lengths], axis=1)
+        self.lengths = _mapped(directory / _LENGTHS, _LENGTH_TYPE).reshape(-1, 2)
 
     def __len__(self) -> int:
         return self.summary.kept
@@ -136,8 +156,8 @@ class EncodedCorpus(Dataset[SequenceBatch]):
     def __getitem__(self, indices: list[int]) -> SequenceBatch:
         """The batch of the pairs with these indices, in this order; an empty list makes an empty batch."""
         return SequenceBatch.from_pairs(
-            [self._source[index] for index in indices],
-            [self._target[index] for index in indices],
+            [self._source[index].tolist() for index in indices],
+            [self._target[index].tolist() for index in indices],
             torch.tensor(indices, dtype=torch.long),
         )
 
@@ -197,13 +217,8 @@ class _Rows:
     """Rows of different lengths in two memory-mapped files."""
 
     def __init__(self, directory: Path, name: str, dtype: np.dtype) -> None:
-        self._values = np.memmap(directory / f"{name}.values", dtype, mode="r")
-        self._ends = np.memmap(directory / f"{name}.ends", np.dtype("<i8"), mode="r")
-
-    @property
-    def lengths(self) -> np.ndarray:
-        """``(rows,)``, int64."""
-        return np.diff(self._ends, prepend=0)
+        self._values = _mapped(directory / f"{name}.values", dtype)
+        self._ends = _mapped(directory / f"{name}.ends", np.dtype("<i8"))
 
     def __len__(self) -> int:
         return len(self._ends)
@@ -211,6 +226,11 @@ class _Rows:
     def __getitem__(self, index: int) -> np.ndarray:
         row = range(len(self))[index]
         return self._values[self._ends[row - 1] if row else 0 : self._ends[row]]
+
+
+def _mapped(path: Path, dtype: np.dtype) -> np.ndarray:
+    """A file as an array, memory-mapped; a plain array, for slices of a ``np.memmap`` take ten times as long."""
+    return np.asarray(np.memmap(path, dtype, mode="r"))
 
 
 def _id_type(vocabulary_size: int) -> np.dtype:

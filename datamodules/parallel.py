@@ -102,6 +102,10 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         """The splits that there are."""
         return ("train", "val", "test")
 
+    def __str__(self) -> str:
+        # Lightning's own prepares every split to count its batches, and jsonargparse asks for it at every start.
+        return f"{type(self).__name__}: {', '.join(self.splits)}"
+
     @abstractmethod
     def pairs(self, split: Split) -> Iterator[tuple[str, str]]:
         """All (source, target) sentences of a split, in the corpus's order; may be asked for more than once."""
@@ -216,6 +220,8 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         def make(directory: Path) -> None:
             try:
                 tokenizer.train(self._sentences(sides))
+            except _BadText:
+                raise
             except UserError as error:
                 raise UserError(f"data.init_args.{key}: {error}") from error
             torch.save(tokenizer.state_dict(), directory / _TOKENIZER_FILE)
@@ -232,11 +238,14 @@ class ParallelDataModule(L.LightningDataModule, ABC):
 
     def _sentences(self, sides: tuple[str, ...]) -> Iterable[str]:
         """What a tokenizer of these sides is trained on."""
-        for source, target in self.pairs("train"):
-            if "source" in sides:
-                yield source
-            if "target" in sides:
-                yield target
+        try:
+            for source, target in self.pairs("train"):
+                if "source" in sides:
+                    yield source
+                if "target" in sides:
+                    yield target
+        except UserError as error:
+            raise _BadText(str(error)) from error
 
     def _corpus(self, split: Split) -> EncodedCorpus:
         """A split, encoded with the tokenizers that are in force."""
@@ -274,6 +283,10 @@ class ParallelDataModule(L.LightningDataModule, ABC):
             num_workers=self._num_workers,
             curriculum=self._curriculum,
         )
+
+
+class _BadText(UserError):
+    """What is wrong with the text that a tokenizer is trained on."""
 
 
 def _report(split: Split, summary: Summary, max_length: int | None) -> str:

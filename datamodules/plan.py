@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Literal, TypeVar
 
 import lightning as L
@@ -63,11 +64,9 @@ class BatchPlan(Sampler[list[int]]):
         self.curriculum = curriculum or Shuffled()
         self.epoch = 0
         self._skipped = 0
-        self._target = lengths[:, -1].astype(np.float64)
-        longer = lengths.max(axis=1) + 1
-        bucket_width = max(1, round(mixing)) if shuffle else 1
-        self._bucket = -(-longer // bucket_width)
-        self._cuts = _cut(np.sort(self._bucket) * bucket_width, batch_size, unit)
+        self._lengths = lengths
+        self._bucket_width = max(1, round(mixing)) if shuffle else 1
+        self._cuts = _cut(np.sort(self._buckets()) * self._bucket_width, batch_size, unit)
 
     def set_epoch(self, epoch: int) -> None:
         """Chooses the epoch whose order the next iteration has; Lightning calls this."""
@@ -86,23 +85,31 @@ class BatchPlan(Sampler[list[int]]):
         Returns:
             For each batch the indices of its pairs.
         """
-        if not self.shuffle:
-            order = np.lexsort((self._target, self._bucket))
-            return self._split(order)
-        generator = np.random.default_rng([self.seed, epoch])
-        noise = generator.uniform(0.0, self.mixing, size=len(self._target))
-        batches = self._split(np.lexsort((self._target + noise, self._bucket)))
-        return [batches[position] for position in self.curriculum.order(len(batches), epoch, generator)]
+        return list(self._batches(epoch))
 
-    def _split(self, order: np.ndarray) -> list[np.ndarray]:
-        return [order[start:end] for start, end in zip(self._cuts[:-1], self._cuts[1:], strict=True)]
+    def _batches(self, epoch: int) -> Iterator[np.ndarray]:
+        """The global batches of an epoch; of a large corpus no more is held than its order."""
+        generator = np.random.default_rng([self.seed, epoch])
+        within = self._lengths[:, -1].astype(np.float64)
+        if self.shuffle:
+            within += generator.uniform(0.0, self.mixing, size=len(within))
+        indices = np.int32 if len(within) < 2**31 else np.int64
+        order = np.lexsort((within, self._buckets())).astype(indices)
+        del within
+        positions = self.curriculum.order(len(self), epoch, generator) if self.shuffle else range(len(self))
+        for position in positions:
+            yield order[self._cuts[position] : self._cuts[position + 1]]
+
+    def _buckets(self) -> np.ndarray:
+        """``(pairs,)``: which pairs are of similar length."""
+        return -(-(self._lengths.max(axis=1) + 1) // self._bucket_width)
 
     def __len__(self) -> int:
         return len(self._cuts) - 1
 
     def __iter__(self) -> Iterator[list[int]]:
         start, self._skipped = self._skipped, 0
-        for batch in self.batches(self.epoch)[start:]:
+        for batch in islice(self._batches(self.epoch), start, None):
             yield batch[self.rank :: self.world_size].tolist()
 
 
@@ -188,7 +195,7 @@ def planned_loader(
     return PlannedLoader(FixedBatches(corpus, plan), None, num_workers=num_workers, persistent_workers=keep)
 
 
-def _cut(longer: np.ndarray, batch_size: int, unit: BatchUnit) -> list[int]:
+def _cut(longer: np.ndarray, batch_size: int, unit: BatchUnit) -> np.ndarray:
     """Where sorted pairs are cut into batches.
 
     Args:
@@ -197,7 +204,7 @@ def _cut(longer: np.ndarray, batch_size: int, unit: BatchUnit) -> list[int]:
         unit: What the budget counts.
     """
     if unit == "sentences":
-        return [*range(0, len(longer), batch_size), len(longer)]
+        return np.append(np.arange(0, len(longer), batch_size), len(longer))
     cuts = [0]
     for position, length in enumerate(longer):
         if length > batch_size:
@@ -207,4 +214,4 @@ def _cut(longer: np.ndarray, batch_size: int, unit: BatchUnit) -> list[int]:
             )
         if (position + 1 - cuts[-1]) * length > batch_size:
             cuts.append(position)
-    return [*cuts, len(longer)]
+    return np.array([*cuts, len(longer)])

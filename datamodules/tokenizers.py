@@ -57,6 +57,10 @@ class Tokenizer(ABC):
     def encode(self, sentence: str) -> list[int]:
         """The ids of a sentence; of the reserved ones only UNK, for what the vocabulary lacks."""
 
+    def encode_all(self, sentences: list[str]) -> list[list[int]]:
+        """The ids of several sentences, those of :meth:`encode`; where a tokenizer can, by several threads."""
+        return [self.encode(sentence) for sentence in sentences]
+
     @abstractmethod
     def decode(self, ids: Iterable[int]) -> str:
         """The sentence of ids; PAD, BOS and EOS are dropped, UNK becomes ``<unk>``."""
@@ -201,6 +205,9 @@ class SentencePieceTokenizer(Tokenizer):
 
     def encode(self, sentence: str) -> list[int]:  # noqa: D102
         return self._trained().encode(sentence)
+
+    def encode_all(self, sentences: list[str]) -> list[list[int]]:  # noqa: D102
+        return self._trained().encode(sentences)
 
     def decode(self, ids: Iterable[int]) -> str:  # noqa: D102
         return self._trained().decode([int(id_) for id_ in ids])

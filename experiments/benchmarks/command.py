@@ -9,6 +9,9 @@ from experiments.tools.parser import ToolParser
 
 BENCHMARKS = {
     "models": "experiments.benchmarks.models_command",
+    "train": "experiments.benchmarks.train_command",
+    "startup": "experiments.benchmarks.startup_command",
+    "data": "experiments.benchmarks.data_command",
 }
 """Where each benchmark's ``SUMMARY``, ``DESCRIPTION``, ``add_options(parser)`` and ``run(given) -> int`` are."""
 

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import lightning as L
+import yaml
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, _InstantiatorFn
 from lightning.pytorch.plugins import CheckpointIO
@@ -128,6 +129,7 @@ class SeqlabCLI(LightningCLI):
         checkpoint = self._checkpoint(settings)
         if checkpoint is not None:
             content = read_checkpoint(checkpoint, trusted)
+            _check_same_parts(settings, content, checkpoint, self.config.subcommand)
             self._progress = training_progress(content)
             self.config = parser.parse_args(_with_config(args, _saved_config(content, self.config.subcommand)))
             settings = self.config[self.config.subcommand]
@@ -158,6 +160,12 @@ class SeqlabCLI(LightningCLI):
         """Lightning's, with one of our own for the data."""
         super()._add_instantiators()
         self.parser.add_instantiator(self._instantiate_data, L.LightningDataModule)
+
+    def _dump_config(self) -> None:
+        """Lightning's, without checking once more what was parsed: that takes longer than all the rest of it."""
+        if not hasattr(self, "config_dump"):
+            dumped = self.parser.dump(self.config, skip_link_targets=False, skip_unset=False, skip_validation=True)
+            self.config_dump = yaml.safe_load(dumped)[self.config.subcommand]
 
     def _instantiate_data(
         self,
@@ -300,18 +308,37 @@ def _fill(part: Any, name: str, value: str) -> None:  # noqa: ANN401 - jsonargpa
 
 def _saved_config(checkpoint: Mapping[str, Any], subcommand: str) -> dict[str, Any]:
     """What a checkpoint says of the model and, when training goes on, of the data, as a config."""
-    parts = {"model": "hyper_parameters"}
-    if subcommand == "fit":
-        parts["data"] = HYPERPARAMETERS
     config = {}
-    for part, key in parts.items():
-        saved = checkpoint.get(key) or {}
+    for part, saved in _saved_parts(checkpoint, subcommand).items():
         if "_class_path" in saved:
             arguments = {
                 name: value for name, value in saved.items() if not name.startswith("_") and name not in LINKED
             }
             config[part] = {"class_path": saved["_class_path"], "init_args": arguments}
     return config
+
+
+def _saved_parts(checkpoint: Mapping[str, Any], subcommand: str) -> dict[str, Mapping[str, Any]]:
+    """The arguments of the model and, when training goes on, of the data, their class among them."""
+    keys = (
+        {"model": "hyper_parameters", "data": HYPERPARAMETERS} if subcommand == "fit" else {"model": "hyper_parameters"}
+    )
+    return {part: checkpoint.get(key) or {} for part, key in keys.items()}
+
+
+def _check_same_parts(settings: Any, checkpoint: Mapping[str, Any], path: Path, subcommand: str) -> None:  # noqa: ANN401
+    """Refuses a checkpoint of another model, or when training goes on of other data, than config and options say.
+
+    Raises:
+        UserError: The classes differ.
+    """
+    for part, saved in _saved_parts(checkpoint, subcommand).items():
+        given, had = settings.get(f"{part}.class_path"), saved.get("_class_path")
+        if given is not None and had is not None and resolve(given) is not resolve(had):
+            raise UserError(
+                f"--ckpt_path {path} was trained with {part} {had}, but the config says {given}: give the config of "
+                "its run, or a checkpoint of this experiment"
+            )
 
 
 def _with_config(arguments: list[str], config: dict[str, Any]) -> list[str]:

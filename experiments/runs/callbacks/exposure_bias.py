@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import lightning as L
-from rapidfuzz.distance import Levenshtein
 from torch import Tensor
 
 from datamodules.batch import EOS, SequenceBatch
@@ -135,6 +134,8 @@ def _by_sentence(scores: Tensor, predicted: Tensor, targets: list[list[int]]) ->
 
 def _edits(outcomes: list[_Outcome], target: list[int]) -> int:
     """The edits between what was predicted, up to its first EOS, and the target, without its EOS."""
+    from rapidfuzz.distance import Levenshtein
+
     predicted = list(takewhile(lambda token: token != EOS, (outcome.predicted for outcome in outcomes)))
     return int(Levenshtein.distance(predicted, target[:-1]))
 

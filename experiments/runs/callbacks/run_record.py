@@ -51,7 +51,7 @@ class RunRecord(SaveConfigCallback):
         if stage != "fit":
             return
         run = Path(trainer.default_root_dir)
-        config = self.parser.dump(self.config, skip_none=False)
+        config = self.parser.dump(self.config, skip_unset=False, skip_validation=True)  # parsing has checked it
         (run / CONFIG).write_text(config, encoding="utf-8")
         record = run_record(trainer)
         (run / "record.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

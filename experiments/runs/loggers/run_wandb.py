@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import requests
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.loggers.logger import DummyExperiment, rank_zero_experiment
 from lightning.pytorch.utilities import rank_zero_only
@@ -188,6 +187,7 @@ def wandb_mode() -> str:
 
 
 def _is_logged_in() -> bool:
+    import requests
     import wandb
 
     host = wandb.setup(settings=wandb.Settings(silent=True)).settings.base_url

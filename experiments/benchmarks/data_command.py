@@ -1,0 +1,104 @@
+"""``seqlab benchmark data``: what preparing and loading a corpus takes, by its size."""
+
+from __future__ import annotations
+
+import argparse
+
+from experiments.benchmarks.options import add_report_options
+from experiments.tools.parser import positive
+
+SUMMARY = "time to prepare corpora of several sizes, speed of loading them, and memory"
+
+DESCRIPTION = """\
+Makes corpora of several sizes of a small one, which is repeated with its words rotated and a number at each end, so
+that no two lines are the same. Each goes through TranslationDataModule with a tokenizer trained on the small corpus:
+told are the seconds to prepare it (read, checked, encoded, written) and pairs per second; then, in a process of its
+own, the seconds from the data module to the first batch, the private memory before and after loading batches, and
+batches and target tokens per second of loading alone.
+
+Files are looked for in the working directory, then in $SEQLAB_DATA, else in data/.
+
+examples:
+  seqlab benchmark data
+  seqlab benchmark data --pairs 29000 290000 2900000 --rounds 1 --output data.json
+"""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds what ``seqlab benchmark data`` takes."""
+    parser.add_argument(
+        "--pairs",
+        type=positive,
+        nargs="+",
+        default=[29_000, 290_000],
+        metavar="N",
+        help="sizes of the corpora (default: 29000 290000)",
+    )
+    for side, name in (("source", "train.en.gz"), ("target", "train.de.gz")):
+        parser.add_argument(
+            f"--{side}",
+            default=f"multi30k/{name}",
+            metavar="FILE",
+            help=f"the {side}s of the small corpus (default: multi30k/{name})",
+        )
+    parser.add_argument(
+        "--vocabulary_size", type=positive, default=6000, metavar="N", help="of the tokenizer (default: 6000)"
+    )
+    parser.add_argument(
+        "--batch_size", type=positive, default=64, metavar="N", help="sentence pairs of a batch (default: 64)"
+    )
+    parser.add_argument("--batches", type=positive, default=300, metavar="N", help="how many are loaded (default: 300)")
+    add_report_options(parser, rounds=3)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Runs the command.
+
+    Args:
+        given: The options.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        UserError: The small corpus is not there, or does not fit the vocabulary.
+        RunFailed: A corpus could not be prepared or loaded.
+    """
+    from functools import partial
+    from pathlib import Path
+    from tempfile import TemporaryDirectory
+
+    from datamodules.corpus import TextFiles
+    from experiments.benchmarks.data import DataBenchmark
+    from experiments.benchmarks.report import comparison_table, machine, write_report
+    from experiments.benchmarks.rounds import Figure, System, in_turn
+
+    with TemporaryDirectory(prefix="seqlab-") as directory:
+        benchmark = DataBenchmark(
+            Path(directory),
+            TextFiles(given.source, given.target),
+            given.vocabulary_size,
+            given.batch_size,
+            given.batches,
+        )
+        benchmark.train_tokenizer()
+        sizes = dict.fromkeys(given.pairs)
+        systems = [System(f"{pairs:,} pairs", partial(benchmark.measure, pairs)) for pairs in sizes]
+        rounds = in_turn(systems, given.rounds, warm_up=0)
+    figures = [
+        Figure("prepare_seconds", "seconds to prepare", "lower", digits=2),
+        Figure("pairs_per_second", "pairs prepared per second", "higher"),
+        Figure("second_start_seconds", "seconds of a second start", "lower", digits=2),
+        Figure("private_memory_before_mib", "private memory before (MiB)", "lower", digits=1),
+        Figure("private_memory_after_mib", "private memory after (MiB)", "lower", digits=1),
+        Figure("batches_per_second", "batches loaded per second", "higher"),
+        Figure("target_tokens_per_second", "target tokens loaded per second", "higher"),
+    ]
+    told = (
+        f"{given.rounds} rounds; {given.batches} batches of {given.batch_size} pairs; vocabulary of "
+        f"{given.vocabulary_size:,}; {machine()['processor']}, cores: {machine()['cores']}"
+    )
+    print(f"{told}\n\n{comparison_table(figures, rounds)}")
+    names = ("pairs", "source", "target", "vocabulary_size", "batch_size", "batches", "rounds")
+    write_report(given.output, "data", {name: getattr(given, name) for name in names}, {"rounds": rounds})
+    return 0
