@@ -14,6 +14,7 @@ from lightning_modules.layers.dropout import Dropout
 from lightning_modules.layers.encoder import EncoderFactory, RecurrentEncoder
 from lightning_modules.layers.initialisation import initialise
 from lightning_modules.layers.pooling import FinalStatePooling, PoolingFactory
+from lightning_modules.layers.ranges import check_shares
 from lightning_modules.step_loss import StepLossModule
 
 
@@ -32,6 +33,9 @@ class BiRNNClassifier(StepLossModule):
         dropout: Dropout on the pooled vector.
         optimizer: Made of (parameters).
         scheduler: Learning-rate schedule made of (optimizer), stepped per update; none for a constant rate.
+
+    Raises:
+        UserError: The dropout is outside [0, 1).
     """
 
     def __init__(
@@ -45,6 +49,7 @@ class BiRNNClassifier(StepLossModule):
         scheduler: LRSchedulerCallable | None = None,
     ) -> None:
         super().__init__(optimizer, scheduler)
+        check_shares(self, dropout=dropout)
         self.save_hyperparameters()
         self.encoder = encoder(source_feature_size)
         self.pooling = pooling(self.encoder.memory_size, self.encoder.state_shape.size)

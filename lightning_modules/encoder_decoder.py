@@ -23,6 +23,7 @@ from lightning_modules.layers.embedding import TokenEmbedding
 from lightning_modules.layers.encoder import EncoderFactory, RecurrentEncoder
 from lightning_modules.layers.initialisation import initialise
 from lightning_modules.layers.losses import projected_cross_entropy, projected_outcomes
+from lightning_modules.layers.ranges import check_shares, check_sizes
 from lightning_modules.layers.state import DecoderState, Memory, StateShape
 from lightning_modules.metrics import PerTokenLoss, TokenAccuracy
 from lightning_modules.step_loss import StepLossModule
@@ -56,7 +57,8 @@ class EncoderDecoder(StepLossModule):
         feeding: What the decoder is fed in training; gold tokens alone (teacher forcing) if not given.
 
     Raises:
-        UserError: ``tied`` is 'all' and the vocabularies differ in size, or the target's is too small for a search.
+        UserError: ``tied`` is 'all' and the vocabularies differ in size, or the target's is too small for a search;
+            ``embedding_size`` is below 1, or a dropout or ``label_smoothing`` outside [0, 1).
     """
 
     def __init__(
@@ -78,6 +80,8 @@ class EncoderDecoder(StepLossModule):
         feeding: Feeding | None = None,
     ) -> None:
         super().__init__(optimizer, scheduler)
+        check_sizes(self, embedding_size=embedding_size)
+        check_shares(self, dropout=dropout, token_dropout=token_dropout, label_smoothing=label_smoothing)
         if tied == "all" and source_vocabulary_size != target_vocabulary_size:
             raise UserError(
                 f"tied is 'all', but the source vocabulary has {source_vocabulary_size} ids and the target's "

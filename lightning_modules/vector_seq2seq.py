@@ -15,6 +15,7 @@ from lightning_modules.layers.bridge import ProjectionBridge
 from lightning_modules.layers.encoder import EncoderFactory, RecurrentEncoder
 from lightning_modules.layers.fixed_context import FixedContextDecoder
 from lightning_modules.layers.initialisation import initialise
+from lightning_modules.layers.ranges import check_sizes
 from lightning_modules.layers.state import DecoderState, Memory
 from lightning_modules.metrics import PerTokenLoss
 from lightning_modules.step_loss import StepLossModule
@@ -40,6 +41,9 @@ class VectorSeq2Seq(StepLossModule):
         scheduler: Learning-rate schedule made of (optimizer), stepped per update; none for a constant rate.
         feeding: What the decoder is fed in training; gold vectors alone (teacher forcing) if not given. Its feedback is
             the prediction itself, whatever it says.
+
+    Raises:
+        UserError: ``embedding_size`` is below 1.
     """
 
     def __init__(
@@ -55,6 +59,7 @@ class VectorSeq2Seq(StepLossModule):
         feeding: Feeding | None = None,
     ) -> None:
         super().__init__(optimizer, scheduler)
+        check_sizes(self, embedding_size=embedding_size)
         self.save_hyperparameters()
         self.source_input = nn.Linear(source_feature_size, embedding_size)
         self.target_input = nn.Linear(target_feature_size, embedding_size)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from datamodules.errors import UserError
+from lightning_modules.layers.ranges import check_sizes
 
 
 class Attention(nn.Module, ABC):
@@ -102,12 +103,16 @@ class BahdanauAttention(Attention):
         memory_size: Width of the memory; the decoder gives it.
         attention_size: Width of the hidden layer; the query's width if not given.
         temperature: What scores are divided by before the softmax.
+
+    Raises:
+        UserError: The attention size is below 1.
     """
 
     def __init__(
         self, query_size: int, memory_size: int, attention_size: int | None = None, temperature: float = 1.0
     ) -> None:
         super().__init__(query_size, memory_size, temperature)
+        check_sizes(self, attention_size=attention_size)
         size = attention_size or query_size
         self.query_projection = nn.Linear(query_size, size, bias=False)
         self.key_projection = nn.Linear(memory_size, size, bias=True)
@@ -227,7 +232,7 @@ class MultiHeadAttention(Attention):
         temperature: What scores are divided by before the softmax, beside the square root.
 
     Raises:
-        UserError: The heads do not divide the width.
+        UserError: The heads do not divide the width, or it is below 1.
     """
 
     def __init__(
@@ -239,6 +244,7 @@ class MultiHeadAttention(Attention):
         temperature: float = 1.0,
     ) -> None:
         super().__init__(query_size, memory_size, temperature)
+        check_sizes(self, attention_size=attention_size)
         size = attention_size or query_size
         if heads < 1 or size % heads:
             raise UserError(

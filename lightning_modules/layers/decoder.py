@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from lightning_modules.layers.attention import Attention, BahdanauAttention, GeneralAttention
 from lightning_modules.layers.dropout import Dropout
 from lightning_modules.layers.gathered import GatheredGradients
+from lightning_modules.layers.ranges import check_shares, check_sizes
 from lightning_modules.layers.recurrent import Cell, RecurrentStack, State
 from lightning_modules.layers.state import DecoderState, Memory, StateShape
 
@@ -134,6 +135,9 @@ class LuongDecoder(_SteppedDecoder):
         input_feeding: Feed the last output back into the RNN.
         output_size: Width of the output; hidden_size if not given.
         dropout: Dropout between layers, and on the output.
+
+    Raises:
+        UserError: A size or the number of layers is below 1, or the dropout outside [0, 1).
     """
 
     def __init__(
@@ -149,6 +153,8 @@ class LuongDecoder(_SteppedDecoder):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        check_sizes(self, hidden_size=hidden_size, layers=layers, output_size=output_size)
+        check_shares(self, dropout=dropout)
         self.output_size = output_size or hidden_size
         self.input_feeding = input_feeding
         feed_size = self.output_size if input_feeding else 0
@@ -205,6 +211,9 @@ class BahdanauDecoder(_SteppedDecoder):
         input_feeding: Feed the last output back into the RNN, beside the context.
         output_size: Width of the output; hidden_size if not given.
         dropout: Dropout between layers, and on the output.
+
+    Raises:
+        UserError: A size or the number of layers is below 1, or the dropout outside [0, 1).
     """
 
     def __init__(
@@ -220,6 +229,8 @@ class BahdanauDecoder(_SteppedDecoder):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        check_sizes(self, hidden_size=hidden_size, layers=layers, output_size=output_size)
+        check_shares(self, dropout=dropout)
         self.output_size = output_size or hidden_size
         self.input_feeding = input_feeding
         built = attention(hidden_size, memory_size)
@@ -265,6 +276,9 @@ class MultiStepDecoder(Decoder):
         layers: Number of recurrent layers, each with its attention.
         output_size: Width of the output; hidden_size if not given.
         dropout: Dropout on each layer, and on the output.
+
+    Raises:
+        UserError: A size or the number of layers is below 1, or the dropout outside [0, 1).
     """
 
     def __init__(
@@ -279,6 +293,8 @@ class MultiStepDecoder(Decoder):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        check_sizes(self, hidden_size=hidden_size, layers=layers, output_size=output_size)
+        check_shares(self, dropout=dropout)
         self.output_size = output_size or hidden_size
         built = [attention(hidden_size, memory_size) for _ in range(layers)]
         self.attentions = nn.ModuleList(built)

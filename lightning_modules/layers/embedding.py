@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_modules.layers.dropout import Dropout
+from lightning_modules.layers.ranges import check_shares, check_sizes
 
 
 class TokenEmbedding(nn.Embedding):
@@ -21,9 +22,14 @@ class TokenEmbedding(nn.Embedding):
         size: Width of an embedding.
         dropout: Dropout of single values.
         token_dropout: Probability that a whole token is embedded as zeros in training (Sennrich and Zhang 2019).
+
+    Raises:
+        UserError: The width is below 1, or a dropout outside [0, 1).
     """
 
     def __init__(self, vocabulary_size: int, size: int, dropout: float = 0.0, token_dropout: float = 0.0) -> None:
+        check_sizes(self, size=size)
+        check_shares(self, dropout=dropout, token_dropout=token_dropout)
         super().__init__(vocabulary_size, size)
         self.dropout = Dropout(dropout)
         self.token_dropout = token_dropout

@@ -12,6 +12,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from lightning_modules.layers.aligned import AlignedLSTM
 from lightning_modules.layers.dropout import Dropout
+from lightning_modules.layers.ranges import check_shares, check_sizes
 from lightning_modules.layers.recurrent import CELLS, STATE_PARTS, STEPS, Cell, State
 from lightning_modules.layers.state import StateShape
 
@@ -59,6 +60,9 @@ class RecurrentEncoder(Encoder):
         layers: Number of layers.
         bidirectional: Read in both directions; the memory is then twice as wide.
         dropout: Dropout between layers, and on the memory.
+
+    Raises:
+        UserError: A size or the number of layers is below 1, or the dropout outside [0, 1).
     """
 
     def __init__(
@@ -71,6 +75,8 @@ class RecurrentEncoder(Encoder):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        check_sizes(self, hidden_size=hidden_size, layers=layers)
+        check_shares(self, dropout=dropout)
         self.rnn = CELLS[cell](
             embedding_size,
             hidden_size,

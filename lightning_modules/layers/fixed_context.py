@@ -21,6 +21,9 @@ class FixedContextDecoder(LuongDecoder):
         layers: Number of recurrent layers.
         output_size: Width of the output; hidden_size if not given.
         dropout: Dropout between layers, and on the output.
+
+    Raises:
+        UserError: A size or the number of layers is below 1, or the dropout outside [0, 1).
     """
 
     def __init__(

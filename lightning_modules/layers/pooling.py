@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from lightning_modules.layers.ranges import check_sizes
 from lightning_modules.layers.recurrent import State
 
 
@@ -96,10 +97,14 @@ class AttentionPooling(Pooling):
         memory_size: Width of the memory; the model gives it.
         state_size: Width of the final state, the directions joined; the model gives it.
         attention_size: Width of the hidden layer; the memory's width if not given.
+
+    Raises:
+        UserError: The attention size is below 1.
     """
 
     def __init__(self, memory_size: int, state_size: int, attention_size: int | None = None) -> None:
         super().__init__(memory_size, state_size)
+        check_sizes(self, attention_size=attention_size)
         size = attention_size or memory_size
         self.key_projection = nn.Linear(memory_size, size)
         self.query = nn.Linear(size, 1, bias=False)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from lightning_modules.layers.dropout import Dropout
 from lightning_modules.layers.encoder import RecurrentEncoder, StepwiseEncoder, reversed_within
 from lightning_modules.layers.recurrent import Cell
 
@@ -55,7 +56,8 @@ def test_from_scratch_equals_fused(cell: Cell, bidirectional: bool, layers: int,
 def test_dropout_between_layers_is_in_both(seed: int) -> None:
     """With all of the lower layer dropped, what remains does not depend on the input."""
     for kind in (RecurrentEncoder, StepwiseEncoder):
-        encoder = kind(3, "gru", hidden_size=4, layers=2, dropout=1.0)
+        encoder = kind(3, "gru", hidden_size=4, layers=2, dropout=0.5)
+        encoder.rnn.dropout, encoder.between = 1.0, Dropout(1.0)
         _, (one,) = encoder(torch.randn(1, 5, 3), torch.tensor([5]))
         _, (other,) = encoder(torch.randn(1, 5, 3), torch.tensor([5]))
         assert torch.equal(one[1], other[1])
