@@ -119,7 +119,11 @@ def test_mistyped_options(
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("trainer:", "trainr:", f"unknown option 'trainr.accelerator': did you mean 'trainer'? {COMMAND_OPTIONS}"),
+        (
+            "trainer:",
+            "trainr:",
+            f"tiny.yaml, line 27: unknown option 'trainr': did you mean 'trainer'? {COMMAND_OPTIONS}",
+        ),
         (
             "embedding_size: 24",
             "embeding_size: 24",
