@@ -11,7 +11,7 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
 from datamodules.batch import Padded, SequenceBatch
-from datamodules.errors import UserError
+from datamodules.errors import RunFailed, UserError
 from lightning_modules.decoding.beam import BeamSearch
 from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.decoding.hypothesis import Hypothesis
@@ -314,7 +314,10 @@ class EncoderDecoder(StepLossModule):
         self.check_evaluation(nll)
         loss.update(nll, tokens)
         accuracy.update(right.sum(), tokens)
-        return [found[0] for found in self.translate(batch.source, search)]
+        try:
+            return [found[0] for found in self.translate(batch.source, search)]
+        except RunFailed as failed:
+            raise RunFailed(f"at step {self.trainer.global_step} {failed}") from failed
 
     def _log_evaluation(self, stage: Literal["val", "test"], loss: PerTokenLoss, accuracy: TokenAccuracy) -> None:
         mean = loss.compute()

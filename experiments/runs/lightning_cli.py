@@ -18,6 +18,7 @@ from lightning.pytorch.trainer.states import TrainerStatus
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from datamodules.errors import UserError
+from datamodules.parallel import ParallelDataModule
 from experiments.runs.callbacks.curve_figures import CurveFigures
 from experiments.runs.callbacks.epoch_position import EpochPosition
 from experiments.runs.callbacks.metrics_cut_back import MetricsCutBack
@@ -213,9 +214,14 @@ class SeqlabCLI(LightningCLI):
             _fill(callback, "dirpath", str(self.run_directory / CHECKPOINTS))
 
     def instantiate_classes(self) -> None:
-        """Makes data, model and trainer; where that fails, nothing is left of the run's new directory."""
+        """Makes data, model and trainer, and reads the validation text, before anything is written.
+
+        Where that fails, nothing is left of the run's new directory.
+        """
         try:
             super().instantiate_classes()
+            if self.subcommand == "fit" and isinstance(self.datamodule, ParallelDataModule):
+                self.datamodule.references("val")
         except BaseException:
             with suppress(OSError):  # a run that was there before is not empty
                 self.run_directory.rmdir()

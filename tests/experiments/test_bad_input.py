@@ -78,6 +78,12 @@ def test_bad_corpora(name: str, content: bytes, message: str, config: Path, caps
     assert message in line
 
 
+def test_a_broken_validation_text_leaves_no_run(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (config.parent / "val.fr").write_bytes(b"")
+    assert "val.fr" in told(capsys, "fit", "--config", config)
+    assert not list(config.parent.glob("runs/tiny/*"))
+
+
 def test_a_missing_corpus(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (config.parent / "train.de").rename(config.parent / "tran.de")
     line = told(capsys, "fit", "--config", config)
