@@ -8,6 +8,7 @@ from typing import Any
 import lightning as L
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from lightning.pytorch.utilities import GradClipAlgorithmType
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
@@ -16,6 +17,9 @@ from lightning_modules.feeding import Feeding
 from lightning_modules.optimizer_options import apply_given_options
 from lightning_modules.schedules import WarmupSchedule
 from lightning_modules.shapes import check_shapes
+
+_CLIP_EPSILON = 1e-6
+"""As in ``torch.nn.utils.clip_grad_norm_``."""
 
 
 class StepLossModule(L.LightningModule):
@@ -109,8 +113,16 @@ class StepLossModule(L.LightningModule):
         for optimizer in self.trainer.optimizers:
             apply_given_options(optimizer, [config.scheduler for config in self.trainer.lr_scheduler_configs])
 
-    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Divides the gradients by the step's tokens, and stops the run where they are not finite.
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Divides the gradients by the step's tokens and clips them, and stops the run where they are not finite.
+
+        The division and the clipping by norm are one multiplication: gradients are as large as the model, and each pass
+        over them costs.
 
         Raises:
             RunFailed: The loss or a gradient is NaN or infinite.
@@ -120,8 +132,8 @@ class StepLossModule(L.LightningModule):
         self._step_tokens = 0
         gradients = [parameter.grad for parameter in self.parameters() if parameter.grad is not None]
         # DDP has averaged the gradients over processes; their sum is wanted.
-        torch._foreach_mul_(gradients, self.trainer.world_size / max(1, int(tokens)))
-        norm = nn.utils.get_total_norm(gradients)
+        factor = self.trainer.world_size / max(1, int(tokens))
+        norm = nn.utils.get_total_norm(gradients) * factor
         rate = float(optimizer.param_groups[0]["lr"])
         # Mixed precision in 16 bits tries a scale, and skips the step itself where that was too large.
         scales = getattr(self.trainer.precision_plugin, "scaler", None) is not None
@@ -133,3 +145,9 @@ class StepLossModule(L.LightningModule):
             )
         self.log("train/gradient_norm", norm)
         self.log("train/learning_rate", rate)
+        by_norm = gradient_clip_algorithm in (None, GradClipAlgorithmType.NORM) and not scales
+        if by_norm and gradient_clip_val:
+            torch._foreach_mul_(gradients, factor * (gradient_clip_val / (norm + _CLIP_EPSILON)).clamp(max=1.0))
+        else:
+            torch._foreach_mul_(gradients, factor)
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)

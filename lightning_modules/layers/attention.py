@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from datamodules.errors import UserError
+from lightning_modules.layers.energy import additive_energy
 from lightning_modules.layers.ranges import check_sizes
 
 
@@ -124,8 +125,7 @@ class BahdanauAttention(Attention):
 
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
         """The additive score; see :meth:`Attention.score`."""
-        hidden = (self.query_projection(query)[:, :, None] + keys[:, None]).tanh_()
-        return self.energy(hidden).squeeze(-1)[:, None]
+        return additive_energy(self.query_projection(query), keys, self.energy.weight)
 
 
 class ConcatAttention(Attention):
@@ -151,7 +151,7 @@ class ConcatAttention(Attention):
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
         """The concat score; see :meth:`Attention.score`."""
         projected = functional.linear(query, self.projection.weight[:, : self.query_size])
-        return self.energy((projected[:, :, None] + keys[:, None]).tanh_()).squeeze(-1)[:, None]
+        return additive_energy(projected, keys, self.energy.weight)
 
 
 class DotAttention(Attention):

@@ -51,70 +51,84 @@ class GatheredGradients(TorchFunctionMode):
     def _linear(self, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         if not _pays(input, weight):
             return functional.linear(input, weight, bias)
-        outputs = self._of(weight.t())(input.flatten(0, -2)).unflatten(0, input.shape[:-1])
-        return outputs if bias is None else outputs + bias
+        return self._of(weight, bias, transposed=True)(input.flatten(0, -2)).unflatten(0, input.shape[:-1])
 
     def _multiply(self, input: Tensor, matrix: Tensor) -> Tensor:
         if input.shape[:-2] != matrix.shape[:-2] or not _pays(input, matrix):
             return input @ matrix
-        return self._of(matrix)(input)
+        return self._of(matrix, None, transposed=False)(input)
 
-    def _of(self, matrix: Tensor) -> _Matrix:
-        key = (matrix.data_ptr(), matrix.shape, matrix.stride(), matrix._version)
+    def _of(self, matrix: Tensor, bias: Tensor | None, transposed: bool) -> _Matrix:
+        key = (matrix.data_ptr(), matrix.shape, matrix.stride(), matrix._version, transposed)
         if key not in self._matrices:
-            self._matrices[key] = _Matrix(matrix)
+            self._matrices[key] = _Matrix(matrix, bias, transposed)
         return self._matrices[key]
 
 
 class _Matrix:
-    """A matrix that is multiplied several times; keeps it, so that no other can lie in the same place."""
+    """A matrix that is multiplied several times; keeps it, so that no other can lie in the same place.
 
-    def __init__(self, matrix: Tensor) -> None:
+    Args:
+        matrix: ``(..., in, out)``.
+        bias: ``(out,)``, added to each product; None for none.
+        transposed: The matrix is ``(out, in)``, as a linear layer has it.
+    """
+
+    def __init__(self, matrix: Tensor, bias: Tensor | None, transposed: bool) -> None:
         device = matrix.device.type
         if torch.is_autocast_enabled(device):
             matrix = matrix.to(torch.get_autocast_dtype(device))
+            bias = None if bias is None else bias.to(matrix.dtype)
         self._calls: _Calls = []
-        self._matrix = _Gather.apply(matrix, self._calls)
+        self._matrix, self._bias = _Gather.apply(matrix, bias, self._calls, transposed)
 
     def __call__(self, inputs: Tensor) -> Tensor:
         """``(..., rows, in)`` to ``(..., rows, out)``."""
-        return _Multiply.apply(inputs.to(self._matrix.dtype), self._matrix, self._calls)
+        return _Multiply.apply(inputs.to(self._matrix.dtype), self._matrix, self._bias, self._calls)
 
 
 class _Gather(torch.autograd.Function):
-    """The matrix as it is; the backward pass makes its gradient of what the calls have left."""
+    """The matrix, ready to be multiplied; the backward pass makes its gradient of what the calls have left.
+
+    The gradient is laid out as the matrix was given, so that it becomes the weight's without a copy.
+    """
 
     @staticmethod
-    def forward(ctx: Any, matrix: Tensor, calls: _Calls) -> Tensor:
+    def forward(
+        ctx: Any, matrix: Tensor, bias: Tensor | None, calls: _Calls, transposed: bool
+    ) -> tuple[Tensor, Tensor | None]:
         ctx.set_materialize_grads(False)
-        ctx.calls = calls
-        return matrix.view_as(matrix)
+        ctx.calls, ctx.transposed = calls, transposed
+        return matrix.t() if transposed else matrix.view_as(matrix), None if bias is None else bias.view_as(bias)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, _: Tensor | None) -> tuple[Tensor | None, None]:
+    def backward(ctx: Any, *_: Tensor | None) -> tuple[Tensor | None, Tensor | None, None, None]:
         if not ctx.calls:
-            return None, None
+            return None, None, None, None
         inputs, gradients = (torch.cat(parts, dim=-2) for parts in zip(*ctx.calls, strict=True))
         ctx.calls.clear()
-        return inputs.transpose(-2, -1) @ gradients, None
+        first, second = (gradients, inputs) if ctx.transposed else (inputs, gradients)
+        bias = gradients.sum(dim=0) if ctx.needs_input_grad[1] else None
+        return first.transpose(-2, -1) @ second, bias, None, None
 
 
 class _Multiply(torch.autograd.Function):
-    """One product; the gradient of its matrix is left for :class:`_Gather` to make."""
+    """One product, and the bias; their gradients are left for :class:`_Gather` to make."""
 
     @staticmethod
-    def forward(ctx: Any, inputs: Tensor, matrix: Tensor, calls: _Calls) -> Tensor:
+    def forward(ctx: Any, inputs: Tensor, matrix: Tensor, bias: Tensor | None, calls: _Calls) -> Tensor:
         ctx.save_for_backward(inputs, matrix)
         ctx.calls = calls
-        return inputs @ matrix
+        outputs = inputs @ matrix
+        return outputs if bias is None else outputs.add_(bias)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, None, None, None]:
         inputs, matrix = ctx.saved_tensors
         ctx.calls.append((inputs, gradient))
-        return gradient @ matrix.transpose(-2, -1) if ctx.needs_input_grad[0] else None, None, None
+        return gradient @ matrix.transpose(-2, -1) if ctx.needs_input_grad[0] else None, None, None, None
 
 
 def _pays(inputs: Tensor, matrix: Tensor) -> bool:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-CHUNK_ROWS = 256
+CHUNK_ROWS = 512
 """Positions projected onto the vocabulary at once; a chunk of logits stays in the processor's cache."""
 
 
@@ -23,11 +23,14 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
         classes = weight.shape[0]
         needed = any(ctx.needs_input_grad[:3])
         loss, nll = hidden.new_zeros(()), hidden.new_zeros(())
-        gradients = [torch.empty_like(hidden), torch.zeros_like(weight), torch.zeros_like(bias)] if needed else []
-        for start in range(0, hidden.shape[0], CHUNK_ROWS):
+        # The first chunk overwrites the weight's gradient: zeros of the vocabulary's size are a pass over the memory.
+        first = torch.empty_like(weight) if len(hidden) else torch.zeros_like(weight)
+        gradients = [torch.empty_like(hidden), first, torch.zeros_like(bias)] if needed else []
+        buffer = hidden.new_empty(min(CHUNK_ROWS, len(hidden)), classes)
+        for start in range(0, len(hidden), CHUNK_ROWS):
             rows = hidden[start : start + CHUNK_ROWS]
             gold = targets[start : start + CHUNK_ROWS, None]
-            logits = torch.addmm(bias, rows, weight.t())
+            logits = torch.mm(rows, weight.t(), out=buffer[: len(rows)]).add_(bias)
             logits -= logits.amax(dim=1, keepdim=True)
             gold_logits, logit_sums = logits.gather(1, gold).squeeze(1), logits.sum(dim=1)
             probabilities = logits.exp_()
@@ -42,17 +45,19 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
                 error = probabilities.div_(totals[:, None]).sub_(smoothing / classes)
                 error.scatter_add_(1, gold, error.new_full(gold.shape, smoothing - 1))
                 torch.mm(error, weight, out=gradients[0][start : start + CHUNK_ROWS])
-                gradients[1].addmm_(error.t(), rows)
+                gradients[1].addmm_(error.t(), rows, beta=float(start > 0))
                 gradients[2].add_(error.sum(dim=0))
-        ctx.save_for_backward(*gradients)
+        ctx.gradients = gradients
         ctx.mark_non_differentiable(nll)
         return loss, nll
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_loss: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        hidden, weight, bias = ctx.saved_tensors
-        return hidden * grad_loss, weight * grad_loss, bias * grad_loss, None, None
+        # Given away and not kept, so that they become the parameters' without a copy: there is one backward pass.
+        hidden, weight, bias = (gradient.mul_(grad_loss) for gradient in ctx.gradients)
+        del ctx.gradients
+        return hidden, weight, bias, None, None
 
 
 def projected_cross_entropy(

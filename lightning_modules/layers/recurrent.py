@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lightning_modules.layers.dropout import Dropout
+from lightning_modules.layers.gates import lstm_gates
 from lightning_modules.layers.state import StateShape
 
 Cell = Literal["lstm", "gru", "rnn"]
@@ -31,9 +32,7 @@ def lstm_step(inputs: Tensor, recurrent: Callable[[Tensor], Tensor], state: Stat
         The next h and c.
     """
     hidden, cell = state
-    i, f, g, o = (inputs + recurrent(hidden)).chunk(4, dim=-1)
-    cell = f.sigmoid() * cell + i.sigmoid() * g.tanh()
-    return o.sigmoid() * cell.tanh(), cell
+    return lstm_gates(inputs + recurrent(hidden), cell)
 
 
 def gru_step(inputs: Tensor, recurrent: Callable[[Tensor], Tensor], state: State) -> State:
@@ -149,13 +148,13 @@ class RecurrentStack(nn.Module):
             weight, _ = self._weights(0, "ih")
             projected = projected + functional.linear(extra, weight[:, self.sequence_size :])
         layers: list[State] = []
-        for layer in range(self.state_shape.layers):
+        for layer, before in enumerate(zip(*(part.unbind(0) for part in state), strict=True)):
             if layer:
                 below = self.dropout(layers[-1][0])
                 weight, bias = self._weights(layer, "ih")
                 projected = functional.linear(below, weight, bias)
-            layers.append(STEPS[self.cell](projected, self._recurrent(layer), tuple(part[layer] for part in state)))
-        return layers[-1][0], tuple(torch.stack(parts) for parts in zip(*layers, strict=True))
+            layers.append(STEPS[self.cell](projected, self._recurrent(layer), before))
+        return layers[-1][0], tuple(_stacked(parts) for parts in zip(*layers, strict=True))
 
     def _recurrent(self, layer: int) -> Callable[[Tensor], Tensor]:
         weight, bias = self._weights(layer, "hh")
@@ -163,3 +162,8 @@ class RecurrentStack(nn.Module):
 
     def _weights(self, layer: int, kind: Literal["ih", "hh"]) -> tuple[Tensor, Tensor]:
         return getattr(self.rnn, f"weight_{kind}_l{layer}"), getattr(self.rnn, f"bias_{kind}_l{layer}")
+
+
+def _stacked(parts: tuple[Tensor, ...]) -> Tensor:
+    """``torch.stack``, which would copy a single part."""
+    return torch.stack(parts) if len(parts) > 1 else parts[0][None]

@@ -7,7 +7,7 @@ from torch.nn import functional
 from lightning_modules.layers.losses import CHUNK_ROWS, projected_cross_entropy, projected_outcomes
 
 
-@pytest.mark.parametrize("rows", [1, CHUNK_ROWS, 2 * CHUNK_ROWS + 3])
+@pytest.mark.parametrize("rows", [0, 1, CHUNK_ROWS, 2 * CHUNK_ROWS + 3])
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_loss_and_gradients(rows: int, smoothing: float, seed: int) -> None:
     hidden = torch.randn(rows, 6, dtype=torch.float64, requires_grad=True)
@@ -50,7 +50,7 @@ def test_in_mixed_precision(seed: int) -> None:
     assert hidden.grad is not None
 
 
-@pytest.mark.parametrize("rows", [1, CHUNK_ROWS, 2 * CHUNK_ROWS + 3])
+@pytest.mark.parametrize("rows", [0, 1, CHUNK_ROWS, 2 * CHUNK_ROWS + 3])
 def test_outcomes(rows: int, seed: int) -> None:
     hidden = torch.randn(rows, 6, dtype=torch.float64, requires_grad=True)
     weight, bias = torch.randn(5, 6, dtype=torch.float64), torch.randn(5, dtype=torch.float64)

@@ -1,0 +1,69 @@
+"""Operations whose gradient is written out, against the plain formula."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from lightning_modules.layers.energy import additive_energy
+from lightning_modules.layers.gates import lstm_gates
+
+
+def plain_gates(gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+    i, f, g, o = gates.chunk(4, dim=-1)
+    cell = f.sigmoid() * cell + i.sigmoid() * g.tanh()
+    return o.sigmoid() * cell.tanh(), cell
+
+
+def plain_energy(queries: Tensor, keys: Tensor, weight: Tensor) -> Tensor:
+    return ((queries[:, :, None] + keys[:, None]).tanh() @ weight[0])[:, None]
+
+
+def leaf(*shape: int, dtype: torch.dtype = torch.float64, scale: float = 1.0) -> Tensor:
+    return (scale * torch.randn(*shape, dtype=dtype)).requires_grad_()
+
+
+@pytest.mark.usefixtures("seed")
+@pytest.mark.parametrize("used", [(0,), (1,), (0, 1)])
+def test_lstm_gates(used: tuple[int, ...]) -> None:
+    """Values and gradients, where both results are used, or one of them."""
+    inputs = leaf(3, 20), leaf(3, 5)
+    outputs, expected = lstm_gates(*inputs), plain_gates(*inputs)
+    torch.testing.assert_close(outputs, expected)
+    gradients = [torch.randn(3, 5, dtype=torch.float64) for _ in used]
+    found, wanted = (
+        torch.autograd.grad([each[index] for index in used], inputs, gradients) for each in (outputs, expected)
+    )
+    torch.testing.assert_close(found, wanted, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.usefixtures("seed")
+@pytest.mark.parametrize("steps", [1, 3])
+def test_additive_energy(steps: int) -> None:
+    inputs = leaf(2, steps, 6), leaf(2, 4, 6), leaf(1, 6)
+    energy, expected = additive_energy(*inputs), plain_energy(*inputs)
+    torch.testing.assert_close(energy, expected)
+    gradient = torch.randn(2, 1, steps, 4, dtype=torch.float64)
+    found, wanted = (torch.autograd.grad(each, inputs, gradient) for each in (energy, expected))
+    torch.testing.assert_close(found, wanted, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.usefixtures("seed")
+@pytest.mark.parametrize("scale", [0.01, 1.0, 100.0])
+def test_additive_energy_in_float32(scale: float) -> None:
+    """Small and large sums of query and key: the error is that of a float32 in the range of the tanh."""
+    inputs = leaf(2, 3, 64, dtype=torch.float32, scale=scale), leaf(2, 5, 64, dtype=torch.float32), leaf(1, 64)
+    energy = additive_energy(inputs[0], inputs[1], inputs[2].float())
+    expected = plain_energy(inputs[0].double(), inputs[1].double(), inputs[2])
+    torch.testing.assert_close(energy.double(), expected, rtol=0.0, atol=64 * 4e-7)
+
+
+@pytest.mark.usefixtures("seed")
+def test_in_mixed_precision_the_energy_has_the_lower_one() -> None:
+    inputs = [leaf(2, 3, 8, dtype=torch.float32), leaf(2, 5, 8, dtype=torch.float32), leaf(1, 8, dtype=torch.float32)]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        energy = additive_energy(*inputs)
+    assert energy.dtype == torch.bfloat16
+    energy.sum().backward()
+    assert all(each.grad is not None and each.grad.dtype == torch.float32 for each in inputs)
