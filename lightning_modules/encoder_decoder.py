@@ -128,12 +128,13 @@ class EncoderDecoder(StepLossModule):
         """One step of the decoder, for a search.
 
         Args:
-            tokens: ``(batch,)``, the last token of each sequence.
+            tokens: ``(rows,)``, the last token of each prefix; each sentence of the memory has as many as the others,
+                one after the other.
             memory: From :meth:`encode`.
             state: From :meth:`encode` or the last step.
 
         Returns:
-            Log-probabilities ``(batch, target_vocabulary)``, attention weights ``(batch, heads, source_len)``, and the
+            Log-probabilities ``(rows, target_vocabulary)``, attention weights ``(rows, heads, source_len)``, and the
             next state.
         """
         output, weights, state = self.decoder.step(self.target_embedding(tokens), memory, state)

@@ -10,6 +10,7 @@ from experiments.tools.parser import ToolParser
 BENCHMARKS = {
     "models": "experiments.benchmarks.models_command",
     "train": "experiments.benchmarks.train_command",
+    "decode": "experiments.benchmarks.decode_command",
     "startup": "experiments.benchmarks.startup_command",
     "data": "experiments.benchmarks.data_command",
 }

@@ -28,11 +28,12 @@ class Contest:
     corpus: PeerCorpus
 
 
-def contest_of(given: argparse.Namespace) -> Contest:
+def contest_of(given: argparse.Namespace, trained: bool = False) -> Contest:
     """Makes everything ready.
 
     Args:
         given: With ``peer``, ``directory`` and ``threads``.
+        trained: seqlab keeps the checkpoint that it has.
 
     Raises:
         UserError: The config or the corpus is not there.
@@ -42,7 +43,8 @@ def contest_of(given: argparse.Namespace) -> Contest:
         raise UserError(f"no file {CONFIG}: type the command in the directory of the project")
     directory: Path = given.directory
     own = Seqlab(directory, CONFIG, given.threads)
-    own.train(recipe.MIN_STEPS)
+    if not trained:
+        own.train(recipe.MIN_STEPS)
     corpus = write_pieces(directory / "pieces", load_translator(own.checkpoint, device="cpu").source_tokenizer)
     peers = [PEERS[name](directory) for name in given.peer]
     for peer in peers:

@@ -1,4 +1,4 @@
-"""How fast a training step could be: the time that ``torch.mm`` takes for the model's multiplications alone."""
+"""How fast training and translation could be: the time of ``torch.mm`` for the model's multiplications alone."""
 
 from __future__ import annotations
 
@@ -71,6 +71,41 @@ def step_limit(model: EncoderDecoder, counts: BatchCounts) -> Limit:
     measured = sum(seconds[each] for each in matrices)
     every, of_matrices = (3 * forward_operations(each, counts) for each in (products, matrices))
     return Limit(every, measured * every / of_matrices, counts.target_tokens)
+
+
+def search_limit(model: EncoderDecoder, counts: BatchCounts, beam_size: int, batch_size: int) -> float:
+    """The seconds that ``torch.mm`` takes for the multiplications of a search, each step with the rows of all beams.
+
+    An open hypothesis of each sentence's beam takes a step for each token of the translation and one for EOS; the first
+    step has one hypothesis. Steps of sentences that are finished are not counted.
+
+    Args:
+        model: Whose products.
+        counts: Of all sentences and their translations, EOS included.
+        beam_size: Hypotheses of a sentence.
+        batch_size: Sentences at once.
+    """
+    steps = beam_size * (counts.target_tokens - counts.sentences) + counts.sentences
+    pairs = beam_size * counts.token_pairs
+    every = BatchCounts(counts.sentences, counts.source_tokens, steps, pairs)
+    at_once = {
+        "sentence": batch_size,
+        "source token": max(1, batch_size * counts.source_tokens // counts.sentences),
+        "target token": batch_size * beam_size,
+    }
+    products = translation_products(model)
+    matrices = [each for each in products if each.per in at_once]
+    seconds = {
+        each: _forward_seconds(each, at_once[each.per]) * every.of(each.per) / at_once[each.per]
+        for each in set(matrices)
+    }
+    measured = sum(seconds[each] for each in matrices)
+    return measured * forward_operations(products, every) / forward_operations(matrices, every)
+
+
+def _forward_seconds(product: Product, rows: int) -> float:
+    inputs, weight = torch.randn(rows, product.inputs), torch.randn(product.inputs, product.outputs)
+    return _median_seconds(lambda: torch.mm(inputs, weight))
 
 
 def _median_seconds(run: Callable[[], object]) -> float:

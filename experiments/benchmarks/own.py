@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from datamodules.corpus import TextFiles, find_file
-from datamodules.errors import RunFailed
+from datamodules.errors import RunFailed, UserError
 from experiments.benchmarks.peers import recipe
-from experiments.benchmarks.peers.corpus import write_lines
+from experiments.benchmarks.peers.corpus import read_lines, write_lines
 from experiments.benchmarks.peers.process import Command, Finished, run
 from experiments.benchmarks.peers.speed import Report, TrainingSpeed, Translation, training_speed
 
@@ -74,25 +74,29 @@ class Seqlab:
         )
         return training_speed(read_reports(self.checkpoint.parents[1] / "metrics.csv"), finished.peak_memory_mib)
 
-    def translate(self, source: Path, beam_size: int, batch_size: int) -> Translation:
+    def translate(self, source: Path, beam_size: int, batch_size: int, sentences: int | None = None) -> Translation:
         """Translates a file with the checkpoint that was trained last.
 
         Args:
             source: One sentence a line.
             beam_size: Hypotheses that are kept at each step.
             batch_size: Sentences at once.
+            sentences: The first lines alone; None for all.
 
         Returns:
             The translations and the time that they took.
 
         Raises:
+            UserError: There is no checkpoint.
             RunFailed: It failed.
         """
-        single = self.directory / "single.source"
-        with source.open(encoding="utf-8") as lines:
-            write_lines(single, [next(lines).rstrip("\n")])
+        if not self.checkpoint.is_file():
+            raise UserError(f"seqlab has no checkpoint in {self.directory}: train it first")
+        single, chosen, lines = self.directory / "single.source", self.directory / "chosen.source", read_lines(source)
+        write_lines(single, lines[:1])
+        write_lines(chosen, lines[:sentences])
         alone = self._translate(single, beam_size, batch_size)
-        finished = self._translate(source, beam_size, batch_size)
+        finished = self._translate(chosen, beam_size, batch_size)
         return Translation(
             finished.output.split("\n")[:-1], finished.seconds, max(0.0, finished.seconds - alone.seconds)
         )

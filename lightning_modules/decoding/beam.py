@@ -121,9 +121,10 @@ class BeamSearch(Search):
             beams = _extended(beams, rows, tokens, totals[going_on].flatten(), attention)
             state = state.select(rows)
             if width < size or len(going_on) < len(counts):
-                of_sentence = (going_on * width).repeat_interleave(size)
-                memory, rules = memory.select(of_sentence), rules.select(of_sentence)
-                counts, best, width = counts[going_on], best[going_on], size
+                rules = rules.select((going_on * width).repeat_interleave(size))
+            if len(going_on) < len(counts):
+                memory, counts, best = memory.select(going_on), counts[going_on], best[going_on]
+            width = size
         return [sorted(each, key=lambda hypothesis: -hypothesis.score)[: self.n_best] for each in found]
 
     def _check_coverage(self, attention: Tensor | None) -> None:

@@ -36,8 +36,8 @@ class Steppable(Protocol[MemoryT, StateT]):
 
         Args:
             tokens: ``(rows,)``, the last token of each prefix.
-            memory: With as many rows.
-            state: With as many rows.
+            memory: Of the sentences, each of which has as many rows as the others, one after the other.
+            state: With as many rows as there are tokens.
 
         Returns:
             Log-probabilities ``(rows, vocabulary)``, attention weights ``(rows, heads, source_len)``, and the next

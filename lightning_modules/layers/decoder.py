@@ -72,20 +72,35 @@ class Decoder(nn.Module, ABC):
         """Runs one step.
 
         Args:
-            embedded: ``(b, e)``.
+            embedded: ``(rows, e)``; each sentence of the memory has as many rows as the others, one after the other.
             memory: From :meth:`remember`.
-            state: From :meth:`start` or an earlier call.
+            state: From :meth:`start` or an earlier call, with as many rows.
 
         Returns:
-            Output ``(b, o)``, attention weights ``(b, heads, s)``, and the next state.
+            Output ``(rows, o)``, attention weights ``(rows, heads, s)``, and the next state.
         """
 
     def _attentions(self) -> list[Attention]:
         return list(self.attentions)  # type: ignore[arg-type]
 
     def _attend(self, position: int, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
-        """Context ``(b, t, m)`` and weights ``(b, heads, t, s)`` of one of the attentions for queries ``(b, t, q)``."""
-        return self.attentions[position](query, memory.keys[position], memory.values, memory.mask)
+        """What one of the attentions finds.
+
+        Args:
+            position: Which attention.
+            query: ``(rows, t, q)``; a sentence of the memory may have several rows, one after the other, as in a beam.
+            memory: Of the sentences.
+
+        Returns:
+            Context ``(rows, t, m)`` and weights ``(rows, heads, t, s)``.
+        """
+        rows, length, _ = query.shape
+        of_sentences = query.reshape(len(memory.mask), -1, query.shape[2])
+        context, weights = self.attentions[position](of_sentences, memory.keys[position], memory.values, memory.mask)
+        if rows == len(memory.mask):
+            return context, weights
+        weights = weights.unflatten(2, (-1, length)).transpose(1, 2).flatten(0, 1)
+        return context.reshape(rows, length, context.shape[2]), weights
 
 
 class _SteppedDecoder(Decoder):

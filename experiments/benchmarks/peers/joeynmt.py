@@ -88,13 +88,15 @@ class JoeyNMT(Peer):
         ("joeynmt==2.3.0", "sentencepiece==0.2.0", "importlib_metadata==10.2.0"),
     )
 
-    def translate(self, beam_size: int, batch_size: int) -> Translation:
+    def translate(self, beam_size: int, batch_size: int, sentences: int | None = None) -> Translation:
         """Translates the test source; see :meth:`Peer.translate`."""
         self._checkpoint("latest.ckpt")  # it takes this one by itself
         self._write_config("translate.yaml", self._config(recipe.NEVER, beam_size, batch_size))
-        command = self._command("python", "-m", "joeynmt", "translate", "translate.yaml", source=self._source())
+        command = self._command(
+            "python", "-m", "joeynmt", "translate", "translate.yaml", source=self._source(sentences)
+        )
         finished = run(command, "translate")
-        hypotheses = self._hypotheses(finished.output.split("\n")[:-1])
+        hypotheses = self._hypotheses(finished.output.split("\n")[:-1], sentences)
         return Translation(hypotheses, finished.seconds, self.search_seconds(finished))
 
     @staticmethod

@@ -55,11 +55,11 @@ class OpenNMT(Peer):
         ),
     )
 
-    def translate(self, beam_size: int, batch_size: int) -> Translation:
+    def translate(self, beam_size: int, batch_size: int, sentences: int | None = None) -> Translation:
         """Translates the test source; see :meth:`Peer.translate`."""
         words = {
             "-model": str(self._checkpoint("*.pt")),
-            "-src": str(self._source()),
+            "-src": str(self._source(sentences)),
             "-output": HYPOTHESES,
             "-beam_size": str(beam_size),
             "-batch_size": str(batch_size),
@@ -73,7 +73,7 @@ class OpenNMT(Peer):
         # Its checkpoints hold its options as an object, which torch.load refuses by default.
         variables = {"TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1"}
         finished = run(self._command("onmt_translate", *arguments, "-report_time", variables=variables), "translate")
-        hypotheses = self._hypotheses(read_lines(self.directory / HYPOTHESES))
+        hypotheses = self._hypotheses(read_lines(self.directory / HYPOTHESES), sentences)
         return Translation(hypotheses, finished.seconds, self.search_seconds(finished))
 
     @staticmethod

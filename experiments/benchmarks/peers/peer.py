@@ -88,12 +88,13 @@ class Peer(ABC):
         return training_speed(self.reports(finished), finished.peak_memory_mib)
 
     @abstractmethod
-    def translate(self, beam_size: int, batch_size: int) -> Translation:
+    def translate(self, beam_size: int, batch_size: int, sentences: int | None = None) -> Translation:
         """Translates the test source with the checkpoint that was trained last.
 
         Args:
             beam_size: Hypotheses that are kept at each step.
             batch_size: Sentences at once.
+            sentences: The first lines alone; None for all.
 
         Returns:
             The translations and the time that they took.
@@ -157,26 +158,28 @@ class Peer(ABC):
             raise UserError(f"{self.title} has no checkpoint in {self.directory}: train it first")
         return found[-1]
 
-    def _source(self) -> Path:
+    def _source(self, sentences: int | None) -> Path:
         """Writes the lines that are translated: blank ones are not, some toolkits drop them and others fail."""
         path = self.directory / TRANSLATED
-        write_lines(path, (line for line in self._test if line.strip()))
+        write_lines(path, (line for line in self._test[:sentences] if line.strip()))
         return path
 
-    def _hypotheses(self, pieces: Sequence[str]) -> list[str]:
-        """One hypothesis for each line of the test source; of a blank line a blank one.
+    def _hypotheses(self, pieces: Sequence[str], sentences: int | None) -> list[str]:
+        """One hypothesis for each line that is translated; of a blank line a blank one.
 
         Args:
             pieces: Those that the toolkit wrote, with a space between them.
+            sentences: As :meth:`translate` takes it.
 
         Raises:
             RunFailed: It wrote too few or too many.
         """
-        wanted = sum(bool(line.strip()) for line in self._test)
+        lines = self._test[:sentences]
+        wanted = sum(bool(line.strip()) for line in lines)
         if len(pieces) != wanted:
             raise RunFailed(f"{self.title} wrote {len(pieces)} translations of {wanted} sentences")
         rest = iter(pieces)
-        return [join_pieces(next(rest)) if line.strip() else "" for line in self._test]
+        return [join_pieces(next(rest)) if line.strip() else "" for line in lines]
 
     def _write_config(self, name: str, config: Mapping[str, object]) -> None:
         """Writes a YAML file into the peer's directory."""

@@ -61,7 +61,7 @@ class Yoyodyne(Peer):
         ),
     )
 
-    def translate(self, beam_size: int, batch_size: int) -> Translation:
+    def translate(self, beam_size: int, batch_size: int, sentences: int | None = None) -> Translation:
         """Refuses.
 
         Raises:

@@ -1,0 +1,148 @@
+"""``seqlab benchmark decode``: how fast a model translates, beside other toolkits and the machine's limit."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from typing import TYPE_CHECKING
+
+from datamodules.errors import UserError
+from experiments.benchmarks.options import add_peer_options, add_report_options
+from experiments.tools.parser import positive
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from experiments.benchmarks.peers import Translation
+
+SUMMARY = "speed of translation, greedy and by beam search, beside peers and the machine's limit"
+
+DESCRIPTION = """\
+Trains the model of seqlab benchmark train with every system, long enough that its sentences end, and translates the
+test set: greedily and with a beam of 5, one sentence at a time and in batches. The systems take turns, a process each,
+on the CPU; the time that a process takes to start is not counted.
+
+Which of the batch sizes is best is found for each system by itself, before the rounds. The limit is the time that
+torch.mm takes, in the same round, for the multiplications of the search: fraction of the limit is the speed over that.
+
+examples:
+  seqlab benchmark decode
+  seqlab benchmark decode --peer opennmt --output decode.json
+  seqlab benchmark decode --peer opennmt --trained      measure again, with the models that are there
+"""
+
+BEAMS = {"greedy": 1, "beam 5": 5}
+"""The searches that are measured, and the hypotheses that each keeps."""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds what ``seqlab benchmark decode`` takes."""
+    add_peer_options(parser)
+    parser.add_argument(
+        "--steps", type=positive, default=600, metavar="N", help="updates of training before (default: 600)"
+    )
+    parser.add_argument("--trained", action="store_true", help="take the models that an earlier call has trained")
+    parser.add_argument(
+        "--sentences", type=positive, default=1000, metavar="N", help="of the test set, in batches (default: 1000)"
+    )
+    parser.add_argument(
+        "--singles", type=positive, default=100, metavar="N", help="of the test set, one at a time (default: 100)"
+    )
+    parser.add_argument(
+        "--batch-sizes",
+        type=positive,
+        nargs="+",
+        default=[32, 128, 512],
+        metavar="N",
+        help="sentences of a batch, of which the best is taken (default: 32 128 512)",
+    )
+    add_report_options(parser, rounds=3)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Runs the command.
+
+    Args:
+        given: The options.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        UserError: The corpus is not there, a peer does not translate, or with ``--trained`` there is no model.
+        RunFailed: A system could not be installed, or failed.
+    """
+    import torch
+
+    from experiments.benchmarks.contest import contest_of
+    from experiments.benchmarks.limit import search_limit
+    from experiments.benchmarks.report import comparison_table, machine, write_report
+    from experiments.benchmarks.rounds import Figure, System, in_turn
+    from experiments.benchmarks.searching import search_counts, searching_figures
+    from experiments.runs.translator import load_translator
+
+    if "yoyodyne" in given.peer:
+        raise UserError("yoyodyne is measured in training only: leave it out")
+    torch.set_num_threads(given.threads)
+    contest = contest_of(given, given.trained)
+    text = contest.corpus.test_source.with_name("text.source")
+    if not given.trained:
+        contest.own.train(given.steps)
+        for peer in contest.peers:
+            peer.train(given.steps)
+    translates: dict[str, Callable[[int, int, int], Translation]] = {
+        "seqlab": partial(contest.own.translate, text),
+        **{peer.title: peer.translate for peer in contest.peers},
+    }
+    best = {
+        name: {search: _best_batch(translate, beam, given) for search, beam in BEAMS.items()}
+        for name, translate in translates.items()
+    }
+    translator = load_translator(contest.own.checkpoint, device="cpu")
+
+    def measure(name: str) -> Mapping[str, float]:
+        found: dict[str, float] = {}
+        for search, beam in BEAMS.items():
+            alone = translates[name](beam, 1, given.singles)
+            batched = translates[name](beam, best[name][search], given.sentences)
+            found |= searching_figures(search, alone, batched)
+            if name == "seqlab":
+                counts = search_counts(translator, text, batched)
+                limit = counts.sentences / search_limit(translator.members[0], counts, beam, best[name][search])
+                rate = counts.sentences / batched.search_seconds
+                found |= {f"{search}, limit": limit, f"{search}, fraction of the limit": rate / limit}
+        return found
+
+    rounds = in_turn([System(name, partial(measure, name)) for name in translates], given.rounds, warm_up=0)
+    figures = []
+    for search in BEAMS:
+        figures += [
+            Figure(f"{search}, one at a time", f"{search}, sentences per second, one at a time", "higher", digits=1),
+            Figure(f"{search}, latency", f"{search}, milliseconds of one sentence", "lower", digits=1),
+            Figure(f"{search}, batches", f"{search}, sentences per second, best batch", "higher", digits=1),
+            Figure(f"{search}, limit", f"{search}, limit, sentences per second", "higher", digits=1),
+            Figure(f"{search}, fraction of the limit", f"{search}, fraction of the limit", "higher", digits=2),
+        ]
+    told = "; ".join(
+        f"{name}: " + ", ".join(f"{search} {size}" for search, size in best[name].items()) for name in best
+    )
+    print(
+        f"{given.rounds} rounds of {given.sentences} sentences, and {given.singles} one at a time; threads: "
+        f"{given.threads}; {machine()['processor']}; best batches: {told}\n\n{comparison_table(figures, rounds)}"
+    )
+    settings = {
+        "steps": given.steps,
+        "rounds": given.rounds,
+        "threads": given.threads,
+        "sentences": given.sentences,
+        "singles": given.singles,
+        "best_batch_sizes": best,
+    }
+    write_report(given.output, "decode", settings, {"rounds": rounds})
+    return 0
+
+
+def _best_batch(translate: Callable[[int, int, int], Translation], beam_size: int, given: argparse.Namespace) -> int:
+    """The batch size with the shortest search."""
+    seconds = {size: translate(beam_size, size, given.sentences).search_seconds for size in given.batch_sizes}
+    return min(seconds, key=lambda size: seconds[size])
