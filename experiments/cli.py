@@ -31,6 +31,7 @@ COMMANDS = {
     "show": Command("experiments.tools.show", "draw masks, schedules, states, alignments, temperatures"),
     "average": Command("experiments.tools.average", "average the weights of several checkpoints"),
     "study": Command("experiments.studies.command", "compare variants of a config, with several seeds"),
+    "tune": Command("experiments.tuning.command", "search the parameters with which an experiment does best"),
     "benchmark": Command("experiments.benchmarks.command", "measure what models cost, and what they reach"),
     "fetch": Command("experiments.tools.fetch", "fetch a public corpus"),
 }

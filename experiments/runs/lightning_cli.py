@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
@@ -38,6 +39,7 @@ from experiments.runs.links import LINKED, check_links
 from experiments.runs.parser import OneLineErrorParser
 from experiments.runs.progress import training_progress
 from experiments.runs.saved_data import HYPERPARAMETERS, SavedData
+from experiments.tuning.trial_variable import TRIAL_VARIABLE
 
 RUNS = "runs"
 """Where runs are kept, unless ``--trainer.default_root_dir`` says otherwise."""
@@ -239,6 +241,10 @@ class SeqlabCLI(LightningCLI):
         ]
         if settings.logger:
             callbacks.append(CurveFigures())
+        if self.subcommand == "fit" and (trial := os.environ.get(TRIAL_VARIABLE)):
+            from experiments.tuning.trial_report import TrialReport
+
+            callbacks.append(TrialReport(Path(trial)))
         self.trainer_defaults["callbacks"] = callbacks
         plugins = settings.plugins if isinstance(settings.plugins, list) else [settings.plugins]
         plugins = [plugin for plugin in plugins if plugin is not None]

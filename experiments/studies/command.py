@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import signal
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 from filelock import FileLock, Timeout
 
 from datamodules.errors import RunFailed, UserError
+from experiments.studies.commands import ended_as_with_ctrl_c
 from experiments.studies.plan import RUNS, Key, PlannedRun, planned_runs, study_directory
 from experiments.studies.results import FILE_NAME, Results, Row, rows_of, same_run
 from experiments.studies.runner import LOGS, Outcome, Runner
@@ -75,7 +73,7 @@ def run_study(study: Study, given: argparse.Namespace) -> dict[Key, Row]:
     """
     directory = study_directory(given.directory, study, given.preset)
     runs = planned_runs(study, given.preset, given.seeds, directory)
-    with _alone_in(directory), _ended_as_with_ctrl_c():
+    with _alone_in(directory), ended_as_with_ctrl_c():
         results = Results(directory / FILE_NAME)
         outcomes = _run(study, runs, results, directory, given.jobs)
         _report(study, given.preset, runs, results, directory)
@@ -145,31 +143,6 @@ def _alone_in(directory: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-@contextmanager
-def _ended_as_with_ctrl_c() -> Iterator[None]:
-    """Lets SIGTERM, as a scheduler sends it, do what Ctrl-C does: else the runs would go on without the study.
-
-    Where the study was started to ignore Ctrl-C, as a script's background jobs are, it still does, but by a handler:
-    what is ignored is inherited by the runs, which could then not be told to end.
-    """
-
-    def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
-        raise KeyboardInterrupt
-
-    def ignore(_number: int, _frame: FrameType | None) -> None:
-        return
-
-    on_interrupt = signal.getsignal(signal.SIGINT)
-    before = {signal.SIGTERM: signal.signal(signal.SIGTERM, interrupt)}
-    if on_interrupt == signal.SIG_IGN:
-        before[signal.SIGINT] = signal.signal(signal.SIGINT, ignore)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _seeds_by_variant(runs: Sequence[PlannedRun]) -> str:

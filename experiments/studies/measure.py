@@ -32,6 +32,30 @@ def run_since(started: str, parent: Path) -> Path | None:
     return begun[last] if last >= since else None
 
 
+def last_checkpoint(run: Path | None) -> Path | None:
+    """What a run goes on from; None where it left nothing, or there is none.
+
+    Args:
+        run: Its directory.
+    """
+    last = run / "checkpoints" / "last.ckpt" if run else None
+    return last if last and last.is_file() else None
+
+
+def logged_value(metric: Metric, run: Path) -> float:
+    """A metric of a run, one that has no axis.
+
+    Args:
+        metric: The metric.
+        run: The run's directory.
+
+    Raises:
+        UserError: It was not logged.
+        RunFailed: It is no finite number.
+    """
+    return _value(metric, metric.name, _read(run / METRICS), run)
+
+
 def measured(planned: PlannedRun, run: Path) -> dict[str, str]:
     """The cells of a finished run: what its study compares, and by what it is seen to be a fair comparison.
 

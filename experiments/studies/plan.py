@@ -121,25 +121,30 @@ def _planned(
         "trainer.default_root_dir": str(directory / RUNS),
     }
     configs = [word for config in change.configs for word in ("--config", config)]
-    said = [word for name, value in options.items() for word in (f"--{name}", _typed(value))]
+    said = [word for name, value in options.items() for word in (f"--{name}", typed(value))]
     return PlannedRun(
         panel=panel_name,
         variant=variant,
         seed=seed,
         words=("fit", *configs, *said),
-        configs=_hash_of(change.configs),
+        configs=hash_of(change.configs),
         metrics=tuple(metric for metric in panel.metrics if variant not in metric.without),
         parent=directory / RUNS / experiment,
         checkpoint=study.checkpoint,
     )
 
 
-def _typed(value: object) -> str:
+def typed(value: object) -> str:
     """A value of the YAML file as it is typed on a command line."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _hash_of(configs: Sequence[str]) -> str:
+def hash_of(configs: Sequence[str]) -> str:
+    """A hash of what config files hold.
+
+    Raises:
+        UserError: One cannot be read.
+    """
     digest = hashlib.sha256()
     for config in configs:
         try:

@@ -7,8 +7,10 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
+from multiprocessing import connection
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -83,6 +85,14 @@ def _leads_a_session(process: BaseProcess) -> bool:
         return False
 
 
+def _end_with_parent() -> None:
+    """Waits for the end of the process that started this one, and ends all of it: a run does not outlive its study."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    connection.wait([parent.sentinel])
+    os.killpg(0, signal.SIGKILL)
+
+
 def _seqlab(
     words: tuple[str, ...], log: Path, environment: dict[str, str], threads: int | None, directory: Path
 ) -> None:
@@ -96,6 +106,7 @@ def _seqlab(
     os.chdir(directory)
     os.environ.clear()
     os.environ.update(environment)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     multiprocessing.set_start_method(None, force=True)  # workers of a loader start as in any process
     try:
         import torch

@@ -2,43 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import shlex
-import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from multiprocessing import connection
-from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Literal
 
 from tqdm import tqdm
 
 from datamodules.errors import RunFailed, UserError
 from experiments.runs.commit import source_commit
-from experiments.studies.measure import measured, run_since
+from experiments.studies.commands import Commands, Interrupted
+from experiments.studies.measure import last_checkpoint, measured, run_since
 from experiments.studies.plan import PlannedRun
-from experiments.studies.processes import send, start_seqlab
 from experiments.studies.results import FAILED, FINISHED, STARTED, Results, Row, same_run
 
 LOGS = "logs"
 """Where the output of each run goes, in the study's directory."""
-
-REFUSED = 2
-"""The exit status of a command that is wrong in itself: it would be refused with every seed."""
-
-ERROR = "seqlab: error: "
-"""How seqlab begins to tell an error."""
-
-
-class Interrupted(Exception):
-    """A run ended because the study was told to end."""
 
 
 class NotTried(RunFailed):
@@ -73,22 +57,17 @@ class Runner:
         results: Gets the rows.
         directory: The study's own.
         group: The runs' group in W&B.
-        jobs: How many run at once. The cores are divided among them: OpenMP's threads of two processes on the same
-            cores slow each other several times over. OMP_NUM_THREADS, where it is set, stays.
+        jobs: How many run at once.
     """
 
     def __init__(self, results: Results, directory: Path, group: str, jobs: int) -> None:
         self._results = results
         self._logs = directory / LOGS
         self._jobs = jobs
-        threads = max(1, _cores() // jobs)
-        self._threads = None if "OMP_NUM_THREADS" in os.environ else threads
-        self._environment = {"OMP_NUM_THREADS": str(threads), **os.environ, "WANDB_RUN_GROUP": group}
+        self._commands = Commands(group, jobs)
         self._commit = source_commit() or ""
         self._lock = threading.Lock()
-        self._processes: set[BaseProcess] = set()
         self._refused: dict[tuple[str, str], int] = {}
-        self._stopped = False
 
     def run(self, runs: Sequence[PlannedRun], total: int) -> list[Outcome]:
         """Runs, and shows a progress bar over the whole study.
@@ -108,26 +87,17 @@ class Runner:
         with (
             tqdm(total=total, initial=total - len(runs), desc="runs", unit="run", disable=None) as bar,
             ThreadPoolExecutor(self._jobs) as executor,
+            self._commands.ended_with(executor),
         ):
-            try:
-                under_way: set[Future[Outcome]] = {executor.submit(self._run, planned) for planned in runs}
-                while under_way:
-                    ended, under_way = wait(under_way, timeout=1, return_when=FIRST_COMPLETED)
-                    for future in ended:
-                        outcomes.append(future.result())
-                        bar.update()
-                        if outcomes[-1].tried:
-                            bar.write(_told(outcomes[-1]), file=sys.stderr)
-                    bar.refresh()
-            except BaseException:
-                self._stopped = True
-                try:
-                    self._stop(signal.SIGINT)
-                    executor.shutdown(cancel_futures=True)
-                except KeyboardInterrupt:
-                    self._stop(signal.SIGKILL)  # who asks twice does not want to wait
-                    raise
-                raise
+            under_way: set[Future[Outcome]] = {executor.submit(self._run, planned) for planned in runs}
+            while under_way:
+                ended, under_way = wait(under_way, timeout=1, return_when=FIRST_COMPLETED)
+                for future in ended:
+                    outcomes.append(future.result())
+                    bar.update()
+                    if outcomes[-1].tried:
+                        bar.write(_told(outcomes[-1]), file=sys.stderr)
+                bar.refresh()
         return outcomes
 
     def _run(self, planned: PlannedRun) -> Outcome:
@@ -148,19 +118,21 @@ class Runner:
     def _check_wanted(self, planned: PlannedRun) -> None:
         with self._lock:
             seed = self._refused.get((planned.panel, planned.variant))
-        if self._stopped:
+        if self._commands.stopped:
             raise Interrupted
         if seed is not None:
             raise NotTried(f"not tried: it was refused with seed {seed}")
 
     def _train(self, planned: PlannedRun) -> Row:
         row = self._begun(planned)
-        resumed = _last_checkpoint(row["started"], planned.parent)
+        run = run_since(row["started"], planned.parent) if row["started"] else None
+        resumed = last_checkpoint(run)
         if resumed is None:
             row |= {"started": datetime.now(UTC).isoformat(timespec="seconds"), "seconds": ""}
         self._results.put(planned.key, row)
         begun = time.monotonic()
-        self._seqlab(planned, [*planned.words, *(["--ckpt_path", str(resumed)] if resumed else [])], "new")
+        log = self._logs / f"{planned.parent.name}.log"
+        self._commands.run([*planned.words, *(["--ckpt_path", str(resumed)] if resumed else [])], log)
         if resumed is None:
             row["seconds"] = f"{time.monotonic() - begun:.1f}"
         run = run_since(row["started"], planned.parent)
@@ -168,7 +140,7 @@ class Runner:
             raise RunFailed(f"it left no run directory in {planned.parent}")
         test = planned.test_words(run)
         if test:
-            self._seqlab(planned, test, "more")
+            self._commands.run(test, log, "more")
             row["test_command"] = shlex.join(["seqlab", *test])
         return {**row, "status": FINISHED, "run": str(run), **measured(planned, run)}
 
@@ -186,70 +158,6 @@ class Runner:
         if before is not None and same_run(before, planned) and before["commit"] == self._commit:
             row |= {name: before.get(name, "") for name in ("started", "seconds")}
         return row
-
-    def _seqlab(self, planned: PlannedRun, words: Sequence[str], log_mode: Literal["new", "more"]) -> None:
-        """Runs a command of seqlab; its output goes to the run's log.
-
-        Raises:
-            UserError: It was refused, and would be with every seed.
-            RunFailed: It failed.
-            Interrupted: The study was told to end.
-        """
-        log = self._logs / f"{planned.parent.name}.log"
-        if log_mode == "new":
-            log.write_bytes(b"")
-        with self._started(words, log) as process:
-            connection.wait([process.sentinel])
-            with self._lock:  # else a process that starts meanwhile might take the status away
-                process.join()
-                status = process.exitcode
-        assert status is not None
-        if status == 0:
-            return
-        if self._stopped:
-            raise Interrupted
-        if status == REFUSED:
-            raise UserError(_error_of(log))
-        raise RunFailed(_error_of(log) if status > 0 else f"killed by signal {-status}; its output is in {log}")
-
-    @contextlib.contextmanager
-    def _started(self, words: Sequence[str], log: Path) -> Iterator[BaseProcess]:
-        """A process of seqlab, in a session of its own: Ctrl-C reaches it through :meth:`_stop` alone, and once."""
-        with self._lock:
-            if self._stopped:
-                raise Interrupted
-            process = start_seqlab(words, log, self._environment, self._threads)
-            self._processes.add(process)
-        try:
-            yield process
-        finally:
-            with self._lock:
-                self._processes.discard(process)
-
-    def _stop(self, how: signal.Signals) -> None:
-        """Sends every process a signal."""
-        with self._lock:
-            for process in self._processes:
-                send(process, how)
-
-
-def _last_checkpoint(started: str, parent: Path) -> Path | None:
-    """What a run that was begun at some time goes on from; None where it left nothing, or was not begun."""
-    run = run_since(started, parent) if started else None
-    last = run / "checkpoints" / "last.ckpt" if run else None
-    return last if last and last.is_file() else None
-
-
-def _cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _error_of(log: Path) -> str:
-    """What a failed command said: its error, else its last line."""
-    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    errors = [line.partition(ERROR)[2] for line in lines if ERROR in line]
-    return (errors or lines or ["it said nothing"])[-1]
 
 
 def _told(outcome: Outcome) -> str:

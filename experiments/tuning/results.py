@@ -1,0 +1,85 @@
+"""What a search found: a table of its trials, and the best parameters as a config."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import yaml
+from optuna.trial import FrozenTrial
+
+from experiments.runs.durable import durable_write
+from experiments.tuning.search import Search
+from experiments.tuning.shared_trials import SharedTrials, is_pruned
+
+TRIALS = "trials.csv"
+
+BEST = "best.yaml"
+
+
+def write_results(trials: SharedTrials) -> None:
+    """Writes ``trials.csv`` and, where a trial went on to its end, ``best.yaml``.
+
+    Args:
+        trials: Of the search.
+
+    Raises:
+        RunFailed: A file cannot be written.
+    """
+    with trials.alone():
+        with durable_write(trials.directory / TRIALS) as file:
+            file.write(_table(trials).encode())
+        best = trials.best()
+        if best is not None:
+            with durable_write(trials.directory / BEST) as file:
+                file.write(_best_config(trials.search, best).encode())
+
+
+def _table(trials: SharedTrials) -> str:
+    """A row for each trial. A trial that was ended early has the value that it reported last."""
+    search = trials.search
+    table = io.StringIO(newline="")
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(
+        ["trial", "state", search.metric, "validations", "began", "ended", *search.parameters, "run", "error"]
+    )
+    for trial in trials.all():
+        times = [
+            time.isoformat(timespec="seconds") if time else ""
+            for time in (trial.datetime_start, trial.datetime_complete)
+        ]
+        writer.writerow(
+            [
+                trial.number,
+                "pruned" if is_pruned(trial) else trial.state.name.lower(),
+                "" if trial.value is None else repr(trial.value),
+                len(trial.intermediate_values),
+                *times,
+                *(trial.params[key] for key in search.parameters),
+                trial.user_attrs.get("run", ""),
+                trial.user_attrs.get("error", ""),
+            ]
+        )
+    return table.getvalue()
+
+
+def _best_config(search: Search, best: FrozenTrial) -> str:
+    """The parameters as a config file, to be given after the experiment's.
+
+    Wherever a class has its arguments the class stands beside them, as in the config of the run: arguments alone are
+    no part of a config.
+    """
+    used: dict[str, Any] = yaml.safe_load((Path(best.user_attrs["run"]) / "config.yaml").read_text(encoding="utf-8"))
+    config: dict[str, Any] = {}
+    for key in search.parameters:
+        *parts, last = key.split(".")
+        node, used_node = config, used
+        for part in parts:
+            if part == "init_args":
+                node["class_path"] = used_node["class_path"]
+            node, used_node = node.setdefault(part, {}), used_node[part]
+        node[last] = search.value_of(key, best.params[key])
+    told = f"# The best of the search {search.name}: trial {best.number}, {search.metric} {best.value}\n"
+    return told + yaml.safe_dump(config, sort_keys=False, allow_unicode=True)

@@ -1,0 +1,259 @@
+"""What a search is: an experiment, parameters with their ranges, and the metric that is to be best; read from YAML."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import math
+import reprlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.pruners import BasePruner
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+
+from datamodules.errors import UserError, suggest
+from experiments.studies.plan import hash_of, typed
+from experiments.studies.study import Metric
+
+SEARCHES = Path("configs") / "tune"
+"""Where the searches of this project are."""
+
+PRUNERS = "optuna.pruners"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Range(_Part):
+    """Numbers from one to another: whole ones where both ends and the step are.
+
+    Attributes:
+        low: The least.
+        high: The greatest, itself among them.
+        log: Whether small ones are drawn as often as large ones, by their logarithm.
+        step: From one number to the next.
+    """
+
+    low: int | float
+    high: int | float
+    log: bool = False
+    step: int | float | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Range:
+        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
+            raise ValueError(f"low has to be below high, but they are {self.low:g} and {self.high:g}")
+        if self.log and self.low <= 0:
+            raise ValueError(f"with log, low has to be above 0, but it is {self.low:g}")
+        if self.step is not None and (self.log or not 0 < self.step <= self.high - self.low):
+            raise ValueError("step goes with no log, and has to be above 0 and no more than high - low")
+        return self
+
+    @property
+    def distribution(self) -> BaseDistribution:
+        """Of its numbers, as Optuna has it."""
+        low, high, step = self.low, self.high, self.step
+        if isinstance(low, int) and isinstance(high, int) and not isinstance(step, float):
+            return IntDistribution(low, high - (high - low) % (step or 1), log=self.log, step=step or 1)
+        steps = None if step is None else math.floor((high - low) / step + 1e-9)
+        return FloatDistribution(
+            low, high if steps is None or step is None else low + steps * step, log=self.log, step=step
+        )
+
+
+class Choices(_Part):
+    """Values of any kind, in no order.
+
+    Attributes:
+        choices: The values.
+    """
+
+    choices: tuple[Any, ...]
+
+    @model_validator(mode="after")
+    def _are_several(self) -> Choices:
+        words = [typed(choice) for choice in self.choices]
+        if len(set(words)) < max(2, len(words)):
+            raise ValueError("choices have to be two or more, each once")
+        return self
+
+    @property
+    def distribution(self) -> BaseDistribution:
+        """Of the values as they are typed on a command line: Optuna knows no lists."""
+        return CategoricalDistribution([typed(choice) for choice in self.choices])
+
+
+class Pruner(_Part):
+    """What ends trials that are worse than others were.
+
+    Attributes:
+        class_path: A class of :mod:`optuna.pruners`, with its path or without.
+        init_args: Its arguments.
+    """
+
+    class_path: str = "MedianPruner"
+    init_args: dict[str, Any] = {}
+
+    def made(self) -> BasePruner:
+        """The pruner.
+
+        Raises:
+            UserError: There is no such class, or it does not take such arguments.
+        """
+        module, _, name = self.class_path.rpartition(".")
+        try:
+            kind = getattr(importlib.import_module(module or PRUNERS), name, None)
+        except ImportError:
+            kind = None
+        if not (isinstance(kind, type) and issubclass(kind, BasePruner)):
+            known = importlib.import_module(PRUNERS).__all__[1:]
+            raise UserError(f"pruner: there is no class '{self.class_path}': {suggest(name, known)}")
+        try:
+            return kind(**self.init_args)
+        except (TypeError, ValueError) as error:
+            raise UserError(f"pruner {name}: {' '.join(str(error).split())}") from error
+
+
+class Search(_Part):
+    """A whole search.
+
+    Attributes:
+        name: Of its file.
+        experiment: Config files, as ``--config`` takes them; later ones win.
+        options: Options of every trial, as ``trainer.max_epochs: 3``. What they say is of the search, and not part of
+            what it finds.
+        metric: What is to be best, as validation logs it.
+        mode: Which values of it are.
+        take: The value of a trial is its best through training, or its last.
+        parameters: What is searched over, by key of the config, as ``model.init_args.dropout``.
+        pruner: What ends trials early; null lets all go on to their end.
+        seed: Of what is drawn. The trials themselves have the experiment's seed.
+    """
+
+    name: str
+    experiment: tuple[str, ...]
+    options: dict[str, Any] = {}
+    metric: str
+    mode: Literal["min", "max"]
+    take: Literal["best", "last"] = "best"
+    parameters: dict[str, Range | Choices]
+    pruner: Pruner | None = Pruner()
+    seed: int = 1
+
+    @field_validator("experiment", mode="before")
+    @classmethod
+    def _one_or_several(cls, given: object) -> object:
+        return (given,) if isinstance(given, str) else given
+
+    @field_validator("pruner", mode="before")
+    @classmethod
+    def _class_alone(cls, given: object) -> object:
+        return {"class_path": given} if isinstance(given, str) else given
+
+    @property
+    def measure(self) -> Metric:
+        """The metric as a study has it."""
+        return Metric(name=self.metric, better="higher" if self.mode == "max" else "lower", take=self.take)
+
+    @property
+    def distributions(self) -> dict[str, BaseDistribution]:
+        """Of the parameters, as Optuna has them."""
+        return {key: parameter.distribution for key, parameter in self.parameters.items()}
+
+    def identity(self) -> dict[str, Any]:
+        """All of it, and a hash of what its config files hold: trials with another identity cannot be compared."""
+        return {**json.loads(self.model_dump_json(exclude={"name"})), "configs": hash_of(self.experiment)}
+
+    def value_of(self, key: str, drawn: object) -> object:
+        """What a drawn value is in a config.
+
+        Args:
+            key: Of the parameter.
+            drawn: As Optuna has it.
+        """
+        parameter = self.parameters[key]
+        if isinstance(parameter, Choices):
+            return next(choice for choice in parameter.choices if typed(choice) == drawn)
+        return drawn
+
+    def words(self, drawn: Mapping[str, object]) -> tuple[str, ...]:
+        """What is typed after ``seqlab`` to train with drawn values.
+
+        Args:
+            drawn: By key.
+        """
+        configs = [word for config in self.experiment for word in ("--config", config)]
+        options = {**self.options, **drawn}
+        return ("fit", *configs, *(word for key, value in options.items() for word in (f"--{key}", typed(value))))
+
+
+def read_search(path: Path) -> Search:
+    """Reads a search.
+
+    Args:
+        path: Its YAML file.
+
+    Raises:
+        UserError: It cannot be read, or says something that a search does not have.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        known = [str(each) for each in SEARCHES.glob("*.yaml")]
+        hint = f"; {suggest(str(path), known)}" if known and not path.exists() else ""
+        raise UserError(f"cannot read the search {path}: {error.strerror}{hint}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"the search {path} is not UTF-8 text") from error
+    except yaml.YAMLError as error:
+        raise UserError(f"the search {path} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise UserError(f"the search {path} is empty: it needs experiment, metric, mode and parameters")
+    try:
+        search = Search.model_validate({**content, "name": path.stem})
+    except ValidationError as error:
+        raise UserError(f"{path}: {_told(error)}") from error
+    if not search.parameters:
+        raise UserError(f"{path}: parameters is empty: give at least one, with low and high, or choices")
+    for key in search.parameters:
+        if key in search.options:
+            raise UserError(f"{path}: {key} is in options and in parameters: leave one of them out")
+    if search.pruner is not None:
+        search.pruner.made()
+    return search
+
+
+def _told(error: ValidationError) -> str:
+    """The first of what is wrong, in one line."""
+    first = error.errors()[0]
+    place = [str(part) for part in first["loc"]]
+    if place[:1] == ["parameters"] and len(place) > 1:
+        return _told_of_parameter(error, place[1])
+    where = ".".join(place)
+    if first["type"] == "extra_forbidden":
+        known = {"pruner": Pruner}.get(place[0], Search).model_fields
+        return f"unknown key '{where}': {suggest(place[-1], set(known) - {'name'})}"
+    if first["type"] == "missing":
+        return f"{where} is missing"
+    return f"{where} is {reprlib.repr(first['input'])}: {first['msg'][0].lower()}{first['msg'][1:]}"
+
+
+def _told_of_parameter(error: ValidationError, key: str) -> str:
+    """What is wrong with a parameter: pydantic tells it of both kinds that it might have been."""
+    errors = [each for each in error.errors() if each["loc"][:2] == ("parameters", key)]
+    given = next((each["input"] for each in errors if isinstance(each["input"], dict)), None)
+    kind = Choices if isinstance(given, dict) and "choices" in given else Range
+    of_kind = [each for each in errors if len(each["loc"]) > 2 and each["loc"][2] == kind.__name__] or errors
+    first = of_kind[0]
+    where = f"parameters: {key}"
+    if first["type"] == "extra_forbidden":
+        return f"{where}: unknown key '{first['loc'][-1]}': {suggest(str(first['loc'][-1]), kind.model_fields)}"
+    if first["type"] == "value_error":
+        return f"{where}: {first['ctx']['error']}"
+    if first["type"] == "missing" or len(first["loc"]) < 4:
+        return f"{where}: give low and high, or choices"
+    return f"{where}: {first['loc'][3]} is {reprlib.repr(first['input'])}: it has to be a number"
