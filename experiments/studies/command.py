@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-
-from filelock import FileLock, Timeout
+from typing import NamedTuple
 
 from datamodules.errors import RunFailed, UserError
-from experiments.studies.commands import ended_as_with_ctrl_c
+from experiments.clusters.array import SLURM, add_executor_options, run_array
+from experiments.studies.commands import TIME_IS_OVER, TimeIsOver, ended_as_with_ctrl_c
 from experiments.studies.plan import RUNS, Key, PlannedRun, planned_runs, study_directory
 from experiments.studies.results import FILE_NAME, Results, Row, rows_of, same_run
 from experiments.studies.runner import LOGS, Outcome, Runner
-from experiments.studies.study import Study, find_study, known_studies, question_of, read_study
+from experiments.studies.study import Study, find_study, known_studies, question_of, read_study, slug
 from experiments.tools.parser import ToolParser, positive
 
 REPORT = "table.md"
@@ -28,12 +28,30 @@ studies:
 
 Each run is a seqlab fit, and a seqlab test where the study compares metrics of a test. STUDIES/NAME/PRESET/ gets
 results.csv (a row for each run, with its command), table.md, figures/, runs/ and logs/. The same command again goes on
-where an interrupted study stopped; a run whose command or config changed is run again.
+where an interrupted study stopped; a run whose command or config changed is run again. Several processes, on any
+machines that see the directory, may run one study: each run is held by one of them. With --executor slurm an array job
+does: a task for each run, or --jobs tasks.
 
 examples:
   seqlab study attention
   seqlab study attention --preset full --seeds 10 --jobs 2
+  seqlab study attention --executor slurm --time 01:00:00 --sbatch=--partition=cpu --dry-run
 """
+
+
+class Share(NamedTuple):
+    """Some of a study's runs.
+
+    Attributes:
+        first: Which is the first, counted from 0.
+        step: From one to the next.
+    """
+
+    first: int
+    step: int
+
+
+WHOLE = Share(0, 1)
 
 
 def main(arguments: list[str]) -> int:
@@ -46,41 +64,84 @@ def main(arguments: list[str]) -> int:
         The exit status.
 
     Raises:
-        UserError: There is no such study or preset, its file is wrong, or it runs already.
+        UserError: There is no such study or preset, its file is wrong, or SLURM refuses it.
         RunFailed: Some runs failed.
     """
     given = _parser().parse_args(arguments)
     if given.name is None:
         print(f"studies:\n{_listed()}\n\nseqlab study NAME runs one; seqlab study --help tells the options")
         return 0
-    run_study(read_study(find_study(given.name)), given)
+    study = read_study(find_study(given.name))
+    if given.executor == SLURM:
+        submit_study(study, given)
+        return 0
+    try:
+        run_study(study, given, given.share)
+    except TimeIsOver as notice:
+        print(f"seqlab: the job's time will be over: {notice}", file=sys.stderr)
+        return TIME_IS_OVER
     return 0
 
 
-def run_study(study: Study, given: argparse.Namespace) -> dict[Key, Row]:
+def run_study(study: Study, given: argparse.Namespace, share: Share = WHOLE) -> dict[Key, Row]:
     """Runs what is not finished of a study, and reports on the whole.
 
     Args:
         study: The study.
         given: The options of :func:`add_study_options`.
+        share: Which runs are this process's; other processes have the others.
 
     Returns:
         The rows of its runs.
 
     Raises:
-        UserError: There is no such preset, a config cannot be read, or the study runs already.
+        UserError: There is no such preset, a config cannot be read, or the directory cannot be written to.
         RunFailed: Some runs failed.
     """
     directory = study_directory(given.directory, study, given.preset)
     runs = planned_runs(study, given.preset, given.seeds, directory)
-    with _alone_in(directory), ended_as_with_ctrl_c():
+    _make(directory)
+    with ended_as_with_ctrl_c():
         results = Results(directory / FILE_NAME)
-        outcomes = _run(study, runs, results, directory, given.jobs)
-        _report(study, given.preset, runs, results, directory)
+        outcomes = _run(study, runs[share.first :: share.step], results, directory, given.jobs or 1)
+        results.refresh()
+        pending = [planned for planned in runs if not results.ended(planned)]
+        if pending:
+            print(f"{len(pending)} of {len(runs)} runs are left to other processes; the last to end writes the tables")
+        else:
+            with results.alone():
+                _report(study, given.preset, runs, results, directory)
     if failed := [outcome.planned for outcome in outcomes if outcome.error]:
         told = f"{len(failed)} of {len(runs)} runs failed: {_seeds_by_variant(failed)}"
         raise RunFailed(f"{told}; the same command tries them again, and their output is in {directory / LOGS}")
     return rows_of(runs, results)
+
+
+def submit_study(study: Study, given: argparse.Namespace) -> None:
+    """Submits what is not finished of a study as an array job: a task for each run, or ``--jobs`` tasks.
+
+    Args:
+        study: The study.
+        given: The options of the command.
+
+    Raises:
+        UserError: There is no such preset, a config cannot be read, or SLURM refuses the job.
+    """
+    directory = study_directory(given.directory, study, given.preset)
+    runs = planned_runs(study, given.preset, given.seeds, directory)
+    tasks = min(given.jobs or len(runs), len(runs))
+    results = Results(directory / FILE_NAME)
+    seeds = "".join(f"{seed}," for seed in given.seeds)
+    options = ["--preset", given.preset, "--seeds", seeds, "--directory", str(given.directory)]
+    commands = [
+        ["study", given.name, *options, "--share", f"{task + 1}/{tasks}"]
+        for task in range(tasks)
+        if any(results.finished(planned) is None for planned in runs[task::tasks])
+    ]
+    if not commands:
+        print(f"all {len(runs)} runs are finished in {directory}")
+        return
+    run_array(slug(study.name), commands, directory, given)
 
 
 def _run(study: Study, runs: Sequence[PlannedRun], results: Results, directory: Path, jobs: int) -> list[Outcome]:
@@ -96,8 +157,9 @@ def _run(study: Study, runs: Sequence[PlannedRun], results: Results, directory: 
         return []
     try:
         return Runner(results, directory, study.name, jobs).run(missing, total=len(runs))
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt("the same command goes on with the study") from None
+    except KeyboardInterrupt as interrupt:
+        interrupt.args = ("the same command goes on with the study",)
+        raise
 
 
 def _report(study: Study, preset: str, runs: Sequence[PlannedRun], results: Results, directory: Path) -> None:
@@ -128,21 +190,17 @@ def _report(study: Study, preset: str, runs: Sequence[PlannedRun], results: Resu
         print(f"W&B      group {study.name} (offline), upload it with: wandb sync {offline}")
 
 
-@contextmanager
-def _alone_in(directory: Path) -> Iterator[None]:
-    """Holds a study's directory; the operating system lets go of it when the process ends."""
+def _make(directory: Path) -> None:
+    """Makes a study's directory, and sees whether it can be written to.
+
+    Raises:
+        UserError: It cannot.
+    """
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(directory / ".lock")
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise UserError(f"another seqlab study runs in {directory}: wait for its end, or give --directory") from None
+        (directory / ".lock").touch()
     except OSError as error:
         raise UserError(f"cannot write to {directory}: {error.strerror}; give another --directory") from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _seeds_by_variant(runs: Sequence[PlannedRun]) -> str:
@@ -171,6 +229,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="a study of configs/studies/, or the path of a YAML")
     add_study_options(parser)
+    parser.add_argument(
+        "--share",
+        type=_share,
+        default="1/1",
+        metavar="I/N",
+        help="of N shares of the runs, only the I-th, as 2/8; other processes may run the others (default: 1/1)",
+    )
+    add_executor_options(parser)
     return parser
 
 
@@ -180,10 +246,17 @@ def add_study_options(parser: argparse.ArgumentParser) -> None:
         "--seeds", type=_seeds, default="5", help="how many seeds, from 1; or a list, as 3,5,8 (default: 5)"
     )
     parser.add_argument("--preset", default="quick", help="its size, as quick or full (default: quick)")
-    parser.add_argument("--jobs", type=positive, default=1, help="runs at once; they share the cores (default: 1)")
+    parser.add_argument("--jobs", type=positive, help="runs at once; they share the cores (default: 1)")
     parser.add_argument(
         "--directory", type=Path, default=Path("studies"), help="where studies are kept (default: studies)"
     )
+
+
+def _share(text: str) -> Share:
+    share, slash, shares = text.partition("/")
+    if not slash or positive(share) > positive(shares):
+        raise argparse.ArgumentTypeError(f"'{text}' is no share, as 2/8")
+    return Share(positive(share) - 1, positive(shares))
 
 
 def _seeds(text: str) -> list[int]:

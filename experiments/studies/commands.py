@@ -24,12 +24,23 @@ ERROR = "seqlab: error: "
 """How seqlab begins to tell an error."""
 
 
+TIME_IS_OVER = 128 + signal.SIGUSR1
+"""The exit status of a command whose job shall go into SLURM's queue again."""
+
+
+class TimeIsOver(KeyboardInterrupt):
+    """SLURM gave notice that a job's time will be over soon."""
+
+
 class Interrupted(Exception):
     """A command ended because it was told to end."""
 
 
 class Commands:
     """Starts commands of seqlab, from several threads, and waits for them.
+
+    In a job of SLURM they are told nothing of it: the job and its signals are the matter of the process that starts
+    them.
 
     Args:
         group: The group in W&B of the runs that they make.
@@ -43,7 +54,7 @@ class Commands:
     def __init__(self, group: str, jobs: int) -> None:
         threads = max(1, _cores() // jobs)
         self._threads = None if "OMP_NUM_THREADS" in os.environ else threads
-        self._environment = {"OMP_NUM_THREADS": str(threads), **os.environ, "WANDB_RUN_GROUP": group}
+        self._environment = {"OMP_NUM_THREADS": str(threads), **_outside_slurm(), "WANDB_RUN_GROUP": group}
         self._lock = threading.Lock()
         self._processes: set[BaseProcess] = set()
         self.stopped = False
@@ -129,11 +140,15 @@ def ended_as_with_ctrl_c() -> Iterator[None]:
     """Lets SIGTERM, as a scheduler sends it, do what Ctrl-C does: else the runs would go on without their study.
 
     Where the study was started to ignore Ctrl-C, as a script's background jobs are, it still does, but by a handler:
-    what is ignored is inherited by the runs, which could then not be told to end.
+    what is ignored is inherited by the runs, which could then not be told to end. In a job of SLURM the notice before
+    its time is over ends the runs too, by :class:`TimeIsOver`.
     """
 
     def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
         raise KeyboardInterrupt
+
+    def leave(_number: int, _frame: FrameType | None) -> NoReturn:
+        raise TimeIsOver
 
     def ignore(_number: int, _frame: FrameType | None) -> None:
         return
@@ -142,11 +157,17 @@ def ended_as_with_ctrl_c() -> Iterator[None]:
     before = {signal.SIGTERM: signal.signal(signal.SIGTERM, interrupt)}
     if on_interrupt == signal.SIG_IGN:
         before[signal.SIGINT] = signal.signal(signal.SIGINT, ignore)
+    if "SLURM_JOB_ID" in os.environ:
+        before[signal.SIGUSR1] = signal.signal(signal.SIGUSR1, leave)
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _outside_slurm() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("SLURM_")}
 
 
 def _cores() -> int:

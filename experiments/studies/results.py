@@ -5,14 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from datamodules.errors import UserError
 from experiments.runs.durable import durable_write
 from experiments.studies.plan import Key, PlannedRun
 
 FILE_NAME = "results.csv"
+
+LOCKS = "locks"
+"""Where each run has a file that is locked while a process runs it, beside the results."""
 
 STARTED, FINISHED, FAILED = "started", "finished", "failed"
 """The states of a run. What was started and is not finished was interrupted, or is under way."""
@@ -40,7 +46,7 @@ Row = dict[str, str]
 
 
 class Results:
-    """The rows of a study's runs, by panel, variant and seed. Threads may share it.
+    """The rows of a study's runs, by panel, variant and seed. Threads, processes and hosts may share the file.
 
     Args:
         path: The file; it need not exist.
@@ -52,7 +58,43 @@ class Results:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
-        self._rows = _read(path) if path.exists() else {}
+        self._rows: dict[Key, Row] = {}
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Reads what other processes wrote."""
+        with self._lock:
+            self._rows = _read(self.path)
+
+    @contextmanager
+    def held(self, planned: PlannedRun) -> Iterator[bool]:
+        """Holds a run for this process, with its row as it is now; the operating system lets go when the process ends.
+
+        Args:
+            planned: The run.
+
+        Yields:
+            False where another process holds it.
+        """
+        locks = self.path.parent / LOCKS
+        locks.mkdir(exist_ok=True)
+        lock = FileLock(locks / f"{planned.parent.name}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            yield False
+            return
+        try:
+            self.refresh()
+            yield True
+        finally:
+            lock.release()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keeps other processes from writing about the whole study, for a moment."""
+        with FileLock(self.path.parent / ".lock"):
+            yield
 
     def get(self, key: Key) -> Row | None:
         """The row of a run; None where it has none."""
@@ -65,7 +107,8 @@ class Results:
             RunFailed: The file cannot be written, for example on a full disk.
         """
         panel, variant, seed = key
-        with self._lock:
+        with self._lock, FileLock(self.path.with_name(f".{self.path.name}.lock")):
+            self._rows = _read(self.path)
             self._rows[key] = {"panel": panel, "variant": variant, "seed": str(seed), **row}
             self._write()
 
@@ -79,6 +122,16 @@ class Results:
         if row is None or row["status"] != FINISHED or not same_run(row, planned):
             return None
         return row if all(row.get(column) for column in planned.columns) else None
+
+    def ended(self, planned: PlannedRun) -> bool:
+        """Whether a run is finished as planned, or failed so.
+
+        Args:
+            planned: The run.
+        """
+        row = self.get(planned.key)
+        failed = row is not None and row["status"] == FAILED and same_run(row, planned)
+        return failed or self.finished(planned) is not None
 
     def _write(self) -> None:
         metrics = dict.fromkeys(name for row in self._rows.values() for name in row if name not in COLUMNS)
@@ -107,6 +160,9 @@ def rows_of(runs: Sequence[PlannedRun], results: Results) -> dict[Key, Row]:
 
 
 def _read(path: Path) -> dict[Key, Row]:
+    """The rows of a file; none where there is no file."""
+    if not path.exists():
+        return {}
     try:
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))

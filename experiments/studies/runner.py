@@ -18,7 +18,7 @@ from datamodules.errors import RunFailed, UserError
 from experiments.runs.commit import source_commit
 from experiments.studies.commands import Commands, Interrupted
 from experiments.studies.measure import last_checkpoint, measured, run_since
-from experiments.studies.plan import PlannedRun
+from experiments.studies.plan import Key, PlannedRun
 from experiments.studies.results import FAILED, FINISHED, STARTED, Results, Row, same_run
 
 LOGS = "logs"
@@ -49,6 +49,8 @@ class Outcome:
 class Runner:
     """Runs of one study, each at most once at a time, with a row in the results from their start.
 
+    Other processes may run the same study at the same time: what one of them holds is left to it.
+
     A run that was begun before with the same command, configs and commit goes on from its last checkpoint; else it
     begins anew, in a directory of its own. A run that fails does not stop the others. Where a command is refused, or
     does not log what is compared, its variant is not tried with other seeds.
@@ -68,6 +70,7 @@ class Runner:
         self._commit = source_commit() or ""
         self._lock = threading.Lock()
         self._refused: dict[tuple[str, str], int] = {}
+        self._before: dict[Key, Row | None] = {}
 
     def run(self, runs: Sequence[PlannedRun], total: int) -> list[Outcome]:
         """Runs, and shows a progress bar over the whole study.
@@ -77,30 +80,42 @@ class Runner:
             total: Number of all runs of the study, the finished ones among them.
 
         Returns:
-            How each run ended, in the order in which they did.
+            How each run ended, in the order in which they did; not those that other processes have.
 
         Raises:
             KeyboardInterrupt: The study was told to end; every run under way has written what it can go on from.
         """
         outcomes: list[Outcome] = []
+        self._before = {planned.key: self._results.get(planned.key) for planned in runs}
         self._logs.mkdir(parents=True, exist_ok=True)
         with (
             tqdm(total=total, initial=total - len(runs), desc="runs", unit="run", disable=None) as bar,
             ThreadPoolExecutor(self._jobs) as executor,
             self._commands.ended_with(executor),
         ):
-            under_way: set[Future[Outcome]] = {executor.submit(self._run, planned) for planned in runs}
+            under_way: set[Future[Outcome | None]] = {executor.submit(self._run, planned) for planned in runs}
             while under_way:
                 ended, under_way = wait(under_way, timeout=1, return_when=FIRST_COMPLETED)
                 for future in ended:
-                    outcomes.append(future.result())
                     bar.update()
-                    if outcomes[-1].tried:
-                        bar.write(_told(outcomes[-1]), file=sys.stderr)
+                    outcome = future.result()
+                    if outcome is None:
+                        continue
+                    outcomes.append(outcome)
+                    if outcome.tried:
+                        bar.write(_told(outcome), file=sys.stderr)
                 bar.refresh()
         return outcomes
 
-    def _run(self, planned: PlannedRun) -> Outcome:
+    def _run(self, planned: PlannedRun) -> Outcome | None:
+        """One run, unless another process holds it, or had it to its end since this one began."""
+        with self._results.held(planned) as mine:
+            row = self._results.get(planned.key)
+            if not mine or (self._results.ended(planned) and row != self._before[planned.key]):
+                return None
+            return self._held(planned)
+
+    def _held(self, planned: PlannedRun) -> Outcome:
         """One run from its start to its row."""
         begun, tried = time.monotonic(), True
         try:

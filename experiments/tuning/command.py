@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datamodules.errors import RunFailed
-from experiments.studies.commands import ended_as_with_ctrl_c
+from experiments.clusters.array import SLURM, add_executor_options, run_array
+from experiments.studies.commands import TIME_IS_OVER, TimeIsOver, ended_as_with_ctrl_c
 from experiments.tools.parser import ToolParser, positive
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ any kind it goes on, and trials that were interrupted go on from their last chec
 examples:
   seqlab tune --config configs/tune/dates.yaml --trials 20
   seqlab tune --config configs/tune/multi30k.yaml --storage /shared/multi30k --trials 60 --jobs 2
+  seqlab tune --config configs/tune/multi30k.yaml --trials 60 --executor slurm --jobs 8 --gpus-per-task 1
   seqlab fit --config configs/nmt/dates.yaml --config tuning/dates/best.yaml
 """
 
@@ -57,15 +60,23 @@ def main(arguments: list[str]) -> int:
     from experiments.tuning.tuner import Tuner
 
     search = read_search(given.config)
-    trials = SharedTrials(given.storage or Path("tuning") / search.name, search)
+    directory = given.storage or Path("tuning") / search.name
+    if given.executor == SLURM:
+        words = ["tune", "--config", str(given.config), "--storage", str(directory), "--trials", str(given.trials)]
+        run_array(f"tune-{search.name}", [words] * given.jobs, directory, given)
+        return 0
+    trials = SharedTrials(directory, search)
     tuner = Tuner(trials, given.jobs)
-    with ended_as_with_ctrl_c():
-        try:
+    try:
+        with ended_as_with_ctrl_c():
             if not trials.all():
                 tuner.check()
             tuner.run(given.trials)
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt("the same command goes on with the search") from None
+    except TimeIsOver:
+        print("seqlab: the job's time will be over: the same command goes on with the search", file=sys.stderr)
+        return TIME_IS_OVER
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("the same command goes on with the search") from None
     _close(trials)
     return 0
 
@@ -114,6 +125,10 @@ def _parser() -> argparse.ArgumentParser:
         "--trials", type=positive, default=20, help="how many there are in the end, of all jobs together (default: 20)"
     )
     parser.add_argument(
-        "--jobs", type=positive, default=1, help="trials at once in this job; they share the cores (default: 1)"
+        "--jobs",
+        type=positive,
+        default=1,
+        help="trials at once; they share the cores. With --executor slurm, tasks of the array (default: 1)",
     )
+    add_executor_options(parser)
     return parser
