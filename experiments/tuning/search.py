@@ -181,6 +181,13 @@ class Search(_Part):
             return next(choice for choice in parameter.choices if typed(choice) == drawn)
         return drawn
 
+    def example(self) -> dict[str, object]:
+        """Values that might be drawn: the first choices, and the low ends."""
+        return {
+            key: typed(parameter.choices[0]) if isinstance(parameter, Choices) else parameter.low
+            for key, parameter in self.parameters.items()
+        }
+
     def words(self, drawn: Mapping[str, object]) -> tuple[str, ...]:
         """What is typed after ``seqlab`` to train with drawn values.
 
@@ -222,8 +229,11 @@ def read_search(path: Path) -> Search:
     for key in search.parameters:
         if key in search.options:
             raise UserError(f"{path}: {key} is in options and in parameters: leave one of them out")
-    if search.pruner is not None:
-        search.pruner.made()
+    try:
+        if search.pruner is not None:
+            search.pruner.made()
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
     return search
 
 
@@ -247,10 +257,11 @@ def _told_of_parameter(error: ValidationError, key: str) -> str:
     errors = [each for each in error.errors() if each["loc"][:2] == ("parameters", key)]
     given = next((each["input"] for each in errors if isinstance(each["input"], dict)), None)
     kind = Choices if isinstance(given, dict) and "choices" in given else Range
-    of_kind = [each for each in errors if len(each["loc"]) > 2 and each["loc"][2] == kind.__name__] or errors
+    of_kind = [each for each in errors if len(each["loc"]) > 2 and kind.__name__ in str(each["loc"][2])] or errors
     first = of_kind[0]
     where = f"parameters: {key}"
-    if first["type"] == "extra_forbidden":
+    if unknown := next((each for each in of_kind if each["type"] == "extra_forbidden"), None):
+        first = unknown
         return f"{where}: unknown key '{first['loc'][-1]}': {suggest(str(first['loc'][-1]), kind.model_fields)}"
     if first["type"] == "value_error":
         return f"{where}: {first['ctx']['error']}"

@@ -13,6 +13,7 @@ import optuna
 from filelock import BaseFileLock, FileLock, Timeout
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from datamodules.errors import RunFailed, UserError
@@ -73,13 +74,7 @@ class SharedTrials:
             (directory / LOCKS).mkdir(parents=True, exist_ok=True)
             with self.alone():
                 self._storage = open_journal(directory)
-                self._study = optuna.create_study(
-                    storage=self._storage,
-                    study_name=STUDY,
-                    direction="maximize" if search.mode == "max" else "minimize",
-                    load_if_exists=True,
-                )
-                self._agree()
+                self._study = self._opened()
         except OSError as error:
             raise UserError(f"cannot write to {directory}: {error.strerror}; give another --storage") from error
 
@@ -165,17 +160,27 @@ class SharedTrials:
         self._note(number, "error", error)
         return self._study.tell(number, state=TrialState.FAIL)
 
-    def _agree(self) -> None:
-        """Keeps what is searched, or checks that it is what was searched before."""
+    def _opened(self) -> optuna.Study:
+        """The study in the journal. One without trials may be of another search: it is made anew."""
         identity = self.search.identity()
-        kept = self._study.user_attrs.get("identity")
-        if kept is None or not self._study.get_trials():
-            self._study.set_user_attr("identity", identity)
-            self._study.set_user_attr("search", self.search.model_dump(mode="json"))
-            return
-        if other := [part for part in identity if identity[part] != kept.get(part)]:
-            told = ", ".join("what its config files say" if part == "configs" else part for part in other)
-            raise UserError(f"{self.directory} holds another search (it differs in {told}): give another --storage")
+        study = self._created()
+        kept = study.user_attrs.get("identity")
+        if kept == identity:
+            return study
+        if kept is not None:
+            if study.get_trials():
+                different = [part for part in identity if identity[part] != kept.get(part)]
+                told = ", ".join("what its config files say" if part == "configs" else part for part in different)
+                raise UserError(f"{self.directory} holds another search (it differs in {told}): give another --storage")
+            optuna.delete_study(study_name=STUDY, storage=self._storage)
+            study = self._created()
+        study.set_user_attr("search", self.search.model_dump(mode="json"))
+        study.set_user_attr("identity", identity)
+        return study
+
+    def _created(self) -> optuna.Study:
+        direction = StudyDirection.MAXIMIZE if self.search.mode == "max" else StudyDirection.MINIMIZE
+        return optuna.create_study(storage=self._storage, study_name=STUDY, direction=direction, load_if_exists=True)
 
     def _orphan(self) -> tuple[HeldTrial, BaseFileLock] | None:
         """A trial that is under way, but that no job holds."""

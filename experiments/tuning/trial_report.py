@@ -15,7 +15,7 @@ from experiments.tuning.shared_trials import STUDY, open_journal, trial_id
 
 
 class TrialReport(Callback):
-    """Reports the metric of a search after each validation, counted from 1, and stops a trial that is to be pruned.
+    """Reports the metric of a search after each validation, counted from 0, and stops a trial that is to be pruned.
 
     A validation that was reported already, as before a resumed trial was killed, counts as it was then.
 
@@ -53,7 +53,6 @@ class TrialReport(Callback):
         """
         if trainer.sanity_checking:
             return
-        self._validations += 1
         logged = trainer.callback_metrics
         if self._search.metric not in logged:
             known = [name for name in logged if name.startswith("val/")]
@@ -61,6 +60,7 @@ class TrialReport(Callback):
                 f"metric '{self._search.metric}' is not logged in validation: {suggest(self._search.metric, known)}"
             )
         worse = trainer.is_global_zero and self._report(float(logged[self._search.metric]))
+        self._validations += 1
         if trainer.strategy.broadcast(worse):
             trainer.should_stop = True
 

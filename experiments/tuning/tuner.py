@@ -8,7 +8,6 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
 
@@ -55,14 +54,10 @@ class Tuner:
             RunFailed: It failed.
         """
         self._logs.mkdir(exist_ok=True)
-        drawn: dict[str, object] = {}
-        for key, distribution in self._search.distributions.items():
-            if isinstance(distribution, CategoricalDistribution):
-                drawn[key] = distribution.choices[0]
-            elif isinstance(distribution, IntDistribution | FloatDistribution):
-                drawn[key] = distribution.low
         with ThreadPoolExecutor(1) as executor, self._commands.ended_with(executor):
-            self._commands.run([*self._search.words(drawn), "--print_config"], self._logs / "check.log")
+            self._commands.run(
+                [*self._search.words(self._search.example()), "--print_config"], self._logs / "check.log"
+            )
 
     def run(self, limit: int) -> None:
         """Runs trials, and shows a progress bar over the whole search, the trials of other jobs among them.

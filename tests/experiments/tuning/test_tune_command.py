@@ -1,0 +1,169 @@
+"""``seqlab tune`` as several jobs type it, one of which is killed; and what it says where it cannot go on."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+from filelock import FileLock
+
+from tests.experiments.tuning.search_files import LR, write_tiny_search
+
+TRIALS = 6
+
+
+def arguments(search: Path, *more: object) -> list[str]:
+    given = ["tune", "--config", search, "--storage", search.parent / "search", *more]
+    return [sys.executable, "-m", "experiments.cli", *map(str, given)]
+
+
+def seqlab_tune(search: Path, *more: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(arguments(search, *more), capture_output=True, text=True, check=False)
+
+
+def started(search: Path, *more: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(arguments(search, *more), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(path: Path) -> None:
+    while not path.exists():
+        time.sleep(0.02)
+
+
+def rows(search: Path) -> list[dict[str, str]]:
+    with (search.parent / "search" / "trials.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@dataclass
+class Searched:
+    """A search whose first job was killed in its first trial, and which two jobs then ran to its end.
+
+    Attributes:
+        file: The search.
+        killed: The parameter of the trial that was under way, as the config of its run had it.
+        outputs: What the two jobs printed, and what they told.
+    """
+
+    file: Path
+    killed: float
+    outputs: list[tuple[str, str]]
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Searched:
+    folder = tmp_path_factory.mktemp("tune")
+    seed = int(os.environ.get("SEQLAB_TEST_SEED", secrets.randbelow(2**31)))
+    print(f"seed {seed} (repeat with SEQLAB_TEST_SEED={seed})")
+    pruner = {"class_path": "optuna.pruners.MedianPruner", "init_args": {"n_startup_trials": 1, "n_warmup_steps": 1}}
+    search = write_tiny_search(folder, seed, pruner=pruner)
+    run = folder / "search" / "runs" / "trial-0000" / "1"
+    first = started(search, "--trials", TRIALS)
+    try:
+        wait_for(run / "checkpoints" / "last.ckpt")
+    finally:
+        first.kill()
+        first.communicate()
+    with FileLock(run / ".lock", timeout=10):
+        pass  # its training ended with it
+    killed = yaml.safe_load((run / "config.yaml").read_text())["model"]["init_args"]["optimizer"]["init_args"]["lr"]
+    jobs = [started(search, "--trials", TRIALS) for _ in range(2)]
+    outputs = [job.communicate() for job in jobs]
+    assert [job.returncode for job in jobs] == [0, 0], outputs
+    return Searched(search, killed, outputs)
+
+
+def test_every_trial_is_run_once(searched: Searched) -> None:
+    found = rows(searched.file)
+    assert [row["trial"] for row in found] == [str(number) for number in range(TRIALS)]
+    assert {row["state"] for row in found} <= {"complete", "pruned"}
+    runs = sorted((searched.file.parent / "search" / "runs").glob("*/*"))
+    assert [str(run) for run in runs] == [row["run"] for row in found], "a directory for each, and none begun twice"
+    told = [[line for line in error.splitlines() if line.startswith("trial ")] for _, error in searched.outputs]
+    assert sum(map(len, told)) == TRIALS
+    assert all(told), "both jobs had some"
+
+
+def test_a_killed_trial_goes_on(searched: Searched) -> None:
+    first = rows(searched.file)[0]
+    assert float(first[LR]) == searched.killed
+    record = json.loads((Path(first["run"]) / "record.json").read_text())
+    assert "--ckpt_path" in record["command"]
+    assert record["command"].endswith("last.ckpt")
+    with (Path(first["run"]) / "metrics.csv").open(newline="") as file:
+        logged = [row["val/loss"] for row in csv.DictReader(file) if row["val/loss"]]
+    assert len(logged) == int(first["validations"])
+    assert float(first["val/loss"]) == min(map(float, logged)) or first["state"] == "pruned"
+
+
+def test_what_is_worse_is_pruned_and_the_best_is_found(searched: Searched) -> None:
+    found = rows(searched.file)
+    pruned = [row for row in found if row["state"] == "pruned"]
+    assert pruned
+    assert all(2 <= int(row["validations"]) < 4 for row in pruned), "after a validation of warm-up, before the end"
+    assert all(row["validations"] == "4" for row in found if row["state"] == "complete")
+    for row in pruned:
+        assert f"trial {row['trial']}: pruned after {row['validations']} validations" in "".join(
+            map(str, searched.outputs)
+        )
+    losses = {float(row[LR]): float(row["val/loss"]) for row in found}
+    best = min(losses.values())
+    assert best < 0.6 * losses[min(losses)], "a rate that is too small learns nothing"
+    assert any(f": val/loss {best:.6g}" in output for output, _ in searched.outputs)
+
+
+def test_the_best_is_a_config(searched: Searched) -> None:
+    folder = searched.file.parent
+    best = min(
+        (row for row in rows(searched.file) if row["state"] == "complete"), key=lambda row: float(row["val/loss"])
+    )
+    configs = ["--config", folder / "tiny.yaml", "--config", folder / "search" / "best.yaml"]
+    command = [sys.executable, "-m", "experiments.cli", "fit", *map(str, configs), "--print_config"]
+    shown = yaml.safe_load(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    given = yaml.safe_load((folder / "tiny.yaml").read_text())
+    assert shown["model"]["init_args"]["optimizer"]["init_args"]["lr"] == float(best[LR])
+    assert shown["model"]["init_args"]["encoder"]["init_args"]["hidden_size"] == 48, "all else stays as it was"
+    assert shown["trainer"]["max_epochs"] == given["trainer"]["max_epochs"], "what only the search had is not there"
+    assert "SEQLAB_TRIAL" not in (Path(best["run"]) / "config.yaml").read_text()
+    assert "TrialReport" not in (Path(best["run"]) / "config.yaml").read_text()
+
+
+def test_ctrl_c_says_how_to_go_on(searched: Searched) -> None:
+    more = started(searched.file, "--trials", TRIALS + 1)
+    wait_for(searched.file.parent / "search" / "runs" / f"trial-{TRIALS:04d}" / "1" / "metrics.csv")
+    more.send_signal(signal.SIGINT)
+    _, error = more.communicate()
+    assert more.returncode == 130, error
+    assert error.splitlines()[-1] == "seqlab: interrupted; the same command goes on with the search"
+    assert "Traceback" not in error
+    done = seqlab_tune(searched.file, "--trials", TRIALS + 1)
+    assert done.returncode == 0, done.stderr
+    found = rows(searched.file)
+    assert [row["trial"] for row in found] == [str(number) for number in range(TRIALS + 1)]
+    assert found[-1]["state"] in ("complete", "pruned")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"metric": "val/lost"}, "metric 'val/lost' is not logged in validation: did you mean 'val/loss'?"),
+        ({"parameters": {LR.replace(".lr", ".rl"): {"low": 0.1, "high": 1}}}, "did you mean 'lr'"),
+    ],
+)
+def test_a_search_that_cannot_be_is_refused_at_once(
+    changes: dict[str, object], message: str, tmp_path: Path, seed: int
+) -> None:
+    done = seqlab_tune(write_tiny_search(tmp_path, seed, **changes), "--trials", 3)
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr.splitlines()[-1]
+    assert len(list((tmp_path / "search" / "runs").glob("*"))) <= 1
