@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from datamodules.errors import UserError
 from experiments.clusters.sbatch import JobRequest, sbatch_script, submit
 from experiments.tools.parser import positive
 
@@ -14,6 +15,8 @@ JOBS = "jobs"
 """Where scripts and output of jobs are."""
 
 SLURM = "slurm"
+
+ONLY_SLURM = ("time", "gpus_per_task", "sbatch", "setup", "dry_run")
 
 
 def add_executor_options(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +46,23 @@ def add_executor_options(parser: argparse.ArgumentParser) -> None:
         help="a line of shell to run first, as 'module load cuda'; may be given several times",
     )
     group.add_argument("--dry-run", action="store_true", help="print the script, and submit nothing")
+
+
+def for_slurm(given: argparse.Namespace) -> bool:
+    """Whether a command is to be submitted.
+
+    Args:
+        given: The options of :func:`add_executor_options`.
+
+    Raises:
+        UserError: It runs here, but something is asked of SLURM.
+    """
+    if given.executor == SLURM:
+        return True
+    for name in ONLY_SLURM:
+        if getattr(given, name):
+            raise UserError(f"--{name.replace('_', '-')} goes with --executor slurm")
+    return False
 
 
 def run_array(name: str, commands: Sequence[Sequence[str]], directory: Path, given: argparse.Namespace) -> None:

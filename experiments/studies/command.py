@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from datamodules.errors import RunFailed, UserError
-from experiments.clusters.array import SLURM, add_executor_options, run_array
+from experiments.clusters.array import add_executor_options, for_slurm, run_array
 from experiments.studies.commands import TIME_IS_OVER, TimeIsOver, ended_as_with_ctrl_c
 from experiments.studies.plan import RUNS, Key, PlannedRun, planned_runs, study_directory
 from experiments.studies.results import FILE_NAME, Results, Row, rows_of, same_run
@@ -72,7 +72,7 @@ def main(arguments: list[str]) -> int:
         print(f"studies:\n{_listed()}\n\nseqlab study NAME runs one; seqlab study --help tells the options")
         return 0
     study = read_study(find_study(given.name))
-    if given.executor == SLURM:
+    if for_slurm(given):
         submit_study(study, given)
         return 0
     try:

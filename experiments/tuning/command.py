@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datamodules.errors import RunFailed
-from experiments.clusters.array import SLURM, add_executor_options, run_array
+from experiments.clusters.array import add_executor_options, for_slurm, run_array
 from experiments.studies.commands import TIME_IS_OVER, TimeIsOver, ended_as_with_ctrl_c
 from experiments.tools.parser import ToolParser, positive
 
@@ -61,7 +61,7 @@ def main(arguments: list[str]) -> int:
 
     search = read_search(given.config)
     directory = given.storage or Path("tuning") / search.name
-    if given.executor == SLURM:
+    if for_slurm(given):
         words = ["tune", "--config", str(given.config), "--storage", str(directory), "--trials", str(given.trials)]
         run_array(f"tune-{search.name}", [words] * given.jobs, directory, given)
         return 0

@@ -42,9 +42,9 @@ exec "$@"
 
 
 def put(place: Path, study: Path, first: int) -> None:
-    """Writes every second of forty rows."""
+    """Writes every second of sixteen rows."""
     results = Results(place)
-    for planned in planned_runs(read_study(study), "quick", range(20), place.parent)[first::2]:
+    for planned in planned_runs(read_study(study), "quick", range(8), place.parent)[first::2]:
         with results.held(planned) as mine:
             assert mine
             results.put(planned.key, {"status": "started", "command": planned.command, "configs": planned.configs})
@@ -56,7 +56,7 @@ def test_no_row_of_two_processes_is_lost(tmp_path: Path) -> None:
         for written in [executor.submit(put, place, study, first) for first in range(2)]:
             written.result()
     results = Results(place)
-    planned = planned_runs(read_study(study), "quick", range(20), tmp_path)
+    planned = planned_runs(read_study(study), "quick", range(8), tmp_path)
     assert all(results.get(each.key) is not None for each in planned)
 
 

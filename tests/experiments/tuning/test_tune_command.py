@@ -19,7 +19,7 @@ from filelock import FileLock
 
 from tests.experiments.tuning.search_files import LR, write_tiny_search
 
-TRIALS = 6
+TRIALS = 5
 
 
 def arguments(search: Path, *more: object) -> list[str]:
