@@ -34,8 +34,9 @@ case "${{SLURM_ARRAY_TASK_ID:-0}}" in
 esac
 
 # 138 is 128 and the number of SIGUSR1, which ends a process that has not begun to listen to it.
+# The id of an array's last task is that of the whole array, and the others would be requeued with it.
 if [ "$status" -eq 138 ]; then
-  scontrol requeue "$SLURM_JOB_ID"
+  scontrol requeue "${{SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}}${{SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}}"
 fi
 exit "$status"
 """

@@ -54,10 +54,8 @@ class Tuner:
             RunFailed: It failed.
         """
         self._logs.mkdir(exist_ok=True)
-        with ThreadPoolExecutor(1) as executor, self._commands.ended_with(executor):
-            self._commands.run(
-                [*self._search.words(self._search.example()), "--print_config"], self._logs / "check.log"
-            )
+        words = [*self._search.words(self._search.example()), "--print_config"]
+        self._commands.run(words, self._logs / "check.log")
 
     def run(self, limit: int) -> None:
         """Runs trials, and shows a progress bar over the whole search, the trials of other jobs among them.

@@ -71,6 +71,12 @@ def test_the_status_is_that_of_the_command(status: int, told: str, cluster: Path
     assert (cluster / "told.txt").read_text() == told
 
 
+def test_a_task_of_an_array_is_requeued_alone(cluster: Path) -> None:
+    task = {"SLURM_JOB_ID": "815", "SLURM_ARRAY_JOB_ID": "815", "SLURM_ARRAY_TASK_ID": "1"}
+    assert run(sbatch_script(JobRequest("name"), [["fit"], ["fit"]]), **task, SRUN_STATUS="138") == 138
+    assert (cluster / "told.txt").read_text() == "scontrol requeue 815_1\n"
+
+
 def test_what_is_asked_stands_in_the_script(cluster: Path) -> None:
     request = JobRequest(
         "dates", nodes=2, tasks_per_node=8, cpus_per_task=4, gpus_per_node=8, time="04:00:00", notice=90,
