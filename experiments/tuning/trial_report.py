@@ -36,7 +36,7 @@ class TrialReport(Callback):
         self._validations = state_dict["validations"]
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Opens the search, on rank zero: it alone reports."""
+        """Opens the search, on every rank; rank zero alone reports."""
         self._storage = open_journal(self._directory)
         study = optuna.load_study(study_name=STUDY, storage=self._storage)
         self._search = Search.model_validate(study.user_attrs["search"])
