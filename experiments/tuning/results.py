@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from experiments.runs.durable import durable_write
 from experiments.tuning.search import Search
@@ -17,6 +17,13 @@ from experiments.tuning.shared_trials import SharedTrials, is_pruned
 TRIALS = "trials.csv"
 
 BEST = "best.yaml"
+
+STATES = {
+    TrialState.RUNNING: "running",
+    TrialState.COMPLETE: "complete",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+}
 
 
 def write_results(trials: SharedTrials) -> None:
@@ -53,7 +60,7 @@ def _table(trials: SharedTrials) -> str:
         writer.writerow(
             [
                 trial.number,
-                "pruned" if is_pruned(trial) else trial.state.name.lower(),
+                "pruned" if is_pruned(trial) else STATES[trial.state],
                 "" if trial.value is None else repr(trial.value),
                 len(trial.intermediate_values),
                 *times,

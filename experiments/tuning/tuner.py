@@ -86,8 +86,10 @@ class Tuner:
         """What each of the threads does."""
         with closing(self._trials.mine(limit)) as mine:
             for trial in mine:
-                bar.write(self._told(self._run(trial)), file=sys.stderr)
-                write_results(self._trials)
+                try:
+                    bar.write(self._told(self._run(trial)), file=sys.stderr)
+                finally:
+                    write_results(self._trials)
 
     def _run(self, trial: HeldTrial) -> FrozenTrial:
         """One trial from its start, or from where it was interrupted, to its value."""

@@ -1,0 +1,75 @@
+"""What becomes of trials that fail, and of what a run leaves behind; the runs are written by the test."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+import yaml
+
+from datamodules.errors import RunFailed, UserError
+from experiments.studies.commands import Commands
+from experiments.tuning.search import read_search
+from experiments.tuning.shared_trials import SharedTrials
+from experiments.tuning.tuner import Tuner
+from tests.experiments.tuning.search_files import LR, write_search
+
+Train = Callable[[Path, float], None]
+
+
+@pytest.fixture
+def tuner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Train], Tuner]:
+    """A tuner whose trials are a function of their parent directory and their learning rate."""
+
+    def made(train: Train) -> Tuner:
+        def run(_: Commands, words: Sequence[str], *__: object) -> None:
+            options = dict(zip(words[1::2], words[2::2], strict=True))
+            train(Path(options["--trainer.default_root_dir"]) / options["--experiment"], float(options[f"--{LR}"]))
+
+        monkeypatch.setattr(Commands, "run", run)
+        return Tuner(SharedTrials(tmp_path / "search", read_search(write_search(tmp_path))), jobs=1)
+
+    return made
+
+
+def write_run(parent: Path, rate: float, *losses: str) -> None:
+    """Writes what a run leaves behind."""
+    run = parent / "1"
+    run.mkdir(parents=True)
+    (run / "record.json").write_text("{}")
+    optimizer = {"class_path": "torch.optim.SGD", "init_args": {"lr": rate, "momentum": 0.5}}
+    config = {"model": {"class_path": "some.Model", "init_args": {"optimizer": optimizer, "size": 3}}}
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    rows = "".join(f"{step},{loss}\n" for step, loss in enumerate(losses))
+    (run / "metrics.csv").write_text(f"step,val/loss\n{rows}")
+
+
+def test_a_trial_that_fails_does_not_stop_the_others(tuner: Callable[[Train], Tuner], tmp_path: Path) -> None:
+    def train(parent: Path, rate: float) -> None:
+        number = int(parent.name.removeprefix("trial-"))
+        if number in (1, 2):
+            raise UserError("too wide") if number == 1 else RunFailed("out of memory")
+        write_run(parent, rate, "nan" if number == 3 else f"{2 - number / 10}", "2.5")
+
+    tuner(train).run(6)
+    with (tmp_path / "search" / "trials.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["state"] for row in rows] == ["complete", "failed", "failed", "failed", "complete", "complete"]
+    assert [row["val/loss"] for row in rows] == ["2.0", "", "", "", "1.6", "1.5"]
+    assert [row["error"] for row in rows[1:3]] == ["too wide", "out of memory"]
+    assert "metric 'val/loss' is nan" in rows[3]["error"]
+    text = (tmp_path / "search" / "best.yaml").read_text()
+    assert text.startswith("# The best of the search tiny_search: trial 5, val/loss 1.5\n")
+    rate = {"class_path": "torch.optim.SGD", "init_args": {"lr": float(rows[5][LR])}}
+    assert yaml.safe_load(text) == {"model": {"class_path": "some.Model", "init_args": {"optimizer": rate}}}
+
+
+def test_a_search_ends_where_nothing_succeeds(tuner: Callable[[Train], Tuner], tmp_path: Path) -> None:
+    def train(_: Path, __: float) -> None:
+        raise RunFailed("out of memory")
+
+    with pytest.raises(RunFailed, match="5 trials failed, and none succeeded; the last one: out of memory"):
+        tuner(train).run(20)
+    assert (tmp_path / "search" / "trials.csv").read_text().count("failed") == 5
