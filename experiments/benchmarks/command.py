@@ -11,6 +11,7 @@ BENCHMARKS = {
     "models": "experiments.benchmarks.models_command",
     "train": "experiments.benchmarks.train_command",
     "decode": "experiments.benchmarks.decode_command",
+    "growth": "experiments.benchmarks.growth_command",
     "startup": "experiments.benchmarks.startup_command",
     "data": "experiments.benchmarks.data_command",
 }

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+PART_VALUES = 2**20
+"""Sums of a query and a key that are made at once: four MiB in float32."""
 
 
 def additive_energy(queries: Tensor, keys: Tensor, weight: Tensor) -> Tensor:
@@ -29,6 +33,8 @@ def additive_energy(queries: Tensor, keys: Tensor, weight: Tensor) -> Tensor:
 class _AdditiveEnergy(torch.autograd.Function):
     """Keeps queries and keys for the backward pass and not what is between them, which has t times the keys' size.
 
+    Some sentences at a time, so that what is between stays in the processor's cache, however long the memory is.
+
     On the CPU a sigmoid takes a seventh of the time of a tanh, so ``tanh(x) = 2 sigmoid(2 x) - 1`` is used: with
     ``s = sigmoid(2 x)`` the score is ``2 weight . s - sum(weight)``, and its derivative by x ``4 weight s (1 - s)``.
     """
@@ -36,23 +42,34 @@ class _AdditiveEnergy(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, queries: Tensor, keys: Tensor, weight: Tensor) -> Tensor:
         ctx.save_for_backward(queries, keys, weight)
-        sigmoids = _sigmoids(queries, keys)
-        energies = sigmoids.flatten(0, 2).mv(weight[0]).mul_(2).sub_(weight.sum())
-        return energies.view(sigmoids.shape[:-1])[:, None]
+        energies = queries.new_empty(len(queries), 1, queries.shape[1], keys.shape[1])
+        for part in _parts(queries, keys):
+            sigmoids = _sigmoids(queries[part], keys[part])
+            energies[part] = (sigmoids.flatten(0, 2) @ weight[0]).view(energies[part].shape)
+        return energies.mul_(2).sub_(weight.sum())
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         queries, keys, weight = ctx.saved_tensors
-        sigmoids = _sigmoids(queries, keys)
-        rows, row_gradients = sigmoids.flatten(0, 2), gradient.flatten()
-        grad_weight = 2 * (row_gradients @ rows) - row_gradients.sum()
-        grad_sums = row_gradients[:, None] * (4 * weight)
-        torch.ops.aten.sigmoid_backward.grad_input(grad_sums, rows, grad_input=grad_sums)
-        grad_sums = grad_sums.view_as(sigmoids)
-        # With one query there is nothing to be summed, and so no copy.
-        grad_keys = grad_sums.sum(dim=1) if grad_sums.shape[1] > 1 else grad_sums.squeeze(1)
-        return grad_sums.sum(dim=2), grad_keys, grad_weight[None]
+        grad_queries, grad_keys = torch.empty_like(queries), torch.empty_like(keys)
+        grad_weight = -gradient.sum().expand_as(weight[0])
+        for part in _parts(queries, keys):
+            sigmoids = _sigmoids(queries[part], keys[part])
+            rows, row_gradients = sigmoids.flatten(0, 2), gradient[part].flatten()
+            grad_weight = torch.add(grad_weight, row_gradients @ rows, alpha=2)
+            grad_rows = row_gradients[:, None] * (4 * weight)
+            torch.ops.aten.sigmoid_backward.grad_input(grad_rows, rows, grad_input=grad_rows)
+            grad_sums = grad_rows.view_as(sigmoids)
+            torch.sum(grad_sums, dim=2, out=grad_queries[part])
+            torch.sum(grad_sums, dim=1, out=grad_keys[part])
+        return grad_queries, grad_keys, grad_weight[None]
+
+
+def _parts(queries: Tensor, keys: Tensor) -> Iterator[slice]:
+    """The sentences in parts: at most as many as have :data:`PART_VALUES` sums of a query and a key, at least one."""
+    size = max(1, PART_VALUES // max(1, queries.shape[1] * keys[0].numel())) if len(keys) else 1
+    return (slice(start, start + size) for start in range(0, len(queries), size))
 
 
 def _sigmoids(queries: Tensor, keys: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from lightning_modules.layers import energy as energy_module
 from lightning_modules.layers.energy import additive_energy
 from lightning_modules.layers.gates import lstm_gates
 
@@ -40,11 +41,14 @@ def test_lstm_gates(used: tuple[int, ...]) -> None:
 
 @pytest.mark.usefixtures("seed")
 @pytest.mark.parametrize("steps", [1, 3])
-def test_additive_energy(steps: int) -> None:
-    inputs = leaf(2, steps, 6), leaf(2, 4, 6), leaf(1, 6)
+@pytest.mark.parametrize("values", [1, 2 * 3 * 4 * 6, 2**20])
+def test_additive_energy(steps: int, values: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One sentence at a time, a part of them, and all at once."""
+    monkeypatch.setattr(energy_module, "PART_VALUES", values)
+    inputs = leaf(5, steps, 6), leaf(5, 4, 6), leaf(1, 6)
     energy, expected = additive_energy(*inputs), plain_energy(*inputs)
     torch.testing.assert_close(energy, expected)
-    gradient = torch.randn(2, 1, steps, 4, dtype=torch.float64)
+    gradient = torch.randn(5, 1, steps, 4, dtype=torch.float64)
     found, wanted = (torch.autograd.grad(each, inputs, gradient) for each in (energy, expected))
     torch.testing.assert_close(found, wanted, rtol=1e-12, atol=1e-12)
 

@@ -1,0 +1,103 @@
+"""``seqlab benchmark growth``: how a training step grows with lengths, and what scheduled sampling adds to it."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from experiments.benchmarks.options import add_report_options, check_device
+from experiments.tools.parser import positive
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SUMMARY = "time of a training step by the lengths of target and memory, and with scheduled sampling"
+
+DESCRIPTION = """\
+Measures forward and backward pass of the model of seqlab benchmark train, on batches of random tokens of one length:
+for several lengths of the target, for several lengths of the source, which are those of the memory, and with scheduled
+sampling at a ratio of 0.5 beside teacher forcing. All take turns.
+
+examples:
+  seqlab benchmark growth
+  seqlab benchmark growth --targets 10 50 200 --sources 10 1000 --device cuda
+"""
+
+SOURCE, TARGET = 15, 16
+"""Tokens of a source and a target where the other's length changes: about those of Multi30k."""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds what ``seqlab benchmark growth`` takes."""
+    parser.add_argument(
+        "--targets", type=positive, nargs="+", default=[10, 20, 50, 100, 200], metavar="N", help="target lengths"
+    )
+    parser.add_argument(
+        "--sources", type=positive, nargs="+", default=[10, 30, 100, 300, 1000], metavar="N", help="memory lengths"
+    )
+    parser.add_argument("--steps", type=positive, default=5, metavar="N", help="steps of a round (default: 5)")
+    parser.add_argument("--threads", type=positive, default=2, metavar="N", help="of the CPU (default: 2)")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:1 (default: cpu)")
+    add_report_options(parser, rounds=3)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Runs the command.
+
+    Args:
+        given: The options.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        UserError: The device is not there.
+    """
+    import torch
+
+    from experiments.benchmarks.growth import Lengths, random_batch, recipe_model, step_milliseconds
+    from experiments.benchmarks.report import comparison_table, machine, write_report
+    from experiments.benchmarks.rounds import Figure, System, in_turn, middle, ratios
+    from lightning_modules.feeding import ParallelScheduledSampling, ScheduledSampling
+    from lightning_modules.forcing import Constant
+
+    check_device(given.device)
+    torch.set_num_threads(given.threads)
+    device = torch.device(given.device)
+    feedings = {
+        "teacher forcing": None,
+        "scheduled sampling, step by step": ScheduledSampling(Constant()),
+        "scheduled sampling, two passes": ParallelScheduledSampling(Constant()),
+    }
+    models = {name: recipe_model(device, feeding) for name, feeding in feedings.items()}
+    teacher = models["teacher forcing"]
+
+    def system(name: str, lengths: Lengths) -> System:
+        model, batch = models.get(name, teacher), random_batch(lengths, device)
+
+        def measure() -> Mapping[str, float]:
+            milliseconds = step_milliseconds(model, batch, given.steps)
+            return {"milliseconds": milliseconds, "microseconds": 1000 * milliseconds / lengths.target}
+
+        return System(name, measure)
+
+    groups = {
+        "target": [system(f"target of {length}", Lengths(SOURCE, length)) for length in given.targets],
+        "memory": [system(f"memory of {length}", Lengths(length, TARGET)) for length in given.sources],
+        "feeding": [system(name, Lengths(SOURCE, TARGET)) for name in models],
+    }
+    figures = [
+        Figure("milliseconds", "milliseconds of a step", "lower"),
+        Figure("microseconds", "microseconds for each position of the target", "lower"),
+    ]
+    print(f"{given.rounds} rounds of {given.steps} steps; threads: {given.threads}; {machine()['processor']}")
+    rounds = {}
+    for group, systems in groups.items():
+        rounds[group] = in_turn(systems, given.rounds, warm_up=0)
+        print(f"\n{comparison_table(figures, rounds[group])}")
+    for name in list(models)[1:]:
+        cost = middle(ratios(rounds["feeding"], name, "teacher forcing", "milliseconds"))
+        print(f"{name}: {cost:.2f} times the step of teacher forcing")
+    settings = {name: getattr(given, name) for name in ("targets", "sources", "steps", "rounds", "threads", "device")}
+    write_report(given.output, "growth", settings, {"rounds": rounds})
+    return 0
