@@ -39,6 +39,7 @@ from experiments.runs.known_classes import import_parts
 from experiments.runs.lightning_notices import without_lightning_notices
 from experiments.runs.links import LINKED, check_links
 from experiments.runs.loggers import RunWandbLogger
+from experiments.runs.other_processes import end_with_this_one
 from experiments.runs.parser import OneLineErrorParser
 from experiments.runs.progress import training_progress
 from experiments.runs.saved_data import HYPERPARAMETERS, SavedData
@@ -297,6 +298,9 @@ class SeqlabCLI(LightningCLI):
         except HandedOver as left:
             if self.trainer.is_global_zero:
                 self._hand_over(left.wish)
+        except Exception:
+            end_with_this_one(self.trainer)
+            raise
         except SystemExit:
             if self.trainer.state.status != TrainerStatus.INTERRUPTED:
                 raise

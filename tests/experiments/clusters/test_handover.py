@@ -99,7 +99,8 @@ def test_a_cancelled_job_keeps_its_state_and_is_not_requeued(
 ) -> None:
     config = write_tiny_task(cluster, seed, train_size=200)
     assert fit(config, "whole") == 0
-    assert fit(config, "stopped", *stopped_after(4, "SIGTERM")) == 130
+    workers = ["--data.init_args.num_workers", 1]
+    assert fit(config, "stopped", *workers, *stopped_after(4, "SIGTERM")) == 130
     assert f"go on with --ckpt_path {run_of(config, 'stopped')}/checkpoints/last.ckpt" in capsys.readouterr().err
     assert not (cluster / "told").exists()
     assert fit(config, "stopped") == 0
