@@ -202,7 +202,7 @@ def planned_loader(
     return PlannedLoader(FixedBatches(corpus, plan), **options)
 
 
-def _hear_no_scheduler(worker: int) -> None:
+def _hear_no_scheduler(_worker: int) -> None:
     """Lets a loader's process ignore what SLURM tells every process of a job: the training is told, and decides."""
     if "SLURM_JOB_ID" in os.environ:
         for number in (signal.SIGUSR1, signal.SIGTERM):

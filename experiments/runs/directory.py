@@ -38,8 +38,8 @@ def new_run(root: Path, experiment: str, version: str | None = None) -> Path:
     """
     if not experiment or Path(experiment).is_absolute() or ".." in Path(experiment).parts:
         raise UserError(f"--experiment '{experiment}' is no name: runs are kept in {root}/NAME")
-    version = version or os.environ.get("SLURM_JOB_ID")
-    if version is not None and (Path(version).name != version or version == ".."):
+    version = (os.environ.get("SLURM_JOB_ID") or None) if version is None else version
+    if version is not None and (Path(version).name != version or version in ("", "..")):
         raise UserError(f"--version '{version}' is no name: the run is kept in {root / experiment}/VERSION")
     if started_by_torchrun():
         return Path(rank_zero_decides("run directory", lambda: str(_make_run(root, experiment, version))))

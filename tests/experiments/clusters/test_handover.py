@@ -98,10 +98,10 @@ def test_a_cancelled_job_keeps_its_state_and_is_not_requeued(
     cluster: Path, seed: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = write_tiny_task(cluster, seed, train_size=200)
-    assert fit(config, "whole") == 0
+    assert fit(config, "whole", "--trainer.max_steps", 10) == 0
     workers = ["--data.init_args.num_workers", 1]
     assert fit(config, "stopped", *workers, *stopped_after(4, "SIGTERM")) == 130
     assert f"go on with --ckpt_path {run_of(config, 'stopped')}/checkpoints/last.ckpt" in capsys.readouterr().err
     assert not (cluster / "told").exists()
-    assert fit(config, "stopped") == 0
+    assert fit(config, "stopped", "--trainer.max_steps", 10) == 0
     assert_same(run_of(config, "stopped"), run_of(config, "whole"))
