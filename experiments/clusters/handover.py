@@ -89,6 +89,9 @@ def requeue() -> None:
         RunFailed: SLURM refuses.
     """
     job = os.environ["SLURM_JOB_ID"]
+    if array := os.environ.get("SLURM_ARRAY_JOB_ID"):
+        # The id of an array's last task is that of the whole array, and the others would be requeued with it.
+        job = f"{array}_{os.environ['SLURM_ARRAY_TASK_ID']}"
     try:
         done = subprocess.run(["scontrol", "requeue", job], capture_output=True, text=True, check=False)
     except FileNotFoundError:

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from datamodules.errors import RunFailed
 from experiments.cli import main
+from experiments.clusters.handover import requeue
 from tests.experiments.tiny_task import write_tiny_task
 
 TIMES = ("time", "train/tokens_per_second")
@@ -92,6 +94,20 @@ def test_it_goes_on_as_if_nothing_had_been(accumulated: int, cluster: Path, seed
     assert (cluster / "told").read_text() == "requeue 815\n" * len(stops)
     assert fit(config, "stopped", *options) == 0
     assert_same(run_of(config, "stopped"), run_of(config, "whole"))
+
+
+def test_a_task_of_an_array_is_requeued_alone(cluster: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    requeue()
+    monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "815")
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "7")
+    requeue()
+    assert (cluster / "told").read_text() == "requeue 815\nrequeue 815_7\n"
+
+
+def test_a_job_that_cannot_be_requeued_is_told(cluster: Path) -> None:
+    (cluster / "scontrol").write_text("#!/bin/sh\necho 'Access denied' >&2\nexit 1\n")
+    with pytest.raises(RunFailed, match="job 815 is not put into the queue again: Access denied"):
+        requeue()
 
 
 def test_a_cancelled_job_keeps_its_state_and_is_not_requeued(
