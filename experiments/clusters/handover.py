@@ -82,6 +82,19 @@ class Handover(L.Callback):
         progress["is_last_batch"] = False
 
 
+def is_preempted() -> bool:
+    """Whether SLURM takes the machine from this process's job, which is not cancelled.
+
+    Such a job is put into the queue again when its time of grace is over, but not if it has ended before.
+    """
+    try:
+        shown = _scontrol("show", "job", "--oneliner", os.environ["SLURM_JOB_ID"])
+    except RunFailed:
+        return False
+    fields = dict(field.partition("=")[::2] for field in shown.split())
+    return fields.get("JobState") == "RUNNING" and fields.get("PreemptTime", "None") not in ("None", "Unknown")
+
+
 def requeue() -> None:
     """Puts this process's job into the queue again; SLURM then ends what is left of it.
 
@@ -93,8 +106,16 @@ def requeue() -> None:
         # The id of an array's last task is that of the whole array, and the others would be requeued with it.
         job = f"{array}_{os.environ['SLURM_ARRAY_TASK_ID']}"
     try:
-        done = subprocess.run(["scontrol", "requeue", job], capture_output=True, text=True, check=False)
+        _scontrol("requeue", job)
+    except RunFailed as failed:
+        raise RunFailed(f"job {job} is not put into the queue again: {failed}") from failed
+
+
+def _scontrol(*words: str) -> str:
+    try:
+        done = subprocess.run(["scontrol", *words], capture_output=True, text=True, check=False)
     except FileNotFoundError:
-        raise RunFailed(f"job {job} is not put into the queue again: there is no scontrol on this machine") from None
+        raise RunFailed("there is no scontrol on this machine") from None
     if done.returncode:
-        raise RunFailed(f"job {job} is not put into the queue again: {' '.join(done.stderr.split())}")
+        raise RunFailed(" ".join(done.stderr.split()))
+    return done.stdout

@@ -13,7 +13,7 @@ class Wish(IntEnum):
 
     Attributes:
         NOTHING: Training goes on.
-        LEAVE: It ends soon, with a checkpoint: the scheduler needs the machine, or someone has cancelled the job.
+        LEAVE: It ends soon, with a checkpoint: the scheduler takes the machine away, or someone has cancelled the job.
         REQUEUE: The same, and the job is put into the queue again: its time is over.
     """
 

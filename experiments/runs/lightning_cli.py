@@ -20,7 +20,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from datamodules.errors import UserError
 from datamodules.parallel import ParallelDataModule
-from experiments.clusters.handover import HandedOver, Handover, requeue
+from experiments.clusters.handover import HandedOver, Handover, is_preempted, requeue
 from experiments.clusters.signals import Wish, in_job
 from experiments.runs.callbacks.curve_figures import CurveFigures
 from experiments.runs.callbacks.epoch_position import EpochPosition
@@ -317,7 +317,7 @@ class SeqlabCLI(LightningCLI):
             if isinstance(logger, RunWandbLogger):
                 logger.finish()
         last = shown(self.run_directory / CHECKPOINTS / "last.ckpt")
-        if wish is Wish.LEAVE:
+        if wish is Wish.LEAVE and not is_preempted():
             raise KeyboardInterrupt(f"go on with --ckpt_path {last}")
         requeue()
         print(f"\nrequeued         goes on with {last}")

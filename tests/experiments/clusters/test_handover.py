@@ -11,8 +11,16 @@ import torch
 
 from datamodules.errors import RunFailed
 from experiments.cli import main
-from experiments.clusters.handover import requeue
+from experiments.clusters.handover import is_preempted, requeue
 from tests.experiments.tiny_task import write_tiny_task
+
+SCONTROL = """\
+#!/bin/sh
+case "$1" in
+show) cat "$(dirname "$0")/shown" ;;
+*) echo "$*" >> "$(dirname "$0")/told" ;;
+esac
+"""
 
 TIMES = ("time", "train/tokens_per_second")
 
@@ -20,7 +28,7 @@ TIMES = ("time", "train/tokens_per_second")
 @pytest.fixture
 def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A job of one task; its scontrol writes down what it is told."""
-    (tmp_path / "scontrol").write_text('#!/bin/sh\necho "$*" >> "$(dirname "$0")/told"\n')
+    (tmp_path / "scontrol").write_text(SCONTROL)
     (tmp_path / "scontrol").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setenv("SLURM_JOB_ID", "815")
@@ -73,6 +81,21 @@ def assert_same(found: Path, expected: Path) -> None:
 def stopped_after(step: int, signal_name: str = "SIGUSR1") -> list[object]:
     strike = "--trainer.callbacks+=tests.experiments.clusters.strike.Strike"
     return [strike, f"--trainer.callbacks.step={step}", f"--trainer.callbacks.name={signal_name}"]
+
+
+@pytest.mark.parametrize(
+    ("shown", "preempted"),
+    [
+        ("JobId=815 JobState=RUNNING PreemptEligibleTime=2026-01-01T10:00:00 PreemptTime=2026-01-01T11:00:00", True),
+        ("JobId=815 JobState=RUNNING PreemptEligibleTime=2026-01-01T10:00:00 PreemptTime=None", False),
+        ("JobId=815 JobState=CANCELLED PreemptTime=2026-01-01T11:00:00", False),
+        ("", False),
+    ],
+)
+def test_a_job_is_preempted_or_cancelled(shown: str, preempted: bool, cluster: Path) -> None:
+    if shown:
+        (cluster / "shown").write_text(shown)
+    assert is_preempted() == preempted
 
 
 @pytest.mark.parametrize("accumulated", [1, 2])
