@@ -31,8 +31,9 @@ class Handover(L.Callback):
     """Writes a checkpoint between two batches, and ends the training there, when the scheduler wishes it.
 
     Lightning's own way saves where the signal strikes, in the middle of a batch, and one process may then wait for
-    another forever (its issue 21406). Here all processes agree before each optimizer step, at a cost of one number sent
-    around. A validation under way ends first: a scheduler's notice has to be longer than that takes.
+    another forever (its issue 21406). Here all processes agree before each optimizer step, which costs one number sent
+    around. A validation under way ends first: a scheduler's notice has to be longer than that takes. A job whose time
+    is over goes back into the queue after at least one step: told so as it starts, it would start forever.
 
     Args:
         checkpoint: Where it is written.
@@ -41,6 +42,7 @@ class Handover(L.Callback):
     def __init__(self, checkpoint: Path) -> None:
         self._checkpoint = checkpoint
         self._leaves = False
+        self._first_step = 0
 
     def on_sanity_check_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Puts our handler of SIGTERM into the place of Lightning's, which waits for other processes."""
@@ -49,6 +51,7 @@ class Handover(L.Callback):
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """The same, where there was no sanity check."""
         listen_in_training()
+        self._first_step = trainer.global_step
 
     def on_train_batch_start(
         self,
@@ -66,7 +69,7 @@ class Handover(L.Callback):
             return
         own = torch.tensor(int(wish()), device=trainer.strategy.root_device)
         common = Wish(int(trainer.strategy.reduce(own, reduce_op="max")))
-        if common is Wish.NOTHING:
+        if common is Wish.NOTHING or (common is Wish.REQUEUE and trainer.global_step == self._first_step):
             return
         self._leaves = True
         trainer.save_checkpoint(self._checkpoint)

@@ -113,7 +113,7 @@ def test_it_goes_on_as_if_nothing_had_been(accumulated: int, cluster: Path, seed
     for step in stops:
         assert fit(config, "stopped", *options, *stopped_after(step)) == 0
         saved = torch.load(run_of(config, "stopped") / "checkpoints" / "last.ckpt", weights_only=True)
-        assert saved["global_step"] == step, "it leaves before the very next batch"
+        assert saved["global_step"] == max(1, step), "it leaves before the very next batch, but not without a step"
     assert (cluster / "told").read_text() == "requeue 815\n" * len(stops)
     assert fit(config, "stopped", *options) == 0
     assert_same(run_of(config, "stopped"), run_of(config, "whole"))
