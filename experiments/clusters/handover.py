@@ -14,6 +14,9 @@ from datamodules.batch import LabelledBatch, SequenceBatch
 from datamodules.errors import RunFailed
 from experiments.clusters.signals import Wish, listen_in_training, wish
 
+HANDED_OVER = "handed_over"
+"""A key of checkpoints that were written here, between two batches, and by no ModelCheckpoint."""
+
 
 class HandedOver(Exception):
     """A training left, as its scheduler wished; every process of it raises this before the same batch.
@@ -79,6 +82,7 @@ class Handover(L.Callback):
         """Counts the batch that was loaded and not trained as one that is still to come."""
         if not self._leaves:
             return
+        checkpoint[HANDED_OVER] = True
         progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
         for counted in ("total", "current"):
             progress[counted]["ready"] -= 1
