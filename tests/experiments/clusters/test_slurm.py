@@ -14,7 +14,7 @@ from experiments.cli import main
 from tests.experiments.clusters.slurm import TwoNodes, missing, wait_for
 from tests.experiments.test_classifier import write_config
 
-pytestmark = pytest.mark.slurm
+pytestmark = [pytest.mark.slurm, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="session")
@@ -71,14 +71,14 @@ def test_a_job_that_is_requeued_twice_is_the_one_that_never_was(
     stopped, stopped_log, stopped_run = submitted(capsys, *words)
     whole, whole_log, whole_run = submitted(capsys, *words)
 
-    wait_for(lambda: cluster.runs(stopped), 60, "the job's processes are started")
+    wait_for(lambda: cluster.runs(stopped), 120, "the job's processes are started")
     cluster.says("scancel", "--signal=USR1", stopped)
-    wait_for(lambda: cluster.shown(stopped, "Restarts") == "1", 60, "the job is requeued")
-    wait_for(lambda: len(rows(stopped_run)) >= 25, 120, "some steps are logged")
+    wait_for(lambda: cluster.shown(stopped, "Restarts") == "1", 120, "the job is requeued")
+    wait_for(lambda: len(rows(stopped_run)) >= 25, 240, "some steps are logged")
     cluster.says("scancel", "--signal=USR1", stopped)
-    wait_for(lambda: cluster.shown(stopped, "Restarts") == "2", 60, "the job is requeued again")
+    wait_for(lambda: cluster.shown(stopped, "Restarts") == "2", 120, "the job is requeued again")
     for job, log in ((stopped, stopped_log), (whole, whole_log)):
-        wait_for(lambda job=job: cluster.shown(job, "JobState") in ("COMPLETED", "FAILED"), 120, "the job ends")
+        wait_for(lambda job=job: cluster.shown(job, "JobState") in ("COMPLETED", "FAILED"), 240, "the job ends")
         assert cluster.shown(job, "JobState") == "COMPLETED", log.read_text()
 
     assert rows(stopped_run) == rows(whole_run)
