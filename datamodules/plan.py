@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any, Literal, TypeVar
@@ -184,15 +186,27 @@ def planned_loader(
     rank, world_size = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
     plan = BatchPlan(lengths, batch_size, unit, shuffle, seed, rank, world_size, curriculum=curriculum)
     overfit_batches: float = trainer.overfit_batches if trainer and overfits else 0  # type: ignore[attr-defined]
-    keep = num_workers > 0
+    options: dict[str, Any] = {
+        "batch_size": None,
+        "num_workers": num_workers,
+        "persistent_workers": num_workers > 0,
+        "worker_init_fn": _hear_no_scheduler,
+    }
     if not overfit_batches:
-        return PlannedLoader(corpus, None, sampler=plan, num_workers=num_workers, persistent_workers=keep)
+        return PlannedLoader(corpus, sampler=plan, **options)
     if overfit_batches * len(plan) < 1:
         raise UserError(
             f"--trainer.overfit_batches {overfit_batches} is less than one batch of {len(plan)}: give a number of "
             "batches, for example 1"
         )
-    return PlannedLoader(FixedBatches(corpus, plan), None, num_workers=num_workers, persistent_workers=keep)
+    return PlannedLoader(FixedBatches(corpus, plan), **options)
+
+
+def _hear_no_scheduler(_worker: int) -> None:
+    """Lets a loader's process ignore what SLURM tells every process of a job: the training is told, and decides."""
+    if "SLURM_JOB_ID" in os.environ:
+        for number in (signal.SIGUSR1, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
 
 
 def _cut(longer: np.ndarray, batch_size: int, unit: BatchUnit) -> np.ndarray:

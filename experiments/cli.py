@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
@@ -30,6 +31,7 @@ COMMANDS = {
     "score": Command("experiments.tools.score", "print how probable given translations are to a checkpoint"),
     "show": Command("experiments.tools.show", "draw masks, schedules, states, alignments, temperatures"),
     "average": Command("experiments.tools.average", "average the weights of several checkpoints"),
+    "slurm": Command("experiments.clusters.command", "train on a cluster: seqlab fit as a SLURM job"),
     "study": Command("experiments.studies.command", "compare variants of a config, with several seeds"),
     "tune": Command("experiments.tuning.command", "search the parameters with which an experiment does best"),
     "benchmark": Command("experiments.benchmarks.command", "measure what models cost, and what they reach"),
@@ -74,6 +76,10 @@ def main(arguments: list[str] | None = None) -> int:
     if words[0] == "--version":
         print(f"seqlab {version('seqlab')}")
         return 0
+    if words[0] == "fit" and "SLURM_JOB_ID" in os.environ:
+        from experiments.clusters import signals  # all imports that take time come later
+
+        signals.listen()
     return _told_in_one_line(lambda: _run(words), debug)
 
 

@@ -113,5 +113,6 @@ class BiRNNClassifier(StepLossModule):
 
     def _log_scores(self, stage: str, mean_loss: MeanMetric, accuracy: MulticlassAccuracy) -> None:
         for name, metric in (("loss", mean_loss), ("accuracy", accuracy)):
-            self.log(f"{stage}/{name}", metric.compute(), prog_bar=True)
+            # Every rank has the same score: its maximum over the ranks is that score to the last bit.
+            self.log(f"{stage}/{name}", metric.compute(), prog_bar=True, sync_dist=True, reduce_fx="max")
             metric.reset()

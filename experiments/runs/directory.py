@@ -22,8 +22,8 @@ DIRECTORY_VARIABLE = "SEQLAB_RUN_DIRECTORY"
 """Set by rank zero for the processes that it starts, so that all of them have the same directory."""
 
 
-def new_run(root: Path, experiment: str) -> Path:
-    """Makes the directory of the experiment's next version.
+def new_run(root: Path, experiment: str, version: str | None = None) -> Path:
+    """Makes the directory of a version of the experiment, the next one if none is given.
 
     Under SLURM the version is the job's id, the same through all requeues. Rank zero decides: the processes that it
     started, and those that torchrun started beside it, take its directory.
@@ -31,27 +31,31 @@ def new_run(root: Path, experiment: str) -> Path:
     Args:
         root: Where runs are kept.
         experiment: Name of the experiment.
+        version: Its directory may be there already.
 
     Raises:
-        UserError: The name is none, or the directory cannot be made.
+        UserError: A name is none, or the directory cannot be made.
     """
     if not experiment or Path(experiment).is_absolute() or ".." in Path(experiment).parts:
         raise UserError(f"--experiment '{experiment}' is no name: runs are kept in {root}/NAME")
+    version = (os.environ.get("SLURM_JOB_ID") or None) if version is None else version
+    if version is not None and (Path(version).name != version or version in ("", "..")):
+        raise UserError(f"--version '{version}' is no name: the run is kept in {root / experiment}/VERSION")
     if started_by_torchrun():
-        return Path(rank_zero_decides("run directory", lambda: str(_make_run(root, experiment))))
+        return Path(rank_zero_decides("run directory", lambda: str(_make_run(root, experiment, version))))
     if "LOCAL_RANK" in os.environ and (given := os.environ.get(DIRECTORY_VARIABLE)):
         return Path(given)
-    path = _make_run(root, experiment)
+    path = _make_run(root, experiment, version)
     os.environ[DIRECTORY_VARIABLE] = str(path)
     return path
 
 
-def _make_run(root: Path, experiment: str) -> Path:
+def _make_run(root: Path, experiment: str, version: str | None) -> Path:
     parent = root / experiment
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        if job := os.environ.get("SLURM_JOB_ID"):
-            path = parent / job
+        if version is not None:
+            path = parent / version
             path.mkdir(exist_ok=True)
             return path
         return _next_version(parent)

@@ -20,6 +20,8 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from datamodules.errors import UserError
 from datamodules.parallel import ParallelDataModule
+from experiments.clusters.handover import HandedOver, Handover, is_preempted, requeue
+from experiments.clusters.signals import Wish, in_job
 from experiments.runs.callbacks.curve_figures import CurveFigures
 from experiments.runs.callbacks.epoch_position import EpochPosition
 from experiments.runs.callbacks.metrics_cut_back import MetricsCutBack
@@ -36,6 +38,8 @@ from experiments.runs.initial_weights import load_initial_weights
 from experiments.runs.known_classes import import_parts
 from experiments.runs.lightning_notices import without_lightning_notices
 from experiments.runs.links import LINKED, check_links
+from experiments.runs.loggers import RunWandbLogger
+from experiments.runs.other_processes import end_with_this_one
 from experiments.runs.parser import OneLineErrorParser
 from experiments.runs.progress import training_progress
 from experiments.runs.saved_data import HYPERPARAMETERS, SavedData
@@ -86,6 +90,14 @@ class SeqlabCLI(LightningCLI):
         """Adds what an experiment has beside model, data and trainer."""
         parser.add_argument(
             "--experiment", type=str, default="unnamed", help="Name of the experiment: its runs are in runs/NAME/."
+        )
+        parser.add_argument(
+            "--version",
+            type=str | None,
+            default=None,
+            help="fit: the name of the run's directory in runs/EXPERIMENT/. Where it has a last checkpoint already, "
+            "training goes on from that one, whatever --ckpt_path says: the same command, given again after whatever "
+            "stopped it, goes on with the same run.",
         )
         parser.add_argument(
             "--trust",
@@ -153,6 +165,10 @@ class SeqlabCLI(LightningCLI):
     def _checkpoint(self, settings: Any) -> Path | None:  # noqa: ANN401 - jsonargparse's namespace is untyped
         root = Path(settings.trainer.default_root_dir or RUNS)
         given = settings.ckpt_path
+        if self.config.subcommand == "fit" and settings.version is not None:
+            last = root / settings.experiment / settings.version / CHECKPOINTS / "last.ckpt"
+            if last.is_file():
+                return last
         if self.config.subcommand != "fit":
             return meant_checkpoint(given or "best", root, settings.experiment)
         if given is None or (given == "last" and newest_run(root, settings.experiment) is None):
@@ -197,16 +213,17 @@ class SeqlabCLI(LightningCLI):
         """
         self._given = self.config.clone()
         self._given[self.config.subcommand].ckpt_path = None
+        self._given[self.config.subcommand].version = None
         settings = self.config[self.config.subcommand]
         check_links(resolve(settings.model.class_path), resolve(settings.data.class_path))
         trainer = settings.trainer
         given = settings.ckpt_path
-        known = run_of(Path(given)) if given else None
+        known = run_of(Path(given)) if given and settings.version is None else None
         root = Path(trainer.default_root_dir or RUNS)
         if trainer.fast_dev_run:
             self._trial_directory = TemporaryDirectory(prefix="seqlab-")
             known, root = None, Path(self._trial_directory.name)
-        self.run_directory = known or new_run(root, settings.experiment)
+        self.run_directory = known or new_run(root, settings.experiment, settings.version)
         trainer.default_root_dir = str(self.run_directory)
         loggers = trainer.logger if isinstance(trainer.logger, list) else [trainer.logger]
         for logger in loggers:
@@ -239,6 +256,8 @@ class SeqlabCLI(LightningCLI):
             Throughput(),
             MetricsCutBack(),
         ]
+        if self.subcommand == "fit" and in_job():
+            callbacks.insert(0, Handover(self.run_directory / CHECKPOINTS / "last.ckpt"))
         if settings.logger:
             callbacks.append(CurveFigures())
         if self.subcommand == "fit" and (trial := os.environ.get(TRIAL_VARIABLE)):
@@ -276,6 +295,12 @@ class SeqlabCLI(LightningCLI):
         try:
             with sole:
                 super()._run_subcommand(subcommand)
+        except HandedOver as left:
+            if self.trainer.is_global_zero:
+                self._hand_over(left.wish)
+        except Exception:
+            end_with_this_one(self.trainer)
+            raise
         except SystemExit:
             if self.trainer.state.status != TrainerStatus.INTERRUPTED:
                 raise
@@ -285,6 +310,17 @@ class SeqlabCLI(LightningCLI):
         finally:
             if self._trial_directory is not None:
                 self._trial_directory.cleanup()
+
+    def _hand_over(self, wish: Wish) -> None:
+        """Ends a training that has left its machine: what is written is complete before the next one goes on."""
+        for logger in self.trainer.loggers:
+            if isinstance(logger, RunWandbLogger):
+                logger.finish()
+        last = shown(self.run_directory / CHECKPOINTS / "last.ckpt")
+        if wish is Wish.LEAVE and not is_preempted():
+            raise KeyboardInterrupt(f"go on with --ckpt_path {last}")
+        requeue()
+        print(f"\nrequeued         goes on with {last}")
 
     def after_predict(self) -> None:
         """Says where the predictions are."""

@@ -37,6 +37,14 @@ def test_under_slurm_the_version_is_the_jobs(tmp_path: Path, monkeypatch: pytest
     assert new_run(tmp_path, "x") == new_run(tmp_path, "x") == tmp_path / "x" / "4711"
 
 
+def test_a_version_that_is_given_is_taken_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "4711")
+    assert new_run(tmp_path, "x", "mine") == new_run(tmp_path, "x", "mine") == tmp_path / "x" / "mine"
+    for wrong in ("../up", "a/b", "..", ""):
+        with pytest.raises(UserError, match=f"--version '{wrong}' is no name"):
+            new_run(tmp_path, "x", wrong)
+
+
 def test_a_process_started_by_rank_zero_has_its_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = new_run(tmp_path, "x")
     assert new_run(tmp_path, "x") != first, "the next run in the same process has one of its own"

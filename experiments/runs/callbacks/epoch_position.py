@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import lightning as L
 
+from datamodules.batch import LabelledBatch, SequenceBatch
 from datamodules.plan import BatchPlan
 
 
@@ -21,3 +22,14 @@ class EpochPosition(L.Callback):
         seen = trainer.fit_loop.epoch_loop.batch_progress.current.ready
         if isinstance(plan, BatchPlan) and seen < trainer.num_training_batches:
             plan.skip(seen)
+
+    def on_train_batch_start(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        batch: SequenceBatch | LabelledBatch,
+        batch_idx: int,
+    ) -> None:
+        """Lets loggers count on from the optimizer steps that there were, whatever the checkpoint was written after."""
+        if batch_idx % trainer.accumulate_grad_batches == 0:
+            trainer.fit_loop.epoch_loop._batches_that_stepped = trainer.global_step
