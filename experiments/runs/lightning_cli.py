@@ -15,12 +15,13 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, _InstantiatorFn
 from lightning.pytorch.plugins import CheckpointIO
 from lightning.pytorch.trainer.states import TrainerStatus
+from lightning.pytorch.utilities import rank_zero_info
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from datamodules.errors import UserError
 from datamodules.parallel import ParallelDataModule
+from experiments.runs.callbacks.checkpoints_cut_back import CheckpointsCutBack
 from experiments.runs.callbacks.curve_figures import CurveFigures
-from experiments.runs.callbacks.epoch_position import EpochPosition
 from experiments.runs.callbacks.metrics_cut_back import MetricsCutBack
 from experiments.runs.callbacks.positional_seeds import PositionalSeeds
 from experiments.runs.callbacks.prediction_writer import PREDICTIONS
@@ -30,7 +31,18 @@ from experiments.runs.checkpoint_io import AtomicCheckpointIO
 from experiments.runs.checkpoints import find_checkpoint, read_checkpoint
 from experiments.runs.class_paths import resolve
 from experiments.runs.closing import closing_lines, shown
-from experiments.runs.directory import CHECKPOINTS, alone_in, meant_checkpoint, new_run, newest_run, run_of
+from experiments.runs.directory import (
+    CHECKPOINTS,
+    LAST_CHECKPOINT,
+    alone_in,
+    last_begun_run,
+    meant_checkpoint,
+    new_run,
+    newest_checkpoint,
+    newest_run,
+    run_of,
+)
+from experiments.runs.fit_loop import go_on_exactly
 from experiments.runs.initial_weights import load_initial_weights
 from experiments.runs.known_classes import import_parts
 from experiments.runs.lightning_notices import without_lightning_notices
@@ -64,6 +76,7 @@ class SeqlabCLI(LightningCLI):
 
     def __init__(self, arguments: list[str]) -> None:
         self.run_directory = Path()
+        self._begun_run: Path | None = None
         self._saved_data: SavedData | None = None
         self._trial_directory: TemporaryDirectory[str] | None = None
         super().__init__(
@@ -153,8 +166,14 @@ class SeqlabCLI(LightningCLI):
         given = settings.ckpt_path
         if self.config.subcommand != "fit":
             return meant_checkpoint(given or "best", root, settings.experiment)
-        if given is None or (given == "last" and newest_run(root, settings.experiment) is None):
+        if given is None:
             return None
+        if given == "last":
+            self._begun_run = run = last_begun_run(root, settings.experiment)
+            last = newest_checkpoint(run) if run else None
+            if last is None:
+                rank_zero_info(_begins(run, newest_run(root, settings.experiment)))
+            return last
         return meant_checkpoint(given, root, settings.experiment)
 
     def _add_instantiators(self) -> None:
@@ -203,8 +222,8 @@ class SeqlabCLI(LightningCLI):
         root = Path(trainer.default_root_dir or RUNS)
         if trainer.fast_dev_run:
             self._trial_directory = TemporaryDirectory(prefix="seqlab-")
-            known, root = None, Path(self._trial_directory.name)
-        self.run_directory = known or new_run(root, settings.experiment)
+            known, root, self._begun_run = None, Path(self._trial_directory.name), None
+        self.run_directory = known or new_run(root, settings.experiment, self._begun_run)
         trainer.default_root_dir = str(self.run_directory)
         loggers = trainer.logger if isinstance(trainer.logger, list) else [trainer.logger]
         for logger in loggers:
@@ -233,9 +252,9 @@ class SeqlabCLI(LightningCLI):
         settings = self.config_init[self.subcommand].trainer
         callbacks: list[Callback] = [
             PositionalSeeds(self._get(self.config, "seed_everything")),
-            EpochPosition(),
             Throughput(),
             MetricsCutBack(),
+            CheckpointsCutBack(is_named=self._begun_run is None),
         ]
         if settings.logger:
             callbacks.append(CurveFigures())
@@ -245,9 +264,11 @@ class SeqlabCLI(LightningCLI):
         if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
             plugins.append(AtomicCheckpointIO())
         try:
-            return super().instantiate_trainer(plugins=plugins, **kwargs)
+            trainer = super().instantiate_trainer(plugins=plugins, **kwargs)
         except (TypeError, ValueError, MisconfigurationException) as error:
             raise UserError(f"trainer: {' '.join(str(error).split())} (seqlab fit --help tells its options)") from error
+        go_on_exactly(trainer)
+        return trainer
 
     def before_fit(self) -> None:
         """Gives the model its initial weights, where ``--init_from`` names them."""
@@ -273,7 +294,7 @@ class SeqlabCLI(LightningCLI):
         except SystemExit:
             if self.trainer.state.status != TrainerStatus.INTERRUPTED:
                 raise
-            last = self.run_directory / CHECKPOINTS / "last.ckpt"
+            last = self.run_directory / CHECKPOINTS / LAST_CHECKPOINT
             kept = last.is_file() and self._trial_directory is None
             raise KeyboardInterrupt(f"go on with --ckpt_path {shown(last)}" if kept else "") from None
         finally:
@@ -298,6 +319,19 @@ class SeqlabCLI(LightningCLI):
                 None,
             )
             print(closing_lines(self.run_directory, Path(best) if best else None, self.trainer.loggers, self.model))
+
+
+def _begins(run: Path | None, other: Path | None) -> str:
+    """What is said where ``--ckpt_path last`` finds no checkpoint.
+
+    Args:
+        run: The run that was begun last, if there is one.
+        other: The newest run that has a checkpoint, if there is one.
+    """
+    if run is None:
+        return "--ckpt_path last: there is no run yet, training begins"
+    line = f"--ckpt_path last: {shown(run)} has no checkpoint yet, training begins in it anew"
+    return line if other is None else f"{line} (to go on with the run before: --ckpt_path {shown(other)}/{CHECKPOINTS})"
 
 
 def _words(given: str | list[str]) -> list[str]:
