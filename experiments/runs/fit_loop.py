@@ -18,14 +18,14 @@ from experiments.runs.callbacks.positional_seeds import PositionalSeeds
 
 
 class ExactFitLoop(_FitLoop):
-    """Lightning's loop over epochs, made exact where a checkpoint was written before all was done that follows a batch.
+    """Lightning's loop over epochs, exact also where a checkpoint was written before all was done that follows a batch.
 
-    A checkpoint of ``every_n_train_steps`` or ``train_time_interval`` is written right after a batch. What comes then is
-    the row of its metrics, the validation that is due after it, and the end of its epoch. A process that goes on from
-    there does all of it, once. Lightning leaves out the row and the validation, and counts steps of loggers wrongly in
-    some cases. It also begins an epoch with its first batch, forgets the metrics that callbacks monitor, and the
-    gradients of batches that were accumulated for a step that had not come: those are made again, from the same weights
-    and the same random numbers.
+    A checkpoint of ``every_n_train_steps`` or ``train_time_interval`` is written right after a batch. What comes then
+    is the row of its metrics, the validation that is due after it, and the end of its epoch. A process that goes on
+    from there does all of it, once. Lightning leaves out the row and the validation, and counts the steps of loggers
+    wrongly in some cases. It also begins an epoch with its first batch, forgets the metrics that callbacks monitor, and
+    the gradients of batches that were accumulated for a step that had not come: those are made again, from the same
+    weights and the same random numbers.
     """
 
     def __init__(self, trainer: L.Trainer, min_epochs: int | None = 0, max_epochs: int | None = None) -> None:

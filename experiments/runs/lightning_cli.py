@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
@@ -18,7 +19,7 @@ from lightning.pytorch.trainer.states import TrainerStatus
 from lightning.pytorch.utilities import rank_zero_info
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from datamodules.errors import UserError
+from datamodules.errors import RunFailed, UserError
 from datamodules.parallel import ParallelDataModule
 from experiments.runs.callbacks.checkpoints_cut_back import CheckpointsCutBack
 from experiments.runs.callbacks.curve_figures import CurveFigures
@@ -47,6 +48,7 @@ from experiments.runs.initial_weights import load_initial_weights
 from experiments.runs.known_classes import import_parts
 from experiments.runs.lightning_notices import without_lightning_notices
 from experiments.runs.links import LINKED, check_links
+from experiments.runs.lost_processes import lost_processes
 from experiments.runs.parser import OneLineErrorParser
 from experiments.runs.progress import training_progress
 from experiments.runs.saved_data import HYPERPARAMETERS, SavedData
@@ -77,6 +79,7 @@ class SeqlabCLI(LightningCLI):
     def __init__(self, arguments: list[str]) -> None:
         self.run_directory = Path()
         self._begun_run: Path | None = None
+        self._parent = os.getppid()
         self._saved_data: SavedData | None = None
         self._trial_directory: TemporaryDirectory[str] | None = None
         super().__init__(
@@ -297,6 +300,11 @@ class SeqlabCLI(LightningCLI):
             last = self.run_directory / CHECKPOINTS / LAST_CHECKPOINT
             kept = last.is_file() and self._trial_directory is None
             raise KeyboardInterrupt(f"go on with --ckpt_path {shown(last)}" if kept else "") from None
+        except RuntimeError as error:
+            lost = lost_processes(self.trainer, self._parent) if self.trainer.world_size > 1 else None
+            if lost is None:
+                raise
+            raise RunFailed(f"{lost}, and with it this training; go on with --ckpt_path last") from error
         finally:
             if self._trial_directory is not None:
                 self._trial_directory.cleanup()

@@ -57,7 +57,13 @@ trainer:
     - class_path: lightning.pytorch.callbacks.ModelCheckpoint
       init_args: {{filename: best, monitor: val/loss}}
     - class_path: lightning.pytorch.callbacks.ModelCheckpoint
-      init_args: {{filename: "{{step}}", monitor: step, mode: max, save_top_k: 3, every_n_train_steps: 3, save_last: true}}
+      init_args:
+        filename: "{{step}}"
+        monitor: step
+        mode: max
+        save_top_k: 3           # the last three
+        every_n_train_steps: 3
+        save_last: true
 """
 
 VARIANTS: Mapping[str, tuple[str, ...]] = {
