@@ -65,9 +65,8 @@ class ExactFitLoop(_FitLoop):
     @property
     def done(self) -> bool:
         """Whether to leave the loop; the steps may all be done where the end of their epoch is not."""
-        if self._is_inside_epoch and not _is_max_limit_reached(self.epoch_progress.current.processed, self.max_epochs):
-            return False
-        return super().done
+        epochs_are_done = _is_max_limit_reached(self.epoch_progress.current.processed, self.max_epochs or -1)
+        return (epochs_are_done or not self._is_inside_epoch) and super().done
 
     def reset(self) -> None:
         """Says to Lightning's loops where they are."""
