@@ -109,7 +109,8 @@ def newest_run(root: Path, experiment: str) -> Path | None:
 
 def last_begun_run(root: Path, experiment: str) -> Path | None:
     """The run of an experiment whose training was under way last, be it that it has no checkpoint yet."""
-    begun = [path for path in (root / experiment).glob("*") if path.name.isdigit() and path.is_dir()]
+    found = [path for path in (root / experiment).glob("*") if path.is_dir()]
+    begun = [path for path in found if path.name.isdigit() or (path / CONFIG).is_file()]
     return max(begun, key=_last_sign, default=None)
 
 

@@ -21,6 +21,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from datamodules.errors import RunFailed, UserError
 from datamodules.parallel import ParallelDataModule
+from experiments.runs.agreement import leave_shared_store, started_by_torchrun
 from experiments.runs.callbacks.checkpoints_cut_back import CheckpointsCutBack
 from experiments.runs.callbacks.curve_figures import CurveFigures
 from experiments.runs.callbacks.metrics_cut_back import MetricsCutBack
@@ -227,6 +228,8 @@ class SeqlabCLI(LightningCLI):
             self._trial_directory = TemporaryDirectory(prefix="seqlab-")
             known, root, self._begun_run = None, Path(self._trial_directory.name), None
         self.run_directory = known or new_run(root, settings.experiment, self._begun_run)
+        if started_by_torchrun():
+            leave_shared_store()
         trainer.default_root_dir = str(self.run_directory)
         loggers = trainer.logger if isinstance(trainer.logger, list) else [trainer.logger]
         for logger in loggers:
