@@ -176,7 +176,8 @@ class SeqlabCLI(LightningCLI):
             self._begun_run = run = last_begun_run(root, settings.experiment)
             last = newest_checkpoint(run) if run else None
             if last is None:
-                rank_zero_info(_begins(run, newest_run(root, settings.experiment)))
+                before = newest_run(root, settings.experiment)
+                rank_zero_info(_begins(run, newest_checkpoint(before) if before else None))
             return last
         return meant_checkpoint(given, root, settings.experiment)
 
@@ -337,12 +338,12 @@ def _begins(run: Path | None, other: Path | None) -> str:
 
     Args:
         run: The run that was begun last, if there is one.
-        other: The newest run that has a checkpoint, if there is one.
+        other: The last checkpoint of another run, if there is one.
     """
     if run is None:
         return "--ckpt_path last: there is no run yet, training begins"
     line = f"--ckpt_path last: {shown(run)} has no checkpoint yet, training begins in it anew"
-    return line if other is None else f"{line} (to go on with the run before: --ckpt_path {shown(other)}/{CHECKPOINTS})"
+    return line if other is None else f"{line} (to go on with the run before: --ckpt_path {shown(other)})"
 
 
 def _words(given: str | list[str]) -> list[str]:

@@ -16,7 +16,7 @@ import secrets
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,14 +45,13 @@ class CopyingIO(AtomicCheckpointIO):
             shutil.copytree(Path(path).parent.parent, Path(folder) / f"{number:03d}-{Path(path).stem}")
 
 
-def gone_on(folder: Path, seed: int, variant: str, names: Sequence[str] = ()) -> Iterator[tuple[str, list[str]]]:
+def gone_on(folder: Path, seed: int, variant: str) -> Iterator[tuple[str, list[str]]]:
     """Trains, then goes on from the copies.
 
     Args:
         folder: Where everything is written.
         seed: Of the training.
         variant: How it trains.
-        names: Of the checkpoints to go on from, for example ``last``; of all if none is given.
 
     Yields:
         The name of each copy, and how the training that went on from it differs.
@@ -67,8 +66,6 @@ def gone_on(folder: Path, seed: int, variant: str, names: Sequence[str] = ()) ->
     run = runs / "killed" / "1"
     whole = Outcome.of(run)
     for copy in sorted(copies.iterdir()):
-        if names and copy.name.partition("-")[2] not in names:
-            continue
         shutil.rmtree(run)
         copy.rename(run)
         error = _quiet([*words, "--ckpt_path", "last"])

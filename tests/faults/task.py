@@ -70,7 +70,10 @@ VARIANTS: Mapping[str, tuple[str, ...]] = {
     "plain": (),
     "accumulating": (
         "--trainer.accumulate_grad_batches=2",
-        "--trainer.val_check_interval=3",
+        "--trainer.val_check_interval=3",  # every second time between two batches of one step
+        "--trainer.callbacks+=lightning.pytorch.callbacks.ModelCheckpoint",
+        "--trainer.callbacks.init_args.filename=validated",
+        "--trainer.callbacks.init_args.save_last=true",
     ),
     "by steps": (
         "--trainer.max_epochs=-1",

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -34,14 +35,14 @@ def test_two_processes_killed_at_random_moments(tmp_path: Path, seed: int) -> No
         assert not trial.differences, trial
 
 
-def test_killed_right_after_a_checkpoint_inside_an_accumulated_step(tmp_path: Path, seed: int) -> None:
-    """With an odd interval of validation, many a checkpoint of the best is written between two halves of a step."""
-    tried = dict(gone_on(tmp_path, seed, "accumulating", names=["best"]))
-    assert tried
+def test_killed_right_after_a_checkpoint_between_two_batches_of_one_step(tmp_path: Path, seed: int) -> None:
+    """The first validation is there, and three checkpoints are written after it."""
+    tried = dict(islice(gone_on(tmp_path, seed, "accumulating"), 3))
+    assert len(tried) == 3
     assert not any(tried.values()), tried
 
 
-def test_nothing_to_go_on_from(tmp_path: Path, seed: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_to_go_on_from(tmp_path: Path, seed: int) -> None:
     """Killed before its first checkpoint, a training begins anew in its own directory, and says so."""
     fit = ["fit", "--config", write_task(tmp_path, seed), "--trainer.default_root_dir", tmp_path / "runs"]
     fit += ["--trainer.max_epochs", 1]
@@ -53,7 +54,7 @@ def test_nothing_to_go_on_from(tmp_path: Path, seed: int, capsys: pytest.Capture
     assert second.returncode == 0, second.stderr
     told = next(line for line in second.stderr.splitlines() if "--ckpt_path last" in line)
     assert "2 has no checkpoint yet, training begins in it anew" in told
-    assert f"--ckpt_path {tmp_path}/runs/killed/1/checkpoints" in told
+    assert f"--ckpt_path {tmp_path}/runs/killed/1/checkpoints/last.ckpt" in told
     outcomes = [Outcome.of(tmp_path / "runs" / "killed" / version) for version in "12"]
     assert not outcomes[0].differences(outcomes[1])
 
