@@ -77,8 +77,9 @@ VARIANTS: Mapping[str, tuple[str, ...]] = {
     ),
     "by steps": (
         "--trainer.max_epochs=-1",
-        "--trainer.max_steps=34",
+        "--trainer.max_steps=36",
         "--trainer.val_check_interval=1.0",
+        "--trainer.check_val_every_n_epoch=2",
         "--trainer.log_every_n_steps=2",
     ),
     "stopped early, workers": (

@@ -8,8 +8,9 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.callbacks import ModelCheckpoint
 
+from datamodules.errors import UserError
 from experiments.runs.checkpoints import load_archive
-from experiments.runs.directory import LAST_CHECKPOINT
+from experiments.runs.directory import CHECKPOINTS, LAST_CHECKPOINT
 
 _STATES = "checkpoint_callbacks"
 """Where in a checkpoint the rest of the state of its ModelCheckpoints is."""
@@ -66,9 +67,10 @@ class CheckpointsCutBack(L.Callback):
             if callback.save_last and callback.dirpath and not callback.last_model_path:
                 # Without this, a last.ckpt that is there already would stay, and last-v1.ckpt be written beside it.
                 callback.last_model_path = callback.format_checkpoint_name({}, callback.CHECKPOINT_NAME_LAST)
-        if resumed is not None and resumed.name == LAST_CHECKPOINT and trainer.is_global_zero:
-            for path in set(resumed.parent.glob("*.ckpt")) - known:
-                if load_archive(path).get("global_step", 0) > trainer.global_step:
+        own = Path(trainer.default_root_dir, CHECKPOINTS, LAST_CHECKPOINT).resolve()
+        if resumed == own and trainer.is_global_zero:
+            for path in set(own.parent.glob("*.ckpt")) - known:
+                if _step(path) > trainer.global_step:
                     path.unlink()
         if not self._is_named:
             trainer.ckpt_path = None
@@ -76,6 +78,15 @@ class CheckpointsCutBack(L.Callback):
 
 def _model_checkpoints(trainer: L.Trainer) -> list[ModelCheckpoint]:
     return [callback for callback in trainer.checkpoint_callbacks if isinstance(callback, ModelCheckpoint)]
+
+
+def _step(path: Path) -> int:
+    """The optimizer steps that a checkpoint was written after; 0 where it cannot be read."""
+    try:
+        step: int = load_archive(path).get("global_step", 0)
+    except UserError:
+        return 0
+    return step
 
 
 def _paths(callback: ModelCheckpoint) -> list[str]:
