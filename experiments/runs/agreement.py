@@ -35,10 +35,10 @@ def rank_zero_decides(subject: str, decide: Callable[[], str]) -> str:
     """
     store, rank, world_size = next(torch.distributed.rendezvous("env://"))
     if rank != 0:
-        question = f"seqlab/{subject}/{secrets.token_hex(8)}"
-        store.set(f"seqlab/{subject}/of rank {rank}", question)
-        answer: str = store.get(f"{question}/answer").decode()
-        store.set(f"{question}/read", "")
+        own = f"seqlab/{subject}/{secrets.token_hex(8)}"
+        store.set(f"seqlab/{subject}/of rank {rank}", own)
+        answer: str = store.get(f"{own}/answer").decode()
+        store.set(f"{own}/read", "")
         return answer
     decision, served = decide(), set[int]()
     asked = {other: f"seqlab/{subject}/of rank {other}" for other in range(1, world_size)}

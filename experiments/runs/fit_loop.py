@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Any
 
 import lightning as L
@@ -32,19 +33,16 @@ class ExactFitLoop(_FitLoop):
         super().__init__(trainer, min_epochs, max_epochs)
         self._is_inside_epoch = False
         self._is_behind_batch = False
-        self._row: dict[str, float] = {}
+        self._row: dict[str, Tensor] = {}
         self._monitored: dict[str, Tensor] = {}
 
     def on_save_checkpoint(self) -> dict[str, Any]:
         """Adds the metrics that callbacks monitor, and the row of metrics that is not written yet."""
         state = super().on_save_checkpoint()
         connector = self.trainer._logger_connector
-        state["monitored"] = {name: value.detach().cpu().clone() for name, value in connector.callback_metrics.items()}
-        state["row"] = {}
-        progress = self.epoch_loop.batch_progress.total
-        is_behind_batch = self.trainer.training and progress.completed < progress.processed
-        if is_behind_batch and not self._should_accumulate() and connector.should_update_logs:
-            state["row"] = {name: _number(value) for name, value in connector.metrics["log"].items()}
+        state["monitored"], state["row"] = _kept(connector.callback_metrics), {}
+        if is_behind_batch(self) and not self._should_accumulate() and connector.should_update_logs:
+            state["row"] = _kept(connector.metrics["log"])
         return state
 
     def on_load_checkpoint(self, state_dict: dict[str, Any]) -> None:
@@ -56,16 +54,17 @@ class ExactFitLoop(_FitLoop):
     def load_state_dict(self, state_dict: dict[str, Any], prefix: str = "") -> None:
         """Finds out in the midst of what the checkpoint was written."""
         super().load_state_dict(state_dict, prefix)
-        epochs, batches = self.epoch_progress.total, self.epoch_loop.batch_progress
-        self._is_inside_epoch = epochs.processed < epochs.started
-        self._is_behind_batch = batches.total.completed < batches.total.processed
+        epochs = self.epoch_progress.state_dict()["total"]
+        self._is_inside_epoch = epochs["processed"] < epochs["started"]
+        self._is_behind_batch = is_behind_batch(self)
         if self._is_behind_batch:
-            batches.increment_completed()
+            self.epoch_loop.batch_progress.increment_completed()
 
     @property
     def done(self) -> bool:
         """Whether to leave the loop; the steps may all be done where the end of their epoch is not."""
-        epochs_are_done = _is_max_limit_reached(self.epoch_progress.current.processed, self.max_epochs or -1)
+        processed = self.epoch_progress.state_dict()["current"]["processed"]
+        epochs_are_done = _is_max_limit_reached(processed, self.max_epochs or -1)
         return (epochs_are_done or not self._is_inside_epoch) and super().done
 
     def reset(self) -> None:
@@ -88,7 +87,7 @@ class ExactFitLoop(_FitLoop):
         """Gives callbacks what they monitor, and writes the row, after ``on_train_start``."""
         self.trainer._logger_connector._callback_metrics.update(self._monitored)
         super().on_run_start()
-        self.trainer._logger_connector.log_metrics(dict(self._row))
+        self.trainer._logger_connector.log_metrics(self._row)
         if any(_has_decided(callback, self._monitored) for callback in self.trainer.early_stopping_callbacks):
             self.trainer.should_stop = True
 
@@ -138,7 +137,7 @@ class ExactFitLoop(_FitLoop):
                 batch = trainer.lightning_module._on_before_batch_transfer(batch, dataloader_idx=0)
                 batch = call._call_strategy_hook(trainer, "batch_to_device", batch, dataloader_idx=0)
                 trainer._logger_connector.on_batch_start(batch)
-                for callback in trainer.callbacks:
+                for callback in trainer.callbacks:  # type: ignore[attr-defined]
                     if isinstance(callback, PositionalSeeds):
                         callback.on_train_batch_start(trainer, trainer.lightning_module, batch, number)
                 arguments = self.epoch_loop._build_kwargs(OrderedDict(), batch, number)
@@ -165,11 +164,18 @@ def go_on_exactly(trainer: L.Trainer) -> None:
     loop = ExactFitLoop(trainer, plain.min_epochs, plain.max_epochs)
     loop.epoch_loop = plain.epoch_loop
     trainer.fit_loop = loop
-    trainer.callbacks.sort(key=lambda callback: isinstance(callback, ModelCheckpoint) and bool(callback.save_last))
+    callbacks: list[L.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    callbacks.sort(key=lambda callback: isinstance(callback, ModelCheckpoint) and bool(callback.save_last))
 
 
-def _number(value: Tensor | float) -> float:
-    return value.item() if isinstance(value, Tensor) else value
+def is_behind_batch(loop: _FitLoop) -> bool:
+    """Whether a batch was trained, and what follows it is still to come: whether callbacks are told of its end."""
+    batches = loop.epoch_loop.batch_progress.state_dict()["total"]
+    return bool(batches["completed"] < batches["processed"])
+
+
+def _kept(metrics: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.detach().cpu().clone() for name, value in metrics.items()}
 
 
 def _has_decided(callback: EarlyStopping, monitored: dict[str, Tensor]) -> bool:

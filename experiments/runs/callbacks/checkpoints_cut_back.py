@@ -11,6 +11,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from datamodules.errors import UserError
 from experiments.runs.checkpoints import load_archive
 from experiments.runs.directory import CHECKPOINTS, LAST_CHECKPOINT
+from experiments.runs.fit_loop import is_behind_batch
 
 _STATES = "checkpoint_callbacks"
 """Where in a checkpoint the rest of the state of its ModelCheckpoints is."""
@@ -33,14 +34,13 @@ class CheckpointsCutBack(L.Callback):
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         """Adds the states."""
-        batches = trainer.fit_loop.epoch_loop.batch_progress.total
-        is_behind_batch = batches.completed < batches.processed
+        waiting_is_kept = is_behind_batch(trainer.fit_loop)
         checkpoint[_STATES] = {
             callback.state_key: {
                 "step": callback._last_global_step_saved,
                 "path": callback._last_checkpoint_saved,
                 # At the end of a validation, whoever waited for it saves: this one is written last.
-                "waits": callback._defer_save_until_validation and is_behind_batch,
+                "waits": callback._defer_save_until_validation and waiting_is_kept,
             }
             for callback in _model_checkpoints(trainer)
         }
