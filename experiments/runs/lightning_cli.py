@@ -59,7 +59,8 @@ RUNS = "runs"
 
 HELP = {
     "ckpt_path": "fit: the checkpoint to go on from. Else: the one to measure; best if none is given. A file, the "
-    "directory of a run, or best, last or averaged, of the experiment's newest run.",
+    "directory of a run, or best, last or averaged, of the experiment's newest run. With last, fit begins where no "
+    "checkpoint is yet, so that the same command goes on with a training whenever it was stopped.",
     "weights_only": "Without effect: of a checkpoint, tensors and plain values are all that is ever read.",
 }
 """What Lightning's options mean here."""
