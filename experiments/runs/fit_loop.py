@@ -185,7 +185,7 @@ def _has_decided(callback: EarlyStopping, monitored: dict[str, Tensor]) -> bool:
         return False
     reached, worst = callback.stopping_threshold, callback.divergence_threshold
     return bool(
-        callback.wait_count >= callback.patience
+        callback.wait_count >= max(1, callback.patience)
         or (reached is not None and callback.monitor_op(value, reached))
         or (worst is not None and callback.monitor_op(-value, -worst))
     )
