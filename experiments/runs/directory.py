@@ -14,6 +14,8 @@ from experiments.runs.agreement import rank_zero_decides, started_by_torchrun
 from experiments.runs.checkpoints import find_checkpoint
 
 CHECKPOINTS = "checkpoints"
+LAST_CHECKPOINT = "last.ckpt"
+AVERAGED_CHECKPOINT = "averaged.ckpt"
 CONFIG = "config.yaml"
 KEYWORDS = ("best", "last", "averaged")
 """What ``--ckpt_path`` takes in place of a file: a checkpoint of the experiment's newest run."""
@@ -22,8 +24,8 @@ DIRECTORY_VARIABLE = "SEQLAB_RUN_DIRECTORY"
 """Set by rank zero for the processes that it starts, so that all of them have the same directory."""
 
 
-def new_run(root: Path, experiment: str, version: str | None = None) -> Path:
-    """Makes the directory of a version of the experiment, the next one if none is given.
+def new_run(root: Path, experiment: str, version: str | None = None, begun: Path | None = None) -> Path:
+    """Makes the directory of a version of the experiment, the next one if none is given, or takes one that was begun.
 
     Under SLURM the version is the job's id, the same through all requeues. Rank zero decides: the processes that it
     started, and those that torchrun started beside it, take its directory.
@@ -32,6 +34,7 @@ def new_run(root: Path, experiment: str, version: str | None = None) -> Path:
         root: Where runs are kept.
         experiment: Name of the experiment.
         version: Its directory may be there already.
+        begun: The directory of a run that was begun, and is to be begun anew; none for a new one.
 
     Raises:
         UserError: A name is none, or the directory cannot be made.
@@ -42,10 +45,10 @@ def new_run(root: Path, experiment: str, version: str | None = None) -> Path:
     if version is not None and (Path(version).name != version or version in ("", "..")):
         raise UserError(f"--version '{version}' is no name: the run is kept in {root / experiment}/VERSION")
     if started_by_torchrun():
-        return Path(rank_zero_decides("run directory", lambda: str(_make_run(root, experiment, version))))
+        return Path(rank_zero_decides("run directory", lambda: str(begun or _make_run(root, experiment, version))))
     if "LOCAL_RANK" in os.environ and (given := os.environ.get(DIRECTORY_VARIABLE)):
         return Path(given)
-    path = _make_run(root, experiment, version)
+    path = begun or _make_run(root, experiment, version)
     os.environ[DIRECTORY_VARIABLE] = str(path)
     return path
 
@@ -106,6 +109,35 @@ def newest_run(root: Path, experiment: str) -> Path | None:
     """The run of an experiment that wrote a checkpoint last; None where none did."""
     written = list((root / experiment).glob(f"*/{CHECKPOINTS}/*.ckpt"))
     return max(written, key=lambda path: path.stat().st_mtime_ns).parent.parent if written else None
+
+
+def last_begun_run(root: Path, experiment: str) -> Path | None:
+    """The run of an experiment whose training was under way last, be it that it has no checkpoint yet."""
+    found = [path for path in (root / experiment).glob("*") if path.is_dir()]
+    begun = [path for path in found if path.name.isdigit() or (path / CONFIG).is_file()]
+    return max(begun, key=_last_sign, default=None)
+
+
+def _last_sign(run: Path) -> int:
+    """When a training last gave a sign in a directory, in nanoseconds: others write there as well, but not these."""
+    signs = [path for path in (run / CONFIG, *(run / CHECKPOINTS).glob("*.ckpt")) if path.is_file()]
+    return max(path.stat().st_mtime_ns for path in signs or [run])
+
+
+def newest_checkpoint(run: Path) -> Path | None:
+    """The checkpoint that a killed training goes on from; None where it has written none.
+
+    Args:
+        run: Its directory.
+
+    Returns:
+        ``last.ckpt``; where it is not there yet, or was not asked for, the one that was written last.
+    """
+    last = run / CHECKPOINTS / LAST_CHECKPOINT
+    if last.is_file():
+        return last
+    others = [path for path in last.parent.glob("*.ckpt") if path.name != AVERAGED_CHECKPOINT]
+    return max(others, key=lambda path: path.stat().st_mtime_ns, default=None)
 
 
 def run_of(checkpoint: Path) -> Path | None:

@@ -16,29 +16,44 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, _InstantiatorFn
 from lightning.pytorch.plugins import CheckpointIO
 from lightning.pytorch.trainer.states import TrainerStatus
+from lightning.pytorch.utilities import rank_zero_info
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from datamodules.errors import UserError
+from datamodules.errors import RunFailed, UserError
 from datamodules.parallel import ParallelDataModule
 from experiments.clusters.handover import HandedOver, Handover, is_preempted, requeue
 from experiments.clusters.signals import Wish, in_job
+from experiments.runs.agreement import leave_shared_store, started_by_torchrun
+from experiments.runs.callbacks.checkpoints_cut_back import CheckpointsCutBack
 from experiments.runs.callbacks.curve_figures import CurveFigures
-from experiments.runs.callbacks.epoch_position import EpochPosition
 from experiments.runs.callbacks.metrics_cut_back import MetricsCutBack
 from experiments.runs.callbacks.positional_seeds import PositionalSeeds
 from experiments.runs.callbacks.prediction_writer import PREDICTIONS
 from experiments.runs.callbacks.run_record import RunRecord
+from experiments.runs.callbacks.step_count import StepCount
 from experiments.runs.callbacks.throughput import Throughput
 from experiments.runs.checkpoint_io import AtomicCheckpointIO
 from experiments.runs.checkpoints import find_checkpoint, read_checkpoint
 from experiments.runs.class_paths import resolve
 from experiments.runs.closing import closing_lines, shown
-from experiments.runs.directory import CHECKPOINTS, alone_in, meant_checkpoint, new_run, newest_run, run_of
+from experiments.runs.directory import (
+    CHECKPOINTS,
+    LAST_CHECKPOINT,
+    alone_in,
+    last_begun_run,
+    meant_checkpoint,
+    new_run,
+    newest_checkpoint,
+    newest_run,
+    run_of,
+)
+from experiments.runs.fit_loop import go_on_exactly
 from experiments.runs.initial_weights import load_initial_weights
 from experiments.runs.known_classes import import_parts
 from experiments.runs.lightning_notices import without_lightning_notices
 from experiments.runs.links import LINKED, check_links
 from experiments.runs.loggers import RunWandbLogger
+from experiments.runs.lost_processes import lost_processes
 from experiments.runs.other_processes import end_with_this_one
 from experiments.runs.parser import OneLineErrorParser
 from experiments.runs.progress import training_progress
@@ -50,7 +65,8 @@ RUNS = "runs"
 
 HELP = {
     "ckpt_path": "fit: the checkpoint to go on from. Else: the one to measure; best if none is given. A file, the "
-    "directory of a run, or best, last or averaged, of the experiment's newest run.",
+    "directory of a run, or best, last or averaged, of the experiment's newest run. With last, fit begins where no "
+    "checkpoint is yet, so that the same command goes on with a training whenever it was stopped.",
     "weights_only": "Without effect: of a checkpoint, tensors and plain values are all that is ever read.",
 }
 """What Lightning's options mean here."""
@@ -70,6 +86,8 @@ class SeqlabCLI(LightningCLI):
 
     def __init__(self, arguments: list[str]) -> None:
         self.run_directory = Path()
+        self._begun_run: Path | None = None
+        self._parent = os.getppid()
         self._saved_data: SavedData | None = None
         self._trial_directory: TemporaryDirectory[str] | None = None
         super().__init__(
@@ -166,13 +184,20 @@ class SeqlabCLI(LightningCLI):
         root = Path(settings.trainer.default_root_dir or RUNS)
         given = settings.ckpt_path
         if self.config.subcommand == "fit" and settings.version is not None:
-            last = root / settings.experiment / settings.version / CHECKPOINTS / "last.ckpt"
-            if last.is_file():
+            last = newest_checkpoint(root / settings.experiment / settings.version)
+            if last is not None or given == "last":
                 return last
         if self.config.subcommand != "fit":
             return meant_checkpoint(given or "best", root, settings.experiment)
-        if given is None or (given == "last" and newest_run(root, settings.experiment) is None):
+        if given is None:
             return None
+        if given == "last":
+            self._begun_run = run = last_begun_run(root, settings.experiment)
+            last = newest_checkpoint(run) if run else None
+            if last is None:
+                before = newest_run(root, settings.experiment)
+                rank_zero_info(_begins(run, newest_checkpoint(before) if before else None))
+            return last
         return meant_checkpoint(given, root, settings.experiment)
 
     def _add_instantiators(self) -> None:
@@ -222,8 +247,10 @@ class SeqlabCLI(LightningCLI):
         root = Path(trainer.default_root_dir or RUNS)
         if trainer.fast_dev_run:
             self._trial_directory = TemporaryDirectory(prefix="seqlab-")
-            known, root = None, Path(self._trial_directory.name)
-        self.run_directory = known or new_run(root, settings.experiment, settings.version)
+            known, root, self._begun_run = None, Path(self._trial_directory.name), None
+        self.run_directory = known or new_run(root, settings.experiment, settings.version, self._begun_run)
+        if started_by_torchrun():
+            leave_shared_store()
         trainer.default_root_dir = str(self.run_directory)
         loggers = trainer.logger if isinstance(trainer.logger, list) else [trainer.logger]
         for logger in loggers:
@@ -250,14 +277,16 @@ class SeqlabCLI(LightningCLI):
         """Makes the trainer, with what every run has: atomic checkpoints, an exact resume, speed and figures."""
         self.config = self._given  # what config.yaml will hold: it repeats the run in a directory of its own
         settings = self.config_init[self.subcommand].trainer
+        is_named = self._begun_run is None and self.config_init[self.subcommand].get("version") is None
         callbacks: list[Callback] = [
             PositionalSeeds(self._get(self.config, "seed_everything")),
-            EpochPosition(),
             Throughput(),
             MetricsCutBack(),
+            CheckpointsCutBack(is_named),
+            StepCount(),
         ]
         if self.subcommand == "fit" and in_job():
-            callbacks.insert(0, Handover(self.run_directory / CHECKPOINTS / "last.ckpt"))
+            callbacks.insert(0, Handover(self.run_directory / CHECKPOINTS / LAST_CHECKPOINT))
         if settings.logger:
             callbacks.append(CurveFigures())
         if self.subcommand == "fit" and (trial := os.environ.get(TRIAL_VARIABLE)):
@@ -270,9 +299,11 @@ class SeqlabCLI(LightningCLI):
         if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
             plugins.append(AtomicCheckpointIO())
         try:
-            return super().instantiate_trainer(plugins=plugins, **kwargs)
+            trainer = super().instantiate_trainer(plugins=plugins, **kwargs)
         except (TypeError, ValueError, MisconfigurationException) as error:
             raise UserError(f"trainer: {' '.join(str(error).split())} (seqlab fit --help tells its options)") from error
+        go_on_exactly(trainer)
+        return trainer
 
     def before_fit(self) -> None:
         """Gives the model its initial weights, where ``--init_from`` names them."""
@@ -298,15 +329,19 @@ class SeqlabCLI(LightningCLI):
         except HandedOver as left:
             if self.trainer.is_global_zero:
                 self._hand_over(left.wish)
-        except Exception:
-            end_with_this_one(self.trainer)
-            raise
         except SystemExit:
             if self.trainer.state.status != TrainerStatus.INTERRUPTED:
                 raise
-            last = self.run_directory / CHECKPOINTS / "last.ckpt"
+            last = self.run_directory / CHECKPOINTS / LAST_CHECKPOINT
             kept = last.is_file() and self._trial_directory is None
             raise KeyboardInterrupt(f"go on with --ckpt_path {shown(last)}" if kept else "") from None
+        except Exception as error:
+            may_be_lost = isinstance(error, RuntimeError) and self.trainer.world_size > 1
+            lost = lost_processes(self.trainer, self._parent) if may_be_lost else None
+            end_with_this_one(self.trainer)
+            if lost is None:
+                raise
+            raise RunFailed(f"{lost}, and with it this training; go on with --ckpt_path last") from error
         finally:
             if self._trial_directory is not None:
                 self._trial_directory.cleanup()
@@ -316,7 +351,7 @@ class SeqlabCLI(LightningCLI):
         for logger in self.trainer.loggers:
             if isinstance(logger, RunWandbLogger):
                 logger.finish()
-        last = shown(self.run_directory / CHECKPOINTS / "last.ckpt")
+        last = shown(self.run_directory / CHECKPOINTS / LAST_CHECKPOINT)
         if wish is Wish.LEAVE and not is_preempted():
             raise KeyboardInterrupt(f"go on with --ckpt_path {last}")
         requeue()
@@ -340,6 +375,19 @@ class SeqlabCLI(LightningCLI):
                 None,
             )
             print(closing_lines(self.run_directory, Path(best) if best else None, self.trainer.loggers, self.model))
+
+
+def _begins(run: Path | None, other: Path | None) -> str:
+    """What is said where ``--ckpt_path last`` finds no checkpoint.
+
+    Args:
+        run: The run that was begun last, if there is one.
+        other: The last checkpoint of another run, if there is one.
+    """
+    if run is None:
+        return "--ckpt_path last: there is no run yet, training begins"
+    line = f"--ckpt_path last: {shown(run)} has no checkpoint yet, training begins in it anew"
+    return line if other is None else f"{line} (to go on with the run before: --ckpt_path {shown(other)})"
 
 
 def _words(given: str | list[str]) -> list[str]:

@@ -169,11 +169,15 @@ def test_what_nobody_foresaw_is_one_line_too(config: Path, capsys: pytest.Captur
     assert "--debug" in error
 
 
-def test_last_without_a_last_checkpoint_does_not_start_over(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_last_without_a_last_checkpoint_does_not_start_over(config: Path) -> None:
     fit = ["fit", "--config", str(config), "--trainer.max_epochs", "1", "--ckpt_path", "last", "--trust", "tests"]
     assert main(fit) == 0, "where there is no run, it starts"
-    (config.parent / "runs" / "tiny" / "1" / "checkpoints" / "last.ckpt").unlink()
-    assert "last.ckpt does not exist; known: best" in told(capsys, *fit)
+    run = config.parent / "runs" / "tiny" / "1"
+    (run / "checkpoints" / "last.ckpt").unlink()
+    before = (run / "metrics.csv").read_text()
+    assert main(fit) == 0
+    assert (run / "metrics.csv").read_text() == before, "best.ckpt is gone on from, and its training was at its end"
+    assert [path.name for path in run.parent.iterdir()] == ["1"]
 
 
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from matplotlib.figure import Figure
 
 from datamodules.errors import RunFailed, UserError
 from experiments.runs.callbacks.metrics_cut_back import MetricsCutBack
+from experiments.runs.fit_loop import go_on_exactly
 from experiments.runs.loggers import MetricsCSV, RunWandbLogger, run_wandb
 from experiments.runs.loggers.media import log_figure, log_table
 from experiments.runs.loggers.run_wandb import wandb_mode
@@ -76,6 +77,8 @@ class TestMetricsCSV:
             logger.log_metrics({"a": float(step)}, step=step)
         MetricsCSV(str(tmp_path)).cut_back(3)
         assert [row["step"] for row in rows(tmp_path)] == ["0", "1", "2"]
+        MetricsCSV(str(tmp_path)).cut_back(3, rows=2)
+        assert [row["step"] for row in rows(tmp_path)] == ["0", "1"]
 
     def test_a_full_disk_is_one_line_and_the_rows_before_are_whole(self, tmp_path: Path) -> None:
         logger = MetricsCSV(str(tmp_path))
@@ -112,9 +115,9 @@ class TestMetricsCSV:
             ]
             logger = MetricsCSV(str(run))
             options = {"logger": logger, "callbacks": callbacks, "enable_checkpointing": True, "log_every_n_steps": 1}
-            make_trainer(run, max_epochs=epochs, **options).fit(
-                EchoModel(), datamodule=EchoData(), ckpt_path=checkpoint
-            )
+            trainer = make_trainer(run, max_epochs=epochs, **options)
+            go_on_exactly(trainer)
+            trainer.fit(EchoModel(), datamodule=EchoData(), ckpt_path=checkpoint)
 
         fit(tmp_path / "whole", epochs=3)
         fit(tmp_path / "killed", epochs=2)

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import lightning as L
 
 from experiments.runs.loggers import MetricsCSV
 
 
 class MetricsCutBack(L.Callback):
-    """Cuts ``metrics.csv`` back to the checkpoint that training goes on from, so that no row comes twice."""
+    """Cuts ``metrics.csv`` back to the checkpoint that training goes on from, so that no row comes twice.
+
+    A checkpoint says how many rows there were. Of one that does not say it, the rows before its step stay.
+    """
+
+    def __init__(self) -> None:
+        self._rows: int | None = None
+
+    def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Says how many rows there are, which are on the disk before the checkpoint is."""
+        for logger in trainer.loggers:
+            if isinstance(logger, MetricsCSV):
+                checkpoint["metrics_rows"] = logger.synced_rows()
+
+    def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Takes the number of rows."""
+        self._rows = checkpoint.get("metrics_rows")
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Cuts, on rank zero, after the checkpoint was restored and before anything is logged.
@@ -18,4 +36,4 @@ class MetricsCutBack(L.Callback):
         """
         for logger in trainer.loggers:
             if isinstance(logger, MetricsCSV):
-                logger.cut_back(trainer.global_step)
+                logger.cut_back(trainer.global_step, self._rows)

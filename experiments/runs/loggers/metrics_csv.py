@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import time
 from argparse import Namespace
 from collections.abc import Iterable, Mapping
@@ -37,6 +38,7 @@ class MetricsCSV(Logger):
         super().__init__()
         self._save_dir = save_dir
         self._columns: list[str] = []
+        self._rows = 0
 
     @property
     def name(self) -> str:
@@ -85,16 +87,35 @@ class MetricsCSV(Logger):
             self._write([*self._columns, *missing], [*rows, cells])
         else:
             self._append(cells)
+        self._rows += 1
 
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
         """Keeps nothing: the run's config.yaml has the hyper-parameters."""
 
+    def synced_rows(self) -> int:
+        """The number of rows that this process has in the file, which are on the disk from now on.
+
+        A checkpoint that names it never outlives one of them, through a loss of power as well.
+
+        Raises:
+            RunFailed: The disk is full.
+        """
+        if self._columns:
+            try:
+                with self.path.open("rb") as file:
+                    os.fsync(file.fileno())
+            except OSError as error:
+                raise self._failed(error) from error
+        return self._rows
+
     @rank_zero_only
-    def cut_back(self, step: int) -> None:
+    def cut_back(self, step: int, rows: int | None = None) -> None:
         """Removes what was logged after a checkpoint that training now goes on from, so that no row comes twice.
 
         Args:
-            step: The number of optimizer steps in the checkpoint. Rows of that step and later ones go.
+            step: The number of optimizer steps in the checkpoint.
+            rows: The number of rows when it was written; the others go. If it is not known, rows of that step and later
+                ones go.
 
         Raises:
             RunFailed: The file cannot be written.
@@ -102,19 +123,22 @@ class MetricsCSV(Logger):
         if not self.path.exists():
             return
         self._open()
-        columns, rows = self._read()
-        kept = [row for row in rows if not row["step"] or int(row["step"]) < step]
-        if len(kept) < len(rows):
+        columns, all_rows = self._read()
+        kept = all_rows[:rows] if rows is not None else [row for row in all_rows if _is_before(row, step)]
+        if len(kept) < len(all_rows):
             self._write(columns, kept)
+        self._rows = len(kept)
 
     def _open(self) -> None:
         """Takes over the columns of a file from before, without the end of a row that a kill tore off."""
         self._columns = list(FIRST_COLUMNS)
         if not self.path.exists():
             self._write(self._columns, [])
+            self._rows = 0
             return
         is_torn = not self.path.read_bytes().endswith(b"\n")
         self._columns, rows = self._read()
+        self._rows = len(rows)
         if is_torn:
             self._write(self._columns, rows)
 
@@ -131,7 +155,10 @@ class MetricsCSV(Logger):
             with self.path.open("a", encoding="utf-8", newline="") as file:
                 self._writer(file, self._columns).writerow(cells)
         except OSError as error:
-            raise RunFailed(f"cannot write {self.path}: {error.strerror}; then go on with --ckpt_path last") from error
+            raise self._failed(error) from error
+
+    def _failed(self, error: OSError) -> RunFailed:
+        return RunFailed(f"cannot write {self.path}: {error.strerror}; then go on with --ckpt_path last")
 
     def _write(self, columns: list[str], rows: Iterable[Mapping[str, str]]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -146,3 +173,7 @@ class MetricsCSV(Logger):
     @staticmethod
     def _writer(file: TextIO, columns: list[str]) -> csv.DictWriter[str]:
         return csv.DictWriter(file, columns, restval="", lineterminator="\n")
+
+
+def _is_before(row: Mapping[str, str], step: int) -> bool:
+    return not row["step"] or int(row["step"]) < step
