@@ -15,7 +15,7 @@ from typing import BinaryIO, cast
 
 from datamodules.errors import UserError, suggest
 
-_FORBIDDEN = {
+FORBIDDEN = {
     "\0": "a NUL character",
     "\u2028": "a line separator (U+2028)",
     "\u2029": "a paragraph separator (U+2029)",
@@ -182,7 +182,7 @@ def _decode(raw: bytes, path: Path, number: int) -> str:
             f"{path}, line {number}: not UTF-8 (byte 0x{raw[error.start]:02x} at position {error.start + 1}); convert "
             "the file, for example with iconv -t UTF-8"
         ) from error
-    for character, name in _FORBIDDEN.items():
+    for character, name in FORBIDDEN.items():
         if character in line:
             raise UserError(
                 f"{path}, line {number}: {name} at character {line.index(character) + 1}; replace it by a space"

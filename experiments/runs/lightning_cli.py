@@ -25,8 +25,10 @@ from experiments.runs.callbacks.epoch_position import EpochPosition
 from experiments.runs.callbacks.metrics_cut_back import MetricsCutBack
 from experiments.runs.callbacks.positional_seeds import PositionalSeeds
 from experiments.runs.callbacks.prediction_writer import PREDICTIONS
+from experiments.runs.callbacks.present_batch import PresentBatch
 from experiments.runs.callbacks.run_record import RunRecord
 from experiments.runs.callbacks.throughput import Throughput
+from experiments.runs.callbacks.unchanged_text import UnchangedText
 from experiments.runs.checkpoint_io import AtomicCheckpointIO
 from experiments.runs.checkpoints import find_checkpoint, read_checkpoint
 from experiments.runs.class_paths import resolve
@@ -36,6 +38,7 @@ from experiments.runs.initial_weights import load_initial_weights
 from experiments.runs.known_classes import import_parts
 from experiments.runs.lightning_notices import without_lightning_notices
 from experiments.runs.links import LINKED, check_links
+from experiments.runs.out_of_memory import is_out_of_memory, out_of_memory
 from experiments.runs.parser import OneLineErrorParser
 from experiments.runs.progress import training_progress
 from experiments.runs.saved_data import HYPERPARAMETERS, SavedData
@@ -186,6 +189,7 @@ class SeqlabCLI(LightningCLI):
         if self._saved_data is not None:
             if self.subcommand == "fit" and self.config[self.subcommand].ckpt_path is not None:
                 self._saved_data.check_same_tokenizers(data)
+                self._saved_data.check_same_content(data)
             self._saved_data.restore(data)
         return data
 
@@ -238,6 +242,8 @@ class SeqlabCLI(LightningCLI):
             EpochPosition(),
             Throughput(),
             MetricsCutBack(),
+            UnchangedText(),
+            PresentBatch(),
         ]
         if settings.logger:
             callbacks.append(CurveFigures())
@@ -282,6 +288,10 @@ class SeqlabCLI(LightningCLI):
             last = self.run_directory / CHECKPOINTS / "last.ckpt"
             kept = last.is_file() and self._trial_directory is None
             raise KeyboardInterrupt(f"go on with --ckpt_path {shown(last)}" if kept else "") from None
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise out_of_memory(error, self.trainer) from error
+            raise
         finally:
             if self._trial_directory is not None:
                 self._trial_directory.cleanup()

@@ -38,9 +38,9 @@ SAMPLING_OPTIONS = ("samples", "temperature", "top_k", "top_p")
 
 EPILOG = """\
 One line is written for each line that is read, in the same order; an empty line stays an empty line. Lines end at a
-newline and nowhere else. With --n_best or --samples above 1, each line becomes up to that many rows of three columns
-between tabs: the line's number from 1, the score, the hypothesis; the best first, samples in no order of quality; an
-empty line becomes one row.
+newline and nowhere else: a NUL, U+2028 or U+2029 inside a line is read as a space. With --n_best or --samples above 1,
+each line becomes up to that many rows of three columns between tabs: the line's number from 1, the score, the
+hypothesis; the best first, samples in no order of quality; an empty line becomes one row.
 
 The score of beam search is the log-probability over ((5 + length) / 6) ** length_penalty, plus coverage_penalty times
 the coverage (Wu et al. 2016, equation 14); see BeamSearch. The score of a sample is the model's own log-probability,

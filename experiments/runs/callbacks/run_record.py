@@ -17,6 +17,7 @@ from lightning.pytorch.cli import SaveConfigCallback
 
 from experiments.runs.commit import source_commit
 from experiments.runs.directory import CONFIG
+from experiments.runs.durable import durable_write
 from experiments.runs.fingerprints import order_fingerprint, parameter_fingerprints
 
 PACKAGES = (
@@ -47,14 +48,20 @@ class RunRecord(SaveConfigCallback):
     """
 
     def save_config(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Writes and logs; called on rank zero."""
+        """Writes and logs; called on rank zero.
+
+        Raises:
+            RunFailed: A file cannot be written, for example on a full disk.
+        """
         if stage != "fit":
             return
         run = Path(trainer.default_root_dir)
         config = self.parser.dump(self.config, skip_unset=False, skip_validation=True)  # parsing has checked it
-        (run / CONFIG).write_text(config, encoding="utf-8")
+        with durable_write(run / CONFIG) as file:
+            file.write(config.encode())
         record = run_record(trainer)
-        (run / "record.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        with durable_write(run / "record.json") as file:
+            file.write(f"{json.dumps(record, indent=2)}\n".encode())
         told = {name: value for name, value in record.items() if name != "initial_parameters"}  # a column for each name
         for logger in trainer.loggers:
             logger.log_hyperparams({**yaml.safe_load(config), "record": told})
