@@ -22,6 +22,7 @@ FORBIDDEN = {
 }
 """Characters that other programs take for the end of a line or of the text, so that the alignment would shift."""
 
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 _MOST_NAMES = 20
 """The names that exist are listed in an error up to that many; of more, the similar ones alone."""
@@ -155,6 +156,7 @@ def read_lines(path: Path) -> Iterator[str]:
     number = 0
     try:
         with _open(path) as file:
+            file.seek(len(_BYTE_ORDER_MARK) if file.read(len(_BYTE_ORDER_MARK)) == _BYTE_ORDER_MARK else 0)
             for number, raw in enumerate(file, start=1):
                 yield _decode(raw, path, number)
     except EOFError as error:
@@ -173,8 +175,6 @@ def _open(path: Path) -> BinaryIO:
 
 def _decode(raw: bytes, path: Path, number: int) -> str:
     raw = raw.removesuffix(b"\n").removesuffix(b"\r")
-    if number == 1:
-        raw = raw.removeprefix(b"\xef\xbb\xbf")
     try:
         line = raw.decode("utf-8")
     except UnicodeDecodeError as error:
