@@ -109,6 +109,24 @@ def alone(translator: Translator, sentence: str, search: BeamSearch) -> list[str
     return [translator.target_tokenizer.decode(hypothesis.ids) for hypothesis in found]
 
 
+@pytest.mark.parametrize("character", ["\0", "\u2028", "\u2029"])
+def test_what_ends_lines_elsewhere_is_a_space_inside_a_line(
+    character: str, run: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    """No text that a model was trained on has it, and one odd line costs the others nothing."""
+    odd, plain = (f"ab{each}cd\n{each}\ngh\n".encode() for each in (character, " "))
+    lines = run(odd, "--n_best", "2")
+    assert lines == run(plain, "--n_best", "2")
+    assert [line.split("\t")[0] for line in lines] == ["1", "1", "2", "3", "3", ""]
+    prefix = tmp_path / "prefix"
+    forced = []
+    for each in (character, " "):
+        prefix.write_text(f"AB{each}C\n\n\n", newline="\n")
+        forced.append(run(plain, "--prefix", prefix))
+    assert forced[0] == forced[1]
+    assert forced[0][0].startswith("AB C")
+
+
 @pytest.mark.parametrize("batch_size", ["1", "2", "64"])
 def test_a_line_for_each_line_in_order(run: Callable[..., list[str]], best: Path, batch_size: str) -> None:
     text = "\n".join(SENTENCES).encode() + b"\n"
