@@ -102,7 +102,8 @@ def refusal(
 
 
 def alone(translator: Translator, sentence: str, search: BeamSearch) -> list[str]:
-    """The hypotheses of a sentence, translated by itself."""
+    """The hypotheses of a sentence, translated by itself; what ends lines elsewhere is a space."""
+    sentence = sentence.replace("\0", " ").replace("\u2028", " ")
     if not sentence.strip():
         return [""]
     found = translator.translate([translator.encode(sentence)], search)[0]
