@@ -128,6 +128,27 @@ def test_what_ends_lines_elsewhere_is_a_space_inside_a_line(
     assert forced[0][0].startswith("AB C")
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory: you"),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB."),
+        MemoryError(),
+    ],
+)
+def test_no_memory_names_lines_lengths_and_options(
+    error: Exception, refusal: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*values: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Translator, "translate", fail)
+    line = refusal("--batch_size", "2", text=b"a\nabcd\nabc\n", status=1)
+    assert (
+        "out of memory on 2 lines at once, the longest of 4 tokens (lines 1, 3): lower --batch_size, which is 2" in line
+    )
+
+
 @pytest.mark.parametrize("batch_size", ["1", "2", "64"])
 def test_a_line_for_each_line_in_order(run: Callable[..., list[str]], best: Path, batch_size: str) -> None:
     text = "\n".join(SENTENCES).encode() + b"\n"
