@@ -61,7 +61,7 @@ class RunRecord(SaveConfigCallback):
             file.write(config.encode())
         record = run_record(trainer)
         with durable_write(run / "record.json") as file:
-            file.write(f"{json.dumps(record, indent=2)}\n".encode())
+            file.write((json.dumps(record, indent=2) + "\n").encode())
         told = {name: value for name, value in record.items() if name != "initial_parameters"}  # a column for each name
         for logger in trainer.loggers:
             logger.log_hyperparams({**yaml.safe_load(config), "record": told})
