@@ -156,6 +156,18 @@ def test_a_loss_that_is_not_finite_names_step_rate_and_lines(config: Path, fit: 
     assert set(lines) <= set(range(2, 42))
     assert last(config.parent / "runs").read_bytes() == kept
 
+    # Two batches a step: the first step of an epoch is its last, and the validation meets what it did.
+    status, line = fit(
+        "--ckpt_path", "last", "--trainer.max_epochs", 4, "--trainer.accumulate_grad_batches", 2, *spoilt
+    )
+    assert status == 1
+    assert re.search(
+        r"the loss of an evaluation is NaN or infinite at step 3 \(learning rate \S+\), in a batch of "
+        rf"lines 1, 2, [\d, ]+ of {config.parent}/val\.de and {config.parent}/val\.fr: the weights are spoilt",
+        line,
+    )
+    assert last(config.parent / "runs").read_bytes() == kept
+
 
 MEMORY = """
 import resource, sys
