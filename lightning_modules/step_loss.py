@@ -76,8 +76,8 @@ class StepLossModule(L.LightningModule):
             place = place_of(self.trainer, "test" if self.trainer.testing else "val", index)
             rates = [f" (learning rate {each.param_groups[0]['lr']:.3g})" for each in self.trainer.optimizers]
             raise RunFailed(
-                f"the loss of an evaluation is NaN or infinite at step {self.trainer.global_step}{''.join(rates)}, in "
-                f"a batch of {place}: the weights are spoilt; go on from an earlier checkpoint with a lower learning rate"
+                f"the loss of an evaluation is NaN or infinite at step {self.trainer.global_step}{''.join(rates)}, "
+                f"in a batch of {place}: the weights are spoilt; go on from an earlier checkpoint with a lower rate"
             )
 
     def forcing_ratio(self, feeding: Feeding | None) -> float:
