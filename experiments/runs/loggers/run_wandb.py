@@ -130,7 +130,7 @@ class RunWandbLogger(WandbLogger):
     def finish(self) -> None:
         """Closes the run in W&B; the end of the process does it as well."""
         if (run := self._experiment) is not None:
-            self._guarded(run.finish)
+            self._guarded(run.finish, FINISH_TIMEOUT)
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
@@ -174,15 +174,20 @@ class RunWandbLogger(WandbLogger):
         ServiceEnd.ensure(FINISH_TIMEOUT)
         return run
 
-    def _guarded(self, action: Callable[[], None]) -> None:
-        """Does something in the run, which begins where it has not; what fails is told, and the last that is tried."""
+    def _guarded(self, action: Callable[[], None], timeout: float | None = None) -> None:
+        """Does something in the run, which begins where it has not; what fails is told, and the last that is tried.
+
+        Args:
+            action: Called in a thread of its own.
+            timeout: Seconds that it may take; :data:`ANSWER_TIMEOUT` if not given.
+        """
         if self._off:
             return
         try:
             self._experiment = self._experiment or self._start()
             self._off = self._experiment is None
             if not self._off:
-                call_within(ANSWER_TIMEOUT, action)
+                call_within(ANSWER_TIMEOUT if timeout is None else timeout, action)
         except Exception as error:  # W&B has no common class, and none of them may stop training
             self._off = True
             _log.warning(f"W&B is off for the rest of this run, metrics.csv goes on: {_one_line(error)}")
