@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from datamodules.corpus import hash_file
 from datamodules.errors import UserError
 
-_FORMAT = 3
+_FORMAT = 4
 """Goes into every key: raised whenever what is written into entries changes."""
 
 _MANIFEST = "manifest.json"

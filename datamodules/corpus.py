@@ -15,13 +15,14 @@ from typing import BinaryIO, cast
 
 from datamodules.errors import UserError, suggest
 
-_FORBIDDEN = {
+FORBIDDEN = {
     "\0": "a NUL character",
     "\u2028": "a line separator (U+2028)",
     "\u2029": "a paragraph separator (U+2029)",
 }
 """Characters that other programs take for the end of a line or of the text, so that the alignment would shift."""
 
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 _MOST_NAMES = 20
 """The names that exist are listed in an error up to that many; of more, the similar ones alone."""
@@ -155,6 +156,7 @@ def read_lines(path: Path) -> Iterator[str]:
     number = 0
     try:
         with _open(path) as file:
+            file.seek(len(_BYTE_ORDER_MARK) if file.read(len(_BYTE_ORDER_MARK)) == _BYTE_ORDER_MARK else 0)
             for number, raw in enumerate(file, start=1):
                 yield _decode(raw, path, number)
     except EOFError as error:
@@ -173,8 +175,6 @@ def _open(path: Path) -> BinaryIO:
 
 def _decode(raw: bytes, path: Path, number: int) -> str:
     raw = raw.removesuffix(b"\n").removesuffix(b"\r")
-    if number == 1:
-        raw = raw.removeprefix(b"\xef\xbb\xbf")
     try:
         line = raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -182,7 +182,7 @@ def _decode(raw: bytes, path: Path, number: int) -> str:
             f"{path}, line {number}: not UTF-8 (byte 0x{raw[error.start]:02x} at position {error.start + 1}); convert "
             "the file, for example with iconv -t UTF-8"
         ) from error
-    for character, name in _FORBIDDEN.items():
+    for character, name in FORBIDDEN.items():
         if character in line:
             raise UserError(
                 f"{path}, line {number}: {name} at character {line.index(character) + 1}; replace it by a space"

@@ -21,6 +21,8 @@ from datamodules.tokenizers import Tokenizer
 _SUMMARY = "summary.json"
 _LENGTHS = "lengths"
 _LENGTH_TYPE = np.dtype("<i4")
+_NUMBERS = "numbers"
+_NUMBER_TYPE = np.dtype("<i8")
 
 _TOGETHER = 10_000
 """Pairs that are encoded at once."""
@@ -81,6 +83,7 @@ def encode_corpus(
         _RowWriter(directory, "source_text", np.dtype(np.uint8)) as source_text_writer,
         _RowWriter(directory, "target_text", np.dtype(np.uint8)) as target_text_writer,
         (directory / _LENGTHS).open("wb") as lengths,
+        (directory / _NUMBERS).open("wb") as numbers,
     ):
         rows = _encoded(pairs, source_tokenizer, target_tokenizer)
         for number, (source, target, source_row, target_row) in enumerate(rows, start=1):
@@ -99,6 +102,7 @@ def encode_corpus(
                 source_text_writer.write(source.encode())
                 target_text_writer.write(target.encode())
                 lengths.write(np.array([len(source_row), len(target_row)], _LENGTH_TYPE).tobytes())
+                numbers.write(number.to_bytes(_NUMBER_TYPE.itemsize, "little"))
     summary = Summary(
         kept,
         empty,
@@ -139,6 +143,8 @@ class EncodedCorpus(Dataset[SequenceBatch]):
         references: The raw targets by index.
         lengths: ``(pairs, 2)``, int32, memory-mapped: source and target length of each pair in tokens, without reserved
             ids.
+        numbers: ``(pairs,)``, int64, memory-mapped: where each pair stands in the text, counted from 1, those that were
+            skipped counted too; of a file, its line.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -149,6 +155,7 @@ class EncodedCorpus(Dataset[SequenceBatch]):
         self.sources: Sequence[str] = Texts(_Rows(directory, "source_text", np.dtype(np.uint8)))
         self.references: Sequence[str] = Texts(_Rows(directory, "target_text", np.dtype(np.uint8)))
         self.lengths = _mapped(directory / _LENGTHS, _LENGTH_TYPE).reshape(-1, 2)
+        self.numbers = _mapped(directory / _NUMBERS, _NUMBER_TYPE)
 
     def __len__(self) -> int:
         return self.summary.kept

@@ -21,6 +21,9 @@ class RunFailed(Exception):
     """
 
 
+MOST_NUMBERS = 128
+"""Numbers that are listed in one line; of more, the lowest, and how many more there are."""
+
 LONGEST_LIST = 24
 """Names that are listed in one line; of more, only those that are close to what was typed."""
 
@@ -46,3 +49,14 @@ def suggest(name: str, known: Iterable[str], all_are: str = "") -> str:
     elif all_are or not close:
         words.append(f"all {len(names)} are {all_are}" if all_are else f"none of {len(names)} is close")
     return " ".join(words)
+
+
+def listed_numbers(numbers: Iterable[int]) -> str:
+    """Words a list of numbers, ascending: ``"3, 8, 12"``.
+
+    Args:
+        numbers: In any order.
+    """
+    ordered = sorted(numbers)
+    words = ", ".join(map(str, ordered[:MOST_NUMBERS]))
+    return words if len(ordered) <= MOST_NUMBERS else f"{words} and {len(ordered) - MOST_NUMBERS:,} more"

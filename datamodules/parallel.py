@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import lightning as L
+import numpy as np
 import torch
 from lightning.pytorch.utilities import rank_zero_info
 from torch.utils.data import DataLoader
@@ -18,13 +20,16 @@ from datamodules.batch import SequenceBatch
 from datamodules.cache import Cache
 from datamodules.curriculum import Curriculum
 from datamodules.encoded import EncodedCorpus, Summary, encode_corpus
-from datamodules.errors import UserError
+from datamodules.errors import RunFailed, UserError, listed_numbers
 from datamodules.plan import BatchUnit, planned_loader
 from datamodules.tokenizers import Setting, Tokenizer, class_path, restore_tokenizer
 
 Split = Literal["train", "val", "test"]
 
 _TOKENIZER_FILE = "tokenizer.pt"
+
+HASH_DIGITS = 16
+"""Hexadecimal digits of a content's hash in messages; the record of a run has all 64."""
 
 
 @runtime_checkable
@@ -95,6 +100,7 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         self._num_workers = num_workers
         self._curriculum = curriculum
         self._tokenizers: tuple[Tokenizer, Tokenizer] | None = None
+        self._known_contents: dict[Split, str] = {}
         self._corpora: dict[Split, EncodedCorpus] = {}
 
     @property
@@ -146,9 +152,44 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         """The raw target sentences by index, read when asked for."""
         return self._corpus(split).references
 
+    def place(self, split: Split, index: Sequence[int]) -> str:
+        """Words where pairs stand, for messages: "pairs 3, 8 of the train data".
+
+        Args:
+            split: Of the pairs.
+            index: Of each pair.
+        """
+        return f"pairs {listed_numbers(self.numbers(split, index))} of the {split} data"
+
+    def numbers(self, split: Split, index: Sequence[int]) -> list[int]:
+        """Where pairs stand in the text, counted from 1, those that were skipped counted too; of files, their lines."""
+        return self._corpus(split).numbers[np.asarray(index, dtype=np.int64)].tolist()
+
     def fingerprints(self) -> dict[str, str]:
         """The hash (hex) of each split's content, for the record of a run."""
-        return {split: self.content(split) for split in self.splits}
+        return {split: self._content(split) for split in self.splits}
+
+    def check_unchanged(self, split: Split) -> None:
+        """Compares a split with what it held when it was first asked for.
+
+        Args:
+            split: One of :attr:`splits`.
+
+        Raises:
+            RunFailed: It holds something else now.
+        """
+        before, now = self._content(split), self.content(split)
+        if now != before:
+            raise RunFailed(
+                f"the {split} data changed while it is in use: its content was {before[:HASH_DIGITS]} (SHA-256), but "
+                f"is {now[:HASH_DIGITS]} now; put back what it was and go on with --ckpt_path last, or begin anew"
+            )
+
+    def _content(self, split: Split) -> str:
+        """What a split held when it was first asked for: one run has one text."""
+        if split not in self._known_contents:
+            self._known_contents[split] = self.content(split)
+        return self._known_contents[split]
 
     def train_dataloader(self) -> DataLoader[SequenceBatch]:
         """Batches of the training pairs, in a new order each epoch."""
@@ -171,10 +212,11 @@ class ParallelDataModule(L.LightningDataModule, ABC):
 
         Returns:
             ``source_tokenizer`` and ``target_tokenizer``, each what :meth:`Tokenizer.describe` gives; the second is
-            None where the vocabulary is joint.
+            None where the vocabulary is joint. ``content`` has the hash (hex) of the splits that were in use.
         """
         source, target = self._prepare_tokenizers()
         return {
+            "content": dict(self._known_contents),
             "source_tokenizer": source.describe(),
             "target_tokenizer": None if target is source else target.describe(),
         }
@@ -224,13 +266,16 @@ class ParallelDataModule(L.LightningDataModule, ABC):
                 raise
             except UserError as error:
                 raise UserError(f"data.init_args.{key}: {error}") from error
-            torch.save(tokenizer.state_dict(), directory / _TOKENIZER_FILE)
+            state = io.BytesIO()  # writing to a file itself, torch would not say why it fails
+            torch.save(tokenizer.state_dict(), state)
+            (directory / _TOKENIZER_FILE).write_bytes(state.getvalue())
+            self.check_unchanged("train")
 
         description = {
             "class_path": class_path(tokenizer),
             "settings": tokenizer.settings(),
             "sides": sides,
-            "content": self.content("train"),
+            "content": self._content("train"),
         }
         entry = self.cache.entry("tokenizer", description, make)
         tokenizer.load_state_dict(torch.load(entry / _TOKENIZER_FILE, weights_only=True))
@@ -257,9 +302,10 @@ class ParallelDataModule(L.LightningDataModule, ABC):
                 summary = encode_corpus(directory, self.pairs(split), source_tokenizer, target_tokenizer, max_length)
                 if summary.kept == 0:
                     raise UserError(f"{_report(split, summary, max_length)}: give data with sentences to keep")
+                self.check_unchanged(split)
 
             description = {
-                "content": self.content(split),
+                "content": self._content(split),
                 "source_tokenizer": source_tokenizer.fingerprint(),
                 "target_tokenizer": target_tokenizer.fingerprint(),
                 "max_length": max_length,

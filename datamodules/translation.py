@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from datamodules.corpus import ParallelText
+from datamodules.corpus import ParallelText, TsvFile
 from datamodules.curriculum import Curriculum
-from datamodules.errors import UserError
+from datamodules.errors import UserError, listed_numbers
 from datamodules.parallel import ParallelDataModule, Split
 from datamodules.plan import BatchUnit
 from datamodules.tokenizers import Tokenizer
@@ -82,6 +82,12 @@ class TranslationDataModule(ParallelDataModule):
         text = self._text(split)
         files = [type(text).__name__, *(self.cache.hash_file(path) for path in text.files())]
         return hashlib.sha256(json.dumps(files).encode()).hexdigest()
+
+    def place(self, split: Split, index: Sequence[int]) -> str:
+        """Words where pairs stand, for messages: "lines 3, 8 of train.en and train.de"."""
+        text = self._text(split)
+        files = text.tsv if isinstance(text, TsvFile) else f"{text.source} and {text.target}"
+        return f"lines {listed_numbers(self.numbers(split, index))} of {files}"
 
     def _text(self, split: Split) -> ParallelText:
         try:

@@ -75,10 +75,10 @@ class BiRNNClassifier(StepLossModule):
     def training_step(self, batch: LabelledBatch, batch_idx: int) -> Tensor:
         """The summed loss of a batch; logs ``train/loss`` per sequence."""
         if not len(batch):
-            return self.summed(self.nothing(), 0)
+            return self.summed(self.nothing(), 0, batch.index)
         loss = functional.cross_entropy(self(batch.source), batch.label, reduction="sum")
         self.log("train/loss", loss.detach() / len(batch), prog_bar=True, batch_size=len(batch))
-        return self.summed(loss, len(batch))
+        return self.summed(loss, len(batch), batch.index)
 
     def validation_step(self, batch: LabelledBatch, batch_idx: int) -> None:
         """Adds a batch to ``val/loss`` and ``val/accuracy``."""
@@ -107,7 +107,7 @@ class BiRNNClassifier(StepLossModule):
             return
         logits = self(batch.source)
         losses = functional.cross_entropy(logits, batch.label, reduction="none")
-        self.check_evaluation(losses.sum())
+        self.check_evaluation(losses.sum(), batch.index)
         mean_loss.update(losses)
         accuracy.update(logits, batch.label)
 

@@ -260,10 +260,10 @@ class EncoderDecoder(StepLossModule):
         """The summed loss of a batch; logs ``train/loss`` per token, without label smoothing, and the forcing ratio."""
         ratio = self.forcing_ratio(self.feeding)
         if not len(batch):
-            return self.summed(self.nothing(), 0)
+            return self.summed(self.nothing(), 0, batch.index)
         loss, nll, tokens = self.loss(batch, ratio)
         self.log("train/loss", nll / tokens, prog_bar=True, batch_size=len(batch))
-        return self.summed(loss, tokens)
+        return self.summed(loss, tokens, batch.index)
 
     def validation_step(  # type: ignore[override]
         self,
@@ -312,7 +312,7 @@ class EncoderDecoder(StepLossModule):
         scores, predicted = self.outcomes(batch, self(batch)[0])
         right = predicted == batch.target_output.values[batch.target_output.mask]
         nll, tokens = -scores.sum(), torch.tensor(len(scores), device=self.device)
-        self.check_evaluation(nll)
+        self.check_evaluation(nll, batch.index)
         loss.update(nll, tokens)
         accuracy.update(right.sum(), tokens)
         try:

@@ -15,8 +15,10 @@ from torch import Tensor, nn
 from datamodules.errors import RunFailed
 from lightning_modules.feeding import Feeding
 from lightning_modules.optimizer_options import apply_given_options
+from lightning_modules.places import place_of
 from lightning_modules.schedules import WarmupSchedule
 from lightning_modules.shapes import check_shapes
+from lightning_modules.step_batches import StepBatches
 
 _CLIP_EPSILON = 1e-6
 """As in ``torch.nn.utils.clip_grad_norm_``."""
@@ -40,38 +42,42 @@ class StepLossModule(L.LightningModule):
         super().__init__()
         self._optimizer = optimizer
         self._scheduler = scheduler
-        self._step_tokens = 0
+        self._step_batches = StepBatches()
 
-    def summed(self, loss: Tensor, tokens: int) -> Tensor:
+    def summed(self, loss: Tensor, tokens: int, index: Tensor) -> Tensor:
         """What ``training_step`` returns.
 
         Args:
             loss: Scalar, the loss summed over the batch's tokens on this process.
             tokens: How many they are.
+            index: ``(batch,)``, the position of each example in its corpus.
 
         Returns:
             The loss, with Lightning's division by the number of accumulated batches undone.
         """
-        self._step_tokens += tokens
+        self._step_batches.add(loss, tokens, index)
         return loss * self.trainer.accumulate_grad_batches
 
     def nothing(self) -> Tensor:
         """The loss of a process whose share of a batch is empty: 0, and a gradient of 0 for every parameter."""
         return torch.stack([parameter.sum() * 0.0 for parameter in self.parameters()]).sum()
 
-    def check_evaluation(self, loss: Tensor) -> None:
+    def check_evaluation(self, loss: Tensor, index: Tensor) -> None:
         """Stops a run whose weights are spoilt.
 
         Args:
-            loss: Scalar, of an evaluation.
+            loss: Scalar, of a batch in validation or test.
+            index: ``(batch,)``, the position of each example in its corpus.
 
         Raises:
             RunFailed: It is NaN or infinite.
         """
         if not loss.isfinite():
+            place = place_of(self.trainer, "test" if self.trainer.testing else "val", index)
+            rates = [f" (learning rate {each.param_groups[0]['lr']:.3g})" for each in self.trainer.optimizers]
             raise RunFailed(
-                f"the loss of an evaluation is NaN or infinite at step {self.trainer.global_step}: the weights are "
-                "spoilt; go on from an earlier checkpoint with a lower learning rate"
+                f"the loss of an evaluation is NaN or infinite at step {self.trainer.global_step}{''.join(rates)}, "
+                f"in a batch of {place}: the weights are spoilt; go on from an earlier checkpoint with a lower rate"
             )
 
     def forcing_ratio(self, feeding: Feeding | None) -> float:
@@ -110,6 +116,7 @@ class StepLossModule(L.LightningModule):
 
     def on_train_start(self) -> None:
         """Options of the optimizer that were given win over those of a restored state."""
+        self._step_batches.clear()
         for optimizer in self.trainer.optimizers:
             apply_given_options(optimizer, [config.scheduler for config in self.trainer.lr_scheduler_configs])
 
@@ -127,9 +134,8 @@ class StepLossModule(L.LightningModule):
         Raises:
             RunFailed: The loss or a gradient is NaN or infinite.
         """
-        tokens = torch.tensor(self._step_tokens, device=self.device)
+        tokens = torch.tensor(self._step_batches.tokens, device=self.device)
         tokens = self.trainer.strategy.reduce(tokens, reduce_op="sum")
-        self._step_tokens = 0
         gradients = [parameter.grad for parameter in self.parameters() if parameter.grad is not None]
         # DDP has averaged the gradients over processes; their sum is wanted.
         factor = self.trainer.world_size / max(1, int(tokens))
@@ -138,11 +144,14 @@ class StepLossModule(L.LightningModule):
         # Mixed precision in 16 bits tries a scale, and skips the step itself where that was too large.
         scales = getattr(self.trainer.precision_plugin, "scaler", None) is not None
         if not torch.isfinite(norm) and not scales:
+            in_loss, index = self._step_batches.suspects()
             raise RunFailed(
-                f"the loss or its gradient became NaN or infinite at step {self.trainer.global_step} (learning rate "
-                f"{rate:.3g}): nothing of this step was applied; lower the learning rate or gradient_clip_val, and "
-                "go on from the last checkpoint with --ckpt_path last"
+                f"the {'loss' if in_loss else 'gradient'} became NaN or infinite at step {self.trainer.global_step} "
+                f"(learning rate {rate:.3g}), in a batch of {place_of(self.trainer, 'train', index)}: nothing of this "
+                "step was applied; lower the learning rate or gradient_clip_val, and go on from the last checkpoint "
+                "with --ckpt_path last"
             )
+        self._step_batches.clear()
         self.log("train/gradient_norm", norm)
         self.log("train/learning_rate", rate)
         by_norm = gradient_clip_algorithm in (None, GradClipAlgorithmType.NORM) and not scales

@@ -109,11 +109,11 @@ class VectorSeq2Seq(StepLossModule):
         """The summed squared error of a batch; logs ``train/loss`` per number, and the forcing ratio."""
         ratio = self.forcing_ratio(self.feeding)
         if not len(batch):
-            return self.summed(self.nothing(), 0)
+            return self.summed(self.nothing(), 0, batch.index)
         predicted = self(batch) if self.feeding is None or ratio >= 1.0 else self.fed(batch, self.feeding, ratio)
         loss, numbers = squared_error(predicted, batch)
         self.log("train/loss", loss.detach() / numbers, prog_bar=True, batch_size=len(batch))
-        return self.summed(loss, numbers)
+        return self.summed(loss, numbers, batch.index)
 
     def validation_step(self, batch: VectorBatch, batch_idx: int) -> None:
         """Adds a batch to the errors after gold history and after the model's own."""
@@ -146,7 +146,7 @@ class VectorSeq2Seq(StepLossModule):
             (own_history, self.fed(batch, FREE_RUNNING, ratio=0.0)),
         ):
             loss, numbers = squared_error(predicted, batch)
-            self.check_evaluation(loss)
+            self.check_evaluation(loss, batch.index)
             metric.update(loss, torch.tensor(numbers))
 
     def _log_errors(self, stage: str, gold_history: PerTokenLoss, own_history: PerTokenLoss) -> None:

@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
+
+settings.register_profile("seqlab", max_examples=60, deadline=None, database=None, print_blob=True)
+settings.load_profile("seqlab")
 
 
 @pytest.fixture(scope="session", autouse=True)

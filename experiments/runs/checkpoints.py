@@ -16,9 +16,6 @@ from experiments.runs.class_paths import check_class_paths
 
 _ZIP_MAGIC = b"PK\x03\x04"
 _VERSION_KEY = "pytorch-lightning_version"
-_PARSE_ERRORS = (RuntimeError, EOFError, LookupError, TypeError, ValueError, AttributeError)
-"""What torch's restricted unpickler raises on a file whose checksums hold, but which was not made by torch."""
-
 _AGAIN = "copy it again, or take another checkpoint of the run"
 
 
@@ -89,7 +86,9 @@ def load_archive(path: Path) -> Any:  # noqa: ANN401 - whatever torch.save was g
             return torch.load(file, map_location="cpu", weights_only=True)
         except pickle.UnpicklingError as error:
             raise _pickled(path, file) from error
-        except _PARSE_ERRORS as error:
+        except OSError as error:
+            raise UserError(f"cannot read {path}: {error.strerror}") from error
+        except Exception as error:  # the checksums hold, but it was not made by torch, whose reader may raise anything
             raise _unreadable(path) from error
 
 
@@ -141,7 +140,7 @@ def _pickled(path: Path, file: BinaryIO) -> UserError:
     file.seek(0)
     try:
         names = torch.serialization.get_unsafe_globals_in_checkpoint(file)
-    except (pickle.UnpicklingError, *_PARSE_ERRORS):
+    except Exception:  # the names are only for the message
         names = []
     if not names:
         return _unreadable(path)

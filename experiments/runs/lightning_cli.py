@@ -29,9 +29,11 @@ from experiments.runs.callbacks.curve_figures import CurveFigures
 from experiments.runs.callbacks.metrics_cut_back import MetricsCutBack
 from experiments.runs.callbacks.positional_seeds import PositionalSeeds
 from experiments.runs.callbacks.prediction_writer import PREDICTIONS
+from experiments.runs.callbacks.present_batch import PresentBatch
 from experiments.runs.callbacks.run_record import RunRecord
 from experiments.runs.callbacks.step_count import StepCount
 from experiments.runs.callbacks.throughput import Throughput
+from experiments.runs.callbacks.unchanged_text import UnchangedText
 from experiments.runs.checkpoint_io import AtomicCheckpointIO
 from experiments.runs.checkpoints import find_checkpoint, read_checkpoint
 from experiments.runs.class_paths import resolve
@@ -55,6 +57,7 @@ from experiments.runs.links import LINKED, check_links
 from experiments.runs.loggers import RunWandbLogger
 from experiments.runs.lost_processes import lost_processes
 from experiments.runs.other_processes import end_with_this_one
+from experiments.runs.out_of_memory import is_out_of_memory, out_of_memory
 from experiments.runs.parser import OneLineErrorParser
 from experiments.runs.progress import training_progress
 from experiments.runs.saved_data import HYPERPARAMETERS, SavedData
@@ -227,6 +230,7 @@ class SeqlabCLI(LightningCLI):
         if self._saved_data is not None:
             if self.subcommand == "fit" and self.config[self.subcommand].ckpt_path is not None:
                 self._saved_data.check_same_tokenizers(data)
+                self._saved_data.check_same_content(data)
             self._saved_data.restore(data)
         return data
 
@@ -284,6 +288,8 @@ class SeqlabCLI(LightningCLI):
             MetricsCutBack(),
             CheckpointsCutBack(is_named),
             StepCount(),
+            UnchangedText(),
+            PresentBatch(),
         ]
         if self.subcommand == "fit" and in_job():
             callbacks.insert(0, Handover(self.run_directory / CHECKPOINTS / LAST_CHECKPOINT))
@@ -336,6 +342,9 @@ class SeqlabCLI(LightningCLI):
             kept = last.is_file() and self._trial_directory is None
             raise KeyboardInterrupt(f"go on with --ckpt_path {shown(last)}" if kept else "") from None
         except Exception as error:
+            if is_out_of_memory(error):
+                end_with_this_one(self.trainer)
+                raise out_of_memory(error, self.trainer) from error
             may_be_lost = isinstance(error, RuntimeError) and self.trainer.world_size > 1
             lost = lost_processes(self.trainer, self._parent) if may_be_lost else None
             end_with_this_one(self.trainer)

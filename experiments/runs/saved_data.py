@@ -10,7 +10,7 @@ import lightning as L
 from lightning.pytorch.utilities import rank_zero_info
 
 from datamodules.errors import UserError
-from datamodules.parallel import ParallelDataModule
+from datamodules.parallel import HASH_DIGITS, ParallelDataModule
 
 HYPERPARAMETERS = "datamodule_hyper_parameters"
 """Where Lightning keeps the arguments of the data module."""
@@ -18,15 +18,25 @@ HYPERPARAMETERS = "datamodule_hyper_parameters"
 TOKENIZER_ARGUMENTS = ("tokenizer", "target_tokenizer")
 
 
+_CONTENT = "content"
+"""The key of the hashes of the text in the data module's state."""
+
+
 def saved_tokenizers(checkpoint: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """What :meth:`ParallelDataModule.state_dict` gave; Lightning keeps it under the name of the data module's class.
+    """The tokenizers that :meth:`ParallelDataModule.state_dict` gave.
 
     Args:
         checkpoint: As read from disk.
 
     Returns:
-        The state; None where the data had no tokenizers.
+        Its ``source_tokenizer`` and ``target_tokenizer``; None where the data had no tokenizers.
     """
+    state = _saved_state(checkpoint)
+    return None if state is None else {name: value for name, value in state.items() if name != _CONTENT}
+
+
+def _saved_state(checkpoint: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The state of the data module, which Lightning keeps under the name of its class."""
     states = (value for value in checkpoint.values() if isinstance(value, Mapping) and "source_tokenizer" in value)
     return next(states, None)
 
@@ -42,16 +52,20 @@ class SavedData:
         arguments: Of the data module that the weights were trained with, ``_class_path`` among them; empty where the
             checkpoint does not say.
         tokenizers: See :func:`saved_tokenizers`.
+        contents: The hash (hex) of each split that the training used; empty where the checkpoint does not say.
     """
 
     origin: str
     arguments: Mapping[str, Any]
     tokenizers: Mapping[str, Any] | None
+    contents: Mapping[str, str]
 
     @classmethod
     def of(cls, checkpoint: Mapping[str, Any], origin: str) -> SavedData:
         """Takes the data's part out of a checkpoint, whose class paths were checked before."""
-        return cls(origin, checkpoint.get(HYPERPARAMETERS) or {}, saved_tokenizers(checkpoint))
+        contents = (_saved_state(checkpoint) or {}).get(_CONTENT)
+        known = contents if isinstance(contents, Mapping) else {}
+        return cls(origin, checkpoint.get(HYPERPARAMETERS) or {}, saved_tokenizers(checkpoint), known)
 
     def restore(self, data: L.LightningDataModule) -> None:
         """Gives a data module the checkpoint's tokenizers; one without parallel text has no use for them.
@@ -94,4 +108,24 @@ class SavedData:
                 raise UserError(
                     f"data.init_args.{name} is {wanted}, but {self.origin} was trained with {had}: leave it as it was, "
                     "or start a new training without --ckpt_path"
+                )
+
+    def check_same_content(self, data: L.LightningDataModule) -> None:
+        """Refuses other training or validation text for a training that goes on: it would be neither of two trainings.
+
+        Args:
+            data: The data module.
+
+        Raises:
+            UserError: A text is not what it was when the checkpoint was written.
+        """
+        if not isinstance(data, ParallelDataModule):
+            return
+        for split in ("train", "val"):
+            had = self.contents.get(split)
+            if isinstance(had, str) and (now := data.content(split)) != had:
+                raise UserError(
+                    f"the {split} data is not that of {self.origin}: its content is {now[:HASH_DIGITS]} (SHA-256), but "
+                    f"was {had[:HASH_DIGITS]} in training; put back what it was, or begin anew with these weights by "
+                    "--init_from"
                 )

@@ -11,12 +11,14 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
+from datamodules.corpus import FORBIDDEN
 from datamodules.errors import RunFailed, UserError, suggest
 
 WINDOW_BATCHES = 20
 """Batches that are read at once and sorted by length, so that little is padded."""
 
 _BOM = b"\xef\xbb\xbf"
+_READ_AS_SPACE = str.maketrans(dict.fromkeys(FORBIDDEN, " "))
 
 Item = TypeVar("Item")
 
@@ -44,6 +46,9 @@ def open_input(option: str, path: Path) -> BinaryIO:
 def read_lines(stream: BinaryIO, name: str) -> Iterator[str]:
     """The lines of a stream, without their ends, which are newlines and nothing else.
 
+    What no training text has, since other programs take it for the end of a line or of the text, is read as a space:
+    NUL, U+2028 and U+2029. So a line stays a line, and one odd character does not cost the others their translation.
+
     Args:
         stream: What is read.
         name: What it is called, for errors.
@@ -54,7 +59,7 @@ def read_lines(stream: BinaryIO, name: str) -> Iterator[str]:
     for number, raw in enumerate(stream, start=1):
         line = raw.removeprefix(_BOM) if number == 1 else raw
         try:
-            yield line.removesuffix(b"\n").removesuffix(b"\r").decode()
+            yield line.removesuffix(b"\n").removesuffix(b"\r").decode().translate(_READ_AS_SPACE)
         except UnicodeDecodeError as error:
             raise UserError(
                 f"{name}, line {number}: byte {error.start + 1} ({line[error.start]:#04x}) is not UTF-8; "

@@ -12,7 +12,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from datamodules.errors import UserError
+from datamodules.errors import RunFailed, UserError, listed_numbers
 from experiments.tools.lines import (
     WINDOW_BATCHES,
     check_outputs,
@@ -38,9 +38,9 @@ SAMPLING_OPTIONS = ("samples", "temperature", "top_k", "top_p")
 
 EPILOG = """\
 One line is written for each line that is read, in the same order; an empty line stays an empty line. Lines end at a
-newline and nowhere else. With --n_best or --samples above 1, each line becomes up to that many rows of three columns
-between tabs: the line's number from 1, the score, the hypothesis; the best first, samples in no order of quality; an
-empty line becomes one row.
+newline and nowhere else: a NUL, U+2028 or U+2029 inside a line is read as a space. With --n_best or --samples above 1,
+each line becomes up to that many rows of three columns between tabs: the line's number from 1, the score, the
+hypothesis; the best first, samples in no order of quality; an empty line becomes one row.
 
 The score of beam search is the log-probability over ((5 + length) / 6) ** length_penalty, plus coverage_penalty times
 the coverage (Wu et al. 2016, equation 14); see BeamSearch. The score of a sample is the model's own log-probability,
@@ -97,7 +97,7 @@ def main(arguments: list[str]) -> int:
     Raises:
         UserError: An option is out of range or does not go with another, a file cannot be used, a checkpoint cannot,
             or a line is not UTF-8.
-        RunFailed: The output cannot be written.
+        RunFailed: The output cannot be written, or the memory does not suffice.
     """
     given = _parser().parse_args(arguments)
     _check_options(given)
@@ -283,12 +283,28 @@ def _translate_sorted(
     for start in range(0, len(order), batch_size):
         batch = order[start : start + batch_size]
         prefixes = [lines[index].prefix for index in batch]
-        results = translator.translate(
-            [lines[index].ids for index in batch], search, with_attention, prefixes if any(prefixes) else None
-        )
+        try:
+            results = translator.translate(
+                [lines[index].ids for index in batch], search, with_attention, prefixes if any(prefixes) else None
+            )
+        except (RuntimeError, MemoryError) as error:
+            raise _explained(error, [lines[index] for index in batch], batch_size) from error
         for index, hypotheses in zip(batch, results, strict=True):
             found[index] = hypotheses
     return found
+
+
+def _explained(error: Exception, batch: list[_Line], batch_size: int) -> Exception:
+    """An error of no memory in the words of the options; another as it is."""
+    from experiments.runs.out_of_memory import is_out_of_memory
+
+    if not is_out_of_memory(error):
+        return error
+    longest, numbers = max(len(line.ids) for line in batch), listed_numbers(line.number for line in batch)
+    return RunFailed(
+        f"out of memory on {len(batch):,} lines at once, the longest of {longest:,} tokens (lines {numbers}): lower "
+        f"--batch_size, which is {batch_size}, --beam_size or --max_length, or split long lines"
+    )
 
 
 def _output_rows(

@@ -76,6 +76,17 @@ def test_a_damaged_entry_is_made_again(tmp_path: Path, damage: str, size: int) -
     assert make.count == 2
 
 
+def test_an_entry_of_another_version_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make = Maker()
+    with monkeypatch.context() as older:
+        older.setattr(cache_module, "_FORMAT", cache_module._FORMAT - 1)
+        old = Cache(str(tmp_path)).entry("thing", {}, make)
+    new = Cache(str(tmp_path)).entry("thing", {}, make)
+    assert make.count == 2
+    assert new != old
+    assert (old / "values").exists(), "the older version still has its own"
+
+
 def test_an_entry_that_fails_leaves_nothing(tmp_path: Path) -> None:
     def fail(directory: Path) -> None:
         (directory / "values").write_text("half")

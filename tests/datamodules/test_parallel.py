@@ -213,6 +213,16 @@ def test_training_skips_and_tells_while_a_test_set_stays_whole(
     assert "2 longer than 8 tokens" in reports.messages[-1]
 
 
+def test_a_pair_knows_where_it_stands(tmp_path: Path) -> None:
+    odd = [("", "wir"), TEXT["train"][0], ("we " * 9, "wir"), *TEXT["train"][1:]]
+    data = Listed({**TEXT, "train": odd}, tmp_path, max_length=8)
+    for batch in data.train_dataloader():
+        index = batch.index.tolist()
+        for number, position in zip(data.numbers("train", index), index, strict=True):
+            assert odd[number - 1] == TEXT["train"][position]
+    assert data.place("train", [3, 0, 1]) == "pairs 2, 4, 6 of the train data"
+
+
 def test_what_the_vocabulary_lacks_is_told(tmp_path: Path, reports: pytest.LogCaptureFixture) -> None:
     data = Listed(TEXT, tmp_path, target_tokenizer=WhitespaceTokenizer())
     data.test_dataloader()

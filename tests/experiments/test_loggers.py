@@ -288,7 +288,6 @@ class TestRunWandbLogger:
         logger.log_metrics({"a": 1.0}, step=0)
         logger.log_metrics({"a": 1.0}, step=1)
         assert caplog.text.count("W&B is off") == 1
-        run.finish()
 
     def test_making_one_starts_nothing(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "wandb", None)  # importing it would raise

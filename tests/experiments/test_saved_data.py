@@ -1,12 +1,13 @@
 """A command that starts from a checkpoint reads its data with the checkpoint's tokenizers, whatever the data is."""
 
+import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
 
-from datamodules.corpus import TsvFile
+from datamodules.corpus import TextFiles, TsvFile
 from datamodules.dates import DatesDataModule
 from datamodules.errors import UserError
 from datamodules.tokenizers import WhitespaceTokenizer
@@ -25,7 +26,14 @@ def fit(*arguments: object) -> int:
 
 def tokenizers(run: Path) -> dict[str, Any]:
     """Those of the last checkpoint of a run."""
-    return torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["TranslationDataModule"]
+    state = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["TranslationDataModule"]
+    return {side: state[side] for side in ("source_tokenizer", "target_tokenizer")}
+
+
+def content_of(folder: Path, split: Literal["train", "val"]) -> str:
+    """The hash of a split's files as they are now."""
+    text = TextFiles(str(folder / f"{split}.de"), str(folder / f"{split}.fr"))
+    return TranslationDataModule(text, text, WhitespaceTokenizer()).content(split)
 
 
 def test_any_parallel_text_is_read_with_the_tokenizers_of_any_other(tmp_path: Path) -> None:
@@ -54,20 +62,41 @@ def test_damaged_tokenizers_name_the_checkpoint() -> None:
         SavedData.of(checkpoint, "--ckpt_path X").restore(DatesDataModule())
 
 
-def test_a_training_goes_on_with_its_vocabulary_on_changed_text(
-    tmp_path: Path, seed: int, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("name", ["train.de", "val.fr"])
+def test_a_training_does_not_go_on_with_changed_text(
+    name: str, tmp_path: Path, seed: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = write_tiny_task(tmp_path, seed, train_size=40)
     run = tmp_path / "runs" / "tiny" / "1"
     assert fit("--config", config, "--trainer.max_epochs", 1) == 0
-    before = tokenizers(run)
-    write_tiny_task(tmp_path, seed, train_size=60, words=["eins", "zwei"], new_words={"sieben": "sept"})
-    go_on = ["--config", config, "--ckpt_path", "last", "--trainer.max_epochs", 2]
-    assert fit(*go_on) == 0
-    assert tokenizers(run) == before
-    assert [each.name for each in run.parent.iterdir()] == ["1"]
+    record = json.loads((run / "record.json").read_text())
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    text = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(text.replace(text.split()[0], b"sieben", 1))
+    split = name.partition(".")[0]
+    now = content_of(tmp_path, split)
+    assert now != record["data"][split]
 
     capsys.readouterr()
+    go_on = ["--config", config, "--ckpt_path", "last", "--trainer.max_epochs", 2]
+    assert fit(*go_on) == 2
+    (line,) = (line for line in capsys.readouterr().err.splitlines() if "error" in line)
+    assert f"the {split} data is not that of --ckpt_path" in line
+    assert now[:16] in line
+    assert record["data"][split][:16] in line
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+    (tmp_path / name).write_bytes(text)
+    assert fit(*go_on) == 0, "the same content again, whatever the time of the file"
+
+
+def test_a_training_does_not_go_on_with_another_tokenizer(
+    tmp_path: Path, seed: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_tiny_task(tmp_path, seed, train_size=40)
+    assert fit("--config", config, "--trainer.max_epochs", 1) == 0
+    capsys.readouterr()
+    go_on = ["--config", config, "--ckpt_path", "last", "--trainer.max_epochs", 2]
     assert fit(*go_on, "--data.init_args.tokenizer.init_args.min_frequency", 3) == 2
     (line,) = (line for line in capsys.readouterr().err.splitlines() if "error" in line)
     assert "data.init_args.tokenizer is" in line

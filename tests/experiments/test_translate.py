@@ -102,11 +102,51 @@ def refusal(
 
 
 def alone(translator: Translator, sentence: str, search: BeamSearch) -> list[str]:
-    """The hypotheses of a sentence, translated by itself."""
+    """The hypotheses of a sentence, translated by itself; what ends lines elsewhere is a space."""
+    sentence = sentence.replace("\0", " ").replace("\u2028", " ")
     if not sentence.strip():
         return [""]
     found = translator.translate([translator.encode(sentence)], search)[0]
     return [translator.target_tokenizer.decode(hypothesis.ids) for hypothesis in found]
+
+
+@pytest.mark.parametrize("character", ["\0", "\u2028", "\u2029"])
+def test_what_ends_lines_elsewhere_is_a_space_inside_a_line(
+    character: str, run: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    """No text that a model was trained on has it, and one odd line costs the others nothing."""
+    odd, plain = (f"ab{each}cd\n{each}\ngh\n".encode() for each in (character, " "))
+    lines = run(odd, "--n_best", "2")
+    assert lines == run(plain, "--n_best", "2")
+    assert [line.split("\t")[0] for line in lines] == ["1", "1", "2", "3", "3", ""]
+    prefix = tmp_path / "prefix"
+    forced = []
+    for each in (character, " "):
+        prefix.write_text(f"AB{each}C\n\n\n", newline="\n")
+        forced.append(run(plain, "--prefix", prefix))
+    assert forced[0] == forced[1]
+    assert forced[0][0].startswith("AB C")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory: you"),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB."),
+        MemoryError(),
+    ],
+)
+def test_no_memory_names_lines_lengths_and_options(
+    error: Exception, refusal: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*values: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Translator, "translate", fail)
+    line = refusal("--batch_size", "2", text=b"a\nabcd\nabc\n", status=1)
+    assert (
+        "out of memory on 2 lines at once, the longest of 4 tokens (lines 1, 3): lower --batch_size, which is 2" in line
+    )
 
 
 @pytest.mark.parametrize("batch_size", ["1", "2", "64"])

@@ -48,7 +48,11 @@ class RunRecord(SaveConfigCallback):
     """
 
     def save_config(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Writes and logs; called on rank zero."""
+        """Writes and logs; called on rank zero.
+
+        Raises:
+            RunFailed: A file cannot be written, for example on a full disk.
+        """
         if stage != "fit":
             return
         run = Path(trainer.default_root_dir)

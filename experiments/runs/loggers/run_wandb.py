@@ -17,6 +17,8 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from datamodules.errors import UserError
 from experiments.runs.durable import durable_write
+from experiments.runs.loggers.bounded import call_within
+from experiments.runs.loggers.wandb_service import ServiceEnd, end_service, kill_service
 
 if TYPE_CHECKING:
     from wandb import Run
@@ -30,6 +32,9 @@ INIT_TIMEOUT = 30.0
 
 FINISH_TIMEOUT = 120.0
 """Seconds that the end of a process waits for uploads; what is left then can be uploaded with ``wandb sync``."""
+
+ANSWER_TIMEOUT = 60.0
+"""Seconds that W&B's own process on this machine gets to take what is logged; after that the run goes on without it."""
 
 RUN_ID_FILE = Path("wandb") / "run-id.txt"
 """In the run's directory, so that a resumed run goes on as the same run in W&B."""
@@ -125,7 +130,13 @@ class RunWandbLogger(WandbLogger):
     def finish(self) -> None:
         """Closes the run in W&B; the end of the process does it as well."""
         if (run := self._experiment) is not None:
-            self._guarded(run.finish)
+            self._guarded(run.finish, FINISH_TIMEOUT)
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """Remembers how the run ended; the end of the process closes it."""
+        super().finalize(status)
+        ServiceEnd.exit_code = int(status == "failed")
 
     def _start(self) -> Run | None:
         """Begins the run; None where W&B is disabled."""
@@ -142,7 +153,7 @@ class RunWandbLogger(WandbLogger):
             if mode == "offline":
                 raise
             _log.warning(f"W&B does not take the run, it is offline: {_one_line(error)}")
-            _forget_failed_run()
+            end_service()
             run = self._begin("offline")
         run.define_metric(STEP)
         run.define_metric("*", step_metric=STEP, step_sync=True)
@@ -157,20 +168,33 @@ class RunWandbLogger(WandbLogger):
         quiet = wandb.Settings(silent=True, init_timeout=INIT_TIMEOUT, finish_timeout=FINISH_TIMEOUT)
         run_name = self._wandb_init["name"] or "/".join(directory.absolute().parts[-2:])
         options = self._wandb_init | {"name": run_name, "id": self._id, "mode": mode}
-        return wandb.init(**options, settings=quiet, reinit="create_new")
+        # Its log of itself is in the run's directory: where that is full, each line of it would print a traceback.
+        logging.raiseExceptions = False
+        run = wandb.init(**options, settings=quiet, reinit="create_new")
+        ServiceEnd.ensure(FINISH_TIMEOUT)
+        return run
 
-    def _guarded(self, action: Callable[[], None]) -> None:
-        """Does something in the run, which begins where it has not; what fails is told, and the last that is tried."""
+    def _guarded(self, action: Callable[[], None], timeout: float | None = None) -> None:
+        """Does something in the run, which begins where it has not; what fails is told, and the last that is tried.
+
+        Args:
+            action: Called in a thread of its own.
+            timeout: Seconds that it may take; :data:`ANSWER_TIMEOUT` if not given.
+        """
         if self._off:
             return
         try:
             self._experiment = self._experiment or self._start()
             self._off = self._experiment is None
             if not self._off:
-                action()
+                call_within(ANSWER_TIMEOUT if timeout is None else timeout, action)
         except Exception as error:  # W&B has no common class, and none of them may stop training
             self._off = True
             _log.warning(f"W&B is off for the rest of this run, metrics.csv goes on: {_one_line(error)}")
+            if isinstance(error, TimeoutError):
+                kill_service()
+            elif isinstance(error, ConnectionError):
+                end_service()
 
 
 def wandb_mode() -> str:
@@ -200,13 +224,6 @@ def _is_logged_in() -> bool:
         _log.warning(f"W&B is not reached, the run is offline: {_one_line(error)}")
         return False
     return True
-
-
-def _forget_failed_run() -> None:
-    """Ends W&B's own service, which keeps the id of a run that it could not begin; the next run starts another."""
-    import wandb
-
-    wandb.teardown()
 
 
 def _run_id(run_directory: Path) -> str:

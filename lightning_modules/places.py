@@ -1,0 +1,41 @@
+"""Words for where the examples of a batch come from, for messages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Protocol, runtime_checkable
+
+import lightning as L
+from torch import Tensor
+
+from datamodules.errors import listed_numbers
+
+Split = Literal["train", "val", "test"]
+
+
+@runtime_checkable
+class LocatedData(Protocol):
+    """A data module that knows where its examples stand."""
+
+    def place(self, split: Split, index: Sequence[int]) -> str:
+        """Words where examples stand, for example ``"lines 3, 8 of train.en and train.de"``.
+
+        Args:
+            split: Of the examples.
+            index: Of each example, as batches have it.
+        """
+
+
+def place_of(trainer: L.Trainer, split: Split, index: Tensor) -> str:
+    """Words where the examples of a batch come from.
+
+    Args:
+        trainer: Has the data module.
+        split: Of the batch.
+        index: ``(batch,)``, as the batch has it.
+    """
+    positions = index.tolist()
+    data = trainer.datamodule  # type: ignore[attr-defined]
+    if isinstance(data, LocatedData):
+        return data.place(split, positions)
+    return f"examples {listed_numbers(position + 1 for position in positions)} of the {split} data"

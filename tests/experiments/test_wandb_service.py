@@ -1,0 +1,100 @@
+"""W&B's own process may die or freeze in the middle of a run: training goes on, and ends."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from experiments.runs.loggers.bounded import call_within
+from tests.experiments.tiny_task import write_tiny_task
+
+FIT = """
+import os, signal, sys, time
+from pathlib import Path
+from threading import Thread
+from experiments.cli import main
+
+def kill_service(metrics):
+    while not metrics.exists() or metrics.read_text().count("\\n") < 10:
+        time.sleep(0.01)
+    tasks = Path("/proc/self/task").iterdir()
+    children = [int(child) for task in tasks for child in (task / "children").read_text().split()]
+    (service,) = [each for each in children if b"wandb-core" in Path(f"/proc/{each}/cmdline").read_bytes()]
+    os.kill(service, signal.SIGKILL)
+
+Thread(target=kill_service, args=[Path(sys.argv[1])], daemon=True).start()
+sys.exit(main(sys.argv[2:]))
+"""
+
+LOG = """
+import os, signal, sys
+from pathlib import Path
+from experiments.runs.loggers import RunWandbLogger, run_wandb
+
+run_wandb.ANSWER_TIMEOUT = run_wandb.FINISH_TIMEOUT = 2.0
+logger = RunWandbLogger(sys.argv[1])
+for step in range(3000):  # more than what waits between the two processes
+    if step == 50:
+        tasks = Path("/proc/self/task").iterdir()
+        children = [child for task in tasks for child in (task / "children").read_text().split()]
+        (service,) = [int(each) for each in children if b"wandb-core" in Path(f"/proc/{each}/cmdline").read_bytes()]
+        os.kill(service, signal.SIGSTOP)
+        print(service)
+    logger.log_metrics({"a": float(step)}, step=step)
+"""
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds W&B's process in /proc")
+
+
+def python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "WANDB_MODE": "offline"},
+    )
+
+
+def test_a_killed_one_costs_a_fit_nothing(tmp_path: Path, seed: int) -> None:
+    config = write_tiny_task(tmp_path, seed, train_size=200)
+    run = tmp_path / "runs" / "tiny" / "1"
+    options = ["--config", str(config), "--trainer.max_epochs", "5", "--trainer.log_every_n_steps", "1"]
+    process = python(FIT, str(run / "metrics.csv"), "fit", *options)
+    assert process.returncode == 0
+    assert process.stderr.count("W&B is off for the rest of this run, metrics.csv goes on") == 1
+    assert "Traceback" not in process.stderr
+    with (run / "metrics.csv").open(newline="") as file:
+        steps = {int(row["step"]) for row in csv.DictReader(file) if row["train/loss"]}
+    assert steps == set(range(35)), "five epochs of seven steps"
+    assert (run / "checkpoints" / "last.ckpt").is_file()
+
+
+def test_a_frozen_one_is_given_up(tmp_path: Path) -> None:
+    started = time.monotonic()
+    process = python(LOG, str(tmp_path))
+    assert process.returncode == 0
+    assert "W&B is off for the rest of this run, metrics.csv goes on: no answer within 2 seconds" in process.stderr
+    assert "Traceback" not in process.stderr
+    assert time.monotonic() - started < 60
+    while Path(f"/proc/{process.stdout.strip()}").exists():
+        assert time.monotonic() - started < 60, "it is ended, not left behind"
+        time.sleep(0.05)
+
+
+def test_a_call_is_waited_for_no_longer_than_said() -> None:
+    started = time.monotonic()
+    with pytest.raises(TimeoutError, match="no answer within 0 seconds"):
+        call_within(0.1, lambda: time.sleep(5))
+    assert time.monotonic() - started < 4
+    done: list[int] = []
+    call_within(60, lambda: done.append(1))
+    assert done == [1]
+    with pytest.raises(ZeroDivisionError):
+        call_within(60, lambda: done.append(1 // 0))
