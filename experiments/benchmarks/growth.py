@@ -80,8 +80,8 @@ def random_batch(lengths: Lengths, device: torch.device) -> SequenceBatch:
 
     sources, targets = tokens(lengths.source), tokens(lengths.target + 1)
     sources[:, -1], targets[:, 0], targets[:, -1] = EOS, BOS, EOS
-    padded = (Padded(each, torch.full((lengths.sentences,), each.shape[1])) for each in (sources, targets))
-    return SequenceBatch(*padded, torch.arange(lengths.sentences)).to(device)
+    source, target = (Padded(each, torch.full((lengths.sentences,), each.shape[1])) for each in (sources, targets))
+    return SequenceBatch(source, target, torch.arange(lengths.sentences)).to(device)
 
 
 def step_milliseconds(model: AttentionNMT, batch: SequenceBatch, repeats: int) -> float:
