@@ -67,8 +67,10 @@ class _AdditiveEnergy(torch.autograd.Function):
 
 
 def _parts(queries: Tensor, keys: Tensor) -> Iterator[slice]:
-    """The sentences in parts: at most as many as have :data:`PART_VALUES` sums of a query and a key, at least one."""
-    size = max(1, PART_VALUES // max(1, queries.shape[1] * keys[0].numel())) if len(keys) else 1
+    """The sentences in parts: on the CPU as many at once as have :data:`PART_VALUES` sums, at least one; else all."""
+    size = max(1, len(queries))
+    if keys.device.type == "cpu" and len(keys):
+        size = max(1, PART_VALUES // max(1, queries.shape[1] * keys[0].numel()))
     return (slice(start, start + size) for start in range(0, len(queries), size))
 
 
