@@ -197,7 +197,7 @@ def test_fine_tuning_on_other_text_keeps_the_vocabulary(trained: Trained, tmp_pa
     assert done.returncode == 0, done.stderr
     assert "unknown tokens" in done.stderr
     run = tmp_path / "runs" / "tiny" / "1"
-    assert metrics(run, "val/exact_match")[0] >= 0.8
+    assert metrics(run, "val/exact_match")[0] >= 0.7
     before, after = (
         torch.load(of / "checkpoints" / "last.ckpt", weights_only=True)["TranslationDataModule"]
         for of in (trained.run, run)
