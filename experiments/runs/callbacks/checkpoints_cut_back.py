@@ -9,6 +9,7 @@ import lightning as L
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from datamodules.errors import UserError
+from experiments.clusters.handover import HANDED_OVER
 from experiments.runs.checkpoints import load_archive
 from experiments.runs.directory import CHECKPOINTS, LAST_CHECKPOINT
 from experiments.runs.fit_loop import is_behind_batch
@@ -31,10 +32,11 @@ class CheckpointsCutBack(L.Callback):
     def __init__(self, is_named: bool = True) -> None:
         self._is_named = is_named
         self._states: dict[str, dict[str, Any]] = {}
+        self._was_handed_over = False
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         """Adds the states."""
-        waiting_is_kept = is_behind_batch(trainer.fit_loop)
+        waiting_is_kept = is_behind_batch(trainer.fit_loop) or HANDED_OVER in checkpoint
         checkpoint[_STATES] = {
             callback.state_key: {
                 "step": callback._last_global_step_saved,
@@ -48,6 +50,7 @@ class CheckpointsCutBack(L.Callback):
     def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         """Takes the states."""
         self._states = checkpoint.get(_STATES, {})
+        self._was_handed_over = HANDED_OVER in checkpoint
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Gives the states back, and removes what came after the checkpoint, on rank zero."""
@@ -61,7 +64,7 @@ class CheckpointsCutBack(L.Callback):
                 callback._last_global_step_saved = state["step"]
                 callback._last_checkpoint_saved = state["path"]
                 callback._defer_save_until_validation = state["waits"]
-            if resumed in written:  # the state is from just before it was written
+            if resumed in written and not self._was_handed_over:  # the state is from just before it was written
                 callback._last_global_step_saved = trainer.global_step
                 callback._last_checkpoint_saved = str(resumed)
             if callback.save_last and callback.dirpath and not callback.last_model_path:
