@@ -119,6 +119,24 @@ def test_it_goes_on_as_if_nothing_had_been(accumulated: int, cluster: Path, seed
     assert_same(run_of(config, "stopped"), run_of(config, "whole"))
 
 
+def test_a_version_that_begins_with_another_ones_checkpoint_has_its_own_directory(cluster: Path, seed: int) -> None:
+    """And goes on there, whatever is newer, when its command is given again."""
+    config = write_tiny_task(cluster, seed, train_size=200)
+    runs = cluster / "stopped" / "tiny"
+
+    def step(version: str) -> int:
+        return torch.load(runs / version / "checkpoints" / "last.ckpt", weights_only=True)["global_step"]
+
+    assert fit(config, "stopped", "--trainer.max_steps", 3) == 0
+    second = ["--version", "816", "--ckpt_path", runs / "815" / "checkpoints" / "last.ckpt", "--trainer.max_steps"]
+    assert fit(config, "stopped", *second, 6) == 0
+    assert (step("815"), step("816")) == (3, 6)
+    assert rows(runs / "816")[0]["step"] == "3"
+    assert fit(config, "stopped", "--trainer.max_steps", 10) == 0
+    assert fit(config, "stopped", *second, 13) == 0
+    assert (step("815"), step("816")) == (10, 13)
+
+
 def test_a_task_of_an_array_is_requeued_alone(cluster: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     requeue()
     monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "815")
