@@ -46,7 +46,7 @@ PartitionName=main Nodes=node1,node2 Default=YES MaxTime=INFINITE State=UP Prior
 PartitionName=urgent Nodes=node1,node2 MaxTime=INFINITE State=UP PriorityTier=2
 """
 
-PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "scontrol", "scancel", "squeue")
+PROGRAMS = ("setpriv", "munged", "slurmctld", "slurmd", "sbatch", "srun", "scontrol", "scancel", "squeue")
 
 
 def missing() -> str:
@@ -135,7 +135,7 @@ class TwoNodes:
         with (self.folder / "daemons.log").open("ab") as log:
             self._daemons.append(
                 subprocess.Popen(
-                    command,
+                    ["setpriv", "--pdeathsig", "TERM", *command],  # it outlives no killed test
                     env={**os.environ, **self.environment()},
                     stdin=subprocess.DEVNULL,
                     stdout=log,
