@@ -111,6 +111,11 @@ class TwoNodes:
                 daemon.kill()
                 daemon.wait()
 
+    def last_words(self) -> str:
+        """The last line that a daemon wrote."""
+        lines = (self.folder / "daemons.log").read_text(errors="replace").splitlines()
+        return lines[-1] if lines else "the daemons said nothing"
+
     def environment(self) -> dict[str, str]:
         """What makes SLURM's commands talk to this one."""
         return {"SLURM_CONF": str(self.configuration), "PATH": _path()}

@@ -24,7 +24,10 @@ def two_nodes() -> Iterator[TwoNodes]:
     folder = Path(tempfile.mkdtemp(prefix="slurm-", dir="/tmp"))
     slurm = TwoNodes(folder)
     try:
-        slurm.start()
+        try:
+            slurm.start()
+        except TimeoutError as error:  # a container that lets its root do less
+            pytest.skip(f"SLURM is installed, but does not start here: {error}; {slurm.last_words()}")
         yield slurm
     finally:
         slurm.stop()
