@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Literal
 
 import torch
@@ -21,6 +21,7 @@ from lightning_modules.layers.bridge import Bridge, ProjectionBridge
 from lightning_modules.layers.decoder import Decoder, LuongDecoder
 from lightning_modules.layers.embedding import TokenEmbedding
 from lightning_modules.layers.encoder import EncoderFactory, RecurrentEncoder
+from lightning_modules.layers.few_rows import MOST_ROWS, FewRows
 from lightning_modules.layers.initialisation import initialise
 from lightning_modules.layers.losses import projected_cross_entropy, projected_outcomes
 from lightning_modules.layers.ranges import check_shares, check_sizes
@@ -137,8 +138,10 @@ class EncoderDecoder(StepLossModule):
             Log-probabilities ``(rows, target_vocabulary)``, attention weights ``(rows, heads, source_len)``, and the
             next state.
         """
-        output, weights, state = self.decoder.step(self.target_embedding(tokens), memory, state)
-        logits = self.output(self.narrow(output))
+        few = 2 <= len(tokens) <= MOST_ROWS and tokens.device.type == "cpu" and not torch.is_grad_enabled()
+        with FewRows() if few else nullcontext():
+            output, weights, state = self.decoder.step(self.target_embedding(tokens), memory, state)
+            logits = self.output(self.narrow(output))
         precision = torch.promote_types(logits.dtype, torch.float32)
         return logits.log_softmax(dim=-1, dtype=precision), weights, state
 
