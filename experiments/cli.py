@@ -76,10 +76,12 @@ def main(arguments: list[str] | None = None) -> int:
     if words[0] == "--version":
         print(f"seqlab {version('seqlab')}")
         return 0
-    if words[0] == "fit" and "SLURM_JOB_ID" in os.environ:
+    if "SLURM_JOB_ID" in os.environ:
         from experiments.clusters import signals  # all imports that take time come later
 
-        signals.listen()
+        if words[0] == "fit":
+            signals.listen()
+        signals.admit()
     return _told_in_one_line(lambda: _run(words), debug)
 
 

@@ -23,9 +23,12 @@ SCRIPT = """\
 
 export OMP_NUM_THREADS="${{SLURM_CPUS_PER_TASK:-1}}"
 {setup}
+# A signal that comes before a process listens to it is held back until then, where env can do that.
+early=$(env --block-signal=USR1 true 2> /dev/null && echo env --block-signal=USR1 || true)
+
 # Where one task fails, the others would wait for it: --kill-on-bad-exit ends them.
 run() {{
-  srun --kill-on-bad-exit=1 --cpus-per-task="${{SLURM_CPUS_PER_TASK:-1}}" {python} -m experiments.cli "$@"
+  srun --kill-on-bad-exit=1 --cpus-per-task="${{SLURM_CPUS_PER_TASK:-1}}" $early {python} -m experiments.cli "$@"
 }}
 
 status=0
@@ -33,7 +36,7 @@ case "${{SLURM_ARRAY_TASK_ID:-0}}" in
 {commands}
 esac
 
-# 138 is 128 and the number of SIGUSR1, which ends a process that has not begun to listen to it.
+# 138 is 128 and the number of SIGUSR1, which ends a process that does not listen to it.
 # The id of an array's last task is that of the whole array, and the others would be requeued with it.
 if [ "$status" -eq 138 ]; then
   scontrol requeue "${{SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}}${{SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}}"

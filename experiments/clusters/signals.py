@@ -40,6 +40,11 @@ def listen() -> None:
     signal.signal(signal.SIGUSR1, _note)
 
 
+def admit() -> None:
+    """Lets SIGUSR1 through: a job's script holds it back until its processes can do something with it."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
+
+
 def listen_in_training() -> None:
     """Notes SIGTERM as well, which before a training may end the process: there is nothing to keep."""
     signal.signal(signal.SIGTERM, _note)

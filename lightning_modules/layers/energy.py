@@ -45,7 +45,7 @@ class _AdditiveEnergy(torch.autograd.Function):
         energies = queries.new_empty(len(queries), 1, queries.shape[1], keys.shape[1])
         for part in _parts(queries, keys):
             sigmoids = _sigmoids(queries[part], keys[part])
-            energies[part] = (sigmoids.flatten(0, 2) @ weight[0]).view(energies[part].shape)
+            energies[part] = (sigmoids.flatten(0, 2) @ weight.t()).view(energies[part].shape)
         return energies.mul_(2).sub_(weight.sum())
 
     @staticmethod
