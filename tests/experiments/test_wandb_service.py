@@ -53,12 +53,14 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="fi
 
 
 def python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs Python with a service of its own: an earlier test may have left the address of another one."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
     return subprocess.run(
         [sys.executable, "-c", *arguments],
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "WANDB_MODE": "offline"},
+        env={**inherited, "WANDB_MODE": "offline"},
     )
 
 
