@@ -59,19 +59,21 @@ class TrialReport(Callback):
             raise UserError(
                 f"metric '{self._search.metric}' is not logged in validation: {suggest(self._search.metric, known)}"
             )
-        worse = trainer.is_global_zero and self._report(float(logged[self._search.metric]))
+        is_last = trainer.global_step >= trainer.estimated_stepping_batches
+        worse = trainer.is_global_zero and self._report(float(logged[self._search.metric]), is_last)
         self._validations += 1
         if trainer.strategy.broadcast(worse):
             trainer.should_stop = True
 
-    def _report(self, value: float) -> bool:
-        """Reports a value, and says whether the trial is to be pruned."""
+    def _report(self, value: float, is_last: bool) -> bool:
+        """Reports a value, and says whether the trial is to be pruned: behind its last validation it is complete."""
         trial = self._storage.get_trial(self._id)
         if trial.state != TrialState.RUNNING:
             return True
         if self._validations not in trial.intermediate_values:
             self._storage.set_trial_intermediate_value(self._id, self._validations, value)
-        if self._search.pruner is None or not self._study.pruner.prune(self._study, self._storage.get_trial(self._id)):
+        pruner = None if is_last else self._search.pruner
+        if pruner is None or not self._study.pruner.prune(self._study, self._storage.get_trial(self._id)):
             return False
         self._storage.set_trial_user_attr(self._id, "pruned", self._validations)
         return True

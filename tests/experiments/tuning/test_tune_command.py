@@ -111,7 +111,7 @@ def test_what_is_worse_is_pruned_and_the_best_is_found(searched: Searched) -> No
     found = rows(searched.file)
     pruned = [row for row in found if row["state"] == "pruned"]
     assert pruned
-    assert all(2 <= int(row["validations"]) <= 4 for row in pruned), "after a validation of warm-up"
+    assert all(2 <= int(row["validations"]) < 4 for row in pruned), "after a validation of warm-up, before the end"
     assert all(row["validations"] == "4" for row in found if row["state"] == "complete")
     for row in pruned:
         assert f"trial {row['trial']}: pruned after {row['validations']} validations" in "".join(
