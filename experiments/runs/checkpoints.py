@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Sequence
 from pathlib import Path
+from types import NoneType
 from typing import Any, BinaryIO
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
@@ -16,6 +17,8 @@ from experiments.runs.class_paths import check_class_paths
 
 _ZIP_MAGIC = b"PK\x03\x04"
 _VERSION_KEY = "pytorch-lightning_version"
+_PLAIN = (str, bytes, bytearray, int, float, complex, NoneType, Tensor, torch.dtype, torch.device)
+_DEEPEST = 100  # levels of dicts and lists in each other; what holds itself has more of them
 _AGAIN = "copy it again, or take another checkpoint of the run"
 
 
@@ -83,13 +86,27 @@ def load_archive(path: Path) -> Any:  # noqa: ANN401 - whatever torch.save was g
         _check_archive(path, file)
         file.seek(0)
         try:
-            return torch.load(file, map_location="cpu", weights_only=True)
+            content = torch.load(file, map_location="cpu", weights_only=True)
         except pickle.UnpicklingError as error:
             raise _pickled(path, file) from error
         except OSError as error:
             raise UserError(f"cannot read {path}: {error.strerror}") from error
         except Exception as error:  # the checksums hold, but it was not made by torch, whose reader may raise anything
             raise _unreadable(path) from error
+    if not _is_plain(content):
+        raise _unreadable(path)
+    return content
+
+
+def _is_plain(value: object, depth: int = 0) -> bool:
+    """Whether it is a tensor or a plain value, or dicts and lists of such: torch's reader lets more through."""
+    if depth > _DEEPEST:
+        return False
+    if isinstance(value, dict):
+        return all(_is_plain(key, depth + 1) and _is_plain(entry, depth + 1) for key, entry in value.items())
+    if isinstance(value, list | tuple | set):
+        return all(_is_plain(entry, depth + 1) for entry in value)
+    return isinstance(value, _PLAIN)
 
 
 def _open(path: Path) -> BinaryIO:

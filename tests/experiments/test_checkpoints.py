@@ -153,6 +153,16 @@ def test_a_pickled_object_does_not_run(tmp_path: Path, canary: Path) -> None:
     assert not canary.exists()
 
 
+def test_a_class_of_torch_and_what_holds_itself(tmp_path: Path) -> None:
+    """Torch's reader lets both through."""
+    endless: list[object] = []
+    endless.append(endless)
+    for extra in (torch.FloatStorage, endless):
+        path = write(tmp_path / "odd.ckpt", {**tiny_checkpoint(), "extra": [extra]})
+        torch.load(path, weights_only=True)
+        assert "cannot be read as tensors and plain values" in refusal(path)
+
+
 def test_a_pickle_that_is_no_pickle(tmp_path: Path) -> None:
     whole = write(tmp_path / "whole.ckpt", tiny_checkpoint())
     path = tmp_path / "odd.ckpt"

@@ -128,9 +128,8 @@ def assert_plain(value: object) -> None:
         for entry in value:
             assert_plain(entry)
     else:
-        assert isinstance(value, str | bytes | bytearray | int | float | complex | torch.Tensor | torch.Size | None), (
-            value
-        )
+        plain = str | bytes | bytearray | int | float | complex | torch.Tensor | torch.dtype | torch.device | None
+        assert isinstance(value, plain), value
 
 
 PIECES = [b"\n", b"\r\n", b"\r", b"\t", b"\t", b"\0", b"\xef\xbb\xbf", "\u2028".encode(), b"\xff", b"\xc3", b" ",

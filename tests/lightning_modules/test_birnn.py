@@ -137,7 +137,7 @@ def test_it_learns(pooling: type[Pooling], tmp_path: Path, seed: int) -> None:
         num_features=1, min_length=2, max_length=8, train_size=3000, test_size=1000, batch_size=50, corpus_seed=seed
     )
     trainer = L.Trainer(
-        accelerator="cpu", max_epochs=4, logger=False, enable_checkpointing=False, gradient_clip_val=1.0,
+        accelerator="cpu", max_epochs=8, logger=False, enable_checkpointing=False, gradient_clip_val=1.0,
         limit_val_batches=0, default_root_dir=tmp_path, enable_progress_bar=False, enable_model_summary=False,
     )  # fmt: skip
     trainer.fit(net, datamodule=data)
