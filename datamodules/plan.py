@@ -12,6 +12,7 @@ import lightning as L
 import numpy as np
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from datamodules.buckets import Buckets
 from datamodules.curriculum import Curriculum, Shuffled
 from datamodules.errors import UserError
 
@@ -67,8 +68,8 @@ class BatchPlan(Sampler[list[int]]):
         self.epoch = 0
         self._skipped = 0
         self._lengths = lengths
-        self._bucket_width = max(1, round(mixing)) if shuffle else 1
-        self._cuts = _cut(np.sort(self._buckets()) * self._bucket_width, batch_size, unit)
+        self._buckets = Buckets(lengths, max(1, round(mixing)) if shuffle else 1)
+        self._cuts = _cut(self._buckets, batch_size, unit)
 
     def set_epoch(self, epoch: int) -> None:
         """Chooses the epoch whose order the next iteration has; Lightning calls this."""
@@ -92,19 +93,18 @@ class BatchPlan(Sampler[list[int]]):
     def _batches(self, epoch: int) -> Iterator[np.ndarray]:
         """The global batches of an epoch; of a large corpus no more is held than its order."""
         generator = np.random.default_rng([self.seed, epoch])
-        within = self._lengths[:, -1].astype(np.float64)
-        if self.shuffle:
-            within += generator.uniform(0.0, self.mixing, size=len(within))
-        indices = np.int32 if len(within) < 2**31 else np.int64
-        order = np.lexsort((within, self._buckets())).astype(indices)
-        del within
+        order = self._buckets.order()
+        end = 0
+        for _, size in self._buckets.bounds():
+            bucket = order[end : end + size]
+            within = self._lengths[bucket, -1].astype(np.float64)
+            if self.shuffle:
+                within += generator.uniform(0.0, self.mixing, size=size)
+            order[end : end + size] = bucket[np.argsort(within, kind="stable")]
+            end += size
         positions = self.curriculum.order(len(self), epoch, generator) if self.shuffle else range(len(self))
         for position in positions:
             yield order[self._cuts[position] : self._cuts[position + 1]]
-
-    def _buckets(self) -> np.ndarray:
-        """``(pairs,)``: which pairs are of similar length."""
-        return -(-(self._lengths.max(axis=1) + 1) // self._bucket_width)
 
     def __len__(self) -> int:
         return len(self._cuts) - 1
@@ -209,23 +209,25 @@ def _hear_no_scheduler(_worker: int) -> None:
             signal.signal(number, signal.SIG_IGN)
 
 
-def _cut(longer: np.ndarray, batch_size: int, unit: BatchUnit) -> np.ndarray:
-    """Where sorted pairs are cut into batches.
+def _cut(buckets: Buckets, batch_size: int, unit: BatchUnit) -> np.ndarray:
+    """Where the pairs, bucket by bucket, are cut into batches.
 
     Args:
-        longer: ``(pairs,)``, ascending: an upper bound of the length of each pair's longer side.
+        buckets: Of the pairs.
         batch_size: The budget.
         unit: What the budget counts.
     """
     if unit == "sentences":
-        return np.append(np.arange(0, len(longer), batch_size), len(longer))
-    cuts = [0]
-    for position, length in enumerate(longer):
-        if length > batch_size:
+        total = int(buckets.sizes.sum())
+        return np.append(np.arange(0, total, batch_size), total)
+    cuts, begin, end = [0], 0, 0
+    for length, size in buckets.bounds():
+        if size and length > batch_size:
             raise UserError(
                 f"batch_size is {batch_size} tokens, but a sentence has up to {length}: raise batch_size or lower "
                 "max_length"
             )
-        if (position + 1 - cuts[-1]) * length > batch_size:
-            cuts.append(position)
-    return np.array([*cuts, len(longer)])
+        begin, end = end, end + size
+        while size and end - cuts[-1] > batch_size // length:
+            cuts.append(max(begin, cuts[-1] + batch_size // length))
+    return np.array([*cuts, end])

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datamodules.errors import UserError
+from experiments.benchmarks.options import FLOAT32, check_device
 from experiments.benchmarks.own import CONFIG, Seqlab
 from experiments.benchmarks.peers import PEERS, Peer, PeerCorpus, recipe
+from experiments.benchmarks.peers.hardware import Hardware
 from experiments.benchmarks.pieces import write_pieces
 from experiments.runs.translator import load_translator
 
@@ -28,25 +30,30 @@ class Contest:
     corpus: PeerCorpus
 
 
-def contest_of(given: argparse.Namespace, trained: bool = False) -> Contest:
+def contest_of(given: argparse.Namespace, trained: bool = False, precision: str = FLOAT32) -> Contest:
     """Makes everything ready.
 
     Args:
-        given: With ``peer``, ``directory`` and ``threads``.
+        given: With ``peer``, ``directory``, ``threads`` and ``device``.
         trained: seqlab keeps the checkpoint that it has.
+        precision: Of seqlab's training.
 
     Raises:
-        UserError: The config or the corpus is not there.
+        UserError: The config, the corpus or the device is not there, or a peer would train in another precision.
         RunFailed: A peer could not be installed, or seqlab's own training failed.
     """
     if not CONFIG.is_file():
         raise UserError(f"no file {CONFIG}: type the command in the directory of the project")
+    check_device(given.device)
+    if given.peer and precision != FLOAT32:
+        raise UserError(f"--precision {precision}: the peers train in float32; leave out --peer")
     directory: Path = given.directory
-    own = Seqlab(directory, CONFIG, given.threads)
+    hardware = Hardware(given.threads, given.device)
+    own = Seqlab(directory, CONFIG, hardware, precision)
     if not trained:
         own.train(recipe.MIN_STEPS)
     corpus = write_pieces(directory / "pieces", load_translator(own.checkpoint, device="cpu").source_tokenizer)
     peers = [PEERS[name](directory) for name in given.peer]
     for peer in peers:
-        peer.prepare(corpus, given.threads)
+        peer.prepare(corpus, hardware)
     return Contest(own, peers, corpus)

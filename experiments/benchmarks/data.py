@@ -31,6 +31,7 @@ class DataBenchmark:
         vocabulary_size: Of the tokenizer.
         batch_size: Sentence pairs of a batch.
         batches: How many are loaded.
+        steps: How many are trained on.
     """
 
     directory: Path
@@ -38,6 +39,7 @@ class DataBenchmark:
     vocabulary_size: int
     batch_size: int
     batches: int
+    steps: int
 
     def train_tokenizer(self) -> None:
         """Trains the tokenizer on the base corpus.
@@ -69,7 +71,7 @@ class DataBenchmark:
         return text
 
     def measure(self, pairs: int) -> Mapping[str, float]:
-        """Prepares and loads a corpus of so many pairs, each in a process of its own; removes what it wrote.
+        """Prepares a corpus of so many pairs, and trains on it, each in a process of its own; removes what it wrote.
 
         Args:
             pairs: How many.
@@ -83,7 +85,7 @@ class DataBenchmark:
         text, cache = self.write_corpus(pairs), self.directory / f"{pairs}.cache"
         try:
             words = [text.source, text.target, str(cache), str(self.directory / TOKENIZER)]
-            words += [str(self.vocabulary_size), str(self.batch_size), str(self.batches)]
+            words += [str(self.vocabulary_size), str(self.batch_size), str(self.batches), str(self.steps)]
             prepared, loaded = in_process(["prepare", *words]), in_process(["load", *words])
             return {**prepared, "pairs_per_second": pairs / prepared["prepare_seconds"], **loaded}
         finally:

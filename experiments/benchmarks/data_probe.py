@@ -1,4 +1,4 @@
-"""Prepares or loads a corpus in a process of its own, and tells what that takes: ``python -m`` with this module."""
+"""Prepares a corpus, or trains on it, in a process of its own (``python -m``), and tells what that takes."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from datamodules.corpus import TextFiles
 from datamodules.errors import RunFailed, UserError
 from datamodules.translation import TranslationDataModule
 from experiments.benchmarks.data import data_module
+from experiments.benchmarks.growth import WARM_UP_STEPS, recipe_model
+from experiments.benchmarks.peers import recipe
 
 STATUS = Path("/proc/self/status")
 
@@ -64,6 +66,34 @@ def load(data: TranslationDataModule, batches: int) -> dict[str, float]:
     }
 
 
+def train(data: TranslationDataModule, steps: int) -> dict[str, float]:
+    """Trains the model of :func:`experiments.benchmarks.growth.recipe_model` on batches of the prepared corpus.
+
+    Args:
+        data: Of the corpus, with a tokenizer.
+        steps: Updates that are timed, after some that are not; fewer where an epoch has fewer batches.
+    """
+    torch.manual_seed(recipe.SEED)
+    model = recipe_model(torch.device("cpu"))
+    optimizer = torch.optim.Adam(model.parameters())
+    loader = iter(data.train_dataloader())
+
+    def trained(batches: int) -> int:
+        tokens = 0
+        for batch in islice(loader, batches):
+            loss, _, count = model.loss(batch)
+            (loss / count).backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            tokens += count
+        return tokens
+
+    trained(WARM_UP_STEPS)
+    begun = time.perf_counter()
+    tokens = trained(steps)
+    return {"trained_tokens_per_second": tokens / (time.perf_counter() - begun)}
+
+
 def private_memory() -> float | None:
     """MiB of memory that is the process's own, no file's; None where the system does not tell."""
     if not STATUS.exists():
@@ -75,7 +105,7 @@ def private_memory() -> float | None:
 
 
 def probe(words: Sequence[str]) -> dict[str, float]:
-    """Prepares or loads.
+    """Prepares, or loads and trains.
 
     Args:
         words: What to do, and with what: see :meth:`experiments.benchmarks.data.DataBenchmark.measure`.
@@ -95,11 +125,14 @@ def probe(words: Sequence[str]) -> dict[str, float]:
     parser.add_argument("vocabulary_size", type=int)
     parser.add_argument("batch_size", type=int)
     parser.add_argument("batches", type=int)
+    parser.add_argument("steps", type=int)
     given = parser.parse_args(words)
     text = TextFiles(given.source, given.target)
     data = data_module(text, given.vocabulary_size, given.batch_size, given.cache)
     data.load_state_dict(torch.load(given.tokenizer, weights_only=True))
-    return prepare(data) if given.what == "prepare" else load(data, given.batches)
+    if given.what == "prepare":
+        return prepare(data)
+    return {**load(data, given.batches), **train(data, given.steps)}
 
 
 def main() -> int:

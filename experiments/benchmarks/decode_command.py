@@ -20,7 +20,7 @@ SUMMARY = "speed of translation, greedy and by beam search, beside peers and the
 DESCRIPTION = """\
 Trains the model of seqlab benchmark train with every system, long enough that its sentences end, and translates the
 test set: greedily and with a beam of 5, one sentence at a time and in batches. The systems take turns, a process each,
-on the CPU; the time that a process takes to start is not counted.
+on the CPU or on a GPU; the time that a process takes to start is not counted.
 
 Which of the batch sizes is best is found for each system by itself, before the rounds. The limit is the time that
 torch.mm takes, in the same round, for the multiplications of the search: fraction of the limit is the speed over that.
@@ -49,7 +49,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--singles", type=positive, default=100, metavar="N", help="of the test set, one at a time (default: 100)"
     )
     parser.add_argument(
-        "--batch-sizes",
+        "--batch_sizes",
         type=positive,
         nargs="+",
         default=[32, 128, 512],
@@ -69,14 +69,14 @@ def run(given: argparse.Namespace) -> int:
         The exit status.
 
     Raises:
-        UserError: The corpus is not there, a peer does not translate, or with ``--trained`` there is no model.
+        UserError: The corpus or the device is not there, or with ``--trained`` a model; or a peer does not translate.
         RunFailed: A system could not be installed, or failed.
     """
     import torch
 
     from experiments.benchmarks.contest import contest_of
     from experiments.benchmarks.limit import search_limit
-    from experiments.benchmarks.report import comparison_table, machine, write_report
+    from experiments.benchmarks.report import comparison_table, hardware_line, write_report
     from experiments.benchmarks.rounds import Figure, System, in_turn
     from experiments.benchmarks.searching import search_counts, searching_figures
     from experiments.runs.translator import load_translator
@@ -98,7 +98,7 @@ def run(given: argparse.Namespace) -> int:
         name: {search: _best_batch(translate, beam, given) for search, beam in BEAMS.items()}
         for name, translate in translates.items()
     }
-    translator = load_translator(contest.own.checkpoint, device="cpu")
+    translator = load_translator(contest.own.checkpoint, device=given.device)
 
     def measure(name: str) -> Mapping[str, float]:
         found: dict[str, float] = {}
@@ -127,13 +127,14 @@ def run(given: argparse.Namespace) -> int:
         f"{name}: " + ", ".join(f"{search} {size}" for search, size in best[name].items()) for name in best
     )
     print(
-        f"{given.rounds} rounds of {given.sentences} sentences, and {given.singles} one at a time; threads: "
-        f"{given.threads}; {machine()['processor']}; best batches: {told}\n\n{comparison_table(figures, rounds)}"
+        f"{given.rounds} rounds of {given.sentences} sentences, and {given.singles} one at a time; "
+        f"{hardware_line(given.threads, given.device)}; best batches: {told}\n\n{comparison_table(figures, rounds)}"
     )
     settings = {
         "steps": given.steps,
         "rounds": given.rounds,
         "threads": given.threads,
+        "device": given.device,
         "sentences": given.sentences,
         "singles": given.singles,
         "best_batch_sizes": best,

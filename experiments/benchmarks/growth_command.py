@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from experiments.benchmarks.options import add_report_options, check_device
+from experiments.benchmarks.options import add_hardware_options, add_report_options, check_device
 from experiments.tools.parser import positive
 
 if TYPE_CHECKING:
@@ -36,8 +36,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--sources", type=positive, nargs="+", default=[10, 30, 100, 300, 1000], metavar="N", help="memory lengths"
     )
     parser.add_argument("--steps", type=positive, default=5, metavar="N", help="steps of a round (default: 5)")
-    parser.add_argument("--threads", type=positive, default=2, metavar="N", help="of the CPU (default: 2)")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:1 (default: cpu)")
+    add_hardware_options(parser)
     add_report_options(parser, rounds=3)
 
 
@@ -56,7 +55,7 @@ def run(given: argparse.Namespace) -> int:
     import torch
 
     from experiments.benchmarks.growth import Lengths, random_batch, recipe_model, step_milliseconds
-    from experiments.benchmarks.report import comparison_table, machine, write_report
+    from experiments.benchmarks.report import comparison_table, hardware_line, write_report
     from experiments.benchmarks.rounds import Figure, System, in_turn, middle, ratios
     from lightning_modules.feeding import ParallelScheduledSampling, ScheduledSampling
     from lightning_modules.forcing import Constant
@@ -90,7 +89,7 @@ def run(given: argparse.Namespace) -> int:
         Figure("milliseconds", "milliseconds of a step", "lower"),
         Figure("microseconds", "microseconds for each position of the target", "lower"),
     ]
-    print(f"{given.rounds} rounds of {given.steps} steps; threads: {given.threads}; {machine()['processor']}")
+    print(f"{given.rounds} rounds of {given.steps} steps; {hardware_line(given.threads, given.device)}")
     rounds = {}
     for group, systems in groups.items():
         rounds[group] = in_turn(systems, given.rounds, warm_up=0)

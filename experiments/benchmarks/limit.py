@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 
 import torch
@@ -36,17 +37,22 @@ class Limit:
         return self.target_tokens / self.seconds
 
 
-def product_seconds(product: Product, rows: int) -> float:
+def product_seconds(
+    product: Product, rows: int, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+) -> float:
     """The median time of ``torch.mm`` for a product and for the two of its backward pass, together.
 
     Args:
         product: Whose shape.
         rows: Of the batch.
+        device: What multiplies.
+        dtype: Of the numbers.
     """
-    inputs, weight = torch.randn(rows, product.inputs), torch.randn(product.inputs, product.outputs)
-    gradient = torch.randn(rows, product.outputs)
+    random = partial(torch.randn, device=device, dtype=dtype)
+    inputs, weight = random(rows, product.inputs), random(product.inputs, product.outputs)
+    gradient = random(rows, product.outputs)
     return sum(
-        _median_seconds(multiply)
+        _median_seconds(multiply, gradient.device)
         for multiply in (
             lambda: torch.mm(inputs, weight),
             lambda: torch.mm(gradient, weight.t()),
@@ -55,7 +61,9 @@ def product_seconds(product: Product, rows: int) -> float:
     )
 
 
-def step_limit(model: EncoderDecoder, counts: BatchCounts) -> Limit:
+def step_limit(
+    model: EncoderDecoder, counts: BatchCounts, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+) -> Limit:
     """The limit of a training step.
 
     Products of an attention's single scores and contexts, a thousandth of the whole, are taken at the speed of the
@@ -64,10 +72,12 @@ def step_limit(model: EncoderDecoder, counts: BatchCounts) -> Limit:
     Args:
         model: Whose products.
         counts: Of the mean batch.
+        device: What multiplies.
+        dtype: Of the numbers.
     """
     products = translation_products(model)
     matrices = [each for each in products if each.per != "pair of tokens"]
-    seconds = {each: product_seconds(each, counts.of(each.per)) for each in set(matrices)}
+    seconds = {each: product_seconds(each, counts.of(each.per), device, dtype) for each in set(matrices)}
     measured = sum(seconds[each] for each in matrices)
     every, of_matrices = (3 * forward_operations(each, counts) for each in (products, matrices))
     return Limit(every, measured * every / of_matrices, counts.target_tokens)
@@ -80,7 +90,7 @@ def search_limit(model: EncoderDecoder, counts: BatchCounts, beam_size: int, bat
     step has one hypothesis. Steps of sentences that are finished are not counted.
 
     Args:
-        model: Whose products.
+        model: Whose products, on its device.
         counts: Of all sentences and their translations, EOS included.
         beam_size: Hypotheses of a sentence.
         batch_size: Sentences at once.
@@ -96,23 +106,26 @@ def search_limit(model: EncoderDecoder, counts: BatchCounts, beam_size: int, bat
     products = translation_products(model)
     matrices = [each for each in products if each.per in at_once]
     seconds = {
-        each: _forward_seconds(each, at_once[each.per]) * every.of(each.per) / at_once[each.per]
+        each: _forward_seconds(each, at_once[each.per], model.device) * every.of(each.per) / at_once[each.per]
         for each in set(matrices)
     }
     measured = sum(seconds[each] for each in matrices)
     return measured * forward_operations(products, every) / forward_operations(matrices, every)
 
 
-def _forward_seconds(product: Product, rows: int) -> float:
-    inputs, weight = torch.randn(rows, product.inputs), torch.randn(product.inputs, product.outputs)
-    return _median_seconds(lambda: torch.mm(inputs, weight))
+def _forward_seconds(product: Product, rows: int, device: torch.device) -> float:
+    inputs = torch.randn(rows, product.inputs, device=device)
+    weight = torch.randn(product.inputs, product.outputs, device=device)
+    return _median_seconds(lambda: torch.mm(inputs, weight), device)
 
 
-def _median_seconds(run: Callable[[], object]) -> float:
+def _median_seconds(run: Callable[[], object], device: torch.device) -> float:
     times: list[float] = []
     run()
     while sum(times) < SECONDS:
         start = time.perf_counter()
         run()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
         times.append(time.perf_counter() - start)
     return median(times)

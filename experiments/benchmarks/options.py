@@ -11,6 +11,9 @@ from experiments.tools.parser import positive
 PEER_NAMES = ("opennmt", "joeynmt", "yoyodyne")
 """The keys of :data:`experiments.benchmarks.peers.PEERS`, which need not be imported to be named in a help text."""
 
+FLOAT32 = "32-true"
+"""Lightning's name of single precision, in which the peers train."""
+
 
 def add_report_options(parser: argparse.ArgumentParser, rounds: int) -> None:
     """Adds ``--rounds`` and ``--output``, which every benchmark of speed takes.
@@ -26,7 +29,7 @@ def add_report_options(parser: argparse.ArgumentParser, rounds: int) -> None:
 
 
 def add_peer_options(parser: argparse.ArgumentParser) -> None:
-    """Adds which toolkits are measured beside seqlab, where they are kept, and on how many threads all run.
+    """Adds which toolkits are measured beside seqlab, where they are kept, and what all run on.
 
     Args:
         parser: Gets them.
@@ -46,7 +49,17 @@ def add_peer_options(parser: argparse.ArgumentParser) -> None:
         metavar="DIRECTORY",
         help="where the toolkits, their environments and all that is trained are kept (default: benchmarks)",
     )
+    add_hardware_options(parser)
+
+
+def add_hardware_options(parser: argparse.ArgumentParser) -> None:
+    """Adds what is measured on.
+
+    Args:
+        parser: Gets it.
+    """
     parser.add_argument("--threads", type=positive, default=2, metavar="N", help="of the CPU (default: 2)")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:1 (default: cpu)")
 
 
 def check_device(device: str) -> None:

@@ -10,17 +10,19 @@ from pathlib import Path
 
 from datamodules.corpus import TextFiles, find_file
 from datamodules.errors import RunFailed, UserError
+from experiments.benchmarks.options import FLOAT32
 from experiments.benchmarks.peers import recipe
 from experiments.benchmarks.peers.corpus import read_lines, write_lines
+from experiments.benchmarks.peers.hardware import Hardware
 from experiments.benchmarks.peers.process import Command, Finished, run
-from experiments.benchmarks.peers.speed import Report, TrainingSpeed, Translation, training_speed
+from experiments.benchmarks.peers.speed import Report, TrainingSpeed, Translation, check_steps, training_speed
 
 CONFIG = Path("configs") / "benchmarks" / "input_feeding.yaml"
 """The model of :mod:`experiments.benchmarks.peers.recipe`."""
 
 
 class Seqlab:
-    """``seqlab fit`` and ``seqlab translate``, on the CPU.
+    """``seqlab fit`` and ``seqlab translate``.
 
     Target tokens are those that the loss is taken of: the pieces of the targets and one EOS for each. Its reports of
     tokens per second, from ``metrics.csv``, cover all that happens between them, the reading of data too. Batches are
@@ -31,14 +33,16 @@ class Seqlab:
     Args:
         directory: What it writes.
         config: Of the experiment.
-        threads: Of the CPU.
+        hardware: What trains and translates.
+        precision: Of the training, as Lightning names it.
     """
 
-    def __init__(self, directory: Path, config: Path, threads: int) -> None:
+    def __init__(self, directory: Path, config: Path, hardware: Hardware, precision: str = FLOAT32) -> None:
         self.directory = directory.absolute() / "seqlab"
         self.directory.mkdir(parents=True, exist_ok=True)
         self._config = config.absolute()
-        self._threads = threads
+        self._hardware = hardware
+        self._precision = precision
 
     @property
     def checkpoint(self) -> Path:
@@ -55,8 +59,10 @@ class Seqlab:
             How fast it was, without the first reports.
 
         Raises:
+            UserError: There are too few steps.
             RunFailed: It failed.
         """
+        check_steps(steps)
         shutil.rmtree(self.directory / "runs", ignore_errors=True)
         finished = self._run(
             "train",
@@ -64,6 +70,9 @@ class Seqlab:
             *("--config", str(self._config)),
             *("--experiment", "benchmark"),
             *("--trainer.default_root_dir", str(self.directory / "runs")),
+            *("--trainer.accelerator", "gpu" if self._hardware.is_gpu else "cpu"),
+            *("--trainer.devices", "1"),
+            *("--trainer.precision", self._precision),
             *("--trainer.max_steps", str(steps)),
             *("--trainer.limit_val_batches", "0"),
             *("--trainer.num_sanity_val_steps", "0"),
@@ -107,6 +116,7 @@ class Seqlab:
             "translate",
             *("--ckpt_path", str(self.checkpoint)),
             *("--input", str(source)),
+            *("--device", "cuda" if self._hardware.is_gpu else "cpu"),
             *("--beam_size", str(beam_size)),
             *("--batch_size", str(batch_size)),
             *("--max_length", str(recipe.MAX_LENGTH)),
@@ -117,7 +127,7 @@ class Seqlab:
         data = find_file(_data_file()).parents[1]
         variables = {"SEQLAB_DATA": str(data.absolute()), "WANDB_MODE": "disabled"}
         command = [sys.executable, "-m", "experiments.cli", *words]
-        return run(Command(command, self.directory, self._threads, variables), name)
+        return run(Command(command, self.directory, self._hardware, variables), name)
 
 
 def read_reports(metrics: Path) -> list[Report]:

@@ -85,6 +85,19 @@ def machine() -> dict[str, object]:
     }
 
 
+def hardware_line(threads: int, device: str) -> str:
+    """What was measured on, in words.
+
+    Args:
+        threads: Of the CPU.
+        device: ``cpu``, or a GPU that is there.
+    """
+    import torch
+
+    processor = f"threads: {threads}; {machine()['processor']}"
+    return processor if device == "cpu" else f"{torch.cuda.get_device_name(device)}; {processor}"
+
+
 def _processor() -> str:
     told = Path("/proc/cpuinfo")
     if told.exists():

@@ -6,7 +6,7 @@ import argparse
 from functools import partial
 from typing import TYPE_CHECKING
 
-from experiments.benchmarks.options import add_peer_options, add_report_options
+from experiments.benchmarks.options import FLOAT32, add_peer_options, add_report_options
 from experiments.tools.parser import positive
 
 if TYPE_CHECKING:
@@ -19,8 +19,9 @@ SUMMARY = "training speed and memory of a translation model, beside peers and th
 DESCRIPTION = """\
 Trains one model, a bidirectional LSTM encoder and an LSTM decoder with additive attention that is fed its last output,
 on Multi30k with seqlab fit, and the same with each peer: toolkits that are installed from their packages, each into an
-environment of its own in DIRECTORY. The systems take turns, a process each, on the CPU. Told are target tokens per
-second as each system logs them, milliseconds of a step, and the peak memory of the process.
+environment of its own in DIRECTORY. The systems take turns, a process each, on the CPU or on a GPU. Told are target
+tokens per second as each system logs them, milliseconds of a step, and the peak memory of the process: the machine's,
+not the GPU's.
 
 The limit is the time that torch.mm takes, in the same round, for the multiplications of a step at the model's own
 shapes: fraction of the limit is the speed over that.
@@ -28,12 +29,19 @@ shapes: fraction of the limit is the speed over that.
 examples:
   seqlab benchmark train
   seqlab benchmark train --peer opennmt joeynmt yoyodyne --output train.json
+  seqlab benchmark train --device cuda --precision bf16-mixed
 """
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds what ``seqlab benchmark train`` takes."""
     add_peer_options(parser)
+    parser.add_argument(
+        "--precision",
+        choices=(FLOAT32, "bf16-mixed"),
+        default=FLOAT32,
+        help=f"of seqlab's training, without peers (default: {FLOAT32})",
+    )
     parser.add_argument("--steps", type=positive, default=100, metavar="N", help="updates of a round (default: 100)")
     add_report_options(parser, rounds=3)
 
@@ -48,7 +56,7 @@ def run(given: argparse.Namespace) -> int:
         The exit status.
 
     Raises:
-        UserError: The corpus is not there, or there are too few steps.
+        UserError: The corpus or the device is not there, or there are too few steps.
         RunFailed: A system could not be installed, or failed.
     """
     import torch
@@ -58,17 +66,18 @@ def run(given: argparse.Namespace) -> int:
     from experiments.benchmarks.operations import forward_operations, translation_products
     from experiments.benchmarks.peers import recipe
     from experiments.benchmarks.pieces import mean_batch
-    from experiments.benchmarks.report import comparison_table, machine, write_report
+    from experiments.benchmarks.report import comparison_table, hardware_line, write_report
     from experiments.benchmarks.rounds import Figure, System, in_turn
     from experiments.runs.translator import load_translator
 
     torch.set_num_threads(given.threads)
-    contest = contest_of(given)
+    contest = contest_of(given, precision=given.precision)
     (model,) = load_translator(contest.own.checkpoint, device="cpu").members
+    dtype = torch.float32 if given.precision == FLOAT32 else torch.bfloat16
     counts = mean_batch(contest.corpus, recipe.BATCH_SIZE)
 
     def own() -> Mapping[str, float]:
-        limit = step_limit(model, counts)
+        limit = step_limit(model, counts, given.device, dtype)
         figures = _figures(contest.own.train(given.steps))
         return {
             **figures,
@@ -92,10 +101,11 @@ def run(given: argparse.Namespace) -> int:
     told = (
         f"{given.rounds} rounds of {given.steps} updates, batches of {recipe.BATCH_SIZE} sentences "
         f"({counts.target_tokens} target tokens in the mean), {step / 1e9:.1f} billion operations in a step; "
-        f"threads: {given.threads}; {machine()['processor']}"
+        f"{given.precision}; {hardware_line(given.threads, given.device)}"
     )
     print(f"{told}\n\n{comparison_table(figures, rounds)}")
-    settings = {"steps": given.steps, "rounds": given.rounds, "threads": given.threads, "operations_of_a_step": step}
+    names = ("steps", "rounds", "threads", "device", "precision")
+    settings = {**{name: getattr(given, name) for name in names}, "operations_of_a_step": step}
     write_report(given.output, "train", settings, {"rounds": rounds})
     return 0
 

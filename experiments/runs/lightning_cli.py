@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,14 +13,13 @@ import yaml
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, _InstantiatorFn
 from lightning.pytorch.plugins import CheckpointIO
-from lightning.pytorch.trainer.states import TrainerStatus
 from lightning.pytorch.utilities import rank_zero_info
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from datamodules.errors import RunFailed, UserError
+from datamodules.errors import UserError
 from datamodules.parallel import ParallelDataModule
-from experiments.clusters.handover import HandedOver, Handover, is_preempted, requeue
-from experiments.clusters.signals import Wish, in_job
+from experiments.clusters.handover import Handover
+from experiments.clusters.signals import in_job
 from experiments.runs.agreement import leave_shared_store, started_by_torchrun
 from experiments.runs.callbacks.checkpoints_cut_back import CheckpointsCutBack
 from experiments.runs.callbacks.curve_figures import CurveFigures
@@ -49,18 +46,16 @@ from experiments.runs.directory import (
     newest_run,
     run_of,
 )
+from experiments.runs.ending import ending
 from experiments.runs.fit_loop import go_on_exactly
 from experiments.runs.initial_weights import load_initial_weights
 from experiments.runs.known_classes import import_parts
 from experiments.runs.lightning_notices import without_lightning_notices
 from experiments.runs.links import LINKED, check_links
-from experiments.runs.loggers import RunWandbLogger
-from experiments.runs.lost_processes import lost_processes
-from experiments.runs.other_processes import end_with_this_one
-from experiments.runs.out_of_memory import is_out_of_memory, out_of_memory
 from experiments.runs.parser import OneLineErrorParser
 from experiments.runs.progress import training_progress
-from experiments.runs.saved_data import HYPERPARAMETERS, SavedData
+from experiments.runs.saved_config import check_same_parts, saved_config, with_config
+from experiments.runs.saved_data import SavedData
 from experiments.tuning.trial_variable import TRIAL_VARIABLE
 
 RUNS = "runs"
@@ -165,9 +160,9 @@ class SeqlabCLI(LightningCLI):
         checkpoint = self._checkpoint(settings)
         if checkpoint is not None:
             content = read_checkpoint(checkpoint, trusted)
-            _check_same_parts(settings, content, checkpoint, self.config.subcommand)
+            check_same_parts(settings, content, checkpoint, self.config.subcommand)
             self._progress = training_progress(content)
-            self.config = parser.parse_args(_with_config(args, _saved_config(content, self.config.subcommand)))
+            self.config = parser.parse_args(with_config(args, saved_config(content, self.config.subcommand)))
             settings = self.config[self.config.subcommand]
             settings.ckpt_path = str(checkpoint)
             self._saved_data = SavedData.of(content, f"--ckpt_path {checkpoint}")
@@ -326,45 +321,16 @@ class SeqlabCLI(LightningCLI):
         self.trainer.fit_loop.load_state_dict(self._progress)
 
     def _run_subcommand(self, subcommand: str) -> None:
-        """Runs; Lightning's end of an interrupted run, an exit status of 1, is one of Ctrl-C again."""
+        """Runs, and tells what ended it."""
         trains = subcommand == "fit" and self.trainer.is_global_zero
         sole: AbstractContextManager[None] = alone_in(self.run_directory) if trains else nullcontext()
+        last = self.run_directory / CHECKPOINTS / LAST_CHECKPOINT
         try:
-            with sole:
+            with ending(self.trainer, last, self._parent, tries=self._trial_directory is not None), sole:
                 super()._run_subcommand(subcommand)
-        except HandedOver as left:
-            if self.trainer.is_global_zero:
-                self._hand_over(left.wish)
-        except SystemExit:
-            if self.trainer.state.status != TrainerStatus.INTERRUPTED:
-                raise
-            last = self.run_directory / CHECKPOINTS / LAST_CHECKPOINT
-            kept = last.is_file() and self._trial_directory is None
-            raise KeyboardInterrupt(f"go on with --ckpt_path {shown(last)}" if kept else "") from None
-        except Exception as error:
-            if is_out_of_memory(error):
-                end_with_this_one(self.trainer)
-                raise out_of_memory(error, self.trainer) from error
-            may_be_lost = isinstance(error, RuntimeError) and self.trainer.world_size > 1
-            lost = lost_processes(self.trainer, self._parent) if may_be_lost else None
-            end_with_this_one(self.trainer)
-            if lost is None:
-                raise
-            raise RunFailed(f"{lost}, and with it this training; go on with --ckpt_path last") from error
         finally:
             if self._trial_directory is not None:
                 self._trial_directory.cleanup()
-
-    def _hand_over(self, wish: Wish) -> None:
-        """Ends a training that has left its machine: what is written is complete before the next one goes on."""
-        for logger in self.trainer.loggers:
-            if isinstance(logger, RunWandbLogger):
-                logger.finish()
-        last = shown(self.run_directory / CHECKPOINTS / LAST_CHECKPOINT)
-        if wish is Wish.LEAVE and not is_preempted():
-            raise KeyboardInterrupt(f"go on with --ckpt_path {last}")
-        requeue()
-        print(f"\nrequeued         goes on with {last}")
 
     def after_predict(self) -> None:
         """Says where the predictions are."""
@@ -409,52 +375,6 @@ def _fill(part: Any, name: str, value: str) -> None:  # noqa: ANN401 - jsonargpa
     arguments = part.get("init_args") if hasattr(part, "get") else None
     if arguments is not None and name in arguments and arguments[name] is None:
         arguments[name] = value
-
-
-def _saved_config(checkpoint: Mapping[str, Any], subcommand: str) -> dict[str, Any]:
-    """What a checkpoint says of the model and, when training goes on, of the data, as a config."""
-    config = {}
-    for part, saved in _saved_parts(checkpoint, subcommand).items():
-        if "_class_path" in saved:
-            arguments = {
-                name: value for name, value in saved.items() if not name.startswith("_") and name not in LINKED
-            }
-            config[part] = {"class_path": saved["_class_path"], "init_args": arguments}
-    return config
-
-
-def _saved_parts(checkpoint: Mapping[str, Any], subcommand: str) -> dict[str, Mapping[str, Any]]:
-    """The arguments of the model and, when training goes on, of the data, their class among them."""
-    keys = (
-        {"model": "hyper_parameters", "data": HYPERPARAMETERS} if subcommand == "fit" else {"model": "hyper_parameters"}
-    )
-    return {part: checkpoint.get(key) or {} for part, key in keys.items()}
-
-
-def _check_same_parts(settings: Any, checkpoint: Mapping[str, Any], path: Path, subcommand: str) -> None:  # noqa: ANN401
-    """Refuses a checkpoint of another model, or when training goes on of other data, than config and options say.
-
-    Raises:
-        UserError: The classes differ.
-    """
-    for part, saved in _saved_parts(checkpoint, subcommand).items():
-        given, had = settings.get(f"{part}.class_path"), saved.get("_class_path")
-        if given is not None and had is not None and resolve(given) is not resolve(had):
-            raise UserError(
-                f"--ckpt_path {path} was trained with {part} {had}, but the config says {given}: give the config of "
-                "its run, or a checkpoint of this experiment"
-            )
-
-
-def _with_config(arguments: list[str], config: dict[str, Any]) -> list[str]:
-    """The arguments with one more config after the last that they give, before the overrides that follow it."""
-    position = 1
-    for index, word in enumerate(arguments):
-        if word in ("-c", "--config"):
-            position = index + 2
-        elif word.startswith("--config="):
-            position = index + 1
-    return [*arguments[:position], "--config", json.dumps(config), *arguments[position:]]
 
 
 def main(arguments: list[str]) -> int:

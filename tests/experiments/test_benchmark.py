@@ -131,6 +131,9 @@ def test_two_models_are_measured_side_by_side(
         (["models", "--threads", "0"], "'0' is no whole number above 0"),
         (["models", "--device", "gpu"], "--device is gpu: give cpu, cuda or cuda:1"),
         (["models", "--device", "cuda:99"], "--device is cuda:99, but torch can use"),
+        (["train", "--device", "cuda:99"], "--device is cuda:99, but torch can use"),
+        (["decode", "--device", "cuda:99"], "--device is cuda:99, but torch can use"),
+        (["train", "--peer", "opennmt", "--precision", "bf16-mixed"], "the peers train in float32"),
         (["models", "--preset", "quik"], "did you mean 'quick'"),
     ],
 )

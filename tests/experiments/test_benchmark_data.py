@@ -40,7 +40,7 @@ def test_sizes_are_measured_and_reported(
     monkeypatch.setattr(data, "in_process", probe)
     report = tmp_path / "data.json"
     words = ["--source", small.source, "--target", small.target, "--pairs", "60", "150", "--vocabulary_size", "40"]
-    words += ["--batch_size", "8", "--batches", "5", "--rounds", "1", "--output", str(report)]
+    words += ["--batch_size", "8", "--batches", "5", "--steps", "2", "--rounds", "1", "--output", str(report)]
     assert main(["benchmark", "data", *words]) == 0
     rounds = json.loads(report.read_text())["rounds"]
     assert list(rounds) == ["60 pairs", "150 pairs"]
@@ -48,6 +48,7 @@ def test_sizes_are_measured_and_reported(
         assert figures["pairs_per_second"] > 0
         assert figures["second_start_seconds"] > 0
         assert figures["target_tokens_per_second"] > figures["batches_per_second"] > 0
+        assert figures["trained_tokens_per_second"] > 0
         if sys.platform == "linux":
             assert abs(figures["private_memory_after_mib"] - figures["private_memory_before_mib"]) < 100
     assert "150 pairs" in capsys.readouterr().out
@@ -55,7 +56,7 @@ def test_sizes_are_measured_and_reported(
 
 def test_what_a_process_says_is_told(tmp_path: Path) -> None:
     with pytest.raises(RunFailed, match=r"^cannot load the corpus: .*tokenizer\.pt"):
-        in_process(["load", "a", "b", str(tmp_path), str(tmp_path / "tokenizer.pt"), "40", "8", "5"])
+        in_process(["load", "a", "b", str(tmp_path), str(tmp_path / "tokenizer.pt"), "40", "8", "5", "2"])
 
 
 def test_a_corpus_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:

@@ -133,13 +133,12 @@ class JoeyNMT(Peer):
         self._write_config("train.yaml", self._config(steps, 1, recipe.BATCH_SIZE))
         return self._command("python", "-m", "joeynmt", "train", "train.yaml", "--skip-test")
 
-    @staticmethod
-    def _config(steps: int, beam_size: int, batch_size: int) -> dict[str, object]:
+    def _config(self, steps: int, beam_size: int, batch_size: int) -> dict[str, object]:
         return {
             "name": "seqlab",
             "joeynmt_version": "2.3.0",
             "model_dir": CHECKPOINTS,
-            "use_cuda": False,
+            "use_cuda": self._require_prepared().is_gpu,
             "fp16": False,
             "random_seed": recipe.SEED,
             "data": _DATA,

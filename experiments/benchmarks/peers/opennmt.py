@@ -69,6 +69,8 @@ class OpenNMT(Peer):
             "-length_penalty": "wu",
             "-alpha": str(recipe.LENGTH_PENALTY),
         }
+        if self._require_prepared().is_gpu:
+            words["-gpu"] = "0"
         arguments = [word for pair in words.items() for word in pair]
         # Its checkpoints hold its options as an object, which torch.load refuses by default.
         variables = {"TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1"}
@@ -107,7 +109,7 @@ class OpenNMT(Peer):
         write_lines(self.directory / "vocabulary.txt", pieces)
 
     def _training(self, steps: int) -> Command:
-        config = {
+        config: dict[str, object] = {
             "data": {
                 "train": {"path_src": "train.source", "path_tgt": "train.target"},
                 "valid": {"path_src": "val.source", "path_tgt": "val.target"},
@@ -144,5 +146,7 @@ class OpenNMT(Peer):
             "save_checkpoint_steps": steps,
             "report_every": recipe.REPORT_EVERY,
         }
+        if self._require_prepared().is_gpu:
+            config |= {"world_size": 1, "gpu_ranks": [0]}
         self._write_config("train.yaml", config)
         return self._command("onmt_train", "-config", "train.yaml")

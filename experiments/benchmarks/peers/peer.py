@@ -13,9 +13,9 @@ import yaml
 from datamodules.errors import RunFailed, UserError
 from experiments.benchmarks.peers.corpus import PeerCorpus, join_pieces, read_lines, read_pairs, write_lines
 from experiments.benchmarks.peers.environment import Environment
+from experiments.benchmarks.peers.hardware import Hardware
 from experiments.benchmarks.peers.process import Command, Finished, run
-from experiments.benchmarks.peers.recipe import MIN_STEPS
-from experiments.benchmarks.peers.speed import Report, TrainingSpeed, Translation, training_speed
+from experiments.benchmarks.peers.speed import Report, TrainingSpeed, Translation, check_steps, training_speed
 
 CHECKPOINTS = "checkpoints"
 """The directory in a peer's own that its training writes to."""
@@ -25,7 +25,7 @@ TRANSLATED = "translated.source"
 
 
 class Peer(ABC):
-    """A toolkit in a virtual environment of its own, which is run on the CPU in processes of its own.
+    """A toolkit in a virtual environment of its own, which is run in processes of its own.
 
     A subclass tells in its docstring what its toolkit counts as target tokens, and where its model differs from
     :mod:`experiments.benchmarks.peers.recipe`.
@@ -46,15 +46,15 @@ class Peer(ABC):
     def __init__(self, directory: Path) -> None:
         self.directory = directory.absolute() / self.name
         self.environment = Environment(self.directory / "environment", self.installations)
-        self._threads: int | None = None
+        self._hardware: Hardware | None = None
         self._test: list[str] = []
 
-    def prepare(self, corpus: PeerCorpus, threads: int) -> None:
+    def prepare(self, corpus: PeerCorpus, hardware: Hardware) -> None:
         """Installs the toolkit, unless it is there, and writes its data. Comes before all else, in each process.
 
         Args:
             corpus: What it trains on and translates.
-            threads: Of the CPU, in training and translation.
+            hardware: What trains and translates.
 
         Raises:
             UserError: The corpus cannot be read, or has no sentence pair.
@@ -65,7 +65,7 @@ class Peer(ABC):
         val = read_pairs(corpus.val_source, corpus.val_target)
         self.environment.make()
         self._write_data(train, val, corpus.pieces())
-        self._threads = threads
+        self._hardware = hardware
 
     def train(self, steps: int) -> TrainingSpeed:
         """Trains from the beginning, and leaves a checkpoint.
@@ -80,8 +80,7 @@ class Peer(ABC):
             UserError: There are too few steps.
             RunFailed: The toolkit failed, or told no speed.
         """
-        if steps < MIN_STEPS:
-            raise UserError(f"{steps} training steps tell no speed: give at least {MIN_STEPS}")
+        check_steps(steps)
         self._require_prepared()
         shutil.rmtree(self.directory / CHECKPOINTS, ignore_errors=True)
         finished = run(self._training(steps), "train")
@@ -127,21 +126,21 @@ class Peer(ABC):
             variables: Added to the environment.
             source: What it reads as standard input.
         """
-        threads = self._require_prepared()
+        hardware = self._require_prepared()
         program, *arguments = words
         return Command(
-            [self.environment.program(program), *arguments], self.directory, threads, variables or {}, source
+            [self.environment.program(program), *arguments], self.directory, hardware, variables or {}, source
         )
 
-    def _require_prepared(self) -> int:
-        """The threads.
+    def _require_prepared(self) -> Hardware:
+        """What it runs on.
 
         Raises:
             RuntimeError: :meth:`prepare` was not called.
         """
-        if self._threads is None:
+        if self._hardware is None:
             raise RuntimeError("prepare() comes first")
-        return self._threads
+        return self._hardware
 
     def _checkpoint(self, pattern: str) -> Path:
         """The newest checkpoint.

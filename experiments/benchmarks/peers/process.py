@@ -13,6 +13,7 @@ from pathlib import Path
 
 from datamodules.errors import RunFailed
 from experiments.benchmarks.peers import measured
+from experiments.benchmarks.peers.hardware import Hardware
 
 
 @dataclass(frozen=True)
@@ -22,14 +23,14 @@ class Command:
     Attributes:
         words: The program and its arguments.
         directory: Where it runs.
-        threads: Of its CPU.
+        hardware: What it runs on.
         variables: Added to the environment.
         input: A file that it reads as standard input; None gives it nothing.
     """
 
     words: Sequence[str]
     directory: Path
-    threads: int
+    hardware: Hardware
     variables: Mapping[str, str] = field(default_factory=dict)
     input: Path | None = None
 
@@ -52,7 +53,7 @@ class Finished:
 
 
 def run(command: Command, name: str) -> Finished:
-    """Runs a command on the CPU and waits for it.
+    """Runs a command and waits for it.
 
     Args:
         command: The command; ``NAME.out`` and ``NAME.log`` in its directory get what it prints.
@@ -90,11 +91,9 @@ def run(command: Command, name: str) -> Finished:
 
 
 def _environment(command: Command) -> dict[str, str]:
-    """The variables of the process: none that could bring seqlab's packages, or a GPU, into the toolkit."""
+    """The variables of the process: none that could bring seqlab's packages into the toolkit."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "VIRTUAL_ENV"))}
-    threads = str(command.threads)
-    own = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "CUDA_VISIBLE_DEVICES": "", "PYTHONUTF8": "1"}
-    return {**kept, **own, **command.variables}
+    return {**kept, **command.hardware.variables(), "PYTHONUTF8": "1", **command.variables}
 
 
 def _last_line(texts: Sequence[str]) -> str:

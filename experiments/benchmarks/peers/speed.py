@@ -8,8 +8,8 @@ from datetime import datetime
 from itertools import pairwise
 from statistics import median
 
-from datamodules.errors import RunFailed
-from experiments.benchmarks.peers.recipe import WARM_UP_REPORTS
+from datamodules.errors import RunFailed, UserError
+from experiments.benchmarks.peers.recipe import MIN_STEPS, WARM_UP_REPORTS
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,19 @@ class Translation:
     hypotheses: list[str]
     wall_seconds: float
     search_seconds: float
+
+
+def check_steps(steps: int) -> None:
+    """Refuses a training that would tell no speed.
+
+    Args:
+        steps: Its updates.
+
+    Raises:
+        UserError: They are too few.
+    """
+    if steps < MIN_STEPS:
+        raise UserError(f"{steps} training steps tell no speed: give at least {MIN_STEPS}")
 
 
 def training_speed(reports: Sequence[Report], peak_memory_mib: float) -> TrainingSpeed:

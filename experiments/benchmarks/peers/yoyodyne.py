@@ -108,7 +108,8 @@ class Yoyodyne(Peer):
             },
         }
         trainer = {
-            "accelerator": "cpu",
+            "accelerator": "gpu" if self._require_prepared().is_gpu else "cpu",
+            "devices": 1,
             "max_steps": steps,
             "gradient_clip_val": recipe.CLIP_NORM,
             "limit_val_batches": 0,

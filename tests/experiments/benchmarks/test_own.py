@@ -83,7 +83,7 @@ def test_the_limit_is_the_time_of_all_products(monkeypatch: pytest.MonkeyPatch) 
     model = AttentionNMT(11, 13, decoder=decoder, embedding_size=5)
     monkeypatch.setattr(
         "experiments.benchmarks.limit.product_seconds",
-        lambda product, rows: 3 * 2 * rows * product.inputs * product.outputs / 1e6,
+        lambda product, rows, *_: 3 * 2 * rows * product.inputs * product.outputs / 1e6,
     )
     counts = BatchCounts(sentences=2, source_tokens=9, target_tokens=11, token_pairs=50)
     limit = step_limit(model, counts)

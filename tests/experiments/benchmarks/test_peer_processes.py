@@ -13,13 +13,14 @@ import torch
 from datamodules.errors import RunFailed
 from experiments.benchmarks.peers import Yoyodyne, step_clock
 from experiments.benchmarks.peers.environment import MARKER, Environment
+from experiments.benchmarks.peers.hardware import Hardware
 from experiments.benchmarks.peers.process import Command, Finished, run
 from experiments.benchmarks.peers.speed import Report
 from experiments.benchmarks.peers.step_clock import StepClock
 
 
 def python(code: str, directory: Path) -> Command:
-    return Command([sys.executable, "-I", "-c", code], directory, threads=3, variables={"GREETING": "hello"})
+    return Command([sys.executable, "-I", "-c", code], directory, Hardware(3), variables={"GREETING": "hello"})
 
 
 def test_a_process_is_told_its_threads_and_variables(tmp_path: Path) -> None:

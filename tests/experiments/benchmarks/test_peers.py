@@ -10,6 +10,7 @@ import yaml
 
 from datamodules.errors import RunFailed, UserError
 from experiments.benchmarks.peers import PEERS, JoeyNMT, OpenNMT, Peer, Yoyodyne
+from experiments.benchmarks.peers.hardware import Hardware
 from experiments.benchmarks.peers.recipe import MIN_STEPS
 from tests.experiments.benchmarks.peer_files import (
     JOEYNMT_TRAINING,
@@ -24,11 +25,11 @@ from tests.experiments.benchmarks.peer_files import (
 PROGRAMS = {"opennmt": "onmt_train", "joeynmt": "python", "yoyodyne": "yoyodyne"}
 
 
-def prepared(tmp_path: Path, peer_class: type[Peer], script: str = "") -> Peer:
+def prepared(tmp_path: Path, peer_class: type[Peer], script: str = "", device: str = "cpu") -> Peer:
     """A peer whose training is a script."""
     peer = peer_class(tmp_path / "peers")
     stand_in(peer, PROGRAMS[peer.name], script)
-    peer.prepare(small_corpus(tmp_path / "corpus"), threads=1)
+    peer.prepare(small_corpus(tmp_path / "corpus"), Hardware(1, device))
     return peer
 
 
@@ -118,6 +119,24 @@ def test_the_files_of_yoyodyne(tmp_path: Path) -> None:
     assert f"class {callback}(" in (peer.directory / "parts" / f"{module}.py").read_text()
 
 
+@pytest.mark.parametrize(("device", "seen"), [("cpu", ""), ("cuda", "0"), ("cuda:1", "1")])
+def test_the_device_is_in_the_configs_and_the_environment(tmp_path: Path, device: str, seen: str) -> None:
+    """The options of a GPU; whether the toolkits train on one is not tested."""
+    for name in ("opennmt", "joeynmt", "yoyodyne"):
+        (tmp_path / name).mkdir()
+    script = f"echo \"sees '$CUDA_VISIBLE_DEVICES'\"; cat >&2 <<'END'\n{OPENNMT_TRAINING}END\n"
+    opennmt = prepared(tmp_path / "opennmt", OpenNMT, script, device)
+    opennmt.train(60)
+    assert (opennmt.directory / "train.out").read_text() == f"sees '{seen}'\n"
+    assert config_of(opennmt).get("gpu_ranks") == ([0] if seen else None)
+    joeynmt = prepared(tmp_path / "joeynmt", JoeyNMT, f"cat >&2 <<'END'\n{JOEYNMT_TRAINING}END\n", device)
+    joeynmt.train(60)
+    assert config_of(joeynmt)["use_cuda"] is bool(seen)
+    yoyodyne = prepared(tmp_path / "yoyodyne", Yoyodyne, f"cat <<'END'\n{YOYODYNE_TRAINING}END\n", device)
+    yoyodyne.train(60)
+    assert config_of(yoyodyne)["trainer"]["accelerator"] == ("gpu" if seen else "cpu")
+
+
 def test_opennmt_translates(tmp_path: Path) -> None:
     peer = prepared(tmp_path, OpenNMT)
     (peer.directory / "checkpoints").mkdir()
@@ -165,4 +184,4 @@ def test_files_that_are_not_parallel_are_an_error(tmp_path: Path) -> None:
     corpus = small_corpus(tmp_path / "corpus")
     corpus.train_target.write_text("▁ein\n", encoding="utf-8")
     with pytest.raises(UserError, match=r"3 lines, but .* has 1"):
-        OpenNMT(tmp_path).prepare(corpus, threads=1)
+        OpenNMT(tmp_path).prepare(corpus, Hardware(1))

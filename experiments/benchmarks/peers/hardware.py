@@ -1,0 +1,33 @@
+"""What the systems run on: threads of the CPU, or one GPU."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What every system of a measurement runs on.
+
+    Attributes:
+        threads: Of the CPU.
+        device: ``cpu``, ``cuda`` or, of several GPUs, ``cuda:1``.
+    """
+
+    threads: int
+    device: str = "cpu"
+
+    @property
+    def is_gpu(self) -> bool:
+        """Whether it is a GPU."""
+        return self.device != "cpu"
+
+    def variables(self) -> dict[str, str]:
+        """The environment of a process: it sees the GPU that is meant and no other, and on the CPU none."""
+        number = self.device.partition(":")[2] or "0"
+        threads = str(self.threads)
+        return {
+            "OMP_NUM_THREADS": threads,
+            "MKL_NUM_THREADS": threads,
+            "CUDA_VISIBLE_DEVICES": number if self.is_gpu else "",
+        }

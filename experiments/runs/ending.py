@@ -1,0 +1,67 @@
+"""What ends a run before its time, told in the words of one who wants to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import lightning as L
+from lightning.pytorch.trainer.states import TrainerStatus
+
+from datamodules.errors import RunFailed
+from experiments.clusters.handover import HandedOver, is_preempted, requeue
+from experiments.clusters.signals import Wish
+from experiments.runs.closing import shown
+from experiments.runs.loggers import RunWandbLogger
+from experiments.runs.lost_processes import lost_processes
+from experiments.runs.other_processes import end_with_this_one
+from experiments.runs.out_of_memory import is_out_of_memory, out_of_memory
+
+
+@contextmanager
+def ending(trainer: L.Trainer, last: Path, parent: int, tries: bool) -> Iterator[None]:
+    """Within it a subcommand runs; what ends it leaves as one of the project's errors, where it has a known cause.
+
+    Args:
+        trainer: Runs.
+        last: The checkpoint to go on from, whether it is there yet or not.
+        parent: The process that started this one.
+        tries: Whether the run is a trial, of which nothing is kept.
+
+    Raises:
+        KeyboardInterrupt: The run was interrupted, also where Lightning made an exit of it, or has to leave its
+            machine.
+        RunFailed: Memory ran out, or another process of the run was lost.
+    """
+    try:
+        yield
+    except HandedOver as left:
+        if trainer.is_global_zero:
+            _hand_over(trainer, left.wish, last)
+    except SystemExit:
+        if trainer.state.status != TrainerStatus.INTERRUPTED:
+            raise
+        kept = last.is_file() and not tries
+        raise KeyboardInterrupt(f"go on with --ckpt_path {shown(last)}" if kept else "") from None
+    except Exception as error:
+        if is_out_of_memory(error):
+            end_with_this_one(trainer)
+            raise out_of_memory(error, trainer) from error
+        may_be_lost = isinstance(error, RuntimeError) and trainer.world_size > 1
+        lost = lost_processes(trainer, parent) if may_be_lost else None
+        end_with_this_one(trainer)
+        if lost is None:
+            raise
+        raise RunFailed(f"{lost}, and with it this training; go on with --ckpt_path last") from error
+
+
+def _hand_over(trainer: L.Trainer, wish: Wish, last: Path) -> None:
+    """Ends a training that has left its machine: what is written is complete before the next one goes on."""
+    for logger in trainer.loggers:
+        if isinstance(logger, RunWandbLogger):
+            logger.finish()
+    if wish is Wish.LEAVE and not is_preempted():
+        raise KeyboardInterrupt(f"go on with --ckpt_path {shown(last)}")
+    requeue()
+    print(f"\nrequeued         goes on with {shown(last)}")
