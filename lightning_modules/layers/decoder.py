@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -12,13 +13,13 @@ from lightning_modules.layers.attention import Attention, BahdanauAttention, Gen
 from lightning_modules.layers.dropout import Dropout
 from lightning_modules.layers.gathered import GatheredGradients
 from lightning_modules.layers.ranges import check_shares, check_sizes
-from lightning_modules.layers.recurrent import Cell, RecurrentStack, State
+from lightning_modules.layers.recurrent import Cell, RecurrentStack, State, Thinned
 from lightning_modules.layers.state import DecoderState, Memory, StateShape
 
 AttentionFactory = Callable[[int, int], Attention]
 """Makes an attention of (query size, memory size)."""
 
-_Recur = Callable[[RecurrentStack, Tensor, State], tuple[Tensor, State]]
+_Recur = Callable[[RecurrentStack, Tensor, State, Thinned], tuple[Tensor, State]]
 """Runs a recurrent layer over inputs ``(b, t, i)`` from a state: outputs ``(b, t, h)``, and the last state."""
 
 
@@ -150,9 +151,10 @@ class LuongDecoder(_SteppedDecoder):
         input_feeding: Feed the last output back into the RNN.
         output_size: Width of the output; hidden_size if not given.
         dropout: Dropout between layers, and on the output.
+        recurrent_dropout: Share of the values of the hidden-to-hidden matrices that a training batch leaves out.
 
     Raises:
-        UserError: A size or the number of layers is below 1, or the dropout outside [0, 1).
+        UserError: A size or the number of layers is below 1, or a dropout outside [0, 1).
     """
 
     def __init__(
@@ -166,14 +168,15 @@ class LuongDecoder(_SteppedDecoder):
         input_feeding: bool = True,
         output_size: int | None = None,
         dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         check_sizes(self, hidden_size=hidden_size, layers=layers, output_size=output_size)
-        check_shares(self, dropout=dropout)
+        check_shares(self, dropout=dropout, recurrent_dropout=recurrent_dropout)
         self.output_size = output_size or hidden_size
         self.input_feeding = input_feeding
         feed_size = self.output_size if input_feeding else 0
-        self.stack = RecurrentStack(cell, embedding_size, feed_size, hidden_size, layers, dropout)
+        self.stack = RecurrentStack(cell, embedding_size, feed_size, hidden_size, layers, dropout, recurrent_dropout)
         self.state_shape = self.stack.state_shape
         built = attention(hidden_size, memory_size)
         self.attentions = nn.ModuleList([built])
@@ -183,15 +186,15 @@ class LuongDecoder(_SteppedDecoder):
     def start(self, recurrent: State) -> DecoderState:
         """The state before the first step; zeros are fed at first."""
         feed = recurrent[0].new_zeros(recurrent[0].shape[1], self.output_size) if self.input_feeding else None
-        return DecoderState(recurrent, feed)
+        return DecoderState(recurrent, feed, (self.stack.draw(),))
 
     def forward(self, embedded: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
         """Runs over a whole target; see :meth:`Decoder.forward`."""
         if self.input_feeding:
             return super().forward(embedded, memory, state)
-        hidden, recurrent = self.stack(embedded, state.recurrent)
+        hidden, recurrent = self.stack(embedded, state.recurrent, *state.thinned)
         output, weights = self._output(hidden, memory)
-        return output, weights, DecoderState(recurrent)
+        return output, weights, replace(state, recurrent=recurrent)
 
     def _advance(
         self,
@@ -200,10 +203,11 @@ class LuongDecoder(_SteppedDecoder):
         memory: Memory,
         state: DecoderState,
     ) -> tuple[Tensor, Tensor, DecoderState]:
-        hidden, recurrent = self.stack.step(projected, state.feed, state.recurrent)
+        hidden, recurrent = self.stack.step(projected, state.feed, state.recurrent, *state.thinned)
         output, weights = self._output(hidden[:, None], memory)
         output = output.squeeze(1)
-        return output, weights.squeeze(2), DecoderState(recurrent, output if self.input_feeding else None)
+        state = replace(state, recurrent=recurrent, feed=output if self.input_feeding else None)
+        return output, weights.squeeze(2), state
 
     def _output(self, hidden: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
         context, weights = self._attend(0, hidden, memory)
@@ -226,9 +230,10 @@ class BahdanauDecoder(_SteppedDecoder):
         input_feeding: Feed the last output back into the RNN, beside the context.
         output_size: Width of the output; hidden_size if not given.
         dropout: Dropout between layers, and on the output.
+        recurrent_dropout: Share of the values of the hidden-to-hidden matrices that a training batch leaves out.
 
     Raises:
-        UserError: A size or the number of layers is below 1, or the dropout outside [0, 1).
+        UserError: A size or the number of layers is below 1, or a dropout outside [0, 1).
     """
 
     def __init__(
@@ -242,15 +247,17 @@ class BahdanauDecoder(_SteppedDecoder):
         input_feeding: bool = False,
         output_size: int | None = None,
         dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         check_sizes(self, hidden_size=hidden_size, layers=layers, output_size=output_size)
-        check_shares(self, dropout=dropout)
+        check_shares(self, dropout=dropout, recurrent_dropout=recurrent_dropout)
         self.output_size = output_size or hidden_size
         self.input_feeding = input_feeding
         built = attention(hidden_size, memory_size)
         feed_size = self.output_size if input_feeding else 0
-        self.stack = RecurrentStack(cell, embedding_size, built.context_size + feed_size, hidden_size, layers, dropout)
+        step_size = built.context_size + feed_size
+        self.stack = RecurrentStack(cell, embedding_size, step_size, hidden_size, layers, dropout, recurrent_dropout)
         self.state_shape = self.stack.state_shape
         self.attentions = nn.ModuleList([built])
         self.combine = nn.Linear(hidden_size + built.context_size + embedding_size, self.output_size)
@@ -259,7 +266,7 @@ class BahdanauDecoder(_SteppedDecoder):
     def start(self, recurrent: State) -> DecoderState:
         """The state before the first step; zeros are fed at first."""
         feed = recurrent[0].new_zeros(recurrent[0].shape[1], self.output_size) if self.input_feeding else None
-        return DecoderState(recurrent, feed)
+        return DecoderState(recurrent, feed, (self.stack.draw(),))
 
     def _advance(
         self, embedded: Tensor, projected: Tensor, memory: Memory, state: DecoderState
@@ -268,9 +275,10 @@ class BahdanauDecoder(_SteppedDecoder):
         context, weights = self._attend(0, query[:, None], memory)
         context = context.squeeze(1)
         extra = context if state.feed is None else torch.cat([context, state.feed], dim=-1)
-        hidden, recurrent = self.stack.step(projected, extra, state.recurrent)
+        hidden, recurrent = self.stack.step(projected, extra, state.recurrent, *state.thinned)
         output = self.dropout(self.combine(torch.cat([hidden, context, embedded], dim=-1)).tanh())
-        return output, weights.squeeze(2), DecoderState(recurrent, output if self.input_feeding else None)
+        state = replace(state, recurrent=recurrent, feed=output if self.input_feeding else None)
+        return output, weights.squeeze(2), state
 
 
 class MultiStepDecoder(Decoder):
@@ -291,9 +299,10 @@ class MultiStepDecoder(Decoder):
         layers: Number of recurrent layers, each with its attention.
         output_size: Width of the output; hidden_size if not given.
         dropout: Dropout on each layer, and on the output.
+        recurrent_dropout: Share of the values of the hidden-to-hidden matrices that a training batch leaves out.
 
     Raises:
-        UserError: A size or the number of layers is below 1, or the dropout outside [0, 1).
+        UserError: A size or the number of layers is below 1, or a dropout outside [0, 1).
     """
 
     def __init__(
@@ -306,25 +315,31 @@ class MultiStepDecoder(Decoder):
         layers: int = 2,
         output_size: int | None = None,
         dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         check_sizes(self, hidden_size=hidden_size, layers=layers, output_size=output_size)
-        check_shares(self, dropout=dropout)
+        check_shares(self, dropout=dropout, recurrent_dropout=recurrent_dropout)
         self.output_size = output_size or hidden_size
         built = [attention(hidden_size, memory_size) for _ in range(layers)]
         self.attentions = nn.ModuleList(built)
         above = [hidden_size + lower.context_size for lower in built]
         self.stacks = nn.ModuleList(
-            RecurrentStack(cell, below, 0, hidden_size) for below in [embedding_size, *above[:-1]]
+            RecurrentStack(cell, below, 0, hidden_size, recurrent_dropout=recurrent_dropout)
+            for below in [embedding_size, *above[:-1]]
         )
         parts = self._stacks()[0].state_shape.parts
         self.state_shape = StateShape(parts, layers, hidden_size)
         self.combine = nn.Linear(above[-1], self.output_size)
         self.dropout = Dropout(dropout)
 
+    def start(self, recurrent: State) -> DecoderState:
+        """The state before the first step."""
+        return DecoderState(recurrent, None, tuple(stack.draw() for stack in self._stacks()))
+
     def forward(self, embedded: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
         """Runs over a whole target; see :meth:`Decoder.forward`."""
-        return self._run(embedded, memory, state, lambda stack, inputs, last: stack(inputs, last))
+        return self._run(embedded, memory, state, lambda stack, *given: stack(*given))
 
     def step(self, embedded: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
         """Runs one step; see :meth:`Decoder.step`."""
@@ -337,7 +352,8 @@ class MultiStepDecoder(Decoder):
         inputs, below = embedded, None
         weights, states = [], []
         for layer, stack in enumerate(self._stacks()):
-            hidden, last = recur(stack, inputs, tuple(part[layer : layer + 1] for part in state.recurrent))
+            thinned = state.thinned[layer] if state.thinned else {}
+            hidden, last = recur(stack, inputs, tuple(part[layer : layer + 1] for part in state.recurrent), thinned)
             below = self.dropout(hidden) if below is None else self.dropout(hidden) + below
             context, weight = self._attend(layer, below, memory)
             inputs = torch.cat([below, context], dim=-1)
@@ -345,13 +361,13 @@ class MultiStepDecoder(Decoder):
             states.append(last)
         output = self.dropout(self.combine(inputs).tanh())
         recurrent = tuple(torch.cat(parts) for parts in zip(*states, strict=True))
-        return output, torch.cat(weights, dim=1), DecoderState(recurrent)
+        return output, torch.cat(weights, dim=1), replace(state, recurrent=recurrent)
 
     def _stacks(self) -> list[RecurrentStack]:
         return list(self.stacks)  # type: ignore[arg-type]
 
 
-def _one_step(stack: RecurrentStack, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+def _one_step(stack: RecurrentStack, inputs: Tensor, state: State, thinned: Thinned) -> tuple[Tensor, State]:
     """A single step without the fused call, which would lay its weights out anew each time."""
-    hidden, last = stack.step(stack.project(inputs.squeeze(1)), None, state)
+    hidden, last = stack.step(stack.project(inputs.squeeze(1)), None, state, thinned)
     return hidden[:, None], last

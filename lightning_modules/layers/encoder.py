@@ -7,13 +7,14 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from lightning_modules.layers.aligned import AlignedLSTM
 from lightning_modules.layers.dropout import Dropout
 from lightning_modules.layers.ranges import check_shares, check_sizes
-from lightning_modules.layers.recurrent import CELLS, STATE_PARTS, STEPS, Cell, State
+from lightning_modules.layers.recurrent import CELLS, STATE_PARTS, STEPS, Cell, RecurrentDropout, State, Thinned
 from lightning_modules.layers.state import StateShape
 
 
@@ -60,9 +61,10 @@ class RecurrentEncoder(Encoder):
         layers: Number of layers.
         bidirectional: Read in both directions; the memory is then twice as wide.
         dropout: Dropout between layers, and on the memory.
+        recurrent_dropout: Share of the values of the hidden-to-hidden matrices that a training batch leaves out.
 
     Raises:
-        UserError: A size or the number of layers is below 1, or the dropout outside [0, 1).
+        UserError: A size or the number of layers is below 1, or a dropout outside [0, 1).
     """
 
     def __init__(
@@ -73,10 +75,11 @@ class RecurrentEncoder(Encoder):
         layers: int = 1,
         bidirectional: bool = True,
         dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         check_sizes(self, hidden_size=hidden_size, layers=layers)
-        check_shares(self, dropout=dropout)
+        check_shares(self, dropout=dropout, recurrent_dropout=recurrent_dropout)
         self.rnn = CELLS[cell](
             embedding_size,
             hidden_size,
@@ -88,29 +91,31 @@ class RecurrentEncoder(Encoder):
         self.cell: Cell = cell
         self.dropout = Dropout(dropout)
         self.between = Dropout(dropout)
+        self.recurrent_dropout = RecurrentDropout(recurrent_dropout)
         self.directions = 2 if bidirectional else 1
         self.memory_size = self.directions * hidden_size
         self.state_shape = StateShape(STATE_PARTS[cell], layers, self.memory_size)
 
     def forward(self, embedded: Tensor, lengths: Tensor) -> tuple[Tensor, State]:
         """Encodes a padded batch; see :meth:`Encoder.forward`."""
+        thinned = self.recurrent_dropout.draw(self.rnn)
         if isinstance(self.rnn, nn.LSTM) and embedded.device.type == "cpu":
-            memory, final = self._aligned(self.rnn, embedded, lengths)
+            memory, final = self._aligned(self.rnn, embedded, lengths, thinned)
         else:
-            memory, final = self._packed(embedded, lengths)
+            memory, final = self._packed(embedded, lengths, thinned)
         return self.dropout(memory), tuple(self._join_directions(part) for part in final)
 
-    def _aligned(self, rnn: nn.LSTM, embedded: Tensor, lengths: Tensor) -> tuple[Tensor, State]:
+    def _aligned(self, rnn: nn.LSTM, embedded: Tensor, lengths: Tensor, thinned: Thinned) -> tuple[Tensor, State]:
         aligned = AlignedLSTM(lengths, embedded.shape[1])
         outputs, states = embedded, []
         for layer in range(rnn.num_layers):
-            outputs, last = aligned.layer(rnn, layer, self.between(outputs) if layer else outputs)
+            outputs, last = aligned.layer(rnn, layer, self.between(outputs) if layer else outputs, thinned)
             states.append(last)
         return outputs, tuple(torch.cat(parts) for parts in zip(*states, strict=True))
 
-    def _packed(self, embedded: Tensor, lengths: Tensor) -> tuple[Tensor, State]:
+    def _packed(self, embedded: Tensor, lengths: Tensor, thinned: Thinned) -> tuple[Tensor, State]:
         packed = pack_padded_sequence(embedded, lengths.cpu(), batch_first=True, enforce_sorted=False)
-        outputs, final = self.rnn(packed)
+        outputs, final = functional_call(self.rnn, dict(thinned), (packed,))
         memory, _ = pad_packed_sequence(outputs, batch_first=True, total_length=embedded.shape[1])
         return memory, final if isinstance(final, tuple) else (final,)
 
@@ -134,25 +139,27 @@ class StepwiseEncoder(RecurrentEncoder):
     def forward(self, embedded: Tensor, lengths: Tensor) -> tuple[Tensor, State]:
         """Encodes a padded batch; see :meth:`Encoder.forward`."""
         lengths = lengths.to(embedded.device)
+        thinned = self.recurrent_dropout.draw(self.rnn)
         inputs, finals = embedded, []
         for layer in range(self.state_shape.layers):
             if layer:
                 inputs = self.between(inputs)
-            outputs, final = self._pass(inputs, lengths, f"l{layer}")
+            outputs, final = self._pass(inputs, lengths, thinned, f"l{layer}")
             if self.directions == 2:
-                backward, first = self._pass(reversed_within(inputs, lengths), lengths, f"l{layer}_reverse")
+                backward, first = self._pass(reversed_within(inputs, lengths), lengths, thinned, f"l{layer}_reverse")
                 outputs = torch.cat([outputs, reversed_within(backward, lengths)], dim=-1)
                 final = tuple(torch.cat(parts, dim=-1) for parts in zip(final, first, strict=True))
             inputs = outputs
             finals.append(final)
         return self.dropout(inputs), tuple(torch.stack(parts) for parts in zip(*finals, strict=True))
 
-    def _pass(self, inputs: Tensor, lengths: Tensor, name: str) -> tuple[Tensor, State]:
+    def _pass(self, inputs: Tensor, lengths: Tensor, thinned: Thinned, name: str) -> tuple[Tensor, State]:
         """Runs one layer in one direction, from a state of zeros.
 
         Args:
             inputs: ``(batch, source_len, input_size)``.
             lengths: ``(batch,)``; a sequence's state stays as it is after its end.
+            thinned: In place of the weights of these names.
             name: The end of the names of the weights.
 
         Returns:
@@ -162,6 +169,7 @@ class StepwiseEncoder(RecurrentEncoder):
         weight_ih, weight_hh, bias_ih, bias_hh = (
             getattr(self.rnn, f"{kind}_{name}") for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         )
+        weight_hh = thinned.get(f"weight_hh_{name}", weight_hh)
         projected = functional.linear(inputs, weight_ih, bias_ih)
         state: State = (projected.new_zeros(len(inputs), weight_hh.shape[1]),) * self.state_shape.parts
         outputs = []

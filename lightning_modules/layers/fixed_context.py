@@ -21,9 +21,10 @@ class FixedContextDecoder(LuongDecoder):
         layers: Number of recurrent layers.
         output_size: Width of the output; hidden_size if not given.
         dropout: Dropout between layers, and on the output.
+        recurrent_dropout: Share of the values of the hidden-to-hidden matrices that a training batch leaves out.
 
     Raises:
-        UserError: A size or the number of layers is below 1, or the dropout outside [0, 1).
+        UserError: A size or the number of layers is below 1, or a dropout outside [0, 1).
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class FixedContextDecoder(LuongDecoder):
         layers: int = 1,
         output_size: int | None = None,
         dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
     ) -> None:
         super().__init__(
             embedding_size,
@@ -46,4 +48,5 @@ class FixedContextDecoder(LuongDecoder):
             input_feeding=False,
             output_size=output_size,
             dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
         )

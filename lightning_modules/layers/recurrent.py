@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn import functional
 
 from lightning_modules.layers.dropout import Dropout
@@ -15,6 +16,11 @@ from lightning_modules.layers.state import StateShape
 
 Cell = Literal["lstm", "gru", "rnn"]
 State = tuple[Tensor, ...]
+
+Thinned = Mapping[str, Tensor]
+"""Hidden-to-hidden matrices without some of their values, by their names in an ``nn.RNNBase``; empty for none."""
+
+_WHOLE: Thinned = {}
 
 CELLS: dict[Cell, Callable[..., nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 STATE_PARTS: dict[Cell, int] = {"lstm": 2, "gru": 1, "rnn": 1}
@@ -76,6 +82,26 @@ STEPS: dict[Cell, Callable[[Tensor, Callable[[Tensor], Tensor], State], State]] 
 }
 
 
+class RecurrentDropout(Dropout):
+    """DropConnect on hidden-to-hidden matrices (Wan et al. 2013; of LSTMs Merity et al. 2018, section 2).
+
+    One draw is for a whole batch, all its steps. So the recurrence still runs fused, and costs no more.
+
+    Args:
+        p: Probability of a value to be left out in training; the others are divided by ``1 - p``.
+    """
+
+    def draw(self, rnn: nn.RNNBase) -> Thinned:
+        """Thins out all hidden-to-hidden matrices; none in evaluation.
+
+        Args:
+            rnn: Whose.
+        """
+        if not (self.training and self.p):
+            return {}
+        return {name: self(weight) for name, weight in rnn.named_parameters() if name.startswith("weight_hh")}
+
+
 class RecurrentStack(nn.Module):
     """One-directional recurrent layers: fused over a whole sequence, or step by step.
 
@@ -90,10 +116,18 @@ class RecurrentStack(nn.Module):
         hidden_size: Width of each layer.
         layers: Number of layers.
         dropout: Dropout between layers.
+        recurrent_dropout: Of the hidden-to-hidden matrices; see :class:`RecurrentDropout`.
     """
 
     def __init__(
-        self, cell: Cell, sequence_size: int, step_size: int, hidden_size: int, layers: int = 1, dropout: float = 0.0
+        self,
+        cell: Cell,
+        sequence_size: int,
+        step_size: int,
+        hidden_size: int,
+        layers: int = 1,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.rnn = CELLS[cell](
@@ -106,19 +140,25 @@ class RecurrentStack(nn.Module):
         self.cell: Cell = cell
         self.sequence_size = sequence_size
         self.dropout = Dropout(dropout)
+        self.recurrent_dropout = RecurrentDropout(recurrent_dropout)
         self.state_shape = StateShape(STATE_PARTS[cell], layers, hidden_size)
 
-    def forward(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+    def draw(self) -> Thinned:
+        """What a batch has in place of the hidden-to-hidden matrices; see :meth:`RecurrentDropout.draw`."""
+        return self.recurrent_dropout.draw(self.rnn)
+
+    def forward(self, inputs: Tensor, state: State, thinned: Thinned = _WHOLE) -> tuple[Tensor, State]:
         """Runs the whole sequence in one fused call.
 
         Args:
             inputs: ``(batch, target_len, sequence_size + step_size)``.
             state: Each part ``(layers, batch, hidden_size)``.
+            thinned: From :meth:`draw`.
 
         Returns:
             Outputs of the last layer ``(batch, target_len, hidden_size)``, and the last state.
         """
-        outputs, last = self.rnn(inputs, state if len(state) > 1 else state[0])
+        outputs, last = functional_call(self.rnn, dict(thinned), (inputs, state if len(state) > 1 else state[0]))
         return outputs, last if isinstance(last, tuple) else (last,)
 
     def project(self, inputs: Tensor) -> Tensor:
@@ -133,13 +173,16 @@ class RecurrentStack(nn.Module):
         weight, bias = self._weights(0, "ih")
         return functional.linear(inputs, weight[:, : self.sequence_size], bias)
 
-    def step(self, projected: Tensor, extra: Tensor | None, state: State) -> tuple[Tensor, State]:
+    def step(
+        self, projected: Tensor, extra: Tensor | None, state: State, thinned: Thinned = _WHOLE
+    ) -> tuple[Tensor, State]:
         """Runs one step.
 
         Args:
             projected: ``(batch, gates * hidden_size)``, from :meth:`project`.
             extra: ``(batch, step_size)``, the part of the input known only now; None where its size is 0.
             state: Each part ``(layers, batch, hidden_size)``.
+            thinned: From :meth:`draw`.
 
         Returns:
             Output of the last layer ``(batch, hidden_size)``, and the next state.
@@ -153,11 +196,12 @@ class RecurrentStack(nn.Module):
                 below = self.dropout(layers[-1][0])
                 weight, bias = self._weights(layer, "ih")
                 projected = functional.linear(below, weight, bias)
-            layers.append(STEPS[self.cell](projected, self._recurrent(layer), before))
+            layers.append(STEPS[self.cell](projected, self._recurrent(layer, thinned), before))
         return layers[-1][0], tuple(_stacked(parts) for parts in zip(*layers, strict=True))
 
-    def _recurrent(self, layer: int) -> Callable[[Tensor], Tensor]:
+    def _recurrent(self, layer: int, thinned: Thinned) -> Callable[[Tensor], Tensor]:
         weight, bias = self._weights(layer, "hh")
+        weight = thinned.get(f"weight_hh_l{layer}", weight)
         return lambda hidden: functional.linear(hidden, weight, bias)
 
     def _weights(self, layer: int, kind: Literal["ih", "hh"]) -> tuple[Tensor, Tensor]:

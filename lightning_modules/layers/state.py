@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from torch import Tensor
@@ -56,10 +57,12 @@ class DecoderState:
     Attributes:
         recurrent: The recurrent state, each part ``(layers, batch, size)``.
         feed: ``(batch, output_size)``, the last output, where it is fed back (input feeding); else None.
+        thinned: For each recurrent stack, what it has in place of its hidden-to-hidden matrices in this batch.
     """
 
     recurrent: tuple[Tensor, ...]
     feed: Tensor | None = None
+    thinned: tuple[Mapping[str, Tensor], ...] = ()
 
     def select(self, rows: Tensor) -> DecoderState:
         """The state of the given sentences, in their order; a sentence may be taken several times.
@@ -67,7 +70,8 @@ class DecoderState:
         Args:
             rows: ``(new_batch,)``, int64.
         """
-        return DecoderState(
-            tuple(part.index_select(1, rows) for part in self.recurrent),
-            None if self.feed is None else self.feed.index_select(0, rows),
+        return replace(
+            self,
+            recurrent=tuple(part.index_select(1, rows) for part in self.recurrent),
+            feed=None if self.feed is None else self.feed.index_select(0, rows),
         )

@@ -54,6 +54,40 @@ def test_forward_equals_steps(name: str, cell: Cell, layers: int, seed: int) -> 
     agree(DECODERS[name](EMBEDDING, MEMORY, cell=cell, layers=layers, hidden_size=MEMORY))
 
 
+@pytest.mark.parametrize(("name", "cell"), list(itertools.product(DECODERS, ["lstm", "gru", "rnn"])))
+def test_one_draw_of_recurrent_dropout_is_for_all_steps(name: str, cell: Cell, seed: int) -> None:
+    agree(DECODERS[name](EMBEDDING, MEMORY, cell=cell, layers=2, hidden_size=MEMORY, recurrent_dropout=0.5))
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_recurrent_dropout_is_of_hidden_to_hidden_matrices_in_training(name: str, seed: int) -> None:
+    """Each start draws anew; what is left out has no gradient; an evaluation leaves nothing out."""
+    decoder = DECODERS[name](EMBEDDING, MEMORY, hidden_size=MEMORY, recurrent_dropout=0.5)
+    whole = DECODERS[name](EMBEDDING, MEMORY, hidden_size=MEMORY)
+    whole.load_state_dict(decoder.state_dict())
+    memory = decoder.remember(torch.randn(BATCH, SOURCE, MEMORY), torch.ones(BATCH, SOURCE, dtype=torch.bool))
+    parts, layers, size = decoder.state_shape
+    recurrent = tuple(torch.randn(layers, BATCH, size) for _ in range(parts))
+    embedded = torch.randn(BATCH, STEPS, EMBEDDING)
+    start = decoder.start(recurrent)
+    first, again, other = (decoder(embedded, memory, state)[0] for state in (start, start, decoder.start(recurrent)))
+    assert torch.equal(first, again)
+    assert not torch.allclose(first, other)
+    first.sum().backward()
+    matrices = {each: weight for each, weight in decoder.named_parameters() if "weight_hh" in each}
+    drawn = [weight for thinned in start.thinned for weight in thinned.values()]
+    assert len(drawn) == len(matrices) > 0
+    for left, weight in zip(drawn, matrices.values(), strict=True):
+        kept = left != 0
+        assert weight.grad is not None
+        assert torch.equal(left[kept], weight[kept] * 2)
+        assert (weight.grad[~kept] == 0).all()
+        assert (weight.grad[kept] != 0).any()
+    decoder.eval(), whole.eval()
+    results = [each(embedded, memory, each.start(recurrent))[0] for each in (decoder, whole)]
+    assert torch.equal(*results)
+
+
 @pytest.mark.parametrize(("name", "attention"), list(itertools.product(DECODERS, ATTENTIONS)))
 def test_forward_equals_steps_with_every_attention(name: str, attention: type[Attention], seed: int) -> None:
     agree(DECODERS[name](EMBEDDING, MEMORY, attention=attention, hidden_size=MEMORY))

@@ -53,6 +53,29 @@ def test_from_scratch_equals_fused(cell: Cell, bidirectional: bool, layers: int,
         torch.testing.assert_close(one, other, rtol=0, atol=1e-10)
 
 
+@every_kind
+def test_recurrent_dropout_is_in_both(cell: Cell, bidirectional: bool, layers: int, seed: int) -> None:
+    """From one state of the generator both leave out the same."""
+    fused, stepwise = (
+        kind(3, cell, hidden_size=4, layers=layers, bidirectional=bidirectional, recurrent_dropout=0.5).double()
+        for kind in (RecurrentEncoder, StepwiseEncoder)
+    )
+    stepwise.load_state_dict(fused.state_dict())
+    embedded = torch.randn(len(LENGTHS), max(LENGTHS), 3, dtype=torch.float64)
+
+    def memory(encoder: RecurrentEncoder, draws: int) -> torch.Tensor:
+        torch.manual_seed(draws)
+        return encoder(embedded, torch.tensor(LENGTHS))[0]
+
+    first, other = memory(fused, seed), memory(fused, seed + 1)
+    torch.testing.assert_close(memory(stepwise, seed), first, rtol=0, atol=1e-12)
+    assert not torch.allclose(first, other)
+    whole = memory(fused.eval(), seed)
+    assert not torch.allclose(first, whole)
+    fused.recurrent_dropout.p = 0.0
+    assert torch.equal(memory(fused.train(), seed), whole)
+
+
 def test_dropout_between_layers_is_in_both(seed: int) -> None:
     """With all of the lower layer dropped, what remains does not depend on the input."""
     for kind in (RecurrentEncoder, StepwiseEncoder):

@@ -30,8 +30,9 @@ SIZES: list[tuple[Part, int, list[str]]] = [
     (TokenEmbedding, 1, ["size"]),
 ]
 SHARES: list[tuple[Part, int, list[str]]] = [
-    *((part, 1, ["dropout"]) for part in ENCODERS),
-    *((part, 2, ["dropout"]) for part in (*DECODERS, BiRNNClassifier)),
+    *((part, 1, ["dropout", "recurrent_dropout"]) for part in ENCODERS),
+    *((part, 2, ["dropout", "recurrent_dropout"]) for part in DECODERS),
+    (BiRNNClassifier, 2, ["dropout"]),
     *((part, 2, ["dropout", "token_dropout", "label_smoothing"]) for part in TRANSLATORS),
     (TokenEmbedding, 2, ["dropout", "token_dropout"]),
 ]
