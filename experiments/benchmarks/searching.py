@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from datamodules.errors import RunFailed
 from experiments.benchmarks.operations import BatchCounts
 from experiments.benchmarks.peers import Translation
 from experiments.benchmarks.peers.corpus import read_lines
@@ -17,7 +18,16 @@ def searching_figures(search: str, alone: Translation, batched: Translation) -> 
         search: Its name, which begins that of each figure.
         alone: One sentence at a time.
         batched: In batches.
+
+    Raises:
+        RunFailed: A search took no longer than its start, so that no speed can be told.
     """
+    for translation in (alone, batched):
+        if translation.search_seconds <= 0:
+            raise RunFailed(
+                f"{search}: {len(translation.hypotheses)} sentences took no longer than the start of the process: give "
+                "more with --singles or --sentences"
+            )
     single = len(alone.hypotheses) / alone.search_seconds
     return {
         f"{search}, one at a time": single,

@@ -1,0 +1,22 @@
+"""Speeds of a search, from what a toolkit took for it."""
+
+import pytest
+
+from datamodules.errors import RunFailed
+from experiments.benchmarks.peers import Translation
+from experiments.benchmarks.searching import searching_figures
+
+
+def test_speeds_are_sentences_over_the_searchs_own_seconds() -> None:
+    alone, batched = Translation(["a"] * 20, 9.0, 4.0), Translation(["a"] * 300, 7.0, 2.0)
+    assert searching_figures("greedy", alone, batched) == {
+        "greedy, one at a time": 5.0,
+        "greedy, latency": 200.0,
+        "greedy, batches": 150.0,
+    }
+
+
+def test_a_search_as_short_as_its_start_tells_nothing() -> None:
+    short, long = Translation(["a"] * 5, 3.0, 0.0), Translation(["a"] * 300, 7.0, 2.0)
+    with pytest.raises(RunFailed, match=r"^beam 5: 5 sentences took no longer than the start .* --singles"):
+        searching_figures("beam 5", short, long)
