@@ -72,9 +72,12 @@ def train(data: TranslationDataModule, steps: int) -> dict[str, float]:
     Args:
         data: Of the corpus, with a tokenizer.
         steps: Updates that are timed, after some that are not; fewer where an epoch has fewer batches.
+
+    Returns:
+        Target tokens per second; nothing where no batch was left to be timed.
     """
     torch.manual_seed(recipe.SEED)
-    model = recipe_model(torch.device("cpu"))
+    model = recipe_model(torch.device("cpu"), vocabulary_size=data.target_vocabulary_size)
     optimizer = torch.optim.Adam(model.parameters())
     loader = iter(data.train_dataloader())
 
@@ -91,7 +94,8 @@ def train(data: TranslationDataModule, steps: int) -> dict[str, float]:
     trained(WARM_UP_STEPS)
     begun = time.perf_counter()
     tokens = trained(steps)
-    return {"trained_tokens_per_second": tokens / (time.perf_counter() - begun)}
+    seconds = time.perf_counter() - begun
+    return {"trained_tokens_per_second": tokens / seconds} if tokens else {}
 
 
 def private_memory() -> float | None:

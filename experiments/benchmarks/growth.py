@@ -37,12 +37,15 @@ class Lengths:
     sentences: int = recipe.BATCH_SIZE
 
 
-def recipe_model(device: torch.device, feeding: Feeding | None = None) -> AttentionNMT:
+def recipe_model(
+    device: torch.device, feeding: Feeding | None = None, vocabulary_size: int = VOCABULARY_SIZE
+) -> AttentionNMT:
     """The model of :mod:`experiments.benchmarks.peers.recipe`, in training mode.
 
     Args:
         device: Where to.
         feeding: What the decoder is fed; None for gold tokens.
+        vocabulary_size: Ids of the source, and of the target.
     """
     encoder = partial(RecurrentEncoder, cell="lstm", hidden_size=recipe.DIRECTION_SIZE, dropout=recipe.DROPOUT)
     decoder = partial(
@@ -54,8 +57,8 @@ def recipe_model(device: torch.device, feeding: Feeding | None = None) -> Attent
         dropout=recipe.DROPOUT,
     )
     model = AttentionNMT(
-        VOCABULARY_SIZE,
-        VOCABULARY_SIZE,
+        vocabulary_size,
+        vocabulary_size,
         encoder=encoder,
         decoder=decoder,
         embedding_size=recipe.EMBEDDING_SIZE,

@@ -13,8 +13,8 @@ from lightning_modules.layers.attention import Attention, BahdanauAttention, Gen
 from lightning_modules.layers.dropout import Dropout
 from lightning_modules.layers.gathered import GatheredGradients
 from lightning_modules.layers.ranges import check_shares, check_sizes
-from lightning_modules.layers.recurrent import Cell, RecurrentStack, State, Thinned
-from lightning_modules.layers.state import DecoderState, Memory, StateShape
+from lightning_modules.layers.recurrent import Cell, RecurrentStack, State
+from lightning_modules.layers.state import DecoderState, Memory, StateShape, Thinned
 
 AttentionFactory = Callable[[int, int], Attention]
 """Makes an attention of (query size, memory size)."""
@@ -47,13 +47,13 @@ class Decoder(nn.Module, ABC):
         """
         return Memory(memory, mask, tuple(attention.project(memory) for attention in self._attentions()))
 
+    @abstractmethod
     def start(self, recurrent: State) -> DecoderState:
         """The state before the first step.
 
         Args:
             recurrent: From a bridge, each part ``(layers, b, hidden_size)``.
         """
-        return DecoderState(recurrent)
 
     @abstractmethod
     def forward(self, embedded: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
@@ -111,6 +111,12 @@ class _SteppedDecoder(Decoder):
     """
 
     stack: RecurrentStack
+    input_feeding: bool
+
+    def start(self, recurrent: State) -> DecoderState:
+        """The state before the first step; zeros are fed at first."""
+        feed = recurrent[0].new_zeros(recurrent[0].shape[1], self.output_size) if self.input_feeding else None
+        return DecoderState(recurrent, feed, (self.stack.draw(),))
 
     def forward(self, embedded: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
         """Runs over a whole target; see :meth:`Decoder.forward`."""
@@ -182,11 +188,6 @@ class LuongDecoder(_SteppedDecoder):
         self.attentions = nn.ModuleList([built])
         self.combine = nn.Linear(hidden_size + built.context_size, self.output_size)
         self.dropout = Dropout(dropout)
-
-    def start(self, recurrent: State) -> DecoderState:
-        """The state before the first step; zeros are fed at first."""
-        feed = recurrent[0].new_zeros(recurrent[0].shape[1], self.output_size) if self.input_feeding else None
-        return DecoderState(recurrent, feed, (self.stack.draw(),))
 
     def forward(self, embedded: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
         """Runs over a whole target; see :meth:`Decoder.forward`."""
@@ -262,11 +263,6 @@ class BahdanauDecoder(_SteppedDecoder):
         self.attentions = nn.ModuleList([built])
         self.combine = nn.Linear(hidden_size + built.context_size + embedding_size, self.output_size)
         self.dropout = Dropout(dropout)
-
-    def start(self, recurrent: State) -> DecoderState:
-        """The state before the first step; zeros are fed at first."""
-        feed = recurrent[0].new_zeros(recurrent[0].shape[1], self.output_size) if self.input_feeding else None
-        return DecoderState(recurrent, feed, (self.stack.draw(),))
 
     def _advance(
         self, embedded: Tensor, projected: Tensor, memory: Memory, state: DecoderState
@@ -352,8 +348,8 @@ class MultiStepDecoder(Decoder):
         inputs, below = embedded, None
         weights, states = [], []
         for layer, stack in enumerate(self._stacks()):
-            thinned = state.thinned[layer] if state.thinned else {}
-            hidden, last = recur(stack, inputs, tuple(part[layer : layer + 1] for part in state.recurrent), thinned)
+            before = tuple(part[layer : layer + 1] for part in state.recurrent)
+            hidden, last = recur(stack, inputs, before, state.thinned[layer])
             below = self.dropout(hidden) if below is None else self.dropout(hidden) + below
             context, weight = self._attend(layer, below, memory)
             inputs = torch.cat([below, context], dim=-1)

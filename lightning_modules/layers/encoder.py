@@ -14,8 +14,8 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from lightning_modules.layers.aligned import AlignedLSTM
 from lightning_modules.layers.dropout import Dropout
 from lightning_modules.layers.ranges import check_shares, check_sizes
-from lightning_modules.layers.recurrent import CELLS, STATE_PARTS, STEPS, Cell, RecurrentDropout, State, Thinned
-from lightning_modules.layers.state import StateShape
+from lightning_modules.layers.recurrent import CELLS, STATE_PARTS, STEPS, Cell, RecurrentDropout, State
+from lightning_modules.layers.state import StateShape, Thinned
 
 
 class Encoder(nn.Module, ABC):

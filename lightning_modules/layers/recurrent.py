@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -12,13 +12,10 @@ from torch.nn import functional
 
 from lightning_modules.layers.dropout import Dropout
 from lightning_modules.layers.gates import lstm_gates
-from lightning_modules.layers.state import StateShape
+from lightning_modules.layers.state import StateShape, Thinned
 
 Cell = Literal["lstm", "gru", "rnn"]
 State = tuple[Tensor, ...]
-
-Thinned = Mapping[str, Tensor]
-"""Hidden-to-hidden matrices without some of their values, by their names in an ``nn.RNNBase``; empty for none."""
 
 _WHOLE: Thinned = {}
 

@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+Thinned = Mapping[str, Tensor]
+"""Hidden-to-hidden matrices without some of their values, by their names in an ``nn.RNNBase``; empty for none."""
+
 
 class StateShape(NamedTuple):
     """The shape of a recurrent state.
@@ -61,8 +64,8 @@ class DecoderState:
     """
 
     recurrent: tuple[Tensor, ...]
-    feed: Tensor | None = None
-    thinned: tuple[Mapping[str, Tensor], ...] = ()
+    feed: Tensor | None
+    thinned: tuple[Thinned, ...]
 
     def select(self, rows: Tensor) -> DecoderState:
         """The state of the given sentences, in their order; a sentence may be taken several times.

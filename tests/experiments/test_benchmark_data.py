@@ -6,14 +6,16 @@ import json
 import sys
 from itertools import islice
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from datamodules.corpus import TextFiles
 from datamodules.errors import RunFailed
 from experiments.benchmarks import data
-from experiments.benchmarks.data import in_process, repeated
-from experiments.benchmarks.data_probe import probe
+from experiments.benchmarks.data import data_module, in_process, repeated
+from experiments.benchmarks.data_probe import probe, train
+from experiments.benchmarks.growth import recipe_model
 from experiments.cli import main
 
 
@@ -52,6 +54,17 @@ def test_sizes_are_measured_and_reported(
         if sys.platform == "linux":
             assert abs(figures["private_memory_after_mib"] - figures["private_memory_before_mib"]) < 100
     assert "150 pairs" in capsys.readouterr().out
+
+
+def test_an_epoch_of_one_batch_tells_no_speed_of_training(small: TextFiles, tmp_path: Path) -> None:
+    data = data_module(small, 40, 64, tmp_path / "cache")
+    assert train(data, steps=2) == {}
+
+
+def test_training_takes_the_vocabulary_of_the_tokenizer(small: TextFiles, tmp_path: Path) -> None:
+    with mock.patch("experiments.benchmarks.data_probe.recipe_model", side_effect=recipe_model) as made:
+        train(data_module(small, 40, 8, tmp_path / "cache"), steps=1)
+    assert made.call_args.kwargs == {"vocabulary_size": 40}
 
 
 def test_what_a_process_says_is_told(tmp_path: Path) -> None:

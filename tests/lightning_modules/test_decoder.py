@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -98,7 +99,7 @@ def test_input_feeding_changes_what_follows(seed: int) -> None:
     decoder = LuongDecoder(EMBEDDING, MEMORY, hidden_size=MEMORY, input_feeding=True)
     memory = decoder.remember(torch.randn(1, SOURCE, MEMORY), torch.ones(1, SOURCE, dtype=torch.bool))
     start = decoder.start((torch.zeros(1, 1, MEMORY), torch.zeros(1, 1, MEMORY)))
-    fed = DecoderState(start.recurrent, torch.ones(1, MEMORY))
+    fed = replace(start, feed=torch.ones(1, MEMORY))
     token = torch.randn(1, EMBEDDING)
     assert not torch.allclose(decoder.step(token, memory, start)[0], decoder.step(token, memory, fed)[0])
 

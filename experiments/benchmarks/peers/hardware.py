@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 
@@ -23,8 +24,13 @@ class Hardware:
         return self.device != "cpu"
 
     def variables(self) -> dict[str, str]:
-        """The environment of a process: it sees the GPU that is meant and no other, and on the CPU none."""
+        """The environment of a process: it sees the GPU that is meant and no other, and on the CPU none.
+
+        Where ``CUDA_VISIBLE_DEVICES`` is set, as by a cluster, GPUs are counted among those that it names.
+        """
         number = self.device.partition(":")[2] or "0"
+        if self.is_gpu and (visible := os.environ.get("CUDA_VISIBLE_DEVICES")):
+            number = visible.split(",")[int(number)].strip()
         threads = str(self.threads)
         return {
             "OMP_NUM_THREADS": threads,

@@ -11,10 +11,13 @@ import yaml
 
 from datamodules.errors import RunFailed
 from datamodules.tokenizers import SentencePieceTokenizer
+from experiments.benchmarks import own
 from experiments.benchmarks.limit import step_limit
 from experiments.benchmarks.operations import BatchCounts, forward_operations, translation_products
 from experiments.benchmarks.own import CONFIG, read_reports
 from experiments.benchmarks.peers import recipe
+from experiments.benchmarks.peers.hardware import Hardware
+from experiments.benchmarks.peers.process import Command
 from experiments.benchmarks.pieces import mean_batch, write_pieces
 from experiments.cli import main
 from lightning_modules.layers.attention import BahdanauAttention
@@ -49,6 +52,32 @@ def test_speeds_are_read_from_the_metrics(tmp_path: Path) -> None:
     ]
     with pytest.raises(RunFailed, match="left no metrics"):
         read_reports(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize(("device", "accelerator"), [("cpu", "cpu"), ("cuda", "gpu")])
+def test_the_device_and_the_precision_are_in_the_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str, accelerator: str
+) -> None:
+    commands: list[list[str]] = []
+
+    def noted(command: Command, _name: str) -> None:
+        commands.append(list(command.words))
+        raise RunFailed("noted")
+
+    monkeypatch.setattr(own, "run", noted)
+    monkeypatch.setattr(own, "find_file", lambda _name: tmp_path / "data" / "multi30k" / "train.en.gz")
+    system = own.Seqlab(tmp_path, tmp_path / "config.yaml", Hardware(1, device), "bf16-mixed")
+    with pytest.raises(RunFailed, match="noted"):
+        system.train(recipe.MIN_STEPS)
+    system.checkpoint.parent.mkdir(parents=True)
+    system.checkpoint.touch()
+    (tmp_path / "source").write_text("a\n")
+    with pytest.raises(RunFailed, match="noted"):
+        system.translate(tmp_path / "source", beam_size=5, batch_size=8)
+    training, translating = commands
+    assert training[training.index("--trainer.accelerator") + 1] == accelerator
+    assert training[training.index("--trainer.precision") + 1] == "bf16-mixed"
+    assert translating[translating.index("--device") + 1] == device
 
 
 def test_all_systems_get_the_pieces_of_one_tokenizer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

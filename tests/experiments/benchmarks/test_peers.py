@@ -120,8 +120,11 @@ def test_the_files_of_yoyodyne(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("device", "seen"), [("cpu", ""), ("cuda", "0"), ("cuda:1", "1")])
-def test_the_device_is_in_the_configs_and_the_environment(tmp_path: Path, device: str, seen: str) -> None:
-    """The options of a GPU; whether the toolkits train on one is not tested."""
+def test_the_device_is_in_the_configs_and_the_environment(
+    tmp_path: Path, device: str, seen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The options of a GPU; whether the toolkits run on one is not tested."""
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     for name in ("opennmt", "joeynmt", "yoyodyne"):
         (tmp_path / name).mkdir()
     script = f"echo \"sees '$CUDA_VISIBLE_DEVICES'\"; cat >&2 <<'END'\n{OPENNMT_TRAINING}END\n"
@@ -129,12 +132,25 @@ def test_the_device_is_in_the_configs_and_the_environment(tmp_path: Path, device
     opennmt.train(60)
     assert (opennmt.directory / "train.out").read_text() == f"sees '{seen}'\n"
     assert config_of(opennmt).get("gpu_ranks") == ([0] if seen else None)
+    (opennmt.directory / "checkpoints").mkdir(exist_ok=True)
+    (opennmt.directory / "checkpoints" / "opennmt_step_60.pt").touch()
+    translating = f"cp translated.source hypotheses.pieces; echo $@; cat >&2 <<'END'\n{OPENNMT_TRANSLATION}END\n"
+    stand_in(opennmt, "onmt_translate", translating)
+    opennmt.translate(beam_size=5, batch_size=32)
+    assert ("-gpu 0" in (opennmt.directory / "translate.out").read_text()) is bool(seen)
     joeynmt = prepared(tmp_path / "joeynmt", JoeyNMT, f"cat >&2 <<'END'\n{JOEYNMT_TRAINING}END\n", device)
     joeynmt.train(60)
     assert config_of(joeynmt)["use_cuda"] is bool(seen)
     yoyodyne = prepared(tmp_path / "yoyodyne", Yoyodyne, f"cat <<'END'\n{YOYODYNE_TRAINING}END\n", device)
     yoyodyne.train(60)
     assert config_of(yoyodyne)["trainer"]["accelerator"] == ("gpu" if seen else "cpu")
+
+
+def test_gpus_are_counted_among_those_that_a_cluster_gave(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4, 6")
+    assert [Hardware(1, device).variables()["CUDA_VISIBLE_DEVICES"] for device in ("cpu", "cuda", "cuda:1")] == [
+        "", "4", "6",
+    ]  # fmt: skip
 
 
 def test_opennmt_translates(tmp_path: Path) -> None:
