@@ -50,3 +50,10 @@ def test_default_tokenizers_are_shown(capsys: pytest.CaptureFixture[str]) -> Non
     assert shown()["tokenizer"]["init_args"]["vocabulary_size"] == 340
     assert shown()["target_tokenizer"]["init_args"]["vocabulary_size"] == 300
     assert shown("--data.init_args.target_tokenizer", "null")["target_tokenizer"] is None
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
+def test_last_is_written_whether_or_not_the_model_got_better(config: Path) -> None:
+    given = [callback.get("init_args", {}) for callback in yaml.safe_load(config.read_text())["trainer"]["callbacks"]]
+    (writer,) = [each for each in given if each.get("save_last") or each.get("filename") == "last"]
+    assert (writer["monitor"], writer["mode"]) == ("epoch", "max")
