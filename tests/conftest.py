@@ -23,6 +23,7 @@ def away_from_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest
     """No test reads or writes the user's cache or W&B account."""
     monkeypatch.setenv("SEQLAB_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
     monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.delenv("WANDB_SERVICE", raising=False)  # of a test in this process: others begin one of their own
     monkeypatch.delenv("SEQLAB_RUN_DIRECTORY", raising=False)
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from experiments.runs.loggers.bounded import call_within
 from tests.experiments.tiny_task import write_tiny_task
+from tests.experiments.wandb_log import history
 
 FIT = """
 import os, signal, sys, time
@@ -47,6 +48,16 @@ for step in range(3000):  # more than what waits between the two processes
         os.kill(service, signal.SIGSTOP)
         print(service)
     logger.log_metrics({"a": float(step)}, step=step)
+"""
+
+SHARED = """
+import subprocess, sys
+import wandb
+
+wandb.setup()  # from now on its address is in the environment, as in a notebook that has a run of its own
+log = "from experiments.runs.loggers import RunWandbLogger; RunWandbLogger({!r}).log_metrics({'a': 1.0}, step=0)"
+for _ in range(2):
+    subprocess.run([sys.executable, "-c", log.replace("{!r}", repr(sys.argv[1]))], check=True)
 """
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds W&B's process in /proc")
@@ -100,3 +111,12 @@ def test_a_call_is_waited_for_no_longer_than_said() -> None:
     assert done == [1]
     with pytest.raises(ZeroDivisionError):
         call_within(60, lambda: done.append(1 // 0))
+
+
+def test_processes_with_one_service_close_their_runs(tmp_path: Path) -> None:
+    process = python(SHARED, str(tmp_path))
+    assert process.returncode == 0, process.stderr
+    assert "W&B is off" not in process.stderr
+    parts = list((tmp_path / "wandb").glob("offline-run-*"))
+    assert len(parts) == 2, "the second process goes on with the run of the first"
+    assert all([row["a"] for row in history(part)] == [1.0] for part in parts)

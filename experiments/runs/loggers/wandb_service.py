@@ -57,6 +57,7 @@ class ServiceEnd:
 
     def _end(self) -> None:
         self._leaving.wait()
+        _finish_runs(self.exit_code)
         end_service(self.exit_code)
         self._ended.set()
 
@@ -73,6 +74,23 @@ def end_service(exit_code: int = 0) -> None:
         wandb.teardown(exit_code)
     except Exception as error:  # W&B has no common class for what goes wrong
         _log.debug("W&B's process was gone: %s", error)
+
+
+def _finish_runs(exit_code: int) -> None:
+    """Closes the open runs where W&B's process is that of another one, with which they would stay open.
+
+    Args:
+        exit_code: Of the runs.
+    """
+    from wandb.sdk import wandb_setup
+
+    if _service_process() is not None:
+        return
+    for run in list(wandb_setup.singleton()._active_runs):
+        try:
+            run.finish(exit_code)
+        except Exception as error:  # W&B has no common class for what goes wrong
+            _log.debug("W&B did not close a run: %s", error)
 
 
 def kill_service() -> None:
