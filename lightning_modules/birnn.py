@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
@@ -13,6 +13,7 @@ from datamodules.batch import LabelledBatch, Padded
 from lightning_modules.layers.dropout import Dropout
 from lightning_modules.layers.encoder import EncoderFactory, RecurrentEncoder
 from lightning_modules.layers.initialisation import initialise
+from lightning_modules.layers.linear import Linear
 from lightning_modules.layers.pooling import FinalStatePooling, PoolingFactory
 from lightning_modules.layers.ranges import check_shares
 from lightning_modules.step_loss import StepLossModule
@@ -54,7 +55,7 @@ class BiRNNClassifier(StepLossModule):
         self.encoder = encoder(source_feature_size)
         self.pooling = pooling(self.encoder.memory_size, self.encoder.state_shape.size)
         self.dropout = Dropout(dropout)
-        self.output = nn.Linear(self.pooling.output_size, class_count)
+        self.output = Linear(self.pooling.output_size, class_count)
         initialise(self, torch.initial_seed())
         self.val_loss, self.test_loss = MeanMetric(), MeanMetric()
         self.val_accuracy = MulticlassAccuracy(class_count, average="micro")

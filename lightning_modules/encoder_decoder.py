@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Literal
 
 import torch
@@ -21,8 +21,8 @@ from lightning_modules.layers.bridge import Bridge, ProjectionBridge
 from lightning_modules.layers.decoder import Decoder, LuongDecoder
 from lightning_modules.layers.embedding import TokenEmbedding
 from lightning_modules.layers.encoder import EncoderFactory, RecurrentEncoder
-from lightning_modules.layers.few_rows import MOST_ROWS, FewRows
 from lightning_modules.layers.initialisation import initialise
+from lightning_modules.layers.linear import Linear
 from lightning_modules.layers.losses import projected_cross_entropy, projected_outcomes
 from lightning_modules.layers.ranges import check_shares, check_sizes
 from lightning_modules.layers.state import DecoderState, Memory, StateShape
@@ -101,8 +101,8 @@ class EncoderDecoder(StepLossModule):
             else TokenEmbedding(source_vocabulary_size, embedding_size, dropout, token_dropout)
         )
         width = self.decoder.output_size if tied == "none" else embedding_size
-        self.narrow = nn.Linear(self.decoder.output_size, width, bias=False) if tied != "none" else nn.Identity()
-        self.output = nn.Linear(width, target_vocabulary_size)
+        self.narrow = Linear(self.decoder.output_size, width, bias=False) if tied != "none" else nn.Identity()
+        self.output = Linear(width, target_vocabulary_size)
         if tied != "none":
             self.output.weight = self.target_embedding.weight
         initialise(self, torch.initial_seed())
@@ -138,10 +138,8 @@ class EncoderDecoder(StepLossModule):
             Log-probabilities ``(rows, target_vocabulary)``, attention weights ``(rows, heads, source_len)``, and the
             next state.
         """
-        few = 2 <= len(tokens) <= MOST_ROWS and tokens.device.type == "cpu" and not torch.is_grad_enabled()
-        with FewRows() if few else nullcontext():
-            output, weights, state = self.decoder.step(self.target_embedding(tokens), memory, state)
-            logits = self.output(self.narrow(output))
+        output, weights, state = self.decoder.step(self.target_embedding(tokens), memory, state)
+        logits = self.output(self.narrow(output))
         precision = torch.promote_types(logits.dtype, torch.float32)
         return logits.log_softmax(dim=-1, dtype=precision), weights, state
 

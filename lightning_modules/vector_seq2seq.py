@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from datamodules.batch import VectorBatch
@@ -15,6 +15,7 @@ from lightning_modules.layers.bridge import ProjectionBridge
 from lightning_modules.layers.encoder import EncoderFactory, RecurrentEncoder
 from lightning_modules.layers.fixed_context import FixedContextDecoder
 from lightning_modules.layers.initialisation import initialise
+from lightning_modules.layers.linear import Linear
 from lightning_modules.layers.ranges import check_sizes
 from lightning_modules.layers.state import DecoderState, Memory
 from lightning_modules.metrics import PerTokenLoss
@@ -61,12 +62,12 @@ class VectorSeq2Seq(StepLossModule):
         super().__init__(optimizer, scheduler)
         check_sizes(self, embedding_size=embedding_size)
         self.save_hyperparameters()
-        self.source_input = nn.Linear(source_feature_size, embedding_size)
-        self.target_input = nn.Linear(target_feature_size, embedding_size)
+        self.source_input = Linear(source_feature_size, embedding_size)
+        self.target_input = Linear(target_feature_size, embedding_size)
         self.encoder = encoder(embedding_size)
         self.decoder = decoder(embedding_size, self.encoder.memory_size)
         self.bridge = bridge(self.encoder.state_shape, self.decoder.state_shape)
-        self.output = nn.Linear(self.decoder.output_size, target_feature_size)
+        self.output = Linear(self.decoder.output_size, target_feature_size)
         initialise(self, torch.initial_seed())
         self.feeding = feeding
         self.val_loss, self.val_free_running = PerTokenLoss(), PerTokenLoss()

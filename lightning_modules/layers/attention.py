@@ -7,10 +7,10 @@ from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from datamodules.errors import UserError
 from lightning_modules.layers.energy import additive_energy
+from lightning_modules.layers.linear import Linear, linear
 from lightning_modules.layers.ranges import check_sizes
 
 
@@ -115,9 +115,9 @@ class BahdanauAttention(Attention):
         super().__init__(query_size, memory_size, temperature)
         check_sizes(self, attention_size=attention_size)
         size = attention_size or query_size
-        self.query_projection = nn.Linear(query_size, size, bias=False)
-        self.key_projection = nn.Linear(memory_size, size, bias=True)
-        self.energy = nn.Linear(size, 1, bias=False)
+        self.query_projection = Linear(query_size, size, bias=False)
+        self.key_projection = Linear(memory_size, size, bias=True)
+        self.energy = Linear(size, 1, bias=False)
 
     def project(self, memory: Tensor) -> Tensor:
         """``U memory``, ``(b, s, attention_size)``."""
@@ -141,16 +141,16 @@ class ConcatAttention(Attention):
 
     def __init__(self, query_size: int, memory_size: int, temperature: float = 1.0) -> None:
         super().__init__(query_size, memory_size, temperature)
-        self.projection = nn.Linear(query_size + memory_size, query_size, bias=False)
-        self.energy = nn.Linear(query_size, 1, bias=False)
+        self.projection = Linear(query_size + memory_size, query_size, bias=False)
+        self.energy = Linear(query_size, 1, bias=False)
 
     def project(self, memory: Tensor) -> Tensor:
         """The memory's half of ``W [query; memory]``, ``(b, s, q)``."""
-        return functional.linear(memory, self.projection.weight[:, self.query_size :])
+        return linear(memory, self.projection.weight[:, self.query_size :])
 
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
         """The concat score; see :meth:`Attention.score`."""
-        projected = functional.linear(query, self.projection.weight[:, : self.query_size])
+        projected = linear(query, self.projection.weight[:, : self.query_size])
         return additive_energy(projected, keys, self.energy.weight)
 
 
@@ -208,7 +208,7 @@ class GeneralAttention(Attention):
 
     def __init__(self, query_size: int, memory_size: int, temperature: float = 1.0) -> None:
         super().__init__(query_size, memory_size, temperature)
-        self.key_projection = nn.Linear(memory_size, query_size, bias=False)
+        self.key_projection = Linear(memory_size, query_size, bias=False)
 
     def project(self, memory: Tensor) -> Tensor:
         """``W memory``, ``(b, s, q)``."""
@@ -253,10 +253,10 @@ class MultiHeadAttention(Attention):
             )
         self.heads = heads
         self.size = size
-        self.query_projection = nn.Linear(query_size, size, bias=False)
-        self.key_projection = nn.Linear(memory_size, size, bias=False)
-        self.value_projection = nn.Linear(memory_size, size, bias=False)
-        self.output_projection = nn.Linear(size, memory_size, bias=False)
+        self.query_projection = Linear(query_size, size, bias=False)
+        self.key_projection = Linear(memory_size, size, bias=False)
+        self.value_projection = Linear(memory_size, size, bias=False)
+        self.output_projection = Linear(size, memory_size, bias=False)
 
     def project(self, memory: Tensor) -> Tensor:
         """Keys and values side by side, ``(b, s, 2 * size)``."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from datamodules.errors import UserError
+from lightning_modules.layers.linear import Linear
 from lightning_modules.layers.recurrent import State
 from lightning_modules.layers.state import StateShape
 
@@ -48,7 +49,7 @@ class ProjectionBridge(Bridge):
         self.encoder_shape = encoder
         self.decoder_shape = decoder
         self.projections = nn.ModuleList(
-            nn.ModuleList(nn.Linear(encoder.size, decoder.size) for _ in range(decoder.layers))
+            nn.ModuleList(Linear(encoder.size, decoder.size) for _ in range(decoder.layers))
             for _ in range(decoder.parts)
         )
 

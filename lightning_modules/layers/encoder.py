@@ -8,11 +8,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from lightning_modules.layers.aligned import AlignedLSTM
 from lightning_modules.layers.dropout import Dropout
+from lightning_modules.layers.linear import linear
 from lightning_modules.layers.ranges import check_shares, check_sizes
 from lightning_modules.layers.recurrent import CELLS, STATE_PARTS, STEPS, Cell, RecurrentDropout, State
 from lightning_modules.layers.state import StateShape, Thinned
@@ -170,12 +170,12 @@ class StepwiseEncoder(RecurrentEncoder):
             getattr(self.rnn, f"{kind}_{name}") for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         )
         weight_hh = thinned.get(f"weight_hh_{name}", weight_hh)
-        projected = functional.linear(inputs, weight_ih, bias_ih)
+        projected = linear(inputs, weight_ih, bias_ih)
         state: State = (projected.new_zeros(len(inputs), weight_hh.shape[1]),) * self.state_shape.parts
         outputs = []
         for position, step_inputs in enumerate(projected.unbind(1)):
             within = (position < lengths)[:, None]
-            following = STEPS[self.cell](step_inputs, lambda h: functional.linear(h, weight_hh, bias_hh), state)
+            following = STEPS[self.cell](step_inputs, lambda h: linear(h, weight_hh, bias_hh), state)
             state = tuple(torch.where(within, new, old) for new, old in zip(following, state, strict=True))
             outputs.append(state[0] * within)
         return torch.stack(outputs, dim=1), state

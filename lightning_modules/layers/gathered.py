@@ -11,6 +11,9 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from lightning_modules.layers.linear import linear
+from lightning_modules.layers.products import product, weight_gradient
+
 _Calls = list[tuple[Tensor, Tensor]]
 """Inputs ``(..., rows, in)`` and output gradients ``(..., rows, out)`` of the calls that the backward pass has been
 through."""
@@ -19,7 +22,7 @@ through."""
 class GatheredGradients(TorchFunctionMode):
     """Within it, a matrix that is multiplied again and again gets one gradient for all its products.
 
-    For each call of ``functional.linear``, and so of every ``nn.Linear``, autograd makes a product
+    For each call of :func:`linear`, and of ``nn.Linear`` as well, autograd makes a product
     ``(in, rows) x (rows, out)`` and adds it to the weight's gradient. In a loop over a target, with a batch of some
     rows, that moves the whole matrix through the memory at each step. Here the calls of one weight leave their inputs
     and output gradients, and when the backward pass comes back to the weight itself, one product over the rows of all
@@ -40,9 +43,9 @@ class GatheredGradients(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Takes the place of ``functional.linear`` and ``@``, and lets everything else be."""
+        """Takes the place of :func:`linear` and ``@``, and lets everything else be."""
         if torch.is_grad_enabled():
-            if func is functional.linear:
+            if func is linear or func is functional.linear:
                 return self._linear(*args, **(kwargs or {}))
             if func is torch.Tensor.__matmul__:
                 return self._multiply(*args)
@@ -50,7 +53,7 @@ class GatheredGradients(TorchFunctionMode):
 
     def _linear(self, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         if not _pays(input, weight):
-            return functional.linear(input, weight, bias)
+            return linear(input, weight, bias)
         return self._of(weight, bias, transposed=True)(input.flatten(0, -2)).unflatten(0, input.shape[:-1])
 
     def _multiply(self, input: Tensor, matrix: Tensor) -> Tensor:
@@ -80,11 +83,13 @@ class _Matrix:
             matrix = matrix.to(torch.get_autocast_dtype(device))
             bias = None if bias is None else bias.to(matrix.dtype)
         self._calls: _Calls = []
+        self._transposed = transposed
         self._matrix, self._bias = _Gather.apply(matrix, bias, self._calls, transposed)
 
     def __call__(self, inputs: Tensor) -> Tensor:
         """``(..., rows, in)`` to ``(..., rows, out)``."""
-        return _Multiply.apply(inputs.to(self._matrix.dtype), self._matrix, self._bias, self._calls)
+        multiply = _Linear if self._transposed else _Multiply
+        return multiply.apply(inputs.to(self._matrix.dtype), self._matrix, self._bias, self._calls)
 
 
 class _Gather(torch.autograd.Function):
@@ -99,7 +104,7 @@ class _Gather(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor | None]:
         ctx.set_materialize_grads(False)
         ctx.calls, ctx.transposed = calls, transposed
-        return matrix.t() if transposed else matrix.view_as(matrix), None if bias is None else bias.view_as(bias)
+        return matrix.view_as(matrix), None if bias is None else bias.view_as(bias)
 
     @staticmethod
     @once_differentiable
@@ -108,20 +113,36 @@ class _Gather(torch.autograd.Function):
             return None, None, None, None
         inputs, gradients = (torch.cat(parts, dim=-2) for parts in zip(*ctx.calls, strict=True))
         ctx.calls.clear()
-        first, second = (gradients, inputs) if ctx.transposed else (inputs, gradients)
-        bias = gradients.sum(dim=0) if ctx.needs_input_grad[1] else None
-        return first.transpose(-2, -1) @ second, bias, None, None
+        if not ctx.transposed:
+            return inputs.transpose(-2, -1) @ gradients, None, None, None
+        return weight_gradient(gradients, inputs), gradients.sum(dim=0) if ctx.needs_input_grad[1] else None, None, None
+
+
+class _Linear(torch.autograd.Function):
+    """One product with a linear layer's weight, and the bias; their gradients are left for :class:`_Gather` to make."""
+
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor | None, calls: _Calls) -> Tensor:
+        ctx.save_for_backward(inputs, weight)
+        ctx.calls = calls
+        return product(inputs, weight, bias)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, None, None, None]:
+        inputs, weight = ctx.saved_tensors
+        ctx.calls.append((inputs, gradient))
+        return product(gradient, weight.t()) if ctx.needs_input_grad[0] else None, None, None, None
 
 
 class _Multiply(torch.autograd.Function):
-    """One product, and the bias; their gradients are left for :class:`_Gather` to make."""
+    """One product with a matrix for each sentence, whose gradient is left for :class:`_Gather` to make."""
 
     @staticmethod
-    def forward(ctx: Any, inputs: Tensor, matrix: Tensor, bias: Tensor | None, calls: _Calls) -> Tensor:
+    def forward(ctx: Any, inputs: Tensor, matrix: Tensor, _: None, calls: _Calls) -> Tensor:
         ctx.save_for_backward(inputs, matrix)
         ctx.calls = calls
-        outputs = inputs @ matrix
-        return outputs if bias is None else outputs.add_(bias)
+        return inputs @ matrix
 
     @staticmethod
     @once_differentiable

@@ -9,6 +9,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from lightning_modules.layers.products import product, weight_gradient
+
 CHUNK_ROWS = 512
 """Positions projected onto the vocabulary at once; a chunk of logits stays in the processor's cache."""
 
@@ -23,14 +25,11 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
         classes = weight.shape[0]
         needed = any(ctx.needs_input_grad[:3])
         loss, nll = hidden.new_zeros(()), hidden.new_zeros(())
-        # The first chunk overwrites the weight's gradient: zeros of the vocabulary's size are a pass over the memory.
-        first = torch.empty_like(weight) if len(hidden) else torch.zeros_like(weight)
-        gradients = [torch.empty_like(hidden), first, torch.zeros_like(bias)] if needed else []
-        buffer = hidden.new_empty(min(CHUNK_ROWS, len(hidden)), classes)
+        gradients = [torch.empty_like(hidden), torch.zeros_like(weight), torch.zeros_like(bias)] if needed else []
         for start in range(0, len(hidden), CHUNK_ROWS):
             rows = hidden[start : start + CHUNK_ROWS]
             gold = targets[start : start + CHUNK_ROWS, None]
-            logits = torch.mm(rows, weight.t(), out=buffer[: len(rows)]).add_(bias)
+            logits = product(rows, weight, bias)
             logits -= logits.amax(dim=1, keepdim=True)
             gold_logits, logit_sums = logits.gather(1, gold).squeeze(1), logits.sum(dim=1)
             probabilities = logits.exp_()
@@ -44,8 +43,10 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
                 # d loss / d logits = softmax - (1 - smoothing) * onehot - smoothing / classes
                 error = probabilities.div_(totals[:, None]).sub_(smoothing / classes)
                 error.scatter_add_(1, gold, error.new_full(gold.shape, smoothing - 1))
-                torch.mm(error, weight, out=gradients[0][start : start + CHUNK_ROWS])
-                gradients[1].addmm_(error.t(), rows, beta=float(start > 0))
+                gradients[0][start : start + CHUNK_ROWS] = product(error, weight.t())
+                # The first one is taken as it is: zeros of the vocabulary's size are a pass over the memory.
+                part = weight_gradient(error, rows)
+                gradients[1] = part if start == 0 else gradients[1].add_(part)
                 gradients[2].add_(error.sum(dim=0))
         ctx.gradients = gradients
         ctx.mark_non_differentiable(nll)
@@ -104,7 +105,7 @@ def projected_outcomes(hidden: Tensor, weight: Tensor, bias: Tensor, targets: Te
     with torch.autocast(hidden.device.type, enabled=False):
         chunks = hidden.to(weight.dtype).split(CHUNK_ROWS)
         for rows, gold in zip(chunks, targets.split(CHUNK_ROWS), strict=True):
-            logits = functional.linear(rows, weight, bias).to(precision)
+            logits = product(rows, weight, bias).to(precision)
             scores.append(-functional.cross_entropy(logits, gold, reduction="none"))
             predicted.append(logits.argmax(dim=1))
     return torch.cat(scores), torch.cat(predicted)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from lightning_modules.layers.linear import Linear
 from lightning_modules.layers.ranges import check_sizes
 from lightning_modules.layers.recurrent import State
 
@@ -106,8 +107,8 @@ class AttentionPooling(Pooling):
         super().__init__(memory_size, state_size)
         check_sizes(self, attention_size=attention_size)
         size = attention_size or memory_size
-        self.key_projection = nn.Linear(memory_size, size)
-        self.query = nn.Linear(size, 1, bias=False)
+        self.key_projection = Linear(memory_size, size)
+        self.query = Linear(size, 1, bias=False)
 
     def weights(self, memory: Tensor, mask: Tensor) -> Tensor:
         """How much each position counts.

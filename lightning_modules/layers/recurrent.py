@@ -8,16 +8,16 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn import functional
 
 from lightning_modules.layers.dropout import Dropout
 from lightning_modules.layers.gates import lstm_gates
-from lightning_modules.layers.state import StateShape, Thinned
+from lightning_modules.layers.linear import linear
+from lightning_modules.layers.state import BatchWeights, StateShape, Thinned
 
 Cell = Literal["lstm", "gru", "rnn"]
 State = tuple[Tensor, ...]
 
-_WHOLE: Thinned = {}
+_OWN = BatchWeights({}, None)
 
 CELLS: dict[Cell, Callable[..., nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 STATE_PARTS: dict[Cell, int] = {"lstm": 2, "gru": 1, "rnn": 1}
@@ -140,38 +140,44 @@ class RecurrentStack(nn.Module):
         self.recurrent_dropout = RecurrentDropout(recurrent_dropout)
         self.state_shape = StateShape(STATE_PARTS[cell], layers, hidden_size)
 
-    def draw(self) -> Thinned:
-        """What a batch has in place of the hidden-to-hidden matrices; see :meth:`RecurrentDropout.draw`."""
-        return self.recurrent_dropout.draw(self.rnn)
+    def draw(self) -> BatchWeights:
+        """What a batch has in place of the weights; see :meth:`RecurrentDropout.draw`."""
+        weight, _ = self._weights(0, "ih")
+        sequence, step = weight[:, : self.sequence_size], weight[:, self.sequence_size :]
+        parts = (sequence.contiguous(), step.contiguous()) if sequence.numel() and step.numel() else None
+        return BatchWeights(self.recurrent_dropout.draw(self.rnn), parts)
 
-    def forward(self, inputs: Tensor, state: State, thinned: Thinned = _WHOLE) -> tuple[Tensor, State]:
+    def forward(self, inputs: Tensor, state: State, weights: BatchWeights = _OWN) -> tuple[Tensor, State]:
         """Runs the whole sequence in one fused call.
 
         Args:
             inputs: ``(batch, target_len, sequence_size + step_size)``.
             state: Each part ``(layers, batch, hidden_size)``.
-            thinned: From :meth:`draw`.
+            weights: From :meth:`draw`.
 
         Returns:
             Outputs of the last layer ``(batch, target_len, hidden_size)``, and the last state.
         """
-        outputs, last = functional_call(self.rnn, dict(thinned), (inputs, state if len(state) > 1 else state[0]))
+        outputs, last = functional_call(
+            self.rnn, dict(weights.thinned), (inputs, state if len(state) > 1 else state[0])
+        )
         return outputs, last if isinstance(last, tuple) else (last,)
 
-    def project(self, inputs: Tensor) -> Tensor:
+    def project(self, inputs: Tensor, weights: BatchWeights = _OWN) -> Tensor:
         """The first layer's projection of what is known of all steps beforehand.
 
         Args:
             inputs: ``(batch, target_len, sequence_size)``, or ``(batch, sequence_size)``.
+            weights: From :meth:`draw`.
 
         Returns:
             As the input, with ``gates * hidden_size`` in the last dimension.
         """
         weight, bias = self._weights(0, "ih")
-        return functional.linear(inputs, weight[:, : self.sequence_size], bias)
+        return linear(inputs, weights.parts[0] if weights.parts else weight[:, : self.sequence_size], bias)
 
     def step(
-        self, projected: Tensor, extra: Tensor | None, state: State, thinned: Thinned = _WHOLE
+        self, projected: Tensor, extra: Tensor | None, state: State, weights: BatchWeights = _OWN
     ) -> tuple[Tensor, State]:
         """Runs one step.
 
@@ -179,27 +185,29 @@ class RecurrentStack(nn.Module):
             projected: ``(batch, gates * hidden_size)``, from :meth:`project`.
             extra: ``(batch, step_size)``, the part of the input known only now; None where its size is 0.
             state: Each part ``(layers, batch, hidden_size)``.
-            thinned: From :meth:`draw`.
+            weights: From :meth:`draw`.
 
         Returns:
             Output of the last layer ``(batch, hidden_size)``, and the next state.
         """
         if extra is not None:
             weight, _ = self._weights(0, "ih")
-            projected = projected + functional.linear(extra, weight[:, self.sequence_size :])
+            projected = projected + linear(
+                extra, weights.parts[1] if weights.parts else weight[:, self.sequence_size :]
+            )
         layers: list[State] = []
         for layer, before in enumerate(zip(*(part.unbind(0) for part in state), strict=True)):
             if layer:
                 below = self.dropout(layers[-1][0])
                 weight, bias = self._weights(layer, "ih")
-                projected = functional.linear(below, weight, bias)
-            layers.append(STEPS[self.cell](projected, self._recurrent(layer, thinned), before))
+                projected = linear(below, weight, bias)
+            layers.append(STEPS[self.cell](projected, self._recurrent(layer, weights.thinned), before))
         return layers[-1][0], tuple(_stacked(parts) for parts in zip(*layers, strict=True))
 
     def _recurrent(self, layer: int, thinned: Thinned) -> Callable[[Tensor], Tensor]:
         weight, bias = self._weights(layer, "hh")
         weight = thinned.get(f"weight_hh_l{layer}", weight)
-        return lambda hidden: functional.linear(hidden, weight, bias)
+        return lambda hidden: linear(hidden, weight, bias)
 
     def _weights(self, layer: int, kind: Literal["ih", "hh"]) -> tuple[Tensor, Tensor]:
         return getattr(self.rnn, f"weight_{kind}_l{layer}"), getattr(self.rnn, f"bias_{kind}_l{layer}")

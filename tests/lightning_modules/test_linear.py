@@ -1,0 +1,115 @@
+"""Linear layers by oneDNN against the usual product in float64."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lightning_modules.layers.linear import Linear, linear
+from lightning_modules.layers.products import is_for_onednn, product, weight_gradient
+
+ROWS, INPUTS, OUTPUTS = 96, 128, 160
+SHAPES = [(ROWS,), (6, 16), (1, ROWS, 1), (2 * ROWS,)]
+
+
+def by_onednn(run: torch.profiler.profile) -> int:
+    """How many products oneDNN made."""
+    return sum(event.count for event in run.key_averages() if "linear_pointwise" in event.key)
+
+
+@pytest.mark.usefixtures("seed")
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("bias", [True, False])
+def test_outputs_and_gradients(shape: tuple[int, ...], bias: bool) -> None:
+    layer = Linear(INPUTS, OUTPUTS, bias=bias)
+    exact = nn.Linear(INPUTS, OUTPUTS, bias=bias).double()
+    exact.load_state_dict(layer.state_dict())
+    inputs = torch.randn(*shape, INPUTS, requires_grad=True)
+    wide = inputs.detach().double().requires_grad_()
+    towards = torch.randn(*shape, OUTPUTS)
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as run:
+        outputs = layer(inputs)
+        gradients = torch.autograd.grad(outputs, [inputs, *layer.parameters()], towards)
+    assert by_onednn(run) == 3
+    expected = exact(wide)
+    wanted = torch.autograd.grad(expected, [wide, *exact.parameters()], towards.double())
+    for ours, theirs in zip([outputs, *gradients], [expected, *wanted], strict=True):
+        assert ours.is_contiguous()
+        torch.testing.assert_close(ours.double(), theirs, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.usefixtures("seed")
+@pytest.mark.parametrize("frozen", ["inputs", "weight", "bias"])
+def test_no_gradient_is_made_that_nobody_asked_for(frozen: str) -> None:
+    given = {
+        "inputs": torch.randn(ROWS, INPUTS, requires_grad=True),
+        "weight": torch.randn(OUTPUTS, INPUTS, requires_grad=True),
+        "bias": torch.randn(OUTPUTS, requires_grad=True),
+    }
+    given[frozen].requires_grad_(False)
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as run:
+        linear(**given).sum().backward()
+    assert by_onednn(run) == (3 if frozen == "bias" else 2)
+    assert {name for name, value in given.items() if value.grad is None} == {frozen}
+
+
+def _narrow(values: Tensor) -> Tensor:
+    return torch.cat([values, values], dim=1)[:, : values.shape[1]]
+
+
+@pytest.mark.usefixtures("seed")
+@pytest.mark.parametrize("rows", [0, 1, 5, 64])
+@torch.no_grad()
+def test_any_layout_and_any_number_of_rows(rows: int) -> None:
+    inputs, weight, bias = torch.randn(rows, 512), torch.randn(2048, 512), torch.randn(2048)
+    expected = functional.linear(inputs.double(), weight.double(), bias.double())
+    for left in (inputs, inputs.t().contiguous().t(), _narrow(inputs)):
+        for right in (weight, weight.t().contiguous().t(), _narrow(weight)):
+            found = product(left, right, bias)
+            assert found.is_contiguous()
+            torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=1e-3)
+
+
+def test_a_part_of_a_matrix_is_not_for_onednn() -> None:
+    """It has no fast kernel for one."""
+    inputs, weight = torch.randn(64, 512), torch.randn(2048, 768)
+    assert is_for_onednn(inputs, weight[:, 256:].contiguous())
+    assert not is_for_onednn(inputs, weight[:, 256:])
+
+
+@pytest.mark.usefixtures("seed")
+@pytest.mark.parametrize("rows", [40, 400])
+def test_gradient_of_a_weight(rows: int) -> None:
+    gradients, inputs = torch.randn(rows, 300), torch.randn(rows, 200)
+    found = weight_gradient(gradients, inputs)
+    assert found.is_contiguous()
+    torch.testing.assert_close(found.double(), gradients.double().t() @ inputs.double(), rtol=1e-5, atol=1e-3)
+
+
+@pytest.mark.usefixtures("seed")
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_other_precisions_are_torchs_own(dtype: torch.dtype) -> None:
+    inputs, weight = torch.randn(64, 512, dtype=dtype), torch.randn(512, 512, dtype=dtype)
+    assert torch.equal(linear(inputs, weight), functional.linear(inputs, weight))
+
+
+@pytest.mark.usefixtures("seed")
+def test_in_mixed_precision() -> None:
+    inputs, weight = torch.randn(64, 512), torch.randn(512, 512, requires_grad=True)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        outputs = linear(inputs, weight)
+        assert torch.equal(outputs, functional.linear(inputs, weight))
+    outputs.float().sum().backward()
+    assert weight.grad is not None
+    assert weight.grad.dtype == torch.float32
+
+
+@pytest.mark.usefixtures("seed")
+def test_it_can_be_turned_off() -> None:
+    inputs, weight = torch.randn(64, 512), torch.randn(512, 512)
+    with torch.backends.mkldnn.flags(enabled=False):
+        assert torch.equal(linear(inputs, weight), functional.linear(inputs, weight))
+        assert not is_for_onednn(inputs, weight)
+    assert is_for_onednn(inputs, weight)
