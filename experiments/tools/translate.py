@@ -111,11 +111,14 @@ def main(arguments: list[str]) -> int:
 
 
 def _translate(given: argparse.Namespace) -> None:
+    from lightning_modules.layers.products import PackedWeights
+
     with contextlib.ExitStack() as stack:
         source = sys.stdin.buffer if given.input is None else stack.enter_context(open_input("--input", given.input))
         prefixes = None if given.prefix is None else stack.enter_context(open_input("--prefix", given.prefix))
         interactive = given.input is None and sys.stdin.isatty()
         translator, search = _prepare(given)
+        stack.enter_context(PackedWeights())
         output = sys.stdout.buffer if given.output is None else stack.enter_context(open_output(given.output))
         scores = None if given.scores is None else stack.enter_context(open_output(given.scores))
         attention = None if given.attention is None else stack.enter_context(open_output(given.attention))

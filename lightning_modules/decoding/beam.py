@@ -72,12 +72,8 @@ class BeamSearch(Search):
                 f"beam_size is {self.beam_size}, but the target vocabulary has {size} tokens: give no more than that"
             )
 
-    def __call__(
-        self,
-        model: Steppable[MemoryT, StateT],
-        source: Padded,
-        with_attention: bool = False,
-        prefixes: Padded | None = None,
+    def _search(
+        self, model: Steppable[MemoryT, StateT], source: Padded, with_attention: bool, prefixes: Padded | None
     ) -> list[list[Hypothesis]]:
         """The ``n_best`` hypotheses of each source; see :meth:`Search.__call__`."""
         size, keeps_attention = self.beam_size, with_attention or self.coverage_penalty > 0

@@ -12,6 +12,7 @@ from datamodules.batch import Padded
 from datamodules.errors import RunFailed, UserError
 from lightning_modules.decoding.hypothesis import Hypothesis
 from lightning_modules.decoding.rules import Rules
+from lightning_modules.layers.products import PackedWeights
 
 
 class Selectable(Protocol):
@@ -82,7 +83,6 @@ class Search(ABC):
         self.min_length = min_length
         self.no_repeat_ngram_size = no_repeat_ngram_size
 
-    @abstractmethod
     def __call__(
         self,
         model: Steppable[MemoryT, StateT],
@@ -107,6 +107,14 @@ class Search(ABC):
             UserError: A prefix is longer than max_length, or the search does not fit the model.
             RunFailed: The model's probabilities are NaN.
         """
+        with PackedWeights():  # each step has the same ones
+            return self._search(model, source, with_attention, prefixes)
+
+    @abstractmethod
+    def _search(
+        self, model: Steppable[MemoryT, StateT], source: Padded, with_attention: bool, prefixes: Padded | None
+    ) -> list[list[Hypothesis]]:
+        """Searches; see :meth:`__call__`."""
 
     def check_vocabulary(self, size: int) -> None:  # noqa: B027 - most searches fit any vocabulary
         """Refuses a target vocabulary that the search cannot work on.

@@ -22,12 +22,8 @@ class UnbranchedSearch(Search):
 
     samples: int = 1
 
-    def __call__(
-        self,
-        model: Steppable[MemoryT, StateT],
-        source: Padded,
-        with_attention: bool = False,
-        prefixes: Padded | None = None,
+    def _search(
+        self, model: Steppable[MemoryT, StateT], source: Padded, with_attention: bool, prefixes: Padded | None
     ) -> list[list[Hypothesis]]:
         """The hypotheses of each source; see :meth:`Search.__call__`."""
         memory, state = model.encode(source)

@@ -12,7 +12,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from lightning_modules.layers.linear import linear
-from lightning_modules.layers.products import product, weight_gradient
+from lightning_modules.layers.products import as_whole, packed, product, weight_gradient
 
 _Calls = list[tuple[Tensor, Tensor]]
 """Inputs ``(..., rows, in)`` and output gradients ``(..., rows, out)`` of the calls that the backward pass has been
@@ -83,13 +83,15 @@ class _Matrix:
             matrix = matrix.to(torch.get_autocast_dtype(device))
             bias = None if bias is None else bias.to(matrix.dtype)
         self._calls: _Calls = []
-        self._transposed = transposed
         self._matrix, self._bias = _Gather.apply(matrix, bias, self._calls, transposed)
+        self._packed = packed(self._matrix) if transposed else None
 
     def __call__(self, inputs: Tensor) -> Tensor:
         """``(..., rows, in)`` to ``(..., rows, out)``."""
-        multiply = _Linear if self._transposed else _Multiply
-        return multiply.apply(inputs.to(self._matrix.dtype), self._matrix, self._bias, self._calls)
+        inputs = inputs.to(self._matrix.dtype)
+        if self._packed is None:
+            return _Multiply.apply(inputs, self._matrix, self._calls)
+        return _Linear.apply(inputs, self._matrix, self._packed, self._bias, self._calls)
 
 
 class _Gather(torch.autograd.Function):
@@ -104,7 +106,7 @@ class _Gather(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor | None]:
         ctx.set_materialize_grads(False)
         ctx.calls, ctx.transposed = calls, transposed
-        return matrix.view_as(matrix), None if bias is None else bias.view_as(bias)
+        return as_whole(matrix).view_as(matrix), None if bias is None else bias.view_as(bias)
 
     @staticmethod
     @once_differentiable
@@ -122,34 +124,34 @@ class _Linear(torch.autograd.Function):
     """One product with a linear layer's weight, and the bias; their gradients are left for :class:`_Gather` to make."""
 
     @staticmethod
-    def forward(ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor | None, calls: _Calls) -> Tensor:
+    def forward(ctx: Any, inputs: Tensor, weight: Tensor, packed: Tensor, bias: Tensor | None, calls: _Calls) -> Tensor:
         ctx.save_for_backward(inputs, weight)
         ctx.calls = calls
-        return product(inputs, weight, bias)
+        return product(inputs, packed, bias)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, None, None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, None, None, None, None]:
         inputs, weight = ctx.saved_tensors
         ctx.calls.append((inputs, gradient))
-        return product(gradient, weight.t()) if ctx.needs_input_grad[0] else None, None, None, None
+        return product(gradient, weight.t()) if ctx.needs_input_grad[0] else None, None, None, None, None
 
 
 class _Multiply(torch.autograd.Function):
     """One product with a matrix for each sentence, whose gradient is left for :class:`_Gather` to make."""
 
     @staticmethod
-    def forward(ctx: Any, inputs: Tensor, matrix: Tensor, _: None, calls: _Calls) -> Tensor:
+    def forward(ctx: Any, inputs: Tensor, matrix: Tensor, calls: _Calls) -> Tensor:
         ctx.save_for_backward(inputs, matrix)
         ctx.calls = calls
         return inputs @ matrix
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, None, None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, None, None]:
         inputs, matrix = ctx.saved_tensors
         ctx.calls.append((inputs, gradient))
-        return gradient @ matrix.transpose(-2, -1) if ctx.needs_input_grad[0] else None, None, None, None
+        return gradient @ matrix.transpose(-2, -1) if ctx.needs_input_grad[0] else None, None, None
 
 
 def _pays(inputs: Tensor, matrix: Tensor) -> bool:

@@ -10,7 +10,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 from torch.overrides import handle_torch_function, has_torch_function
 
-from lightning_modules.layers.products import is_for_onednn, product, weight_gradient
+from lightning_modules.layers.products import PackedWeights, is_for_onednn, product, weight_gradient
 
 
 class Linear(nn.Linear):
@@ -37,7 +37,11 @@ def linear(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
     rows = inputs.flatten(0, -2)
     if torch.is_autocast_enabled(inputs.device.type) or not is_for_onednn(rows, weight):
         return functional.linear(inputs, weight, bias)
-    return _Linear.apply(rows, weight, bias).view(*inputs.shape[:-1], len(weight))
+    if torch.is_grad_enabled():
+        outputs = _Linear.apply(rows, weight, bias)
+    else:
+        outputs = product(rows, PackedWeights.of(weight), bias)
+    return outputs.view(*inputs.shape[:-1], len(weight))
 
 
 class _Linear(torch.autograd.Function):

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar, Token
+from types import TracebackType
+from typing import Self
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 LEAST_MULTIPLICATIONS = 2**20
 """What is smaller takes less time than the way to oneDNN."""
+
+LEAST_PACKED_VALUES = 2**17
+"""What is smaller is not worth to be packed."""
+
+_PACKED_FOR = 64
+"""Rows that weights are packed for: oneDNN lays them out alike for all numbers but 1."""
 
 
 def product(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -20,15 +30,17 @@ def product(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tenso
 
     Args:
         inputs: ``(rows, in)``.
-        weight: ``(out, in)``; both may be parts of others, or transposed, but then a part is not multiplied faster.
+        weight: ``(out, in)``, or from :func:`packed`; a part of a wider matrix is copied.
         bias: ``(out,)``; None for none.
 
     Returns:
         ``(rows, out)``, contiguous.
     """
-    if is_for_onednn(inputs, weight):
-        return torch.ops.mkldnn._linear_pointwise(inputs, weight, bias, "none", [], "")
-    return functional.linear(inputs, weight, bias)
+    if not weight.is_mkldnn:
+        if not is_for_onednn(inputs, weight):
+            return functional.linear(inputs, weight, bias)
+        weight = as_whole(weight)
+    return torch.ops.mkldnn._linear_pointwise(inputs, weight, bias, "none", [], "")
 
 
 def weight_gradient(gradients: Tensor, inputs: Tensor) -> Tensor:
@@ -48,16 +60,81 @@ def weight_gradient(gradients: Tensor, inputs: Tensor) -> Tensor:
     return product(inputs.t(), gradients.t()).t().contiguous()
 
 
-def is_for_onednn(inputs: Tensor, weight: Tensor) -> bool:
-    """Whether a product of ``(rows, in)`` and ``(out, in)`` is faster by oneDNN.
+def packed(weight: Tensor) -> Tensor:
+    """A weight for several products: a copy as oneDNN lays it out, which it would else do anew each time.
 
-    It is where the product is large, and the weight no part of a wider matrix, which oneDNN has no kernel for.
+    Args:
+        weight: ``(out, in)``.
+
+    Returns:
+        What :func:`product` takes in its place; the weight itself where that is not for oneDNN, or small.
     """
+    if weight.numel() < LEAST_PACKED_VALUES or not _suits(weight):
+        return weight
+    return torch.ops.mkldnn._reorder_linear_weight(as_whole(weight.detach()), _PACKED_FOR)
+
+
+def as_whole(matrix: Tensor) -> Tensor:
+    """The matrix, copied where it is a part of a wider one: oneDNN has no kernel for such.
+
+    Args:
+        matrix: ``(..., out, in)``.
+    """
+    return matrix if matrix.is_contiguous() or matrix.transpose(-2, -1).is_contiguous() else matrix.contiguous()
+
+
+class PackedWeights:
+    """Within it, and without gradients, a linear layer packs its weight at its first product; see :func:`packed`.
+
+    For what multiplies with the same weights again and again, as a search does. Within another one, it is that one.
+    """
+
+    _current: ContextVar[PackedWeights | None] = ContextVar("packed weights", default=None)
+
+    def __init__(self) -> None:
+        self._weights: dict[tuple[object, ...], tuple[Tensor, Tensor]] = {}
+        self._tokens: list[Token[PackedWeights | None]] = []
+
+    def __enter__(self) -> Self:
+        self._tokens.append(self._current.set(self._current.get() or self))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._current.reset(self._tokens.pop())
+
+    @classmethod
+    def of(cls, weight: Tensor) -> Tensor:
+        """The weight, packed where that is to be; it stays so until it changes.
+
+        Args:
+            weight: ``(out, in)``.
+        """
+        current = cls._current.get()
+        if current is None or torch.is_grad_enabled():
+            return weight
+        version = None if weight.is_inference() else weight._version
+        key = (weight.data_ptr(), weight.shape, weight.stride(), version)
+        if key not in current._weights:
+            current._weights[key] = weight, packed(weight)  # kept, so that no other can lie in the same place
+        return current._weights[key][1]
+
+
+def is_for_onednn(inputs: Tensor, weight: Tensor) -> bool:
+    """Whether a product of ``(rows, in)`` and ``(out, in)`` is faster by oneDNN: whether it is large."""
     return (
-        inputs.dtype == weight.dtype == torch.float32
-        and inputs.device.type == weight.device.type == "cpu"
+        inputs.dtype == torch.float32
+        and inputs.device.type == "cpu"
         and inputs.numel() * len(weight) >= LEAST_MULTIPLICATIONS
+        and _suits(weight)
+    )
+
+
+def _suits(weight: Tensor) -> bool:
+    return (
+        weight.dtype == torch.float32
+        and weight.device.type == "cpu"
         and bool(torch.backends.mkldnn.enabled)
         and torch.backends.mkldnn.is_available()
-        and (weight.is_contiguous() or weight.t().is_contiguous())
     )

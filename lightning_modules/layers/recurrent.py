@@ -12,12 +12,12 @@ from torch.func import functional_call
 from lightning_modules.layers.dropout import Dropout
 from lightning_modules.layers.gates import lstm_gates
 from lightning_modules.layers.linear import linear
-from lightning_modules.layers.state import BatchWeights, StateShape, Thinned
+from lightning_modules.layers.state import StateShape, Thinned
 
 Cell = Literal["lstm", "gru", "rnn"]
 State = tuple[Tensor, ...]
 
-_OWN = BatchWeights({}, None)
+_WHOLE: Thinned = {}
 
 CELLS: dict[Cell, Callable[..., nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 STATE_PARTS: dict[Cell, int] = {"lstm": 2, "gru": 1, "rnn": 1}
@@ -140,44 +140,38 @@ class RecurrentStack(nn.Module):
         self.recurrent_dropout = RecurrentDropout(recurrent_dropout)
         self.state_shape = StateShape(STATE_PARTS[cell], layers, hidden_size)
 
-    def draw(self) -> BatchWeights:
-        """What a batch has in place of the weights; see :meth:`RecurrentDropout.draw`."""
-        weight, _ = self._weights(0, "ih")
-        sequence, step = weight[:, : self.sequence_size], weight[:, self.sequence_size :]
-        parts = (sequence.contiguous(), step.contiguous()) if sequence.numel() and step.numel() else None
-        return BatchWeights(self.recurrent_dropout.draw(self.rnn), parts)
+    def draw(self) -> Thinned:
+        """What a batch has in place of the hidden-to-hidden matrices; see :meth:`RecurrentDropout.draw`."""
+        return self.recurrent_dropout.draw(self.rnn)
 
-    def forward(self, inputs: Tensor, state: State, weights: BatchWeights = _OWN) -> tuple[Tensor, State]:
+    def forward(self, inputs: Tensor, state: State, thinned: Thinned = _WHOLE) -> tuple[Tensor, State]:
         """Runs the whole sequence in one fused call.
 
         Args:
             inputs: ``(batch, target_len, sequence_size + step_size)``.
             state: Each part ``(layers, batch, hidden_size)``.
-            weights: From :meth:`draw`.
+            thinned: From :meth:`draw`.
 
         Returns:
             Outputs of the last layer ``(batch, target_len, hidden_size)``, and the last state.
         """
-        outputs, last = functional_call(
-            self.rnn, dict(weights.thinned), (inputs, state if len(state) > 1 else state[0])
-        )
+        outputs, last = functional_call(self.rnn, dict(thinned), (inputs, state if len(state) > 1 else state[0]))
         return outputs, last if isinstance(last, tuple) else (last,)
 
-    def project(self, inputs: Tensor, weights: BatchWeights = _OWN) -> Tensor:
+    def project(self, inputs: Tensor) -> Tensor:
         """The first layer's projection of what is known of all steps beforehand.
 
         Args:
             inputs: ``(batch, target_len, sequence_size)``, or ``(batch, sequence_size)``.
-            weights: From :meth:`draw`.
 
         Returns:
             As the input, with ``gates * hidden_size`` in the last dimension.
         """
         weight, bias = self._weights(0, "ih")
-        return linear(inputs, weights.parts[0] if weights.parts else weight[:, : self.sequence_size], bias)
+        return linear(inputs, weight[:, : self.sequence_size], bias)
 
     def step(
-        self, projected: Tensor, extra: Tensor | None, state: State, weights: BatchWeights = _OWN
+        self, projected: Tensor, extra: Tensor | None, state: State, thinned: Thinned = _WHOLE
     ) -> tuple[Tensor, State]:
         """Runs one step.
 
@@ -185,23 +179,21 @@ class RecurrentStack(nn.Module):
             projected: ``(batch, gates * hidden_size)``, from :meth:`project`.
             extra: ``(batch, step_size)``, the part of the input known only now; None where its size is 0.
             state: Each part ``(layers, batch, hidden_size)``.
-            weights: From :meth:`draw`.
+            thinned: From :meth:`draw`.
 
         Returns:
             Output of the last layer ``(batch, hidden_size)``, and the next state.
         """
         if extra is not None:
             weight, _ = self._weights(0, "ih")
-            projected = projected + linear(
-                extra, weights.parts[1] if weights.parts else weight[:, self.sequence_size :]
-            )
+            projected = projected + linear(extra, weight[:, self.sequence_size :])
         layers: list[State] = []
         for layer, before in enumerate(zip(*(part.unbind(0) for part in state), strict=True)):
             if layer:
                 below = self.dropout(layers[-1][0])
                 weight, bias = self._weights(layer, "ih")
                 projected = linear(below, weight, bias)
-            layers.append(STEPS[self.cell](projected, self._recurrent(layer, weights.thinned), before))
+            layers.append(STEPS[self.cell](projected, self._recurrent(layer, thinned), before))
         return layers[-1][0], tuple(_stacked(parts) for parts in zip(*layers, strict=True))
 
     def _recurrent(self, layer: int, thinned: Thinned) -> Callable[[Tensor], Tensor]:

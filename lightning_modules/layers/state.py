@@ -12,19 +12,6 @@ Thinned = Mapping[str, Tensor]
 """Hidden-to-hidden matrices without some of their values, by their names in an ``nn.RNNBase``; empty for none."""
 
 
-class BatchWeights(NamedTuple):
-    """What a recurrent stack multiplies with in a batch, in place of some of its weights.
-
-    Attributes:
-        thinned: In place of its hidden-to-hidden matrices.
-        parts: The matrix of its lowest layer's inputs in two parts, for what is known of all steps and for what becomes
-            known at each, where there is both; laid out one by one, so that each is multiplied fast.
-    """
-
-    thinned: Thinned
-    parts: tuple[Tensor, Tensor] | None
-
-
 class StateShape(NamedTuple):
     """The shape of a recurrent state.
 
@@ -73,12 +60,12 @@ class DecoderState:
     Attributes:
         recurrent: The recurrent state, each part ``(layers, batch, size)``.
         feed: ``(batch, output_size)``, the last output, where it is fed back (input feeding); else None.
-        weights: For each recurrent stack, what it multiplies with in this batch.
+        thinned: For each recurrent stack, what it has in place of its hidden-to-hidden matrices in this batch.
     """
 
     recurrent: tuple[Tensor, ...]
     feed: Tensor | None
-    weights: tuple[BatchWeights, ...]
+    thinned: tuple[Thinned, ...]
 
     def select(self, rows: Tensor) -> DecoderState:
         """The state of the given sentences, in their order; a sentence may be taken several times.

@@ -76,7 +76,7 @@ def test_recurrent_dropout_is_of_hidden_to_hidden_matrices_in_training(name: str
     assert not torch.allclose(first, other)
     first.sum().backward()
     matrices = {each: weight for each, weight in decoder.named_parameters() if "weight_hh" in each}
-    drawn = [weight for weights in start.weights for weight in weights.thinned.values()]
+    drawn = [weight for thinned in start.thinned for weight in thinned.values()]
     assert len(drawn) == len(matrices) > 0
     for left, weight in zip(drawn, matrices.values(), strict=True):
         kept = left != 0

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lightning_modules.layers.linear import Linear, linear
-from lightning_modules.layers.products import is_for_onednn, product, weight_gradient
+from lightning_modules.layers.products import PackedWeights, is_for_onednn, product, weight_gradient
 
 ROWS, INPUTS, OUTPUTS = 96, 128, 160
 SHAPES = [(ROWS,), (6, 16), (1, ROWS, 1), (2 * ROWS,)]
@@ -72,11 +72,38 @@ def test_any_layout_and_any_number_of_rows(rows: int) -> None:
             torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=1e-3)
 
 
-def test_a_part_of_a_matrix_is_not_for_onednn() -> None:
-    """It has no fast kernel for one."""
-    inputs, weight = torch.randn(64, 512), torch.randn(2048, 768)
-    assert is_for_onednn(inputs, weight[:, 256:].contiguous())
-    assert not is_for_onednn(inputs, weight[:, 256:])
+@pytest.mark.usefixtures("seed")
+@torch.no_grad()
+def test_packed_weights() -> None:
+    """They are packed once, each part for itself, until they change, and give what they give unpacked."""
+    weight, bias = nn.Parameter(torch.randn(1024, 768)), torch.randn(1024)
+    parts = [weight[:, :256], weight[:, 256:], weight[:, 256:].t(), weight]
+    inputs = [torch.randn(rows, 1024) for rows in (5, 64)]
+
+    def outputs() -> list[Tensor]:
+        return [linear(each[:, : part.shape[1]], part, bias[: len(part)]) for part in parts for each in inputs]
+
+    expected = outputs()
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as run, PackedWeights():
+        for _ in range(3):
+            for found, plain in zip(outputs(), expected, strict=True):
+                torch.testing.assert_close(found, plain, rtol=1e-5, atol=1e-3)
+        with PackedWeights():
+            outputs()
+    packed = [event.count for event in run.key_averages() if "reorder_linear_weight" in event.key]
+    assert packed == [len(parts)]
+    with PackedWeights():
+        before = linear(inputs[0][:, :768], weight)
+        weight.mul_(2)
+        torch.testing.assert_close(linear(inputs[0][:, :768], weight), 2 * before)
+
+
+@pytest.mark.usefixtures("seed")
+def test_gradients_within_packed_weights() -> None:
+    inputs, weight = torch.randn(64, 512), torch.randn(512, 512, requires_grad=True)
+    with PackedWeights():
+        linear(inputs, weight).sum().backward()
+    torch.testing.assert_close(weight.grad, inputs.sum(dim=0).expand_as(weight), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.usefixtures("seed")
