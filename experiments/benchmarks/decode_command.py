@@ -24,6 +24,8 @@ on the CPU or on a GPU; the time that a process takes to start is not counted.
 
 Which of the batch sizes is best is found for each system by itself, before the rounds. The limit is the time that
 torch.mm takes, in the same round, for the multiplications of the search: fraction of the limit is the speed over that.
+seqlab's layers multiply on the CPU by oneDNN, which may be faster than torch.mm: the layers' limit is the time that it
+takes.
 
 examples:
   seqlab benchmark decode
@@ -75,7 +77,7 @@ def run(given: argparse.Namespace) -> int:
     import torch
 
     from experiments.benchmarks.contest import contest_of
-    from experiments.benchmarks.limit import search_limit
+    from experiments.benchmarks.limit import LIMITS, search_limit
     from experiments.benchmarks.report import comparison_table, hardware_line, write_report
     from experiments.benchmarks.rounds import Figure, System, in_turn
     from experiments.benchmarks.searching import search_counts, searching_figures
@@ -108,9 +110,11 @@ def run(given: argparse.Namespace) -> int:
             found |= searching_figures(search, alone, batched)
             if name == "seqlab":
                 counts = search_counts(translator, text, batched)
-                limit = counts.sentences / search_limit(translator.members[0], counts, beam, best[name][search])
                 rate = counts.sentences / batched.search_seconds
-                found |= {f"{search}, limit": limit, f"{search}, fraction of the limit": rate / limit}
+                for kind, multiply in LIMITS.items():
+                    seconds = search_limit(translator.members[0], counts, beam, best[name][search], multiply)
+                    limit = counts.sentences / seconds
+                    found |= {f"{search}, {kind}": limit, f"{search}, fraction of the {kind}": rate / limit}
         return found
 
     rounds = in_turn([System(name, partial(measure, name)) for name in translates], given.rounds, warm_up=0)
@@ -120,9 +124,12 @@ def run(given: argparse.Namespace) -> int:
             Figure(f"{search}, one at a time", f"{search}, sentences per second, one at a time", "higher", digits=1),
             Figure(f"{search}, latency", f"{search}, milliseconds of one sentence", "lower", digits=1),
             Figure(f"{search}, batches", f"{search}, sentences per second, best batch", "higher", digits=1),
-            Figure(f"{search}, limit", f"{search}, limit, sentences per second", "higher", digits=1),
-            Figure(f"{search}, fraction of the limit", f"{search}, fraction of the limit", "higher", digits=2),
         ]
+        for kind in LIMITS:
+            name = f"{search}, {kind}"
+            figures.append(Figure(name, f"{name}, sentences per second", "higher", digits=1))
+            name = f"{search}, fraction of the {kind}"
+            figures.append(Figure(name, name, "higher", digits=2))
     told = "; ".join(
         f"{name}: " + ", ".join(f"{search} {size}" for search, size in best[name].items()) for name in best
     )

@@ -1,17 +1,22 @@
-"""How fast training and translation could be: the time of ``torch.mm`` for the model's multiplications alone."""
+"""How fast training and translation could be: the time of the model's multiplications alone."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
 
 import torch
+from torch import Tensor
 
 from experiments.benchmarks.operations import BatchCounts, Product, forward_operations, translation_products
 from lightning_modules.encoder_decoder import EncoderDecoder
+from lightning_modules.layers.products import product as linear_product
+
+Multiply = Callable[[Tensor, Tensor], Tensor]
+"""``(rows, in)`` and ``(in, out)`` to ``(rows, out)``."""
 
 SECONDS = 0.3
 """How long each product is repeated."""
@@ -23,7 +28,7 @@ class Limit:
 
     Attributes:
         operations: Multiplications and additions of a mean step: forward, and twice as many backward.
-        seconds: What ``torch.mm`` takes for them, each product with the rows of the whole batch at once.
+        seconds: What the machine takes for them, each product with the rows of the whole batch at once.
         target_tokens: Of a mean step, EOS included.
     """
 
@@ -37,32 +42,50 @@ class Limit:
         return self.target_tokens / self.seconds
 
 
+def as_the_layers_do(inputs: Tensor, weight: Tensor) -> Tensor:
+    """A product as seqlab's own layers make it: on the CPU by oneDNN."""
+    return linear_product(inputs, weight.t())
+
+
+LIMITS: Mapping[str, Multiply] = {"limit": torch.mm, "layers' limit": as_the_layers_do}
+"""What is told beside a speed: what the machine can do by torch's own product, and by that of seqlab's layers."""
+
+
 def product_seconds(
-    product: Product, rows: int, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+    product: Product,
+    rows: int,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    multiply: Multiply = torch.mm,
 ) -> float:
-    """The median time of ``torch.mm`` for a product and for the two of its backward pass, together.
+    """The median time of a product and of the two of its backward pass, together.
 
     Args:
         product: Whose shape.
         rows: Of the batch.
         device: What multiplies.
         dtype: Of the numbers.
+        multiply: How.
     """
     random = partial(torch.randn, device=device, dtype=dtype)
     inputs, weight = random(rows, product.inputs), random(product.inputs, product.outputs)
     gradient = random(rows, product.outputs)
     return sum(
-        _median_seconds(multiply, gradient.device)
-        for multiply in (
-            lambda: torch.mm(inputs, weight),
-            lambda: torch.mm(gradient, weight.t()),
-            lambda: torch.mm(inputs.t(), gradient),
+        _median_seconds(run, gradient.device)
+        for run in (
+            lambda: multiply(inputs, weight),
+            lambda: multiply(gradient, weight.t()),
+            lambda: multiply(inputs.t(), gradient),
         )
     )
 
 
 def step_limit(
-    model: EncoderDecoder, counts: BatchCounts, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+    model: EncoderDecoder,
+    counts: BatchCounts,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    multiply: Multiply = torch.mm,
 ) -> Limit:
     """The limit of a training step.
 
@@ -74,17 +97,20 @@ def step_limit(
         counts: Of the mean batch.
         device: What multiplies.
         dtype: Of the numbers.
+        multiply: How.
     """
     products = translation_products(model)
     matrices = [each for each in products if each.per != "pair of tokens"]
-    seconds = {each: product_seconds(each, counts.of(each.per), device, dtype) for each in set(matrices)}
+    seconds = {each: product_seconds(each, counts.of(each.per), device, dtype, multiply) for each in set(matrices)}
     measured = sum(seconds[each] for each in matrices)
     every, of_matrices = (3 * forward_operations(each, counts) for each in (products, matrices))
     return Limit(every, measured * every / of_matrices, counts.target_tokens)
 
 
-def search_limit(model: EncoderDecoder, counts: BatchCounts, beam_size: int, batch_size: int) -> float:
-    """The seconds that ``torch.mm`` takes for the multiplications of a search, each step with the rows of all beams.
+def search_limit(
+    model: EncoderDecoder, counts: BatchCounts, beam_size: int, batch_size: int, multiply: Multiply = torch.mm
+) -> float:
+    """The seconds that the multiplications of a search take, each step with the rows of all beams.
 
     An open hypothesis of each sentence's beam takes a step for each token of the translation and one for EOS; the first
     step has one hypothesis. Steps of sentences that are finished are not counted.
@@ -94,6 +120,7 @@ def search_limit(model: EncoderDecoder, counts: BatchCounts, beam_size: int, bat
         counts: Of all sentences and their translations, EOS included.
         beam_size: Hypotheses of a sentence.
         batch_size: Sentences at once.
+        multiply: How.
     """
     steps = beam_size * (counts.target_tokens - counts.sentences) + counts.sentences
     pairs = beam_size * counts.token_pairs
@@ -106,17 +133,17 @@ def search_limit(model: EncoderDecoder, counts: BatchCounts, beam_size: int, bat
     products = translation_products(model)
     matrices = [each for each in products if each.per in at_once]
     seconds = {
-        each: _forward_seconds(each, at_once[each.per], model.device) * every.of(each.per) / at_once[each.per]
+        each: _forward_seconds(each, at_once[each.per], model.device, multiply) * every.of(each.per) / at_once[each.per]
         for each in set(matrices)
     }
     measured = sum(seconds[each] for each in matrices)
     return measured * forward_operations(products, every) / forward_operations(matrices, every)
 
 
-def _forward_seconds(product: Product, rows: int, device: torch.device) -> float:
+def _forward_seconds(product: Product, rows: int, device: torch.device, multiply: Multiply) -> float:
     inputs = torch.randn(rows, product.inputs, device=device)
     weight = torch.randn(product.inputs, product.outputs, device=device)
-    return _median_seconds(lambda: torch.mm(inputs, weight), device)
+    return _median_seconds(lambda: multiply(inputs, weight), device)
 
 
 def _median_seconds(run: Callable[[], object], device: torch.device) -> float:
