@@ -25,7 +25,9 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
         classes = weight.shape[0]
         needed = any(ctx.needs_input_grad[:3])
         loss, nll = hidden.new_zeros(()), hidden.new_zeros(())
-        gradients = [torch.empty_like(hidden), torch.zeros_like(weight), torch.zeros_like(bias)] if needed else []
+        # The first chunk's gradient is taken as it is: zeros of the vocabulary's size are a pass over the memory.
+        first = torch.empty_like(weight) if len(hidden) else torch.zeros_like(weight)
+        gradients = [torch.empty_like(hidden), first, torch.zeros_like(bias)] if needed else []
         for start in range(0, len(hidden), CHUNK_ROWS):
             rows = hidden[start : start + CHUNK_ROWS]
             gold = targets[start : start + CHUNK_ROWS, None]
@@ -44,7 +46,6 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
                 error = probabilities.div_(totals[:, None]).sub_(smoothing / classes)
                 error.scatter_add_(1, gold, error.new_full(gold.shape, smoothing - 1))
                 gradients[0][start : start + CHUNK_ROWS] = product(error, weight.t())
-                # The first one is taken as it is: zeros of the vocabulary's size are a pass over the memory.
                 part = weight_gradient(error, rows)
                 gradients[1] = part if start == 0 else gradients[1].add_(part)
                 gradients[2].add_(error.sum(dim=0))

@@ -87,6 +87,7 @@ class PackedWeights:
     """Within it, and without gradients, a linear layer packs its weight at its first product; see :func:`packed`.
 
     For what multiplies with the same weights again and again, as a search does. Within another one, it is that one.
+    Every weight that comes is kept until the end: what is made anew for each batch does not belong here.
     """
 
     _current: ContextVar[PackedWeights | None] = ContextVar("packed weights", default=None)

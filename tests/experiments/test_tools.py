@@ -1,5 +1,7 @@
 """What is mistyped to a tool is told in one line, with what was probably meant."""
 
+import os
+
 import pytest
 
 from experiments.cli import main
@@ -32,3 +34,11 @@ def test_help(tool: str, capsys: pytest.CaptureFixture[str]) -> None:
         main([tool, "--help"])
     assert ended.value.code == 0
     assert f"usage: seqlab {tool}" in capsys.readouterr().out
+
+
+def test_onednn_keeps_few_kernels_unless_the_user_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LRU_CACHE_CAPACITY", "5")
+    monkeypatch.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "")
+    monkeypatch.delenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY")
+    assert main(["nonsense"]) == 2
+    assert (os.environ["LRU_CACHE_CAPACITY"], os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"]) == ("5", "64")

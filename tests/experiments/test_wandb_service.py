@@ -55,9 +55,13 @@ import subprocess, sys
 import wandb
 
 wandb.setup()  # from now on its address is in the environment, as in a notebook that has a run of its own
-log = "from experiments.runs.loggers import RunWandbLogger; RunWandbLogger({!r}).log_metrics({'a': 1.0}, step=0)"
+log = [
+    "import sys",
+    "from experiments.runs.loggers import RunWandbLogger",
+    "RunWandbLogger(sys.argv[1]).log_metrics({'a': 1.0}, step=0)",
+]
 for _ in range(2):
-    subprocess.run([sys.executable, "-c", log.replace("{!r}", repr(sys.argv[1]))], check=True)
+    subprocess.run([sys.executable, "-c", "; ".join(log), sys.argv[1]], check=True)
 """
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds W&B's process in /proc")

@@ -42,6 +42,26 @@ def test_gradients_are_those_of_autograd(bias: bool) -> None:
 
 
 @pytest.mark.usefixtures("seed")
+def test_large_products_in_float32_have_the_gradients_of_float64() -> None:
+    """Those that oneDNN makes, with packed weights, and with parts of a wider matrix."""
+    given = [nn.Parameter(torch.randn(shape) / 16) for shape in ((512, 256), (512,), (256, 1024), (64, 256))]
+
+    def gradients(precision: torch.dtype) -> tuple[Tensor, ...]:
+        weight, bias, whole, inputs = parameters = [each.detach().to(precision).requires_grad_() for each in given]
+        wide = nn.Linear(256, 512, dtype=precision)
+        wide.weight, wide.bias = nn.Parameter(weight.detach()), nn.Parameter(bias.detach())
+        with GatheredGradients():
+            loss = loop(4, inputs, wide, whole, 512)
+        return torch.autograd.grad(loss, [wide.weight, wide.bias, whole, parameters[-1]])
+
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as run:
+        single = gradients(torch.float32)
+    assert sum(event.count for event in run.key_averages() if "linear_pointwise" in event.key) > 12
+    for ours, theirs in zip(single, gradients(torch.float64), strict=True):
+        torch.testing.assert_close(ours.double(), theirs, rtol=1e-4, atol=1e-5 * float(theirs.abs().max()))
+
+
+@pytest.mark.usefixtures("seed")
 def test_a_weight_gets_one_product_for_the_whole_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     """As many products come back through the layer as there are steps, and one more for its weight."""
     layer = nn.Linear(40, 40, bias=False)

@@ -25,6 +25,25 @@ def test_loss_and_gradients(rows: int, smoothing: float, seed: int) -> None:
         torch.testing.assert_close(gradient, other)
 
 
+@pytest.mark.parametrize("rows", [100, 2 * CHUNK_ROWS + 3])
+def test_large_products_in_float32(rows: int, seed: int) -> None:
+    """Those that oneDNN makes: the gradients are those of float64."""
+    given = [torch.randn(rows, 128) / 8, torch.randn(1000, 128) / 8, torch.randn(1000)]
+    targets = torch.randint(1000, (rows,))
+
+    def results(precision: torch.dtype) -> list[torch.Tensor]:
+        hidden, weight, bias = tensors = [each.to(precision).requires_grad_() for each in given]
+        if precision == torch.float32:
+            loss, _ = projected_cross_entropy(hidden, weight, bias, targets, 0.1)
+        else:
+            logits = hidden @ weight.t() + bias
+            loss = functional.cross_entropy(logits, targets, reduction="sum", label_smoothing=0.1)
+        return [loss.detach(), *torch.autograd.grad(loss, tensors)]
+
+    for ours, theirs in zip(results(torch.float32), results(torch.float64), strict=True):
+        torch.testing.assert_close(ours.double(), theirs, rtol=1e-5, atol=1e-5)
+
+
 def test_large_logits_do_not_overflow() -> None:
     hidden = torch.full((2, 1), 1000.0)
     loss, _ = projected_cross_entropy(hidden, torch.tensor([[1.0], [-1.0]]), torch.zeros(2), torch.tensor([0, 1]))
