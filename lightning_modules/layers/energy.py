@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-PART_VALUES = 2**20
-"""Sums of a query and a key that are made at once: four MiB in float32."""
+PART_VALUES = 2**19
+"""Sums of a query and a key that are made at once: two MiB in float32."""
 
 
 def additive_energy(queries: Tensor, keys: Tensor, weight: Tensor) -> Tensor:
@@ -58,11 +58,14 @@ class _AdditiveEnergy(torch.autograd.Function):
             sigmoids = _sigmoids(queries[part], keys[part])
             rows, row_gradients = sigmoids.flatten(0, 2), gradient[part].flatten()
             grad_weight = torch.add(grad_weight, row_gradients @ rows, alpha=2)
-            grad_rows = row_gradients[:, None] * (4 * weight)
+            # With one query the gradients of the sums are the keys': they are made in their place.
+            grad_sums = grad_keys[part][:, None] if queries.shape[1] == 1 else torch.empty_like(sigmoids)
+            grad_rows = grad_sums.flatten(0, 2)
+            torch.mul(row_gradients[:, None], 4 * weight, out=grad_rows)
             torch.ops.aten.sigmoid_backward.grad_input(grad_rows, rows, grad_input=grad_rows)
-            grad_sums = grad_rows.view_as(sigmoids)
             torch.sum(grad_sums, dim=2, out=grad_queries[part])
-            torch.sum(grad_sums, dim=1, out=grad_keys[part])
+            if queries.shape[1] > 1:
+                torch.sum(grad_sums, dim=1, out=grad_keys[part])
         return grad_queries, grad_keys, grad_weight[None]
 
 
@@ -76,4 +79,4 @@ def _parts(queries: Tensor, keys: Tensor) -> Iterator[slice]:
 
 def _sigmoids(queries: Tensor, keys: Tensor) -> Tensor:
     """``sigmoid(2 (query + key))``, ``(b, t, s, a)``."""
-    return torch.add(queries[:, :, None], keys[:, None]).mul_(2).sigmoid_()
+    return torch.add(2 * queries[:, :, None], keys[:, None], alpha=2).sigmoid_()

@@ -11,8 +11,11 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from lightning_modules.layers.linear import linear
+from lightning_modules.layers.linear import joint_linear, linear
 from lightning_modules.layers.products import as_whole, packed, product, weight_gradient
+
+_PRODUCTS = (torch.matmul, torch.Tensor.matmul, torch.Tensor.__matmul__)
+"""What ``@`` may be called."""
 
 _Calls = list[tuple[Tensor, Tensor]]
 """Inputs ``(..., rows, in)`` and output gradients ``(..., rows, out)`` of the calls that the backward pass has been
@@ -26,7 +29,8 @@ class GatheredGradients(TorchFunctionMode):
     ``(in, rows) x (rows, out)`` and adds it to the weight's gradient. In a loop over a target, with a batch of some
     rows, that moves the whole matrix through the memory at each step. Here the calls of one weight leave their inputs
     and output gradients, and when the backward pass comes back to the weight itself, one product over the rows of all
-    of them makes the same sum. So it is for ``inputs @ memory``, where each sentence has a matrix of its own.
+    of them makes the same sum. So it is for ``inputs @ memory``, where each sentence has a matrix of its own. The
+    parts of a :func:`joint_linear` are laid side by side once.
 
     That pays where the matrix is larger than what is multiplied with it; other calls stay as they are. Matrices are
     told apart by where they lie in memory, so that a part of one may be cut out anew in each step.
@@ -47,24 +51,33 @@ class GatheredGradients(TorchFunctionMode):
         if torch.is_grad_enabled():
             if func is linear or func is functional.linear:
                 return self._linear(*args, **(kwargs or {}))
-            if func is torch.Tensor.__matmul__:
-                return self._multiply(*args)
+            if func is joint_linear:
+                return self._joint_linear(*args, **(kwargs or {}))
+            if func in _PRODUCTS:
+                return self._multiply(*args, **(kwargs or {}))
         return func(*args, **(kwargs or {}))
 
     def _linear(self, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         if not _pays(input, weight):
             return linear(input, weight, bias)
-        return self._of(weight, bias, transposed=True)(input.flatten(0, -2)).unflatten(0, input.shape[:-1])
+        return self._of((weight,), bias, transposed=True)(input.flatten(0, -2)).unflatten(0, input.shape[:-1])
 
-    def _multiply(self, input: Tensor, matrix: Tensor) -> Tensor:
-        if input.shape[:-2] != matrix.shape[:-2] or not _pays(input, matrix):
-            return input @ matrix
-        return self._of(matrix, None, transposed=False)(input)
+    def _joint_linear(self, inputs: Sequence[Tensor], weights: Sequence[Tensor], bias: Tensor | None = None) -> Tensor:
+        if not all(_pays(*pair) for pair in zip(inputs, weights, strict=True)):
+            return joint_linear(inputs, weights, bias)
+        joined = torch.cat(list(inputs), dim=-1)
+        return self._of(weights, bias, transposed=True)(joined.flatten(0, -2)).unflatten(0, joined.shape[:-1])
 
-    def _of(self, matrix: Tensor, bias: Tensor | None, transposed: bool) -> _Matrix:
-        key = (matrix.data_ptr(), matrix.shape, matrix.stride(), matrix._version, transposed)
+    def _multiply(self, input: Tensor, other: Tensor) -> Tensor:
+        if input.shape[:-2] != other.shape[:-2] or not _pays(input, other):
+            return input @ other
+        return self._of((other,), None, transposed=False)(input)
+
+    def _of(self, matrices: Sequence[Tensor], bias: Tensor | None, transposed: bool) -> _Matrix:
+        places = ((each.data_ptr(), each.shape, each.stride(), each._version) for each in matrices)
+        key = (*places, transposed)
         if key not in self._matrices:
-            self._matrices[key] = _Matrix(matrix, bias, transposed)
+            self._matrices[key] = _Matrix(matrices, bias, transposed)
         return self._matrices[key]
 
 
@@ -72,18 +85,19 @@ class _Matrix:
     """A matrix that is multiplied several times; keeps it, so that no other can lie in the same place.
 
     Args:
-        matrix: ``(..., in, out)``.
+        matrices: ``(..., in, out)``; more than one only for a linear layer whose matrix lies in parts.
         bias: ``(out,)``, added to each product; None for none.
-        transposed: The matrix is ``(out, in)``, as a linear layer has it.
+        transposed: A matrix is ``(out, in)``, as a linear layer has it.
     """
 
-    def __init__(self, matrix: Tensor, bias: Tensor | None, transposed: bool) -> None:
-        device = matrix.device.type
+    def __init__(self, matrices: Sequence[Tensor], bias: Tensor | None, transposed: bool) -> None:
+        device = matrices[0].device.type
         if torch.is_autocast_enabled(device):
-            matrix = matrix.to(torch.get_autocast_dtype(device))
-            bias = None if bias is None else bias.to(matrix.dtype)
+            matrices = [each.to(torch.get_autocast_dtype(device)) for each in matrices]
+            bias = None if bias is None else bias.to(matrices[0].dtype)
+        self._given = matrices
         self._calls: _Calls = []
-        self._matrix, self._bias = _Gather.apply(matrix, bias, self._calls, transposed)
+        self._matrix, self._bias = _Gather.apply(bias, self._calls, transposed, *matrices)
         self._packed = packed(self._matrix) if transposed else None
 
     def __call__(self, inputs: Tensor) -> Tensor:
@@ -97,27 +111,30 @@ class _Matrix:
 class _Gather(torch.autograd.Function):
     """The matrix, ready to be multiplied; the backward pass makes its gradient of what the calls have left.
 
-    The gradient is laid out as the matrix was given, so that it becomes the weight's without a copy.
+    A gradient is laid out as its matrix was given, so that it becomes the weight's without a copy.
     """
 
     @staticmethod
     def forward(
-        ctx: Any, matrix: Tensor, bias: Tensor | None, calls: _Calls, transposed: bool
+        ctx: Any, bias: Tensor | None, calls: _Calls, transposed: bool, *matrices: Tensor
     ) -> tuple[Tensor, Tensor | None]:
         ctx.set_materialize_grads(False)
-        ctx.calls, ctx.transposed = calls, transposed
-        return as_whole(matrix).view_as(matrix), None if bias is None else bias.view_as(bias)
+        ctx.calls, ctx.transposed, ctx.widths = calls, transposed, [each.shape[-1] for each in matrices]
+        matrix = torch.cat(matrices, dim=1) if len(matrices) > 1 else as_whole(matrices[0]).view_as(matrices[0])
+        return matrix, None if bias is None else bias.view_as(bias)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *_: Tensor | None) -> tuple[Tensor | None, Tensor | None, None, None]:
+    def backward(ctx: Any, *_: Tensor | None) -> tuple[Tensor | None, ...]:
         if not ctx.calls:
-            return None, None, None, None
+            return (None,) * (3 + len(ctx.widths))
         inputs, gradients = (torch.cat(parts, dim=-2) for parts in zip(*ctx.calls, strict=True))
         ctx.calls.clear()
         if not ctx.transposed:
-            return inputs.transpose(-2, -1) @ gradients, None, None, None
-        return weight_gradient(gradients, inputs), gradients.sum(dim=0) if ctx.needs_input_grad[1] else None, None, None
+            return None, None, None, inputs.transpose(-2, -1) @ gradients
+        grad_bias = gradients.sum(dim=0) if ctx.needs_input_grad[0] else None
+        parts = inputs.split(ctx.widths, dim=1)
+        return grad_bias, None, None, *(weight_gradient(gradients, part) for part in parts)
 
 
 class _Linear(torch.autograd.Function):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,7 +11,13 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 from torch.overrides import handle_torch_function, has_torch_function
 
-from lightning_modules.layers.products import PackedWeights, is_for_onednn, product, weight_gradient
+from lightning_modules.layers.products import (
+    PackedWeights,
+    is_for_onednn,
+    is_for_packing,
+    product,
+    weight_gradient,
+)
 
 
 class Linear(nn.Linear):
@@ -35,13 +42,40 @@ def linear(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
     if has_torch_function((inputs, weight, bias)):
         return handle_torch_function(linear, (inputs, weight, bias), inputs, weight, bias)
     rows = inputs.flatten(0, -2)
-    if torch.is_autocast_enabled(inputs.device.type) or not is_for_onednn(rows, weight):
+    if torch.is_autocast_enabled(inputs.device.type):
         return functional.linear(inputs, weight, bias)
-    if torch.is_grad_enabled():
+    packed = PackedWeights.of(weight) if is_for_packing(rows, weight) else None
+    if packed is not None:
+        outputs = product(rows, packed, bias)
+    elif is_for_onednn(rows, weight):
         outputs = _Linear.apply(rows, weight, bias)
     else:
-        outputs = product(rows, PackedWeights.of(weight), bias)
+        return functional.linear(inputs, weight, bias)
     return outputs.view(*inputs.shape[:-1], len(weight))
+
+
+def joint_linear(inputs: Sequence[Tensor], weights: Sequence[Tensor], bias: Tensor | None = None) -> Tensor:
+    """``sum_i inputs_i @ weight_i.t() + bias``: a linear layer over inputs side by side, whose matrix lies in parts.
+
+    Where the parts are multiplied again and again, in a loop or a search, they are laid side by side once.
+
+    Args:
+        inputs: Each ``(..., in_i)``.
+        weights: Each ``(out, in_i)``.
+        bias: ``(out,)``; None for none.
+
+    Returns:
+        ``(..., out)``.
+    """
+    given = (*inputs, *weights, bias)
+    if has_torch_function(given):
+        return handle_torch_function(joint_linear, given, inputs, weights, bias)
+    joined = None if torch.is_autocast_enabled(inputs[0].device.type) else PackedWeights.of(*weights)
+    if joined is None:
+        first, *others = (linear(*pair) for pair in zip(inputs, weights, strict=True))
+        return sum(others, first if bias is None else first + bias)
+    rows = torch.cat(list(inputs), dim=-1).flatten(0, -2)
+    return product(rows, joined, bias).view(*inputs[0].shape[:-1], len(joined))
 
 
 class _Linear(torch.autograd.Function):

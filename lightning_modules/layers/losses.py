@@ -9,10 +9,13 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from lightning_modules.layers.products import product, weight_gradient
+from lightning_modules.layers.products import product
 
-CHUNK_ROWS = 512
-"""Positions projected onto the vocabulary at once; a chunk of logits stays in the processor's cache."""
+CHUNK_ROWS = 1024
+"""Positions projected onto the vocabulary at once."""
+
+PASS_ROWS = 128
+"""Positions whose softmax is made at once; their logits stay in the processor's cache."""
 
 
 class _ProjectedCrossEntropy(torch.autograd.Function):
@@ -22,33 +25,26 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
     def forward(
         ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float
     ) -> tuple[Tensor, Tensor]:
-        classes = weight.shape[0]
         needed = any(ctx.needs_input_grad[:3])
         loss, nll = hidden.new_zeros(()), hidden.new_zeros(())
         # The first chunk's gradient is taken as it is: zeros of the vocabulary's size are a pass over the memory.
         first = torch.empty_like(weight) if len(hidden) else torch.zeros_like(weight)
         gradients = [torch.empty_like(hidden), first, torch.zeros_like(bias)] if needed else []
         for start in range(0, len(hidden), CHUNK_ROWS):
-            rows = hidden[start : start + CHUNK_ROWS]
-            gold = targets[start : start + CHUNK_ROWS, None]
-            logits = product(rows, weight, bias)
-            logits -= logits.amax(dim=1, keepdim=True)
-            gold_logits, logit_sums = logits.gather(1, gold).squeeze(1), logits.sum(dim=1)
-            probabilities = logits.exp_()
-            totals = probabilities.sum(dim=1)
-            log_totals = totals.log()
-            chunk_nll = log_totals - gold_logits
-            uniform_nll = log_totals - logit_sums / classes
-            nll += chunk_nll.sum()
-            loss += ((1 - smoothing) * chunk_nll + smoothing * uniform_nll).sum()
+            rows, gold = (each[start : start + CHUNK_ROWS] for each in (hidden, targets))
+            logits = product(rows, weight)
+            for part, part_gold in zip(logits.split(PASS_ROWS), gold.split(PASS_ROWS), strict=True):
+                part += bias
+                part_loss, part_nll = _to_errors(part, part_gold[:, None], smoothing)
+                loss += part_loss
+                nll += part_nll
             if needed:
-                # d loss / d logits = softmax - (1 - smoothing) * onehot - smoothing / classes
-                error = probabilities.div_(totals[:, None]).sub_(smoothing / classes)
-                error.scatter_add_(1, gold, error.new_full(gold.shape, smoothing - 1))
-                gradients[0][start : start + CHUNK_ROWS] = product(error, weight.t())
-                part = weight_gradient(error, rows)
-                gradients[1] = part if start == 0 else gradients[1].add_(part)
-                gradients[2].add_(error.sum(dim=0))
+                gradients[0][start : start + CHUNK_ROWS] = product(logits, weight.t())
+                if start:
+                    gradients[1].addmm_(logits.t(), rows)
+                else:
+                    torch.mm(logits.t(), rows, out=gradients[1])
+                gradients[2].add_(logits.sum(dim=0))
         ctx.gradients = gradients
         ctx.mark_non_differentiable(nll)
         return loss, nll
@@ -60,6 +56,30 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
         hidden, weight, bias = (gradient.mul_(grad_loss) for gradient in ctx.gradients)
         del ctx.gradients
         return hidden, weight, bias, None, None
+
+
+def _to_errors(logits: Tensor, gold: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
+    """Makes logits their own gradients, in place: ``softmax - (1 - smoothing) * onehot - smoothing / classes``.
+
+    Args:
+        logits: ``(positions, classes)``.
+        gold: ``(positions, 1)``.
+        smoothing: Share of the target distribution spread evenly.
+
+    Returns:
+        The smoothed loss and the negative log-likelihood, each summed.
+    """
+    classes = logits.shape[1]
+    logits -= logits.amax(dim=1, keepdim=True)
+    gold_logits, logit_sums = logits.gather(1, gold).squeeze(1), logits.sum(dim=1)
+    probabilities = logits.exp_()
+    totals = probabilities.sum(dim=1)
+    log_totals = totals.log()
+    nll = log_totals - gold_logits
+    uniform_nll = log_totals - logit_sums / classes
+    errors = probabilities.div_(totals[:, None]).sub_(smoothing / classes)
+    errors.scatter_add_(1, gold, errors.new_full(gold.shape, smoothing - 1))
+    return ((1 - smoothing) * nll + smoothing * uniform_nll).sum(), nll.sum()
 
 
 def projected_cross_entropy(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import platform
 from contextvars import ContextVar, Token
+from functools import cache
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -16,6 +19,9 @@ LEAST_MULTIPLICATIONS = 2**20
 LEAST_PACKED_VALUES = 2**17
 """What is smaller is not worth to be packed."""
 
+CPU_INFO = Path("/proc/cpuinfo")
+"""Where Linux tells who made the processor."""
+
 _PACKED_FOR = 64
 """Rows that weights are packed for: oneDNN lays them out alike for all numbers but 1."""
 
@@ -25,8 +31,9 @@ def product(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tenso
 
     torch multiplies float32 matrices on an x86 CPU by MKL, and takes oneDNN for convolutions and recurrent layers. On
     AMD's processors MKL leaves AVX-512 aside: oneDNN takes half of its time for large matrices, and a third for a
-    handful of rows. The operation is the one that torch's own compiler emits for a linear layer. Results differ by
-    rounding. ``torch.backends.mkldnn.enabled = False`` turns it off.
+    handful of rows. On Intel's, MKL is the faster one, but for packed weights. The operation is the one that torch's
+    own compiler emits for a linear layer. Results differ by rounding. ``torch.backends.mkldnn.enabled = False`` turns
+    it off.
 
     Args:
         inputs: ``(rows, in)``.
@@ -93,7 +100,7 @@ class PackedWeights:
     _current: ContextVar[PackedWeights | None] = ContextVar("packed weights", default=None)
 
     def __init__(self) -> None:
-        self._weights: dict[tuple[object, ...], tuple[Tensor, Tensor]] = {}
+        self._weights: dict[tuple[object, ...], tuple[tuple[Tensor, ...], Tensor]] = {}
         self._tokens: list[Token[PackedWeights | None]] = []
 
     def __enter__(self) -> Self:
@@ -106,36 +113,49 @@ class PackedWeights:
         self._current.reset(self._tokens.pop())
 
     @classmethod
-    def of(cls, weight: Tensor) -> Tensor:
-        """The weight, packed where that is to be; it stays so until it changes.
+    def of(cls, *weights: Tensor) -> Tensor | None:
+        """The weights side by side as one, packed where that is to be; None where nothing is to be kept.
 
         Args:
-            weight: ``(out, in)``.
+            weights: Each ``(out, in_i)``; what was made of them is kept until one of them changes.
         """
         current = cls._current.get()
         if current is None or torch.is_grad_enabled():
-            return weight
-        version = None if weight.is_inference() else weight._version
-        key = (weight.data_ptr(), weight.shape, weight.stride(), version)
+            return None
+        key = tuple(
+            (each.data_ptr(), each.shape, each.stride(), None if each.is_inference() else each._version)
+            for each in weights
+        )
         if key not in current._weights:
-            current._weights[key] = weight, packed(weight)  # kept, so that no other can lie in the same place
+            whole = torch.cat(weights, dim=1) if len(weights) > 1 else weights[0]
+            current._weights[key] = weights, packed(whole)  # kept, so that no other can lie in the same place
         return current._weights[key][1]
 
 
 def is_for_onednn(inputs: Tensor, weight: Tensor) -> bool:
-    """Whether a product of ``(rows, in)`` and ``(out, in)`` is faster by oneDNN: whether it is large."""
-    return (
-        inputs.dtype == torch.float32
-        and inputs.device.type == "cpu"
-        and inputs.numel() * len(weight) >= LEAST_MULTIPLICATIONS
-        and _suits(weight)
-    )
+    """Whether a product of ``(rows, in)`` and ``(out, in)`` is faster by oneDNN: one that is large, by AMD."""
+    return is_by_amd() and _is_large(inputs, weight) and _suits(inputs) and _suits(weight)
 
 
-def _suits(weight: Tensor) -> bool:
+def is_for_packing(inputs: Tensor, weight: Tensor) -> bool:
+    """Whether a product is faster with a packed weight: one that is large, but for a single row not by AMD."""
+    return (len(inputs) > 1 or is_by_amd()) and _is_large(inputs, weight) and _suits(inputs)
+
+
+def _is_large(inputs: Tensor, weight: Tensor) -> bool:
+    return inputs.numel() * len(weight) >= LEAST_MULTIPLICATIONS
+
+
+@cache
+def is_by_amd() -> bool:
+    """Whether AMD made the processor, as it says itself; False where it does not say."""
+    return "AuthenticAMD" in (CPU_INFO.read_text(encoding="utf-8") if CPU_INFO.exists() else platform.processor())
+
+
+def _suits(matrix: Tensor) -> bool:
     return (
-        weight.dtype == torch.float32
-        and weight.device.type == "cpu"
+        matrix.dtype == torch.float32
+        and matrix.device.type == "cpu"
         and bool(torch.backends.mkldnn.enabled)
         and torch.backends.mkldnn.is_available()
     )

@@ -11,7 +11,7 @@ from torch.func import functional_call
 
 from lightning_modules.layers.dropout import Dropout
 from lightning_modules.layers.gates import lstm_gates
-from lightning_modules.layers.linear import linear
+from lightning_modules.layers.linear import joint_linear, linear
 from lightning_modules.layers.state import StateShape, Thinned
 
 Cell = Literal["lstm", "gru", "rnn"]
@@ -77,6 +77,10 @@ STEPS: dict[Cell, Callable[[Tensor, Callable[[Tensor], Tensor], State], State]] 
     "gru": gru_step,
     "rnn": rnn_step,
 }
+
+
+_ADDING: tuple[Cell, ...] = ("lstm", "rnn")
+"""Cells that do nothing to the projected hidden state but add it to the projected input: so both can be one product."""
 
 
 class RecurrentDropout(Dropout):
@@ -184,22 +188,27 @@ class RecurrentStack(nn.Module):
         Returns:
             Output of the last layer ``(batch, hidden_size)``, and the next state.
         """
-        if extra is not None:
-            weight, _ = self._weights(0, "ih")
-            projected = projected + linear(extra, weight[:, self.sequence_size :])
         layers: list[State] = []
         for layer, before in enumerate(zip(*(part.unbind(0) for part in state), strict=True)):
             if layer:
                 below = self.dropout(layers[-1][0])
                 weight, bias = self._weights(layer, "ih")
-                projected = linear(below, weight, bias)
-            layers.append(STEPS[self.cell](projected, self._recurrent(layer, thinned), before))
+                projected, extra = linear(below, weight, bias), None
+            elif extra is not None and self.cell not in _ADDING:
+                projected, extra = projected + linear(extra, self._step_weight()), None
+            layers.append(STEPS[self.cell](projected, self._recurrent(layer, extra, thinned), before))
         return layers[-1][0], tuple(_stacked(parts) for parts in zip(*layers, strict=True))
 
-    def _recurrent(self, layer: int, thinned: Thinned) -> Callable[[Tensor], Tensor]:
+    def _recurrent(self, layer: int, extra: Tensor | None, thinned: Thinned) -> Callable[[Tensor], Tensor]:
+        """The projection of a layer's hidden state, and of what else comes at this step."""
         weight, bias = self._weights(layer, "hh")
         weight = thinned.get(f"weight_hh_l{layer}", weight)
-        return lambda hidden: linear(hidden, weight, bias)
+        if extra is None:
+            return lambda hidden: linear(hidden, weight, bias)
+        return lambda hidden: joint_linear((extra, hidden), (self._step_weight(), weight), bias)
+
+    def _step_weight(self) -> Tensor:
+        return self._weights(0, "ih")[0][:, self.sequence_size :]
 
     def _weights(self, layer: int, kind: Literal["ih", "hh"]) -> tuple[Tensor, Tensor]:
         return getattr(self.rnn, f"weight_{kind}_l{layer}"), getattr(self.rnn, f"bias_{kind}_l{layer}")

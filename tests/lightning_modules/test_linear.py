@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lightning_modules.layers.linear import Linear, linear
-from lightning_modules.layers.products import PackedWeights, is_for_onednn, product, weight_gradient
+from lightning_modules.layers import products
+from lightning_modules.layers.linear import Linear, joint_linear, linear
+from lightning_modules.layers.products import PackedWeights, is_by_amd, is_for_onednn, product, weight_gradient
 
 ROWS, INPUTS, OUTPUTS = 96, 128, 160
 SHAPES = [(ROWS,), (6, 16), (1, ROWS, 1), (2 * ROWS,)]
+
+
+@pytest.fixture(autouse=True, params=[True, False], ids=["amd", "other"])
+def amd(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether the processor is said to be AMD's."""
+    monkeypatch.setattr(products, "is_by_amd", lambda: request.param)
+    return bool(request.param)
 
 
 def by_onednn(run: torch.profiler.profile) -> int:
@@ -22,7 +32,7 @@ def by_onednn(run: torch.profiler.profile) -> int:
 @pytest.mark.usefixtures("seed")
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("bias", [True, False])
-def test_outputs_and_gradients(shape: tuple[int, ...], bias: bool) -> None:
+def test_outputs_and_gradients(shape: tuple[int, ...], bias: bool, amd: bool) -> None:
     layer = Linear(INPUTS, OUTPUTS, bias=bias)
     exact = nn.Linear(INPUTS, OUTPUTS, bias=bias).double()
     exact.load_state_dict(layer.state_dict())
@@ -32,7 +42,7 @@ def test_outputs_and_gradients(shape: tuple[int, ...], bias: bool) -> None:
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as run:
         outputs = layer(inputs)
         gradients = torch.autograd.grad(outputs, [inputs, *layer.parameters()], towards)
-    assert by_onednn(run) == 3
+    assert by_onednn(run) == (3 if amd else 0)
     expected = exact(wide)
     wanted = torch.autograd.grad(expected, [wide, *exact.parameters()], towards.double())
     for ours, theirs in zip([outputs, *gradients], [expected, *wanted], strict=True):
@@ -42,7 +52,7 @@ def test_outputs_and_gradients(shape: tuple[int, ...], bias: bool) -> None:
 
 @pytest.mark.usefixtures("seed")
 @pytest.mark.parametrize("frozen", ["inputs", "weight", "bias"])
-def test_no_gradient_is_made_that_nobody_asked_for(frozen: str) -> None:
+def test_no_gradient_is_made_that_nobody_asked_for(frozen: str, amd: bool) -> None:
     given = {
         "inputs": torch.randn(ROWS, INPUTS, requires_grad=True),
         "weight": torch.randn(OUTPUTS, INPUTS, requires_grad=True),
@@ -51,7 +61,8 @@ def test_no_gradient_is_made_that_nobody_asked_for(frozen: str) -> None:
     given[frozen].requires_grad_(False)
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as run:
         linear(**given).sum().backward()
-    assert by_onednn(run) == (3 if frozen == "bias" else 2)
+    if amd:
+        assert by_onednn(run) == (3 if frozen == "bias" else 2)
     assert {name for name, value in given.items() if value.grad is None} == {frozen}
 
 
@@ -107,6 +118,38 @@ def test_gradients_within_packed_weights() -> None:
 
 
 @pytest.mark.usefixtures("seed")
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_layer_in_parts(bias: bool) -> None:
+    """It is the layer over inputs side by side, and within packed weights the parts are laid together once."""
+    whole, constant = torch.randn(512, 640), torch.randn(512) if bias else None
+    weights = whole.split([256, 384], dim=1)
+    inputs = torch.randn(2, 32, 256), torch.randn(2, 32, 384)
+    expected = functional.linear(torch.cat(inputs, dim=-1), whole, constant)
+    torch.testing.assert_close(joint_linear(inputs, weights, constant), expected, rtol=1e-4, atol=1e-3)
+    profile = torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU])
+    with torch.no_grad(), profile as run, PackedWeights():
+        for _ in range(3):
+            found = joint_linear(inputs, weights, constant)
+            torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-3)
+    counts = {event.key: event.count for event in run.key_averages()}
+    assert counts["mkldnn::_linear_pointwise"] == 3
+    assert counts["mkldnn::_reorder_linear_weight"] == 1
+
+
+def test_who_made_the_processor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    is_by_amd.cache_clear()
+    for told, expected in [("vendor_id\t: AuthenticAMD\n", True), ("vendor_id\t: GenuineIntel\n", False)]:
+        (tmp_path / "cpuinfo").write_text(told)
+        monkeypatch.setattr(products, "CPU_INFO", tmp_path / "cpuinfo")
+        assert is_by_amd() == expected
+        is_by_amd.cache_clear()
+    monkeypatch.setattr(products, "CPU_INFO", tmp_path / "none")
+    monkeypatch.setattr("platform.processor", lambda: "AMD64 Family 25 Model 17 Stepping 1, AuthenticAMD")
+    assert is_by_amd()
+    is_by_amd.cache_clear()
+
+
+@pytest.mark.usefixtures("seed")
 @pytest.mark.parametrize("rows", [40, 400])
 def test_gradient_of_a_weight(rows: int) -> None:
     gradients, inputs = torch.randn(rows, 300), torch.randn(rows, 200)
@@ -134,9 +177,11 @@ def test_in_mixed_precision() -> None:
 
 
 @pytest.mark.usefixtures("seed")
-def test_it_can_be_turned_off() -> None:
+def test_it_can_be_turned_off(amd: bool) -> None:
     inputs, weight = torch.randn(64, 512), torch.randn(512, 512)
     with torch.backends.mkldnn.flags(enabled=False):
         assert torch.equal(linear(inputs, weight), functional.linear(inputs, weight))
         assert not is_for_onednn(inputs, weight)
-    assert is_for_onednn(inputs, weight)
+        with torch.no_grad(), PackedWeights():
+            assert torch.equal(linear(inputs, weight), functional.linear(inputs, weight))
+    assert is_for_onednn(inputs, weight) == amd
