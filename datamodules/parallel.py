@@ -21,6 +21,7 @@ from datamodules.cache import Cache
 from datamodules.curriculum import Curriculum
 from datamodules.encoded import EncodedCorpus, Summary, encode_corpus
 from datamodules.errors import RunFailed, UserError, listed_numbers
+from datamodules.piece_dropout import PieceDropout, check_rate
 from datamodules.plan import BatchUnit, planned_loader
 from datamodules.tokenizers import Setting, Tokenizer, class_path, restore_tokenizer
 
@@ -63,6 +64,7 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         curriculum: Which training batches come when; each once an epoch, in random order, if not given.
         num_workers: Processes that load batches beside the training process; 0 loads in it.
         cache_directory: Where tokenizers and encoded text are kept; else $SEQLAB_CACHE, else ~/.cache/seqlab.
+        piece_dropout: Probability that a merge of pieces is taken back in training; see :class:`PieceDropout`.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         num_workers: int = 0,
         cache_directory: str | None = None,
         curriculum: Curriculum | None = None,
+        piece_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
@@ -89,6 +92,7 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         ):
             if value < least:
                 raise UserError(f"data.init_args.{name} is {value}: give at least {least}")
+        check_rate(piece_dropout)
         self.cache = Cache(cache_directory)
         self._untrained = tokenizer
         self._untrained_target = target_tokenizer
@@ -99,6 +103,8 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         self._seed = seed
         self._num_workers = num_workers
         self._curriculum = curriculum
+        self._piece_dropout = piece_dropout
+        self._splitter: PieceDropout | None = None
         self._tokenizers: tuple[Tokenizer, Tokenizer] | None = None
         self._known_contents: dict[Split, str] = {}
         self._corpora: dict[Split, EncodedCorpus] = {}
@@ -193,6 +199,8 @@ class ParallelDataModule(L.LightningDataModule, ABC):
 
     def train_dataloader(self) -> DataLoader[SequenceBatch]:
         """Batches of the training pairs, in a new order each epoch."""
+        if self._piece_dropout:
+            self._splitter = PieceDropout(self._piece_dropout, *self._prepare_tokenizers(), self._seed)
         return self._loader("train", self._batch_size, self._batch_unit, shuffle=True)
 
     def val_dataloader(self) -> DataLoader[SequenceBatch]:
@@ -206,6 +214,12 @@ class ParallelDataModule(L.LightningDataModule, ABC):
     def predict_dataloader(self) -> DataLoader[SequenceBatch]:
         """Batches of the test pairs; each pair's index is its place in the corpus."""
         return self.test_dataloader()
+
+    def on_before_batch_transfer(self, batch: SequenceBatch, dataloader_idx: int) -> SequenceBatch:
+        """A training batch in other pieces, where there is piece dropout; Lightning calls this."""
+        if self._splitter is None or self.trainer is None or not self.trainer.training:
+            return batch
+        return self._splitter(batch, self.trainer.current_epoch)
 
     def state_dict(self) -> dict[str, Any]:
         """The tokenizers, as plain values: a checkpoint holds them, and needs no data to translate.

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import importlib
 import io
+import itertools
 import json
+import math
 import random
 import re
 from abc import ABC, abstractmethod
@@ -68,6 +70,10 @@ class Tokenizer(ABC):
     @abstractmethod
     def pieces(self, ids: Iterable[int]) -> list[str]:
         """One string to show for each id, the reserved ones included: ``</s>`` for EOS."""
+
+    def merges(self) -> dict[int, tuple[int, int]]:
+        """For each piece that was merged of two others, those two; empty where nothing is merged."""
+        return {}
 
     @abstractmethod
     def trained_state(self) -> dict[str, str | bytes]:
@@ -214,6 +220,15 @@ class SentencePieceTokenizer(Tokenizer):
 
     def pieces(self, ids: Iterable[int]) -> list[str]:  # noqa: D102
         return self._trained().id_to_piece([int(id_) for id_ in ids])
+
+    def merges(self) -> dict[int, tuple[int, int]]:  # noqa: D102
+        if self._model_type != "bpe":
+            return {}
+        processor = self._trained()
+        ids = range(len(SPECIAL_PIECES), processor.get_piece_size())
+        pieces = {processor.id_to_piece(id_): id_ for id_ in ids}
+        merged = {id_: _last_merge(piece, pieces) for piece, id_ in pieces.items()}
+        return {id_: (pieces[parts[0]], pieces[parts[1]]) for id_, parts in merged.items() if parts}
 
     def trained_state(self) -> dict[str, str | bytes]:  # noqa: D102
         return {"model": self._trained().serialized_model_proto()}
@@ -388,6 +403,23 @@ def restore_tokenizer(description: Mapping[str, Any]) -> Tokenizer:
         raise UserError(f"tokenizer {path} cannot be made from its settings: {error}") from error
     tokenizer.load_state_dict(state)
     return tokenizer
+
+
+def _last_merge(piece: str, ranks: Mapping[str, int]) -> tuple[str, str] | None:
+    """The two parts that are left of a piece before its last merge; None where it is not merged of known pieces.
+
+    Args:
+        piece: Which.
+        ranks: All pieces, in the order in which they were merged: an earlier one goes first.
+    """
+    parts = list(piece)
+    while len(parts) > 2:
+        joined = [ranks.get(left + right, math.inf) for left, right in itertools.pairwise(parts)]
+        position = joined.index(min(joined))
+        if joined[position] == math.inf:
+            return None
+        parts[position : position + 2] = [parts[position] + parts[position + 1]]
+    return (parts[0], parts[1]) if len(parts) == 2 and all(part in ranks for part in parts) else None
 
 
 def _sample(sentences: Iterable[str], limit: int) -> list[str]:

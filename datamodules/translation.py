@@ -34,6 +34,8 @@ class TranslationDataModule(ParallelDataModule):
         num_workers: Processes that load batches beside the training process; 0 loads in it.
         cache_directory: Where tokenizers and encoded text are kept; else $SEQLAB_CACHE, else ~/.cache/seqlab.
         curriculum: Which training batches come when; each once an epoch, in random order, if not given.
+        piece_dropout: Probability that a merge of pieces is taken back in training, so that words come in other pieces
+            in each epoch (after BPE-dropout, Provilkov et al. 2020); it needs SentencePiece's ``bpe``.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class TranslationDataModule(ParallelDataModule):
         num_workers: int = 0,
         cache_directory: str | None = None,
         curriculum: Curriculum | None = None,
+        piece_dropout: float = 0.0,
     ) -> None:
         super().__init__(
             tokenizer,
@@ -63,6 +66,7 @@ class TranslationDataModule(ParallelDataModule):
             num_workers,
             cache_directory,
             curriculum,
+            piece_dropout,
         )
         self._texts: dict[Split, ParallelText] = {"train": train, "val": val}
         if test is not None:
