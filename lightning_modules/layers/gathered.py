@@ -69,7 +69,8 @@ class GatheredGradients(TorchFunctionMode):
         return self._of(weights, bias, transposed=True)(joined.flatten(0, -2)).unflatten(0, joined.shape[:-1])
 
     def _multiply(self, input: Tensor, other: Tensor) -> Tensor:
-        if input.shape[:-2] != other.shape[:-2] or not _pays(input, other):
+        is_matrix = min(input.dim(), other.dim()) > 1 and input.shape[:-2] == other.shape[:-2]
+        if not is_matrix or not _pays(input, other):
             return input @ other
         return self._of((other,), None, transposed=False)(input)
 

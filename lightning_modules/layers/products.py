@@ -133,12 +133,12 @@ class PackedWeights:
 
 
 def is_for_onednn(inputs: Tensor, weight: Tensor) -> bool:
-    """Whether a product of ``(rows, in)`` and ``(out, in)`` is faster by oneDNN: one that is large, by AMD."""
+    """Whether a product of ``(rows, in)`` and ``(out, in)`` is faster by oneDNN: a large one on AMD's processors."""
     return is_by_amd() and _is_large(inputs, weight) and _suits(inputs) and _suits(weight)
 
 
 def is_for_packing(inputs: Tensor, weight: Tensor) -> bool:
-    """Whether a product is faster with a packed weight: one that is large, but for a single row not by AMD."""
+    """Whether a product is faster with a packed weight: a large one, of a single row on AMD's processors alone."""
     return (len(inputs) > 1 or is_by_amd()) and _is_large(inputs, weight) and _suits(inputs)
 
 

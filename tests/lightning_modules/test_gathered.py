@@ -44,6 +44,21 @@ def test_gradients_are_those_of_autograd(bias: bool) -> None:
 
 
 @pytest.mark.usefixtures("seed")
+@pytest.mark.parametrize("shapes", [((3,), (3, 4)), ((2, 3), (3,)), ((1, 3), (5, 3, 4)), ((5, 1, 3), (3, 4))])
+def test_products_of_other_shapes_are_left_alone(shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
+    left, right = (torch.randn(shape, dtype=torch.double, requires_grad=True) for shape in shapes)
+
+    def gradients() -> tuple[Tensor, ...]:
+        return torch.autograd.grad((left @ right).square().sum() + torch.matmul(left, right).sum(), [left, right])
+
+    plain = gradients()
+    with GatheredGradients():
+        gathered = gradients()
+    for ours, theirs in zip(gathered, plain, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.usefixtures("seed")
 def test_parts_of_a_layer_and_products_with_a_memory() -> None:
     """What a decoder multiplies at each step: two inputs of one layer, and weights with each sentence's memory."""
     weights = [torch.randn(5, size, dtype=torch.double, requires_grad=True) for size in (7, 5)]
