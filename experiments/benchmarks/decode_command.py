@@ -24,8 +24,8 @@ on the CPU or on a GPU; the time that a process takes to start is not counted.
 
 Which of the batch sizes is best is found for each system by itself, before the rounds. The limit is the time that
 torch.mm takes, in the same round, for the multiplications of the search: fraction of the limit is the speed over that.
-seqlab's layers multiply on the CPU by oneDNN, which may be faster than torch.mm: the layers' limit is the time that it
-takes.
+On AMD's processors seqlab's layers multiply by oneDNN, which is faster than torch.mm there: the layers' limit is the
+time that their own products take.
 
 examples:
   seqlab benchmark decode

@@ -43,7 +43,7 @@ class Limit:
 
 
 def as_the_layers_do(inputs: Tensor, weight: Tensor) -> Tensor:
-    """A product as seqlab's own layers make it: on the CPU by oneDNN."""
+    """A product as seqlab's own layers make it: on AMD's processors by oneDNN."""
     return linear_product(inputs, weight.t())
 
 

@@ -19,6 +19,7 @@ from datamodules.batch import BOS, EOS, PAD, UNK, SequenceBatch
 from datamodules.errors import UserError
 from datamodules.parallel import ParallelDataModule, Split
 from datamodules.tokenizers import CharacterTokenizer, SentencePieceTokenizer, Tokenizer, WhitespaceTokenizer
+from tests.datamodules.quiet_trainer import quiet_trainer
 
 Text = dict[Split, list[tuple[str, str]]]
 
@@ -80,17 +81,7 @@ class Counter(L.LightningModule):
 
 
 def trainer(directory: Path) -> L.Trainer:
-    return L.Trainer(
-        default_root_dir=directory,
-        accelerator="cpu",
-        max_epochs=1,
-        limit_train_batches=1,
-        log_every_n_steps=1,
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        enable_checkpointing=False,
-    )
+    return quiet_trainer(directory, limit_train_batches=1)
 
 
 def texts(data: ParallelDataModule, batches: Any) -> dict[int, tuple[str, str]]:  # noqa: ANN401

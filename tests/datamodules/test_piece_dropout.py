@@ -17,6 +17,7 @@ from datamodules.errors import UserError
 from datamodules.piece_dropout import PieceDropout
 from datamodules.tokenizers import SentencePieceTokenizer, Tokenizer, WhitespaceTokenizer
 from datamodules.translation import TranslationDataModule
+from tests.datamodules.quiet_trainer import quiet_trainer
 
 WORDS = ["tower", "power", "flower", "shower", "lowest", "slowest", "lower", "newest", "widest", "tallest", "smaller"]
 SENTENCES = [f"the {first} {second} saw a {WORDS[len(first + second) % 7]}" for first in WORDS for second in WORDS]
@@ -139,16 +140,7 @@ def test_in_training_alone_and_anew_in_each_epoch(tmp_path: Path) -> None:
         text, text, SentencePieceTokenizer(100), piece_dropout=0.5, batch_size=500, cache_directory=str(tmp_path)
     )
     module = Recorder()
-    L.Trainer(
-        accelerator="cpu",
-        max_epochs=2,
-        reload_dataloaders_every_n_epochs=0,
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        enable_checkpointing=False,
-        default_root_dir=tmp_path,
-    ).fit(module, datamodule=data)
+    quiet_trainer(tmp_path, max_epochs=2).fit(module, datamodule=data)
     plain = {index: len(data.target_tokenizer.encode(line)) + 2 for index, line in enumerate(SENTENCES)}
     assert all(found.items() <= plain.items() for found in module.validated)
     first, second = module.trained
