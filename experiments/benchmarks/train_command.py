@@ -24,8 +24,8 @@ tokens per second as each system logs them, milliseconds of a step, and the peak
 not the GPU's.
 
 The limit is the time that torch.mm takes, in the same round, for the multiplications of a step at the model's own
-shapes: fraction of the limit is the speed over that. On AMD's processors seqlab's layers multiply by oneDNN, which is faster
-than torch.mm there: the layers' limit is the time that their own products take.
+shapes: fraction of the limit is the speed over that. On AMD's processors seqlab's layers multiply by oneDNN,
+which is faster than torch.mm there: the layers' limit is the time that their own products take.
 
 examples:
   seqlab benchmark train
