@@ -156,7 +156,7 @@ class EncoderDecoder(StepLossModule):
         memory, state = self.encode(batch.source)
         target = batch.target_input
         outputs, weights, _ = self.decoder(self.target_embedding(target.values), memory, state)
-        return self.narrow(outputs[target.mask]), weights
+        return self.narrow(target.real(outputs)), weights
 
     def fed(self, batch: SequenceBatch, feeding: Feeding, ratio: float) -> Tensor:
         """Runs on a history that is partly the model's own.
@@ -172,7 +172,7 @@ class EncoderDecoder(StepLossModule):
         memory, state = self.encode(batch.source)
         target = batch.target_input
         outputs = feeding.outputs(self, target.values, feeding.coins(target.mask, ratio), memory, state)
-        return self.narrow(outputs[target.mask])
+        return self.narrow(target.real(outputs))
 
     def embed(self, values: Tensor) -> Tensor:
         """Embeds target ids for the decoder; ``(...)`` to ``(..., embedding_size)``."""
@@ -206,7 +206,7 @@ class EncoderDecoder(StepLossModule):
         """
         hidden = self(batch)[0] if self.feeding is None or ratio >= 1.0 else self.fed(batch, self.feeding, ratio)
         target = batch.target_output
-        gold = target.values[target.mask]
+        gold = target.real(target.values)
         loss, nll = projected_cross_entropy(hidden, self.output.weight, self.output.bias, gold, self.label_smoothing)
         return loss, nll, len(gold)
 
@@ -255,7 +255,7 @@ class EncoderDecoder(StepLossModule):
             probable token in its place.
         """
         target = batch.target_output
-        return projected_outcomes(hidden, self.output.weight, self.output.bias, target.values[target.mask])
+        return projected_outcomes(hidden, self.output.weight, self.output.bias, target.real(target.values))
 
     def training_step(self, batch: SequenceBatch, batch_idx: int) -> Tensor:
         """The summed loss of a batch; logs ``train/loss`` per token, without label smoothing, and the forcing ratio."""
@@ -311,7 +311,7 @@ class EncoderDecoder(StepLossModule):
         if not len(batch):
             return []
         scores, predicted = self.outcomes(batch, self(batch)[0])
-        right = predicted == batch.target_output.values[batch.target_output.mask]
+        right = predicted == batch.target_output.real(batch.target_output.values)
         nll, tokens = -scores.sum(), torch.tensor(len(scores), device=self.device)
         self.check_evaluation(nll, batch.index)
         loss.update(nll, tokens)

@@ -139,7 +139,8 @@ class StepLossModule(L.LightningModule):
         gradients = [parameter.grad for parameter in self.parameters() if parameter.grad is not None]
         # DDP has averaged the gradients over processes; their sum is wanted.
         factor = self.trainer.world_size / max(1, int(tokens))
-        norm = nn.utils.get_total_norm(gradients) * factor
+        # On the CPU one call for all gradients takes twice the time of one for each.
+        norm = nn.utils.get_total_norm(gradients, foreach=self.device.type != "cpu") * factor
         rate = float(optimizer.param_groups[0]["lr"])
         # Mixed precision in 16 bits tries a scale, and skips the step itself where that was too large.
         scales = getattr(self.trainer.precision_plugin, "scaler", None) is not None

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from datamodules.errors import UserError
 from lightning_modules.layers.energy import additive_energy
-from lightning_modules.layers.linear import Linear, linear
+from lightning_modules.layers.linear import Linear, linear, matmul
 from lightning_modules.layers.ranges import check_sizes
 
 
@@ -74,7 +74,7 @@ class Attention(nn.Module, ABC):
         Returns:
             ``(b, t, context_size)``.
         """
-        return weights.squeeze(1) @ memory
+        return matmul(weights.squeeze(1), memory)
 
     def forward(self, query: Tensor, keys: Tensor, memory: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Attends.
@@ -177,7 +177,7 @@ class DotAttention(Attention):
 
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
         """The dot product; see :meth:`Attention.score`."""
-        return (query @ keys.transpose(1, 2))[:, None]
+        return matmul(query, keys.transpose(1, 2))[:, None]
 
 
 class ScaledDotAttention(DotAttention):
@@ -216,7 +216,7 @@ class GeneralAttention(Attention):
 
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
         """The bilinear score; see :meth:`Attention.score`."""
-        return (query @ keys.transpose(1, 2))[:, None]
+        return matmul(query, keys.transpose(1, 2))[:, None]
 
 
 class MultiHeadAttention(Attention):
@@ -265,11 +265,11 @@ class MultiHeadAttention(Attention):
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
         """The scaled dot product of each head; see :meth:`Attention.score`."""
         queries = self._split(self.query_projection(query)) / math.sqrt(self.size // self.heads)
-        return queries @ self._split(keys[..., : self.size]).transpose(2, 3)
+        return matmul(queries, self._split(keys[..., : self.size]).transpose(2, 3))
 
     def collect(self, weights: Tensor, keys: Tensor, memory: Tensor) -> Tensor:
         """The heads' contexts, joined and projected; see :meth:`Attention.collect`."""
-        contexts = weights @ self._split(keys[..., self.size :])
+        contexts = matmul(weights, self._split(keys[..., self.size :]))
         return self.output_projection(contexts.transpose(1, 2).flatten(2))
 
     def _split(self, joined: Tensor) -> Tensor:

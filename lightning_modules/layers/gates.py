@@ -9,31 +9,34 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 
-def lstm_gates(gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+def lstm_gates(inputs: Tensor, recurrent: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
     """What an LSTM makes of its gates: ``c' = f * c + i * g`` and ``h' = o * tanh(c')``.
 
-    With i, f and o the sigmoid of what is given, and g its tanh (Hochreiter and Schmidhuber 1997, with the forget gate
-    of Gers et al. 2000).
+    With i, f and o the sigmoid of the sum of what is given, and g its tanh (Hochreiter and Schmidhuber 1997, with the
+    forget gate of Gers et al. 2000).
 
     Args:
-        gates: ``(batch, 4 * size)``, before sigmoid and tanh, in the order i, f, g, o.
+        inputs: The projected input, ``(batch, 4 * size)``, in the order i, f, g, o.
+        recurrent: The projected hidden state, likewise.
         cell: c, ``(batch, size)``.
 
     Returns:
         h' and c', each ``(batch, size)``.
     """
-    return _LSTMGates.apply(gates, cell)
+    return _LSTMGates.apply(inputs, recurrent, cell)
 
 
 class _LSTMGates(torch.autograd.Function):
     """Ten small kernels in place of thirty, and the gates' gradients in one tensor from the start."""
 
     @staticmethod
-    def forward(ctx: Any, gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(ctx: Any, inputs: Tensor, recurrent: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
         size = cell.shape[-1]
-        active = gates.sigmoid()
-        active[..., 2 * size : 3 * size] = gates[..., 2 * size : 3 * size].tanh()
+        active = inputs + recurrent
         i, f, g, o = active.chunk(4, dim=-1)
+        for sigmoid in (active[..., : 2 * size], o):
+            sigmoid.sigmoid_()
+        g.tanh_()
         following = torch.addcmul(f * cell, i, g)
         squashed = following.tanh()
         ctx.save_for_backward(active, cell, squashed)
@@ -41,7 +44,7 @@ class _LSTMGates(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad_hidden: Tensor, grad_cell: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(ctx: Any, grad_hidden: Tensor, grad_cell: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         active, cell, squashed = ctx.saved_tensors
         size = cell.shape[-1]
         i, f, g, o = active.chunk(4, dim=-1)
@@ -54,4 +57,4 @@ class _LSTMGates(torch.autograd.Function):
         grad_g.copy_(torch.ops.aten.tanh_backward(grad_cell * i, g))
         for gate, grad in ((active[..., : 2 * size], grad_gates[..., : 2 * size]), (o, grad_o)):
             torch.ops.aten.sigmoid_backward.grad_input(grad, gate, grad_input=grad)
-        return grad_gates, grad_cell * f
+        return grad_gates, grad_gates, grad_cell * f

@@ -2,77 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from contextvars import ContextVar, Token
+from types import TracebackType
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
-from torch.nn import functional
-from torch.overrides import TorchFunctionMode
 
-from lightning_modules.layers.linear import joint_linear, linear
 from lightning_modules.layers.products import as_whole, packed, product, weight_gradient
-
-_PRODUCTS = (torch.matmul, torch.Tensor.matmul, torch.Tensor.__matmul__)
-"""What ``@`` may be called."""
 
 _Calls = list[tuple[Tensor, Tensor]]
 """Inputs ``(..., rows, in)`` and output gradients ``(..., rows, out)`` of the calls that the backward pass has been
 through."""
 
 
-class GatheredGradients(TorchFunctionMode):
+class GatheredGradients:
     """Within it, a matrix that is multiplied again and again gets one gradient for all its products.
 
-    For each call of :func:`linear`, and of ``nn.Linear`` as well, autograd makes a product
+    For each call of :func:`~lightning_modules.layers.linear.linear` autograd makes a product
     ``(in, rows) x (rows, out)`` and adds it to the weight's gradient. In a loop over a target, with a batch of some
     rows, that moves the whole matrix through the memory at each step. Here the calls of one weight leave their inputs
     and output gradients, and when the backward pass comes back to the weight itself, one product over the rows of all
-    of them makes the same sum. So it is for ``inputs @ memory``, where each sentence has a matrix of its own. The
-    parts of a :func:`joint_linear` are laid side by side once.
+    of them makes the same sum. So it is for the ``inputs @ memory`` of
+    :func:`~lightning_modules.layers.linear.matmul`, where each sentence has a matrix of its own. The parts of a
+    :func:`~lightning_modules.layers.linear.joint_linear` are laid side by side once.
 
     That pays where the matrix is larger than what is multiplied with it; other calls stay as they are. Matrices are
     told apart by where they lie in memory, so that a part of one may be cut out anew in each step.
     """
 
+    _current: ContextVar[GatheredGradients | None] = ContextVar("gathered gradients", default=None)
+
     def __init__(self) -> None:
-        super().__init__()
         self._matrices: dict[tuple[object, ...], _Matrix] = {}
+        self._tokens: list[Token[GatheredGradients | None]] = []
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        """Takes the place of :func:`linear` and ``@``, and lets everything else be."""
-        if torch.is_grad_enabled():
-            if func is linear or func is functional.linear:
-                return self._linear(*args, **(kwargs or {}))
-            if func is joint_linear:
-                return self._joint_linear(*args, **(kwargs or {}))
-            if func in _PRODUCTS:
-                return self._multiply(*args, **(kwargs or {}))
-        return func(*args, **(kwargs or {}))
+    def __enter__(self) -> Self:
+        self._tokens.append(self._current.set(self))
+        return self
 
-    def _linear(self, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-        if not _pays(input, weight):
-            return linear(input, weight, bias)
-        return self._of((weight,), bias, transposed=True)(input.flatten(0, -2)).unflatten(0, input.shape[:-1])
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._current.reset(self._tokens.pop())
 
-    def _joint_linear(self, inputs: Sequence[Tensor], weights: Sequence[Tensor], bias: Tensor | None = None) -> Tensor:
+    @classmethod
+    def current(cls) -> GatheredGradients | None:
+        """The innermost one; None outside, and where there are no gradients."""
+        return cls._current.get() if torch.is_grad_enabled() else None
+
+    def linear(self, inputs: Sequence[Tensor], weights: Sequence[Tensor], bias: Tensor | None) -> Tensor | None:
+        """``sum_i inputs_i @ weight_i.t() + bias``.
+
+        Args:
+            inputs: Each ``(..., in_i)``.
+            weights: Each ``(out, in_i)``.
+            bias: ``(out,)``; None for none.
+
+        Returns:
+            ``(..., out)``; None where it does not pay.
+        """
         if not all(_pays(*pair) for pair in zip(inputs, weights, strict=True)):
-            return joint_linear(inputs, weights, bias)
-        joined = torch.cat(list(inputs), dim=-1)
-        return self._of(weights, bias, transposed=True)(joined.flatten(0, -2)).unflatten(0, joined.shape[:-1])
+            return None
+        joined = torch.cat(list(inputs), dim=-1) if len(inputs) > 1 else inputs[0]
+        outputs = self._of(weights, bias, transposed=True)(joined.flatten(0, -2))
+        return outputs.view(*joined.shape[:-1], outputs.shape[-1])
 
-    def _multiply(self, input: Tensor, other: Tensor) -> Tensor:
-        is_matrix = min(input.dim(), other.dim()) > 1 and input.shape[:-2] == other.shape[:-2]
-        if not is_matrix or not _pays(input, other):
-            return input @ other
-        return self._of((other,), None, transposed=False)(input)
+    def matmul(self, inputs: Tensor, matrices: Tensor) -> Tensor | None:
+        """``inputs @ matrices``.
+
+        Args:
+            inputs: ``(..., rows, in)``.
+            matrices: ``(..., in, out)``.
+
+        Returns:
+            ``(..., rows, out)``; None where it does not pay, or where the two have not as many matrices.
+        """
+        alike = min(inputs.dim(), matrices.dim()) > 1 and inputs.shape[:-2] == matrices.shape[:-2]
+        if not alike or not _pays(inputs, matrices):
+            return None
+        return self._of((matrices,), None, transposed=False)(inputs)
 
     def _of(self, matrices: Sequence[Tensor], bias: Tensor | None, transposed: bool) -> _Matrix:
         places = ((each.data_ptr(), each.shape, each.stride(), each._version) for each in matrices)

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
-from torch.overrides import handle_torch_function, has_torch_function
 
+from lightning_modules.layers.gathered import GatheredGradients
 from lightning_modules.layers.products import (
     PackedWeights,
     is_for_onednn,
@@ -39,8 +39,10 @@ def linear(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
     Returns:
         ``(..., out)``.
     """
-    if has_torch_function((inputs, weight, bias)):
-        return handle_torch_function(linear, (inputs, weight, bias), inputs, weight, bias)
+    gathering = GatheredGradients.current()
+    gathered = None if gathering is None else gathering.linear((inputs,), (weight,), bias)
+    if gathered is not None:
+        return gathered
     rows = inputs.flatten(0, -2)
     if torch.is_autocast_enabled(inputs.device.type):
         return functional.linear(inputs, weight, bias)
@@ -67,15 +69,31 @@ def joint_linear(inputs: Sequence[Tensor], weights: Sequence[Tensor], bias: Tens
     Returns:
         ``(..., out)``.
     """
-    given = (*inputs, *weights, bias)
-    if has_torch_function(given):
-        return handle_torch_function(joint_linear, given, inputs, weights, bias)
+    gathering = GatheredGradients.current()
+    gathered = None if gathering is None else gathering.linear(inputs, weights, bias)
+    if gathered is not None:
+        return gathered
     joined = None if torch.is_autocast_enabled(inputs[0].device.type) else PackedWeights.of(*weights)
     if joined is None:
         first, *others = (linear(*pair) for pair in zip(inputs, weights, strict=True))
         return sum(others, first if bias is None else first + bias)
     rows = torch.cat(list(inputs), dim=-1).flatten(0, -2)
     return product(rows, joined, bias).view(*inputs[0].shape[:-1], len(joined))
+
+
+def matmul(inputs: Tensor, matrices: Tensor) -> Tensor:
+    """``inputs @ matrices``, for what is multiplied at each step of a loop: see :class:`GatheredGradients`.
+
+    Args:
+        inputs: ``(..., rows, in)``.
+        matrices: ``(..., in, out)``.
+
+    Returns:
+        ``(..., rows, out)``.
+    """
+    gathering = GatheredGradients.current()
+    gathered = None if gathering is None else gathering.matmul(inputs, matrices)
+    return inputs @ matrices if gathered is None else gathered
 
 
 class _Linear(torch.autograd.Function):

@@ -69,17 +69,12 @@ def _to_errors(logits: Tensor, gold: Tensor, smoothing: float) -> tuple[Tensor, 
     Returns:
         The smoothed loss and the negative log-likelihood, each summed.
     """
-    classes = logits.shape[1]
-    logits -= logits.amax(dim=1, keepdim=True)
-    gold_logits, logit_sums = logits.gather(1, gold).squeeze(1), logits.sum(dim=1)
-    probabilities = logits.exp_()
-    totals = probabilities.sum(dim=1)
-    log_totals = totals.log()
-    nll = log_totals - gold_logits
-    uniform_nll = log_totals - logit_sums / classes
-    errors = probabilities.div_(totals[:, None]).sub_(smoothing / classes)
+    torch.log_softmax(logits, dim=1, out=logits)  # each row while it is in the nearest cache
+    nll = -logits.gather(1, gold).sum()
+    uniform_nll = -logits.sum() / logits.shape[1]
+    errors = logits.exp_().sub_(smoothing / logits.shape[1])
     errors.scatter_add_(1, gold, errors.new_full(gold.shape, smoothing - 1))
-    return ((1 - smoothing) * nll + smoothing * uniform_nll).sum(), nll.sum()
+    return (1 - smoothing) * nll + smoothing * uniform_nll, nll
 
 
 def projected_cross_entropy(

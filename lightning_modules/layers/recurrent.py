@@ -35,7 +35,7 @@ def lstm_step(inputs: Tensor, recurrent: Callable[[Tensor], Tensor], state: Stat
         The next h and c.
     """
     hidden, cell = state
-    return lstm_gates(inputs + recurrent(hidden), cell)
+    return lstm_gates(inputs, recurrent(hidden), cell)
 
 
 def gru_step(inputs: Tensor, recurrent: Callable[[Tensor], Tensor], state: State) -> State:

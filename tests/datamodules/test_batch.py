@@ -23,6 +23,19 @@ def test_the_target_is_shifted_by_one() -> None:
     assert batch.token_count == 5
 
 
+def test_real_positions_and_their_gradient_are_those_of_the_mask() -> None:
+    padded = Padded.from_sequences([[4, 5, 6], [7], [8, 9]])
+    values = torch.arange(18.0).view(3, 3, 2).requires_grad_()
+    for found, wanted in zip(
+        *(
+            (each, *torch.autograd.grad(each.square().sum(), values))
+            for each in (padded.real(values), values[padded.mask])
+        ),
+        strict=True,
+    ):
+        assert torch.equal(found, wanted)
+
+
 def test_a_move_keeps_everything() -> None:
     batch = SequenceBatch.from_pairs([[4]], [[5]], torch.tensor([0])).to("cpu")
     assert batch.source.values.tolist() == [[4, EOS]]

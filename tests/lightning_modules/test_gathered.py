@@ -9,28 +9,27 @@ from functools import partial
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from lightning_modules.layers import products
 from lightning_modules.layers.attention import BahdanauAttention, ConcatAttention, MultiHeadAttention
 from lightning_modules.layers.decoder import BahdanauDecoder, Decoder, LuongDecoder
 from lightning_modules.layers.gathered import GatheredGradients
-from lightning_modules.layers.linear import joint_linear
+from lightning_modules.layers.linear import Linear, joint_linear, linear, matmul
 
 
-def loop(steps: int, inputs: Tensor, wide: nn.Linear, whole: Tensor, size: int) -> Tensor:
+def loop(steps: int, inputs: Tensor, wide: Linear, whole: Tensor, size: int) -> Tensor:
     """A recurrence with a layer, and with two parts of one matrix that are cut out anew in each step."""
     state = inputs
     for _ in range(steps):
         hidden = wide(state).tanh()
-        state = functional.linear(hidden, whole[:, :size]) + functional.linear(hidden, whole[:, size:]).tanh()
+        state = linear(hidden, whole[:, :size]) + linear(hidden, whole[:, size:]).tanh()
     return state.square().sum()
 
 
 @pytest.mark.usefixtures("seed")
 @pytest.mark.parametrize("bias", [True, False])
 def test_gradients_are_those_of_autograd(bias: bool) -> None:
-    wide = nn.Linear(4, 6, bias=bias).double()
+    wide = Linear(4, 6, bias=bias).double()
     whole = torch.randn(4, 12, dtype=torch.double, requires_grad=True)
     inputs = torch.randn(3, 4, dtype=torch.double, requires_grad=True)
     wanted = [*wide.parameters(), whole, inputs]
@@ -49,7 +48,7 @@ def test_products_of_other_shapes_are_left_alone(shapes: tuple[tuple[int, ...], 
     left, right = (torch.randn(shape, dtype=torch.double, requires_grad=True) for shape in shapes)
 
     def gradients() -> tuple[Tensor, ...]:
-        return torch.autograd.grad((left @ right).square().sum() + torch.matmul(left, right).sum(), [left, right])
+        return torch.autograd.grad(matmul(left, right).square().sum(), [left, right])
 
     plain = gradients()
     with GatheredGradients():
@@ -71,7 +70,7 @@ def test_parts_of_a_layer_and_products_with_a_memory() -> None:
         state = inputs[:, :5]
         for _ in range(6):
             state = joint_linear((inputs, state), weights, bias).tanh()
-            state = (state[:, None, :4].softmax(dim=2) @ memory).squeeze(1)
+            state = matmul(state[:, None, :4].softmax(dim=2), memory).squeeze(1)
         with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as run:
             found = torch.autograd.grad(state.square().sum(), wanted)
         return found, sum(event.count for event in run.key_averages() if event.key in ("aten::mm", "aten::bmm"))
@@ -94,7 +93,7 @@ def test_large_products_in_float32_have_the_gradients_of_float64(amd: bool, monk
 
     def gradients(precision: torch.dtype) -> tuple[Tensor, ...]:
         weight, bias, whole, inputs = parameters = [each.detach().to(precision).requires_grad_() for each in given]
-        wide = nn.Linear(256, 512, dtype=precision)
+        wide = Linear(256, 512, dtype=precision)
         wide.weight, wide.bias = nn.Parameter(weight.detach()), nn.Parameter(bias.detach())
         with GatheredGradients():
             loss = loop(4, inputs, wide, whole, 512)
@@ -111,7 +110,7 @@ def test_large_products_in_float32_have_the_gradients_of_float64(amd: bool, monk
 @pytest.mark.usefixtures("seed")
 def test_a_weight_gets_one_product_for_the_whole_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     """As many products come back through the layer as there are steps, and one more for its weight."""
-    layer = nn.Linear(40, 40, bias=False)
+    layer = Linear(40, 40, bias=False)
     inputs = torch.randn(2, 40, requires_grad=True)
 
     def products(context: Callable[[], object]) -> int:
@@ -162,7 +161,7 @@ def test_a_decoder_in_a_loop_has_the_gradients_of_its_steps(build: Callable[...,
 
 @pytest.mark.usefixtures("seed")
 def test_in_mixed_precision_the_gradients_are_near_those_in_float32() -> None:
-    layer, inputs = nn.Linear(32, 32), torch.randn(4, 32)
+    layer, inputs = Linear(32, 32), torch.randn(4, 32)
 
     def gradient(mixed: bool) -> Tensor:
         layer.zero_grad()
@@ -180,6 +179,6 @@ def test_in_mixed_precision_the_gradients_are_near_those_in_float32() -> None:
 
 
 def test_without_gradients_nothing_is_kept() -> None:
-    layer = nn.Linear(4, 4)
+    layer = Linear(4, 4)
     with torch.no_grad(), GatheredGradients():
         assert layer(torch.zeros(1, 4)).grad_fn is None

@@ -11,8 +11,8 @@ from lightning_modules.layers.energy import additive_energy
 from lightning_modules.layers.gates import lstm_gates
 
 
-def plain_gates(gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
-    i, f, g, o = gates.chunk(4, dim=-1)
+def plain_gates(inputs: Tensor, recurrent: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+    i, f, g, o = (inputs + recurrent).chunk(4, dim=-1)
     cell = f.sigmoid() * cell + i.sigmoid() * g.tanh()
     return o.sigmoid() * cell.tanh(), cell
 
@@ -29,7 +29,7 @@ def leaf(*shape: int, dtype: torch.dtype = torch.float64, scale: float = 1.0) ->
 @pytest.mark.parametrize("used", [(0,), (1,), (0, 1)])
 def test_lstm_gates(used: tuple[int, ...]) -> None:
     """Values and gradients, where both results are used, or one of them."""
-    inputs = leaf(3, 20), leaf(3, 5)
+    inputs = leaf(3, 20), leaf(3, 20), leaf(3, 5)
     outputs, expected = lstm_gates(*inputs), plain_gates(*inputs)
     torch.testing.assert_close(outputs, expected)
     gradients = [torch.randn(3, 5, dtype=torch.float64) for _ in used]
