@@ -24,7 +24,9 @@ class Dropout(nn.Dropout):
 
     def forward(self, input: Tensor) -> Tensor:
         """Drops values of a tensor of any shape; the result has the same shape."""
-        if not (self.training and 0 < self.dropped_levels < _LEVELS and input.device.type == "cpu"):
+        if not self.training:
+            return input
+        if not (0 < self.dropped_levels < _LEVELS and input.device.type == "cpu"):
             return super().forward(input)
         draws = torch.empty(-(-input.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
         levels = draws.view(torch.int16)[: input.numel()].view(input.shape)

@@ -14,7 +14,6 @@ from lightning_modules.layers.gathered import GatheredGradients
 from lightning_modules.layers.products import (
     PackedWeights,
     is_for_onednn,
-    is_for_packing,
     product,
     weight_gradient,
 )
@@ -43,17 +42,16 @@ def linear(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
     gathered = None if gathering is None else gathering.linear((inputs,), (weight,), bias)
     if gathered is not None:
         return gathered
-    rows = inputs.flatten(0, -2)
     if torch.is_autocast_enabled(inputs.device.type):
         return functional.linear(inputs, weight, bias)
-    packed = PackedWeights.of(weight) if is_for_packing(rows, weight) else None
-    if packed is not None:
-        outputs = product(rows, packed, bias)
+    rows = inputs if inputs.dim() == 2 else inputs.flatten(0, -2)
+    if PackedWeights.are_kept():
+        outputs = PackedWeights.product(rows, (weight,), bias)
     elif is_for_onednn(rows, weight):
         outputs = _Linear.apply(rows, weight, bias)
     else:
         return functional.linear(inputs, weight, bias)
-    return outputs.view(*inputs.shape[:-1], len(weight))
+    return outputs if rows is inputs else outputs.view(*inputs.shape[:-1], len(weight))
 
 
 def joint_linear(inputs: Sequence[Tensor], weights: Sequence[Tensor], bias: Tensor | None = None) -> Tensor:
@@ -73,12 +71,13 @@ def joint_linear(inputs: Sequence[Tensor], weights: Sequence[Tensor], bias: Tens
     gathered = None if gathering is None else gathering.linear(inputs, weights, bias)
     if gathered is not None:
         return gathered
-    joined = None if torch.is_autocast_enabled(inputs[0].device.type) else PackedWeights.of(*weights)
-    if joined is None:
-        first, *others = (linear(*pair) for pair in zip(inputs, weights, strict=True))
-        return sum(others, first if bias is None else first + bias)
-    rows = torch.cat(list(inputs), dim=-1).flatten(0, -2)
-    return product(rows, joined, bias).view(*inputs[0].shape[:-1], len(joined))
+    if PackedWeights.are_kept() and not torch.is_autocast_enabled(inputs[0].device.type):
+        joined = torch.cat(list(inputs), dim=-1)
+        rows = joined if joined.dim() == 2 else joined.flatten(0, -2)
+        outputs = PackedWeights.product(rows, weights, bias)
+        return outputs if rows is joined else outputs.view(*joined.shape[:-1], outputs.shape[-1])
+    first, *others = (linear(*pair) for pair in zip(inputs, weights, strict=True))
+    return sum(others, first if bias is None else first + bias)
 
 
 def matmul(inputs: Tensor, matrices: Tensor) -> Tensor:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import platform
+import sys
+from collections.abc import Sequence
 from contextvars import ContextVar, Token
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -24,6 +26,13 @@ CPU_INFO = Path("/proc/cpuinfo")
 
 _PACKED_FOR = 64
 """Rows that weights are packed for: oneDNN lays them out alike for all numbers but 1."""
+
+MOST_PACKED_ROWS = 64
+"""With more rows MKL is as fast on its own processors, and needs no kernel for each number of rows."""
+
+_ROW_STEP = 8
+"""oneDNN makes a kernel for each number of rows, in a third of a millisecond: so some rows are filled up to a multiple
+of this. Fewer than that take longer if they are filled up."""
 
 
 def product(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -47,7 +56,10 @@ def product(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tenso
         if not is_for_onednn(inputs, weight):
             return functional.linear(inputs, weight, bias)
         weight = as_whole(weight)
-    return torch.ops.mkldnn._linear_pointwise(inputs, weight, bias, "none", [], "")
+    rows = len(inputs)
+    if weight.is_mkldnn and _ROW_STEP < rows <= MOST_PACKED_ROWS and rows % _ROW_STEP:
+        inputs = functional.pad(inputs, (0, 0, 0, -rows % _ROW_STEP))
+    return torch.ops.mkldnn._linear_pointwise(inputs, weight, bias, "none", [], "")[:rows]
 
 
 def weight_gradient(gradients: Tensor, inputs: Tensor) -> Tensor:
@@ -100,7 +112,7 @@ class PackedWeights:
     _current: ContextVar[PackedWeights | None] = ContextVar("packed weights", default=None)
 
     def __init__(self) -> None:
-        self._weights: dict[tuple[object, ...], tuple[tuple[Tensor, ...], Tensor]] = {}
+        self._weights: dict[tuple[object, ...], _Kept] = {}
         self._tokens: list[Token[PackedWeights | None]] = []
 
     def __enter__(self) -> Self:
@@ -113,33 +125,63 @@ class PackedWeights:
         self._current.reset(self._tokens.pop())
 
     @classmethod
-    def of(cls, *weights: Tensor) -> Tensor | None:
-        """The weights side by side as one, packed where that is to be; None where nothing is to be kept.
+    def are_kept(cls) -> bool:
+        """Whether there is one, and no gradients."""
+        return cls._current.get() is not None and not torch.is_grad_enabled()
+
+    @classmethod
+    def product(cls, inputs: Tensor, weights: Sequence[Tensor], bias: Tensor | None) -> Tensor:
+        """``inputs @ weight.t() + bias`` with the weights side by side as one, packed where that is faster.
 
         Args:
+            inputs: ``(rows, in)``.
             weights: Each ``(out, in_i)``; what was made of them is kept until one of them changes.
+            bias: ``(out,)``; None for none.
+
+        Returns:
+            ``(rows, out)``.
+
+        Raises:
+            LookupError: There is none within which weights are kept.
         """
         current = cls._current.get()
-        if current is None or torch.is_grad_enabled():
-            return None
+        if current is None:
+            raise LookupError("no weights are kept here")
         key = tuple(
             (each.data_ptr(), each.shape, each.stride(), None if each.is_inference() else each._version)
             for each in weights
         )
         if key not in current._weights:
-            whole = torch.cat(weights, dim=1) if len(weights) > 1 else weights[0]
-            current._weights[key] = weights, packed(whole)  # kept, so that no other can lie in the same place
-        return current._weights[key][1]
+            current._weights[key] = _Kept(tuple(weights))
+        return product(inputs, current._weights[key].suiting(inputs), bias)
+
+
+class _Kept:
+    """Weights side by side, and packed once they are asked for; keeps them, so that no other can lie in their place.
+
+    Args:
+        given: Each ``(out, in_i)``.
+    """
+
+    def __init__(self, given: tuple[Tensor, ...]) -> None:
+        self.given = given
+        self._whole = torch.cat(given, dim=1) if len(given) > 1 else given[0]
+        # On AMD's processors for any number of rows; on others for few.
+        self._rows = range(sys.maxsize) if is_by_amd() else range(2, MOST_PACKED_ROWS + 1)
+
+    def suiting(self, inputs: Tensor) -> Tensor:
+        """The weight for a product with ``(rows, in)``: packed where that is faster."""
+        is_for_packing = len(inputs) in self._rows and _is_large(inputs, self._whole)
+        return self._packed if is_for_packing else self._whole
+
+    @cached_property
+    def _packed(self) -> Tensor:
+        return packed(self._whole)
 
 
 def is_for_onednn(inputs: Tensor, weight: Tensor) -> bool:
     """Whether a product of ``(rows, in)`` and ``(out, in)`` is faster by oneDNN: a large one on AMD's processors."""
     return is_by_amd() and _is_large(inputs, weight) and _suits(inputs) and _suits(weight)
-
-
-def is_for_packing(inputs: Tensor, weight: Tensor) -> bool:
-    """Whether a product is faster with a packed weight: a large one, of a single row on AMD's processors alone."""
-    return (len(inputs) > 1 or is_by_amd()) and _is_large(inputs, weight) and _suits(inputs)
 
 
 def _is_large(inputs: Tensor, weight: Tensor) -> bool:
