@@ -194,6 +194,7 @@ class LuongDecoder(_SteppedDecoder):
         """Runs over a whole target; see :meth:`Decoder.forward`."""
         if self.input_feeding:
             return super().forward(embedded, memory, state)
+        state = state.spread()
         hidden, recurrent = self.stack(embedded, state.recurrent, *state.thinned)
         output, weights = self._output(hidden, memory)
         return output, weights, replace(state, recurrent=recurrent)
@@ -205,10 +206,10 @@ class LuongDecoder(_SteppedDecoder):
         memory: Memory,
         state: DecoderState,
     ) -> tuple[Tensor, Tensor, DecoderState]:
-        hidden, recurrent = self.stack.step(projected, state.feed, state.recurrent, *state.thinned)
+        hidden, recurrent = self.stack.step(projected, state.feed, state.recurrent, state.thinned[0], state.rows)
         output, weights = self._output(hidden[:, None], memory)
         output = output.squeeze(1)
-        state = replace(state, recurrent=recurrent, feed=output if self.input_feeding else None)
+        state = replace(state, recurrent=recurrent, feed=output if self.input_feeding else None, rows=None)
         return output, weights.squeeze(2), state
 
     def _output(self, hidden: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
@@ -268,11 +269,12 @@ class BahdanauDecoder(_SteppedDecoder):
     def _advance(
         self, embedded: Tensor, projected: Tensor, memory: Memory, state: DecoderState
     ) -> tuple[Tensor, Tensor, DecoderState]:
+        state = state.spread()
         query = state.recurrent[0][-1]
         context, weights = self._attend(0, query[:, None], memory)
         context = context.squeeze(1)
         extra = context if state.feed is None else torch.cat([context, state.feed], dim=-1)
-        hidden, recurrent = self.stack.step(projected, extra, state.recurrent, *state.thinned)
+        hidden, recurrent = self.stack.step(projected, extra, state.recurrent, state.thinned[0])
         output = self.dropout(self.combine(torch.cat([hidden, context, embedded], dim=-1)).tanh())
         state = replace(state, recurrent=recurrent, feed=output if self.input_feeding else None)
         return output, weights.squeeze(2), state
@@ -346,6 +348,7 @@ class MultiStepDecoder(Decoder):
     def _run(
         self, embedded: Tensor, memory: Memory, state: DecoderState, recur: _Recur
     ) -> tuple[Tensor, Tensor, DecoderState]:
+        state = state.spread()
         inputs, below = embedded, None
         weights, states = [], []
         for layer, stack in enumerate(self._stacks()):

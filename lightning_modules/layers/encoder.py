@@ -175,7 +175,7 @@ class StepwiseEncoder(RecurrentEncoder):
         outputs = []
         for position, step_inputs in enumerate(projected.unbind(1)):
             within = (position < lengths)[:, None]
-            following = STEPS[self.cell](step_inputs, lambda h: linear(h, weight_hh, bias_hh), state)
+            following = STEPS[self.cell](step_inputs, linear(state[0], weight_hh, bias_hh), state)
             state = tuple(torch.where(within, new, old) for new, old in zip(following, state, strict=True))
             outputs.append(state[0] * within)
         return torch.stack(outputs, dim=1), state

@@ -23,27 +23,27 @@ CELLS: dict[Cell, Callable[..., nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, 
 STATE_PARTS: dict[Cell, int] = {"lstm": 2, "gru": 1, "rnn": 1}
 
 
-def lstm_step(inputs: Tensor, recurrent: Callable[[Tensor], Tensor], state: State) -> State:
+def lstm_step(inputs: Tensor, recurrent: Tensor, state: State) -> State:
     """One step of an LSTM (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000).
 
     Args:
         inputs: ``(batch, 4 * size)``, the projected input with its bias, gates in the order i, f, g, o.
-        recurrent: The projection of the hidden state with its bias.
+        recurrent: The projected hidden state with its bias, likewise.
         state: h and c, each ``(batch, size)``.
 
     Returns:
         The next h and c.
     """
-    hidden, cell = state
-    return lstm_gates(inputs, recurrent(hidden), cell)
+    _, cell = state
+    return lstm_gates(inputs, recurrent, cell)
 
 
-def gru_step(inputs: Tensor, recurrent: Callable[[Tensor], Tensor], state: State) -> State:
+def gru_step(inputs: Tensor, recurrent: Tensor, state: State) -> State:
     """One step of a GRU (Cho et al. 2014), with the reset gate after the recurrent projection, as in cuDNN.
 
     Args:
         inputs: ``(batch, 3 * size)``, the projected input with its bias, gates in the order r, z, n.
-        recurrent: The projection of the hidden state with its bias.
+        recurrent: The projected hidden state with its bias, likewise.
         state: h, ``(batch, size)``.
 
     Returns:
@@ -51,28 +51,27 @@ def gru_step(inputs: Tensor, recurrent: Callable[[Tensor], Tensor], state: State
     """
     (hidden,) = state
     r_in, z_in, n_in = inputs.chunk(3, dim=-1)
-    r_rec, z_rec, n_rec = recurrent(hidden).chunk(3, dim=-1)
+    r_rec, z_rec, n_rec = recurrent.chunk(3, dim=-1)
     z = (z_in + z_rec).sigmoid()
     n = (n_in + (r_in + r_rec).sigmoid() * n_rec).tanh()
     return (n + z * (hidden - n),)
 
 
-def rnn_step(inputs: Tensor, recurrent: Callable[[Tensor], Tensor], state: State) -> State:
+def rnn_step(inputs: Tensor, recurrent: Tensor, _state: State) -> State:
     """One step of a plain RNN with tanh (Elman 1990).
 
     Args:
         inputs: ``(batch, size)``, the projected input with its bias.
-        recurrent: The projection of the hidden state with its bias.
-        state: h, ``(batch, size)``.
+        recurrent: The projected hidden state with its bias, likewise.
+        _state: h, ``(batch, size)``; it is in the projection alone.
 
     Returns:
         The next h.
     """
-    (hidden,) = state
-    return ((inputs + recurrent(hidden)).tanh(),)
+    return ((inputs + recurrent).tanh(),)
 
 
-STEPS: dict[Cell, Callable[[Tensor, Callable[[Tensor], Tensor], State], State]] = {
+STEPS: dict[Cell, Callable[[Tensor, Tensor, State], State]] = {
     "lstm": lstm_step,
     "gru": gru_step,
     "rnn": rnn_step,
@@ -175,7 +174,12 @@ class RecurrentStack(nn.Module):
         return linear(inputs, weight[:, : self.sequence_size], bias)
 
     def step(
-        self, projected: Tensor, extra: Tensor | None, state: State, thinned: Thinned = _WHOLE
+        self,
+        projected: Tensor,
+        extra: Tensor | None,
+        state: State,
+        thinned: Thinned = _WHOLE,
+        rows: Tensor | None = None,
     ) -> tuple[Tensor, State]:
         """Runs one step.
 
@@ -184,6 +188,8 @@ class RecurrentStack(nn.Module):
             extra: ``(batch, step_size)``, the part of the input known only now; None where its size is 0.
             state: Each part ``(layers, batch, hidden_size)``.
             thinned: From :meth:`draw`.
+            rows: ``(batch,)``, which row of the extra part and the state each of the batch has, where several have the
+                same one: what is made of these alone is made once. None where each has its own.
 
         Returns:
             Output of the last layer ``(batch, hidden_size)``, and the next state.
@@ -195,23 +201,30 @@ class RecurrentStack(nn.Module):
                 weight, bias = self._weights(layer, "ih")
                 projected, extra = linear(below, weight, bias), None
             elif extra is not None and self.cell not in _ADDING:
-                projected, extra = projected + linear(extra, self._step_weight()), None
-            layers.append(STEPS[self.cell](projected, self._recurrent(layer, extra, thinned), before))
+                projected, extra = projected + _given_to(rows, linear(extra, self._step_weight())), None
+            recurrent = self._recurrent(layer, extra, before[0], thinned)
+            own = tuple(_given_to(rows, part) for part in before)
+            layers.append(STEPS[self.cell](projected, _given_to(rows, recurrent), own))
         return layers[-1][0], tuple(_stacked(parts) for parts in zip(*layers, strict=True))
 
-    def _recurrent(self, layer: int, extra: Tensor | None, thinned: Thinned) -> Callable[[Tensor], Tensor]:
+    def _recurrent(self, layer: int, extra: Tensor | None, hidden: Tensor, thinned: Thinned) -> Tensor:
         """The projection of a layer's hidden state, and of what else comes at this step."""
         weight, bias = self._weights(layer, "hh")
         weight = thinned.get(f"weight_hh_l{layer}", weight)
         if extra is None:
-            return lambda hidden: linear(hidden, weight, bias)
-        return lambda hidden: joint_linear((extra, hidden), (self._step_weight(), weight), bias)
+            return linear(hidden, weight, bias)
+        return joint_linear((extra, hidden), (self._step_weight(), weight), bias)
 
     def _step_weight(self) -> Tensor:
         return self._weights(0, "ih")[0][:, self.sequence_size :]
 
     def _weights(self, layer: int, kind: Literal["ih", "hh"]) -> tuple[Tensor, Tensor]:
         return getattr(self.rnn, f"weight_{kind}_l{layer}"), getattr(self.rnn, f"bias_{kind}_l{layer}")
+
+
+def _given_to(rows: Tensor | None, values: Tensor) -> Tensor:
+    """To each row its value; where rows is None each has its own."""
+    return values if rows is None else values.index_select(0, rows)
 
 
 def _stacked(parts: tuple[Tensor, ...]) -> Tensor:

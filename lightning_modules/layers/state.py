@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+LEAST_SHARED_ROWS = 64
+"""Fewer rows take as long as those of them that differ."""
+
 Thinned = Mapping[str, Tensor]
 """Hidden-to-hidden matrices without some of their values, by their names in an ``nn.RNNBase``; empty for none."""
 
@@ -61,18 +64,34 @@ class DecoderState:
         recurrent: The recurrent state, each part ``(layers, batch, size)``.
         feed: ``(batch, output_size)``, the last output, where it is fed back (input feeding); else None.
         thinned: For each recurrent stack, what it has in place of its hidden-to-hidden matrices in this batch.
+        rows: ``(rows,)``, int64, the row of the parts above that each prefix has, where several continue the same one;
+            None where each has its own.
     """
 
     recurrent: tuple[Tensor, ...]
     feed: Tensor | None
     thinned: tuple[Thinned, ...]
+    rows: Tensor | None = None
 
     def select(self, rows: Tensor) -> DecoderState:
-        """The state of the given sentences, in their order; a sentence may be taken several times.
+        """The state of the given rows, in their order; a row may be taken several times.
+
+        Many rows with the same one before them, as in a beam, share it, so that what follows from it is computed once.
 
         Args:
-            rows: ``(new_batch,)``, int64.
+            rows: ``(new_rows,)``, int64.
         """
+        rows = rows if self.rows is None else self.rows[rows]
+        shared = None
+        if len(rows) >= LEAST_SHARED_ROWS and rows.device.type == "cpu":
+            rows, shared = rows.unique(return_inverse=True)
+        return replace(self._taken(rows), rows=shared)
+
+    def spread(self) -> DecoderState:
+        """The same with a row for each prefix."""
+        return self if self.rows is None else replace(self._taken(self.rows), rows=None)
+
+    def _taken(self, rows: Tensor) -> DecoderState:
         return replace(
             self,
             recurrent=tuple(part.index_select(1, rows) for part in self.recurrent),

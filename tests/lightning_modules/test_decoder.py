@@ -18,7 +18,7 @@ from lightning_modules.layers.attention import (
 )
 from lightning_modules.layers.decoder import BahdanauDecoder, Decoder, LuongDecoder, MultiStepDecoder
 from lightning_modules.layers.recurrent import Cell, RecurrentStack
-from lightning_modules.layers.state import DecoderState
+from lightning_modules.layers.state import LEAST_SHARED_ROWS, DecoderState
 
 BATCH, STEPS, SOURCE, EMBEDDING, MEMORY = 3, 4, 5, 3, 6
 
@@ -53,6 +53,27 @@ def agree(decoder: Decoder) -> None:
 @pytest.mark.parametrize(("name", "cell", "layers"), list(itertools.product(DECODERS, ["lstm", "gru", "rnn"], [1, 2])))
 def test_forward_equals_steps(name: str, cell: Cell, layers: int, seed: int) -> None:
     agree(DECODERS[name](EMBEDDING, MEMORY, cell=cell, layers=layers, hidden_size=MEMORY))
+
+
+@pytest.mark.parametrize(("name", "cell", "layers"), list(itertools.product(DECODERS, ["lstm", "gru", "rnn"], [1, 2])))
+def test_prefixes_that_share_a_row_of_the_state(name: str, cell: Cell, layers: int, seed: int) -> None:
+    """Many prefixes with few before them, as in a beam, selected twice over: as with a row for each."""
+    decoder = DECODERS[name](EMBEDDING, MEMORY, cell=cell, layers=layers, hidden_size=MEMORY).double()
+    memory = decoder.remember(torch.randn(BATCH, SOURCE, MEMORY, dtype=torch.float64), torch.ones(BATCH, SOURCE) > 0)
+    parts, _, size = decoder.state_shape
+    first = decoder.start(tuple(torch.randn(layers, BATCH, size, dtype=torch.float64) for _ in range(parts)))
+    _, _, state = decoder.step(torch.randn(BATCH, EMBEDDING, dtype=torch.float64), memory, first)
+    rows = torch.randint(BATCH, (2, LEAST_SHARED_ROWS // BATCH * BATCH + BATCH))
+    shared = state.select(rows[0]).select(rows[1].sort().values)
+    assert shared.rows is not None
+    assert shared.recurrent[0].shape[1] <= BATCH
+    own = shared.spread()
+    assert own.recurrent[0].shape[1] == rows.shape[1]
+    embedded = torch.randn(rows.shape[1], EMBEDDING, dtype=torch.float64)
+    found, wanted = (decoder.step(embedded, memory, each) for each in (shared, own))
+    for ours, theirs in zip((*found[:2], *found[2].recurrent), (*wanted[:2], *wanted[2].recurrent), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-12)
+    assert found[2].rows is None
 
 
 @pytest.mark.parametrize(("name", "cell"), list(itertools.product(DECODERS, ["lstm", "gru", "rnn"])))
