@@ -141,6 +141,8 @@ class EncoderDecoder(StepLossModule):
         output, weights, state = self.decoder.step(self.target_embedding(tokens), memory, state)
         logits = self.output(self.narrow(output))
         precision = torch.promote_types(logits.dtype, torch.float32)
+        if logits.dtype == precision and not torch.is_grad_enabled():
+            return torch.log_softmax(logits, dim=-1, out=logits), weights, state
         return logits.log_softmax(dim=-1, dtype=precision), weights, state
 
     def forward(self, batch: SequenceBatch) -> tuple[Tensor, Tensor]:
