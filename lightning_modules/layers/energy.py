@@ -43,9 +43,9 @@ class _AdditiveEnergy(torch.autograd.Function):
     def forward(ctx: Any, queries: Tensor, keys: Tensor, weight: Tensor) -> Tensor:
         ctx.save_for_backward(queries, keys, weight)
         energies = queries.new_empty(len(queries), 1, queries.shape[1], keys.shape[1])
-        for part in _parts(queries, keys):
-            sigmoids = _sigmoids(queries[part], keys[part])
-            energies[part] = (sigmoids.flatten(0, 2) @ weight.t()).view(energies[part].shape)
+        for part, room in _parts(queries, keys):
+            sigmoids = _sigmoids(queries[part], keys[part], room)
+            torch.mm(sigmoids.flatten(0, 2), weight.t(), out=energies[part].view(-1, 1))
         return energies.mul_(2).sub_(weight.sum())
 
     @staticmethod
@@ -54,8 +54,8 @@ class _AdditiveEnergy(torch.autograd.Function):
         queries, keys, weight = ctx.saved_tensors
         grad_queries, grad_keys = torch.empty_like(queries), torch.empty_like(keys)
         grad_weight = -gradient.sum().expand_as(weight[0])
-        for part in _parts(queries, keys):
-            sigmoids = _sigmoids(queries[part], keys[part])
+        for part, room in _parts(queries, keys):
+            sigmoids = _sigmoids(queries[part], keys[part], room)
             rows, row_gradients = sigmoids.flatten(0, 2), gradient[part].flatten()
             grad_weight = torch.add(grad_weight, row_gradients @ rows, alpha=2)
             # With one query the gradients of the sums are the keys': they are made in their place.
@@ -69,14 +69,19 @@ class _AdditiveEnergy(torch.autograd.Function):
         return grad_queries, grad_keys, grad_weight[None]
 
 
-def _parts(queries: Tensor, keys: Tensor) -> Iterator[slice]:
-    """The sentences in parts: on the CPU as many at once as have :data:`PART_VALUES` sums, at least one; else all."""
-    size = max(1, len(queries))
-    if keys.device.type == "cpu" and len(keys):
-        size = max(1, PART_VALUES // max(1, queries.shape[1] * keys[0].numel()))
-    return (slice(start, start + size) for start in range(0, len(queries), size))
+def _parts(queries: Tensor, keys: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    """The sentences in parts, and one room for the sums of a part, ``(part, t, s, a)``: fresh memory costs more.
+
+    On the CPU a part has as many sentences as have :data:`PART_VALUES` sums, at least one; else it is all.
+    """
+    size = len(queries)
+    if keys.device.type == "cpu" and size:
+        size = min(size, max(1, PART_VALUES // max(1, queries.shape[1] * keys[0].numel())))
+    room = keys.new_empty(size, queries.shape[1], *keys.shape[1:])
+    for start in range(0, len(queries), max(1, size)):
+        yield slice(start, start + size), room[: len(queries) - start]
 
 
-def _sigmoids(queries: Tensor, keys: Tensor) -> Tensor:
-    """``sigmoid(2 (query + key))``, ``(b, t, s, a)``."""
-    return torch.add(2 * queries[:, :, None], keys[:, None], alpha=2).sigmoid_()
+def _sigmoids(queries: Tensor, keys: Tensor, room: Tensor) -> Tensor:
+    """``sigmoid(2 (query + key))``, ``(b, t, s, a)``, in the given room."""
+    return torch.add(2 * queries[:, :, None], keys[:, None], alpha=2, out=room).sigmoid_()
