@@ -82,10 +82,11 @@ class DecoderState:
             rows: ``(new_rows,)``, int64.
         """
         rows = rows if self.rows is None else self.rows[rows]
-        shared = None
         if len(rows) >= LEAST_SHARED_ROWS and rows.device.type == "cpu":
-            rows, shared = rows.unique(return_inverse=True)
-        return replace(self._taken(rows), rows=shared)
+            distinct, shared = rows.unique(return_inverse=True)
+            if len(distinct) < len(rows):
+                return replace(self._taken(distinct), rows=shared)
+        return replace(self._taken(rows), rows=None)
 
     def spread(self) -> DecoderState:
         """The same with a row for each prefix."""

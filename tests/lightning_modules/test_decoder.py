@@ -69,6 +69,7 @@ def test_prefixes_that_share_a_row_of_the_state(name: str, cell: Cell, layers: i
     assert shared.recurrent[0].shape[1] <= BATCH
     own = shared.spread()
     assert own.recurrent[0].shape[1] == rows.shape[1]
+    assert own.select(torch.randperm(rows.shape[1])).rows is None
     embedded = torch.randn(rows.shape[1], EMBEDDING, dtype=torch.float64)
     found, wanted = (decoder.step(embedded, memory, each) for each in (shared, own))
     for ours, theirs in zip((*found[:2], *found[2].recurrent), (*wanted[:2], *wanted[2].recurrent), strict=True):
