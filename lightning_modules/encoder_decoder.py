@@ -25,7 +25,7 @@ from lightning_modules.layers.initialisation import initialise
 from lightning_modules.layers.linear import Linear
 from lightning_modules.layers.losses import projected_cross_entropy, projected_outcomes
 from lightning_modules.layers.ranges import check_shares, check_sizes
-from lightning_modules.layers.state import DecoderState, Memory, StateShape
+from lightning_modules.layers.state import DecoderState, Memory, StateShape, shared
 from lightning_modules.metrics import PerTokenLoss, TokenAccuracy
 from lightning_modules.step_loss import StepLossModule
 
@@ -138,7 +138,8 @@ class EncoderDecoder(StepLossModule):
             Log-probabilities ``(rows, target_vocabulary)``, attention weights ``(rows, heads, source_len)``, and the
             next state.
         """
-        output, weights, state = self.decoder.step(self.target_embedding(tokens), memory, state)
+        distinct, rows = shared(tokens)
+        output, weights, state = self.decoder.step(self.target_embedding(distinct), memory, state, rows)
         logits = self.output(self.narrow(output))
         precision = torch.promote_types(logits.dtype, torch.float32)
         if logits.dtype == precision and not torch.is_grad_enabled():

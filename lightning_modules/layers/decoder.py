@@ -15,7 +15,7 @@ from lightning_modules.layers.gathered import GatheredGradients
 from lightning_modules.layers.linear import Linear
 from lightning_modules.layers.ranges import check_shares, check_sizes
 from lightning_modules.layers.recurrent import Cell, RecurrentStack, State
-from lightning_modules.layers.state import DecoderState, Memory, StateShape, Thinned
+from lightning_modules.layers.state import DecoderState, Memory, StateShape, Thinned, given_to
 
 AttentionFactory = Callable[[int, int], Attention]
 """Makes an attention of (query size, memory size)."""
@@ -70,13 +70,17 @@ class Decoder(nn.Module, ABC):
         """
 
     @abstractmethod
-    def step(self, embedded: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
+    def step(
+        self, embedded: Tensor, memory: Memory, state: DecoderState, rows: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, DecoderState]:
         """Runs one step.
 
         Args:
             embedded: ``(rows, e)``; each sentence of the memory has as many rows as the others, one after the other.
             memory: From :meth:`remember`.
             state: From :meth:`start` or an earlier call, with as many rows.
+            rows: ``(rows,)``, int64, which of the embedded each row has, where several have the same one; None where
+                each has its own.
 
         Returns:
             Output ``(rows, o)``, attention weights ``(rows, heads, s)``, and the next state.
@@ -130,9 +134,12 @@ class _SteppedDecoder(Decoder):
                 weights.append(weight)
         return torch.stack(outputs, dim=1), torch.stack(weights, dim=2), state
 
-    def step(self, embedded: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
+    def step(
+        self, embedded: Tensor, memory: Memory, state: DecoderState, rows: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, DecoderState]:
         """Runs one step; see :meth:`Decoder.step`."""
-        return self._advance(embedded, self.stack.project(embedded), memory, state)
+        projected = self.stack.project(embedded)
+        return self._advance(given_to(rows, embedded), given_to(rows, projected), memory, state)
 
     @abstractmethod
     def _advance(
@@ -340,9 +347,11 @@ class MultiStepDecoder(Decoder):
         """Runs over a whole target; see :meth:`Decoder.forward`."""
         return self._run(embedded, memory, state, lambda stack, *given: stack(*given))
 
-    def step(self, embedded: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
+    def step(
+        self, embedded: Tensor, memory: Memory, state: DecoderState, rows: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, DecoderState]:
         """Runs one step; see :meth:`Decoder.step`."""
-        output, weights, state = self._run(embedded[:, None], memory, state, _one_step)
+        output, weights, state = self._run(given_to(rows, embedded)[:, None], memory, state, _one_step)
         return output.squeeze(1), weights.squeeze(2), state
 
     def _run(

@@ -12,7 +12,7 @@ from torch.func import functional_call
 from lightning_modules.layers.dropout import Dropout
 from lightning_modules.layers.gates import lstm_gates
 from lightning_modules.layers.linear import joint_linear, linear
-from lightning_modules.layers.state import StateShape, Thinned
+from lightning_modules.layers.state import StateShape, Thinned, given_to
 
 Cell = Literal["lstm", "gru", "rnn"]
 State = tuple[Tensor, ...]
@@ -201,10 +201,10 @@ class RecurrentStack(nn.Module):
                 weight, bias = self._weights(layer, "ih")
                 projected, extra = linear(below, weight, bias), None
             elif extra is not None and self.cell not in _ADDING:
-                projected, extra = projected + _given_to(rows, linear(extra, self._step_weight())), None
+                projected, extra = projected + given_to(rows, linear(extra, self._step_weight())), None
             recurrent = self._recurrent(layer, extra, before[0], thinned)
-            own = tuple(_given_to(rows, part) for part in before)
-            layers.append(STEPS[self.cell](projected, _given_to(rows, recurrent), own))
+            own = tuple(given_to(rows, part) for part in before)
+            layers.append(STEPS[self.cell](projected, given_to(rows, recurrent), own))
         return layers[-1][0], tuple(_stacked(parts) for parts in zip(*layers, strict=True))
 
     def _recurrent(self, layer: int, extra: Tensor | None, hidden: Tensor, thinned: Thinned) -> Tensor:
@@ -220,11 +220,6 @@ class RecurrentStack(nn.Module):
 
     def _weights(self, layer: int, kind: Literal["ih", "hh"]) -> tuple[Tensor, Tensor]:
         return getattr(self.rnn, f"weight_{kind}_l{layer}"), getattr(self.rnn, f"bias_{kind}_l{layer}")
-
-
-def _given_to(rows: Tensor | None, values: Tensor) -> Tensor:
-    """To each row its value; where rows is None each has its own."""
-    return values if rows is None else values.index_select(0, rows)
 
 
 def _stacked(parts: tuple[Tensor, ...]) -> Tensor:

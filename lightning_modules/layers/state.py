@@ -15,6 +15,35 @@ Thinned = Mapping[str, Tensor]
 """Hidden-to-hidden matrices without some of their values, by their names in an ``nn.RNNBase``; empty for none."""
 
 
+def shared(ids: Tensor) -> tuple[Tensor, Tensor | None]:
+    """What of many is the same, so that what follows from it need be computed once.
+
+    Args:
+        ids: ``(rows,)``, int64.
+
+    Returns:
+        Those that differ, and which of them each row has, ``(rows,)``; or all of them and None, where nothing comes
+        twice, or there are few.
+    """
+    if len(ids) < LEAST_SHARED_ROWS or ids.device.type != "cpu":
+        return ids, None
+    distinct, which = ids.unique(return_inverse=True)
+    return (distinct, which) if len(distinct) < len(ids) else (ids, None)
+
+
+def given_to(rows: Tensor | None, values: Tensor) -> Tensor:
+    """To each row its value.
+
+    Args:
+        rows: ``(rows,)``, int64, which value each row has; None where each has its own.
+        values: ``(values, ...)``.
+
+    Returns:
+        ``(rows, ...)``.
+    """
+    return values if rows is None else values.index_select(0, rows)
+
+
 class StateShape(NamedTuple):
     """The shape of a recurrent state.
 
@@ -81,12 +110,8 @@ class DecoderState:
         Args:
             rows: ``(new_rows,)``, int64.
         """
-        rows = rows if self.rows is None else self.rows[rows]
-        if len(rows) >= LEAST_SHARED_ROWS and rows.device.type == "cpu":
-            distinct, shared = rows.unique(return_inverse=True)
-            if len(distinct) < len(rows):
-                return replace(self._taken(distinct), rows=shared)
-        return replace(self._taken(rows), rows=None)
+        distinct, which = shared(rows if self.rows is None else self.rows[rows])
+        return replace(self._taken(distinct), rows=which)
 
     def spread(self) -> DecoderState:
         """The same with a row for each prefix."""

@@ -70,8 +70,9 @@ def test_prefixes_that_share_a_row_of_the_state(name: str, cell: Cell, layers: i
     own = shared.spread()
     assert own.recurrent[0].shape[1] == rows.shape[1]
     assert own.select(torch.randperm(rows.shape[1])).rows is None
-    embedded = torch.randn(rows.shape[1], EMBEDDING, dtype=torch.float64)
-    found, wanted = (decoder.step(embedded, memory, each) for each in (shared, own))
+    embedded, which = torch.randn(4, EMBEDDING, dtype=torch.float64), torch.randint(4, rows.shape[1:])
+    found = decoder.step(embedded, memory, shared, which)
+    wanted = decoder.step(embedded[which], memory, own)
     for ours, theirs in zip((*found[:2], *found[2].recurrent), (*wanted[:2], *wanted[2].recurrent), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-12)
     assert found[2].rows is None

@@ -13,6 +13,7 @@ from lightning_modules.decoding.search import Search
 from lightning_modules.encoder_decoder import EncoderDecoder
 from lightning_modules.layers.attention import NoAttention
 from lightning_modules.layers.decoder import BahdanauDecoder, LuongDecoder, MultiStepDecoder
+from lightning_modules.layers.state import LEAST_SHARED_ROWS
 from tests.lightning_modules.tiny_search import (
     LIVE,
     LONGEST,
@@ -197,6 +198,19 @@ def test_a_sentence_alone_and_in_a_batch(search: Search, seed: int) -> None:
             assert one.attention is not None
             assert one.attention.shape == (len(one.ids) + 1, len(source) + 1)
             torch.testing.assert_close(one.attention, other.attention, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("decoder", [LuongDecoder, BahdanauDecoder, MultiStepDecoder])
+@pytest.mark.parametrize("search", [GreedySearch(), BeamSearch(beam_size=4)])
+def test_many_sentences_share_what_is_the_same(search: Search, decoder: type, seed: int) -> None:
+    """So many rows that what comes of tokens and states is made once for those that differ: as with one sentence."""
+    model = tiny_model(seed, decoder)
+    given = [torch.randint(3, LIVE, (length,)).tolist() for length in torch.randint(1, 7, (LEAST_SHARED_ROWS + 6,))]
+    together = model.translate(sources(*given), search)
+    for sequence, (found, *_) in zip(given, together, strict=True):
+        alone = model.translate(sources(sequence), search)[0][0]
+        assert found.ids == alone.ids
+        assert found.score == pytest.approx(alone.score, abs=1e-9)
 
 
 @pytest.mark.parametrize("search", [GreedySearch, BeamSearch])
