@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextvars import ContextVar, Token
-from types import TracebackType
 from typing import Any, Self
 
 import torch
@@ -12,13 +10,14 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from lightning_modules.layers.products import as_whole, packed, product, weight_gradient
+from lightning_modules.layers.scope import Scope
 
 _Calls = list[tuple[Tensor, Tensor]]
 """Inputs ``(..., rows, in)`` and output gradients ``(..., rows, out)`` of the calls that the backward pass has been
 through."""
 
 
-class GatheredGradients:
+class GatheredGradients(Scope):
     """Within it, a matrix that is multiplied again and again gets one gradient for all its products.
 
     For each call of :func:`~lightning_modules.layers.linear.linear` autograd makes a product
@@ -33,25 +32,14 @@ class GatheredGradients:
     told apart by where they lie in memory, so that a part of one may be cut out anew in each step.
     """
 
-    _current: ContextVar[GatheredGradients | None] = ContextVar("gathered gradients", default=None)
-
     def __init__(self) -> None:
+        super().__init__()
         self._matrices: dict[tuple[object, ...], _Matrix] = {}
-        self._tokens: list[Token[GatheredGradients | None]] = []
-
-    def __enter__(self) -> Self:
-        self._tokens.append(self._current.set(self))
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._current.reset(self._tokens.pop())
 
     @classmethod
-    def current(cls) -> GatheredGradients | None:
-        """The innermost one; None outside, and where there are no gradients."""
-        return cls._current.get() if torch.is_grad_enabled() else None
+    def with_gradients(cls) -> Self | None:
+        """The current one; None outside, and where there are no gradients."""
+        return cls.current() if torch.is_grad_enabled() else None
 
     def linear(self, inputs: Sequence[Tensor], weights: Sequence[Tensor], bias: Tensor | None) -> Tensor | None:
         """``sum_i inputs_i @ weight_i.t() + bias``.

@@ -38,7 +38,7 @@ def linear(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
     Returns:
         ``(..., out)``.
     """
-    gathering = GatheredGradients.current()
+    gathering = GatheredGradients.with_gradients()
     gathered = None if gathering is None else gathering.linear((inputs,), (weight,), bias)
     if gathered is not None:
         return gathered
@@ -67,7 +67,7 @@ def joint_linear(inputs: Sequence[Tensor], weights: Sequence[Tensor], bias: Tens
     Returns:
         ``(..., out)``.
     """
-    gathering = GatheredGradients.current()
+    gathering = GatheredGradients.with_gradients()
     gathered = None if gathering is None else gathering.linear(inputs, weights, bias)
     if gathered is not None:
         return gathered
@@ -90,7 +90,7 @@ def matmul(inputs: Tensor, matrices: Tensor) -> Tensor:
     Returns:
         ``(..., rows, out)``.
     """
-    gathering = GatheredGradients.current()
+    gathering = GatheredGradients.with_gradients()
     gathered = None if gathering is None else gathering.matmul(inputs, matrices)
     return inputs @ matrices if gathered is None else gathered
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Sequence
-from contextvars import ContextVar, Token
 from functools import cache, cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from lightning_modules.layers.scope import Scope
 
 LEAST_MULTIPLICATIONS = 2**20
 """What is smaller takes less time than the way to oneDNN."""
@@ -102,32 +101,21 @@ def as_whole(matrix: Tensor) -> Tensor:
     return matrix if matrix.is_contiguous() or matrix.transpose(-2, -1).is_contiguous() else matrix.contiguous()
 
 
-class PackedWeights:
+class PackedWeights(Scope):
     """Within it, and without gradients, a linear layer packs its weight at its first product; see :func:`packed`.
 
-    For what multiplies with the same weights again and again, as a search does. Within another one, it is that one.
+    For what multiplies with the same weights again and again, as a search does.
     Every weight that comes is kept until the end: what is made anew for each batch does not belong here.
     """
 
-    _current: ContextVar[PackedWeights | None] = ContextVar("packed weights", default=None)
-
     def __init__(self) -> None:
+        super().__init__()
         self._weights: dict[tuple[object, ...], _Kept] = {}
-        self._tokens: list[Token[PackedWeights | None]] = []
-
-    def __enter__(self) -> Self:
-        self._tokens.append(self._current.set(self._current.get() or self))
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._current.reset(self._tokens.pop())
 
     @classmethod
     def are_kept(cls) -> bool:
         """Whether there is one, and no gradients."""
-        return cls._current.get() is not None and not torch.is_grad_enabled()
+        return cls.current() is not None and not torch.is_grad_enabled()
 
     @classmethod
     def product(cls, inputs: Tensor, weights: Sequence[Tensor], bias: Tensor | None) -> Tensor:
@@ -144,7 +132,7 @@ class PackedWeights:
         Raises:
             LookupError: There is none within which weights are kept.
         """
-        current = cls._current.get()
+        current = cls.current()
         if current is None:
             raise LookupError("no weights are kept here")
         key = tuple(
