@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -11,7 +12,7 @@ from datamodules.batch import EOS, Padded
 from datamodules.errors import UserError
 from lightning_modules.decoding.continuations import best_continuations
 from lightning_modules.decoding.hypothesis import Hypothesis
-from lightning_modules.decoding.prefixes import Prefixes
+from lightning_modules.decoding.prefixes import Integers, Numbers, Prefixes
 from lightning_modules.decoding.search import MemoryT, Search, StateT, Steppable, head_mean
 
 
@@ -78,48 +79,55 @@ class BeamSearch(Search):
         """The ``n_best`` hypotheses of each source; see :meth:`Search.__call__`."""
         size, keeps_attention = self.beam_size, with_attention or self.coverage_penalty > 0
         memory, state = model.encode(source)
-        rules = self._rules(source, prefixes)
+        rules, device = self._rules(source, prefixes), source.values.device
+        lengths = source.lengths.cpu().numpy()
         # Until its second token each sentence has one prefix, and so one row: width 1.
-        beams, width = Prefixes.empty(torch.arange(len(source), device=source.values.device)), 1
+        beams, width = Prefixes.empty(len(source)), 1
         found: list[list[Hypothesis]] = [[] for _ in range(len(source))]
-        counts = torch.zeros_like(source.lengths)  # of the hypotheses of each open sentence
-        best = torch.full((len(source), self.n_best), -torch.inf, device=source.values.device)  # their best scores
+        counts = np.zeros(len(source), dtype=np.int64)  # of the hypotheses of each open sentence
+        best = np.full((len(source), self.n_best), -np.inf)  # their best scores, the last the least
         for length in range(self.max_length + 1):
-            log_probabilities, weights, state = model.step(beams.tokens[:, -1], memory, state)
+            last = torch.as_tensor(beams.tokens[:, -1], device=device)
+            log_probabilities, weights, state = model.step(last, memory, state)
             attention = head_mean(weights) if keeps_attention else None
             if length == 0:
                 self._check(log_probabilities)
                 self._check_coverage(attention)
             # Of the best 2 * size continuations at most size end, so that enough stay open.
             totals, rows, tokens = best_continuations(
-                beams.log_probabilities.view(-1, width),
+                beams.log_probabilities.reshape(-1, width),
                 rules.permit(log_probabilities, beams.tokens[:, 1:]),
                 min(2 * size, width * log_probabilities.shape[1]),
             )
             ends = tokens == EOS
-            closing = (ends & totals.isfinite())[:, :size]
-            where = closing.nonzero(as_tuple=True)
-            if len(where[0]):
+            closing = (ends & np.isfinite(totals))[:, :size]
+            if closing.any():
+                where = closing.nonzero()
                 ended = _extended(beams, rows[where], tokens[where], totals[where], attention)
                 scores = self._scores(ended, source.mask)
-                for sentence, hypothesis in ended.hypotheses(scores, source.lengths, with_attention):
+                for sentence, hypothesis in ended.hypotheses(scores, lengths, with_attention):
                     found[sentence].append(hypothesis)
-                counts = counts + closing.sum(dim=1)
-                new = scores.new_full(closing.shape, -torch.inf).masked_scatter(closing, scores)
-                best = torch.cat([best, new], dim=1).topk(self.n_best, dim=1).values
-            totals, order = totals.masked_fill(ends, -torch.inf).topk(size, dim=1)
+                counts += closing.sum(axis=1)
+                new = np.full(closing.shape, -np.inf)
+                new[where] = scores
+                best = -np.sort(-np.concatenate([best, new], axis=1))[:, : self.n_best]
+            # The open ones first, in their order.
+            totals, order = np.where(ends, -np.inf, totals), ends.argsort(axis=1, kind="stable")[:, :size]
+            leading = totals[np.arange(len(order)), order[:, 0]]
             # An open prefix only loses: at best it keeps its log-probability up to the longest hypothesis.
-            hope = totals[:, 0] / self._length_norm(rules.limits[::width])
-            going_on = ((counts < size) & (totals[:, 0] > -torch.inf) & (hope > best[:, -1])).nonzero().squeeze(1)
+            hope = leading / self._length_norm(rules.limits[::width])
+            going_on = ((counts < size) & (leading > -np.inf) & (hope > best[:, -1])).nonzero()[0]
             if not len(going_on):
                 break
-            rows, tokens = (each.gather(1, order)[going_on].flatten() for each in (rows, tokens))
-            beams = _extended(beams, rows, tokens, totals[going_on].flatten(), attention)
-            state = state.select(rows)
+            kept = going_on[:, None], order[going_on]
+            rows = rows[kept].ravel()
+            beams = _extended(beams, rows, tokens[kept].ravel(), totals[kept].ravel(), attention)
+            state = state.select(torch.as_tensor(rows, device=device))
             if width < size or len(going_on) < len(counts):
-                rules = rules.select((going_on * width).repeat_interleave(size))
+                rules = rules.select(np.repeat(going_on * width, size))
             if len(going_on) < len(counts):
-                memory, counts, best = memory.select(going_on), counts[going_on], best[going_on]
+                memory = memory.select(torch.as_tensor(going_on, device=device))
+                counts, best = counts[going_on], best[going_on]
             width = size
         return [sorted(each, key=lambda hypothesis: -hypothesis.score)[: self.n_best] for each in found]
 
@@ -130,24 +138,26 @@ class BeamSearch(Search):
                 "model with attention"
             )
 
-    def _length_norm(self, length: Tensor | int) -> Tensor | float:
+    def _length_norm(self, length: Integers | int) -> Numbers | float:
         """What the log-probability of a hypothesis of that many tokens, EOS not counted, is divided by."""
-        return ((6 + length) / 6) ** self.length_penalty
+        norm: Numbers | float = ((6 + length) / 6) ** self.length_penalty
+        return norm
 
-    def _scores(self, ended: Prefixes, source_mask: Tensor) -> Tensor:
+    def _scores(self, ended: Prefixes, source_mask: Tensor) -> Numbers:
         """What the hypotheses are ranked by, ``(rows,)``; the mask is the batch's, ``(batch, source_len)``."""
-        scores = ended.log_probabilities / self._length_norm(ended.tokens.shape[1] - 2)
+        scores: Numbers = ended.log_probabilities / self._length_norm(ended.tokens.shape[1] - 2)
         if not self.coverage_penalty or ended.attention is None:
             return scores
         attended = ended.attention.sum(dim=1)
         # What was never attended to keeps a finite logarithm, so that such hypotheses still have an order.
         logarithms = attended.clamp(min=torch.finfo(attended.dtype).tiny, max=1.0).log()
-        coverage = logarithms.masked_fill(~source_mask[ended.sentences], 0.0).sum(dim=1)
+        padding = ~source_mask[torch.as_tensor(ended.sentences, device=source_mask.device)]
+        coverage: Numbers = logarithms.masked_fill(padding, 0.0).sum(dim=1).cpu().numpy()
         return scores + self.coverage_penalty * coverage
 
 
 def _extended(
-    beams: Prefixes, rows: Tensor, tokens: Tensor, log_probabilities: Tensor, attention: Tensor | None
+    beams: Prefixes, rows: Integers, tokens: Integers, log_probabilities: Numbers, attention: Tensor | None
 ) -> Prefixes:
     """Some of the prefixes, each with one more token.
 
@@ -158,4 +168,5 @@ def _extended(
         log_probabilities: ``(new_rows,)``, of the longer prefixes.
         attention: ``(rows, source_len)``, of this step; None where it is not kept.
     """
-    return beams.select(rows).extend(tokens, log_probabilities, None if attention is None else attention[rows])
+    taken = None if attention is None else attention[torch.as_tensor(rows, device=attention.device)]
+    return beams.select(rows).extend(tokens, log_probabilities, taken)

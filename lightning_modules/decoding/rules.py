@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from datamodules.batch import EOS, Padded
+from lightning_modules.decoding.prefixes import Integers
 
 
 @dataclass(frozen=True)
@@ -16,45 +17,42 @@ class Rules:
 
     Attributes:
         limits: ``(rows,)``, the most tokens of each hypothesis: at the limit only EOS may follow.
-        first_limit: No limit is smaller: a plain number, so that a step before it waits for no device.
         min_length: Fewest tokens: before it EOS may not follow.
         no_repeat_ngram_size: No sequence of this many tokens may come twice; 0 for no such rule.
         beginnings: The ids that each hypothesis begins with, ``(rows, prefix_len)``; None where none is forced.
     """
 
-    limits: Tensor
-    first_limit: int
+    limits: Integers
     min_length: int
     no_repeat_ngram_size: int
     beginnings: Padded | None
 
-    def select(self, rows: Tensor) -> Rules:
+    def select(self, rows: Integers) -> Rules:
         """The rules of the given rows ``(new_rows,)``, in their order; a row may be taken several times."""
         forced = self.beginnings
-        return Rules(
-            self.limits[rows],
-            self.first_limit,
-            self.min_length,
-            self.no_repeat_ngram_size,
-            None if forced is None else Padded(forced.values[rows], forced.lengths[rows]),
-        )
+        if forced is not None:
+            which = torch.as_tensor(rows, device=forced.values.device)
+            forced = Padded(forced.values[which], forced.lengths[which])
+        return Rules(self.limits[rows], self.min_length, self.no_repeat_ngram_size, forced)
 
-    def permit(self, log_probabilities: Tensor, tokens: Tensor) -> Tensor:
+    def permit(self, log_probabilities: Tensor, tokens: Integers) -> Tensor:
         """Log-probabilities with what is forbidden set to minus infinity; something is always left.
 
         Args:
             log_probabilities: ``(rows, vocabulary)``, of the next token.
             tokens: ``(rows, length)``, the tokens so far, without BOS.
         """
-        length = tokens.shape[1]
+        length, device = tokens.shape[1], log_probabilities.device
         allowed = log_probabilities
         if self.no_repeat_ngram_size:
-            allowed = without_repeats(allowed, tokens, self.no_repeat_ngram_size)
+            allowed = without_repeats(allowed, torch.as_tensor(tokens, device=device), self.no_repeat_ngram_size)
         if length < self.min_length:
             allowed = self._without_end(allowed)
-        if length >= self.first_limit:
-            at_limit = (self.limits <= length)[:, None]
-            allowed = torch.where(at_limit, _only(log_probabilities, torch.full_like(self.limits, EOS)), allowed)
+        at_limit = self.limits <= length
+        if at_limit.any():
+            ends = torch.full((len(at_limit),), EOS, device=device)
+            closed = torch.as_tensor(at_limit, device=device)[:, None]
+            allowed = torch.where(closed, _only(log_probabilities, ends), allowed)
         if self.beginnings is not None and length < self.beginnings.values.shape[1]:
             forced = (self.beginnings.lengths > length)[:, None]
             allowed = torch.where(forced, _only(log_probabilities, self.beginnings.values[:, length]), allowed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Protocol, Self, TypeVar
 
-import torch
+import numpy as np
 from torch import Tensor
 
 from datamodules.batch import Padded
@@ -139,19 +139,20 @@ class Search(ABC):
 
     def _rules(self, source: Padded, prefixes: Padded | None) -> Rules:
         """What may follow in each sentence."""
+        lengths = source.lengths.cpu().numpy()
         if self.max_ratio is None:
-            limits = torch.full_like(source.lengths, self.max_length)
+            limits = np.full_like(lengths, self.max_length)
         else:
-            limits = (source.lengths * self.max_ratio + 10).long().clamp(min=self.min_length, max=self.max_length)
+            limits = (lengths * self.max_ratio + 10).astype(lengths.dtype).clip(self.min_length, self.max_length)
         if prefixes is not None:
-            longest = int(prefixes.lengths.max())
-            if longest > self.max_length:
+            forced = prefixes.lengths.cpu().numpy()
+            if forced.max() > self.max_length:
                 raise UserError(
-                    f"a forced prefix has {longest} tokens, but max_length is {self.max_length}: shorten it, or raise "
-                    "max_length"
+                    f"a forced prefix has {forced.max()} tokens, but max_length is {self.max_length}: shorten it, or "
+                    "raise max_length"
                 )
-            limits = torch.maximum(limits, prefixes.lengths)
-        return Rules(limits, int(limits.min()), self.min_length, self.no_repeat_ngram_size, prefixes)
+            limits = np.maximum(limits, forced)
+        return Rules(limits, self.min_length, self.no_repeat_ngram_size, prefixes)
 
 
 def head_mean(weights: Tensor) -> Tensor | None:

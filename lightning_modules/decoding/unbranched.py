@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -27,28 +28,33 @@ class UnbranchedSearch(Search):
     ) -> list[list[Hypothesis]]:
         """The hypotheses of each source; see :meth:`Search.__call__`."""
         memory, state = model.encode(source)
-        rules = self._rules(source, prefixes)
-        rows = torch.arange(len(source) * self.samples, device=source.values.device)
-        sentences, lengths = rows // self.samples, source.lengths.repeat_interleave(self.samples)
+        rules, device = self._rules(source, prefixes), source.values.device
+        rows = np.arange(len(source) * self.samples)
+        sentences = rows // self.samples
+        lengths = source.lengths.cpu().numpy()[sentences]
         if self.samples > 1:
-            memory, state, rules = memory.select(sentences), state.select(sentences), rules.select(sentences)
-        paths = Prefixes.empty(rows)
+            which = torch.as_tensor(sentences, device=device)
+            memory, state, rules = memory.select(which), state.select(which), rules.select(sentences)
+        paths = Prefixes.empty(len(rows))
+        chosen = torch.as_tensor(paths.tokens[:, 0], device=device)
         found: dict[int, Hypothesis] = {}
         for length in range(self.max_length + 1):
-            log_probabilities, weights, state = model.step(paths.tokens[:, -1], memory, state)
+            log_probabilities, weights, state = model.step(chosen, memory, state)
             if length == 0:
                 self._check(log_probabilities)
-            tokens = self._choose(rules.permit(log_probabilities, paths.tokens[:, 1:]))
-            totals = paths.log_probabilities + log_probabilities.gather(1, tokens[:, None]).squeeze(1)
+            chosen = self._choose(rules.permit(log_probabilities, paths.tokens[:, 1:]))
+            tokens = chosen.cpu().numpy()
+            totals = paths.log_probabilities + log_probabilities.gather(1, chosen[:, None]).squeeze(1).cpu().numpy()
             paths = paths.extend(tokens, totals, head_mean(weights) if with_attention else None)
-            going_on = (tokens != EOS).nonzero().squeeze(1)
+            going_on = (tokens != EOS).nonzero()[0]
             if len(going_on) < len(tokens):
-                ended = paths.select((tokens == EOS).nonzero().squeeze(1))
+                ended = paths.select((tokens == EOS).nonzero()[0])
                 found.update(ended.hypotheses(ended.log_probabilities, lengths, with_attention))
                 if not len(going_on):
                     break
-                paths = paths.select(going_on)
-                memory, state, rules = memory.select(going_on), state.select(going_on), rules.select(going_on)
+                paths, rules = paths.select(going_on), rules.select(going_on)
+                which = torch.as_tensor(going_on, device=device)
+                memory, state, chosen = memory.select(which), state.select(which), chosen[which]
         return [
             [found[row] for row in range(first, first + self.samples)] for first in range(0, len(rows), self.samples)
         ]

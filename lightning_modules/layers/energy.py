@@ -27,7 +27,16 @@ def additive_energy(queries: Tensor, keys: Tensor, weight: Tensor) -> Tensor:
     if torch.is_autocast_enabled(queries.device.type):
         precision = torch.get_autocast_dtype(queries.device.type)
         queries, keys, weight = queries.to(precision), keys.to(precision), weight.to(precision)
-    return _AdditiveEnergy.apply(queries, keys, weight)
+    return _AdditiveEnergy.apply(queries, keys, weight) if torch.is_grad_enabled() else _energies(queries, keys, weight)
+
+
+def _energies(queries: Tensor, keys: Tensor, weight: Tensor) -> Tensor:
+    energies, double = queries.new_empty(len(queries), 1, queries.shape[1], keys.shape[1]), 2 * weight.t()
+    constant = -weight.sum()
+    for part, room in _parts(queries, keys):
+        sigmoids = _sigmoids(queries[part], keys[part], room)
+        torch.addmm(constant, sigmoids.flatten(0, 2), double, out=energies[part].view(-1, 1))
+    return energies
 
 
 class _AdditiveEnergy(torch.autograd.Function):
@@ -42,22 +51,18 @@ class _AdditiveEnergy(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, queries: Tensor, keys: Tensor, weight: Tensor) -> Tensor:
         ctx.save_for_backward(queries, keys, weight)
-        energies = queries.new_empty(len(queries), 1, queries.shape[1], keys.shape[1])
-        for part, room in _parts(queries, keys):
-            sigmoids = _sigmoids(queries[part], keys[part], room)
-            torch.mm(sigmoids.flatten(0, 2), weight.t(), out=energies[part].view(-1, 1))
-        return energies.mul_(2).sub_(weight.sum())
+        return _energies(queries, keys, weight)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         queries, keys, weight = ctx.saved_tensors
         grad_queries, grad_keys = torch.empty_like(queries), torch.empty_like(keys)
-        grad_weight = -gradient.sum().expand_as(weight[0])
+        grad_weight = -gradient.sum().view(1, 1)
         for part, room in _parts(queries, keys):
             sigmoids = _sigmoids(queries[part], keys[part], room)
             rows, row_gradients = sigmoids.flatten(0, 2), gradient[part].flatten()
-            grad_weight = torch.add(grad_weight, row_gradients @ rows, alpha=2)
+            grad_weight = torch.addmm(grad_weight, row_gradients[None], rows, alpha=2)
             # With one query the gradients of the sums are the keys': they are made in their place.
             grad_sums = grad_keys[part][:, None] if queries.shape[1] == 1 else torch.empty_like(sigmoids)
             grad_rows = grad_sums.flatten(0, 2)
@@ -66,7 +71,7 @@ class _AdditiveEnergy(torch.autograd.Function):
             torch.sum(grad_sums, dim=2, out=grad_queries[part])
             if queries.shape[1] > 1:
                 torch.sum(grad_sums, dim=1, out=grad_keys[part])
-        return grad_queries, grad_keys, grad_weight[None]
+        return grad_queries, grad_keys, grad_weight.expand_as(weight)
 
 
 def _parts(queries: Tensor, keys: Tensor) -> Iterator[tuple[slice, Tensor]]:

@@ -23,7 +23,22 @@ def lstm_gates(inputs: Tensor, recurrent: Tensor, cell: Tensor) -> tuple[Tensor,
     Returns:
         h' and c', each ``(batch, size)``.
     """
-    return _LSTMGates.apply(inputs, recurrent, cell)
+    if torch.is_grad_enabled():
+        return _LSTMGates.apply(inputs, recurrent, cell)
+    return _next(inputs, recurrent, cell)[:2]
+
+
+def _next(inputs: Tensor, recurrent: Tensor, cell: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """H' and c', and what the backward pass needs beside c: the squashed gates, and the squashed c'."""
+    size = cell.shape[-1]
+    active = inputs + recurrent
+    i, f, g, o = active.chunk(4, dim=-1)
+    for sigmoid in (active[..., : 2 * size], o):
+        sigmoid.sigmoid_()
+    g.tanh_()
+    following = torch.addcmul(f * cell, i, g)
+    squashed = following.tanh()
+    return o * squashed, following, active, squashed
 
 
 class _LSTMGates(torch.autograd.Function):
@@ -31,16 +46,9 @@ class _LSTMGates(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, inputs: Tensor, recurrent: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
-        size = cell.shape[-1]
-        active = inputs + recurrent
-        i, f, g, o = active.chunk(4, dim=-1)
-        for sigmoid in (active[..., : 2 * size], o):
-            sigmoid.sigmoid_()
-        g.tanh_()
-        following = torch.addcmul(f * cell, i, g)
-        squashed = following.tanh()
+        hidden, following, active, squashed = _next(inputs, recurrent, cell)
         ctx.save_for_backward(active, cell, squashed)
-        return o * squashed, following
+        return hidden, following
 
     @staticmethod
     @once_differentiable

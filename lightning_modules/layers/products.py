@@ -57,8 +57,13 @@ def product(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tenso
         weight = as_whole(weight)
     rows = len(inputs)
     if weight.is_mkldnn and _ROW_STEP < rows <= MOST_PACKED_ROWS and rows % _ROW_STEP:
-        inputs = functional.pad(inputs, (0, 0, 0, -rows % _ROW_STEP))
-    return torch.ops.mkldnn._linear_pointwise(inputs, weight, bias, "none", [], "")[:rows]
+        return _onednn(functional.pad(inputs, (0, 0, 0, -rows % _ROW_STEP)), weight, bias)[:rows]
+    return _onednn(inputs, weight, bias)
+
+
+def _onednn(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    products: Tensor = torch.ops.mkldnn._linear_pointwise(inputs, weight, bias, "none", [], "")
+    return products
 
 
 def weight_gradient(gradients: Tensor, inputs: Tensor) -> Tensor:
