@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from lightning_modules.layers.aligned import AlignedLSTM
 from lightning_modules.layers.dropout import Dropout
@@ -16,6 +17,8 @@ from lightning_modules.layers.linear import linear
 from lightning_modules.layers.ranges import check_shares, check_sizes
 from lightning_modules.layers.recurrent import CELLS, STATE_PARTS, STEPS, Cell, RecurrentDropout, State
 from lightning_modules.layers.state import StateShape, Thinned
+
+InputsT = TypeVar("InputsT", Tensor, PackedSequence)
 
 
 class Encoder(nn.Module, ABC):
@@ -52,7 +55,7 @@ class RecurrentEncoder(Encoder):
     """Recurrent layers in one direction or two (Schuster and Paliwal 1997).
 
     The backward direction starts at each sequence's own last token: by packing, or, for an LSTM on the CPU, by aligning
-    the sequences at their ends, which is faster there.
+    the sequences at their ends, which is faster there. Sequences of one length need neither.
 
     Args:
         embedding_size: Width of the embedded source; the model gives it.
@@ -99,7 +102,9 @@ class RecurrentEncoder(Encoder):
     def forward(self, embedded: Tensor, lengths: Tensor) -> tuple[Tensor, State]:
         """Encodes a padded batch; see :meth:`Encoder.forward`."""
         thinned = self.recurrent_dropout.draw(self.rnn)
-        if isinstance(self.rnn, nn.LSTM) and embedded.device.type == "cpu":
+        if (lengths == embedded.shape[1]).all():
+            memory, final = self._fused(embedded, thinned)
+        elif isinstance(self.rnn, nn.LSTM) and embedded.device.type == "cpu":
             memory, final = self._aligned(self.rnn, embedded, lengths, thinned)
         else:
             memory, final = self._packed(embedded, lengths, thinned)
@@ -115,9 +120,13 @@ class RecurrentEncoder(Encoder):
 
     def _packed(self, embedded: Tensor, lengths: Tensor, thinned: Thinned) -> tuple[Tensor, State]:
         packed = pack_padded_sequence(embedded, lengths.cpu(), batch_first=True, enforce_sorted=False)
-        outputs, final = functional_call(self.rnn, dict(thinned), (packed,))
+        outputs, final = self._fused(packed, thinned)
         memory, _ = pad_packed_sequence(outputs, batch_first=True, total_length=embedded.shape[1])
-        return memory, final if isinstance(final, tuple) else (final,)
+        return memory, final
+
+    def _fused(self, inputs: InputsT, thinned: Thinned) -> tuple[InputsT, State]:
+        outputs, final = functional_call(self.rnn, dict(thinned), (inputs,))
+        return outputs, final if isinstance(final, tuple) else (final,)
 
     def _join_directions(self, part: Tensor) -> Tensor:
         """``(layers * directions, batch, hidden)`` to ``(layers, batch, directions * hidden)``."""
