@@ -15,12 +15,12 @@ from lightning_modules.layers.gathered import GatheredGradients
 from lightning_modules.layers.linear import Linear
 from lightning_modules.layers.ranges import check_shares, check_sizes
 from lightning_modules.layers.recurrent import Cell, RecurrentStack, State
-from lightning_modules.layers.state import DecoderState, Memory, StateShape, Thinned, given_to
+from lightning_modules.layers.state import BatchWeights, DecoderState, Memory, StateShape, given_to
 
 AttentionFactory = Callable[[int, int], Attention]
 """Makes an attention of (query size, memory size)."""
 
-_Recur = Callable[[RecurrentStack, Tensor, State, Thinned], tuple[Tensor, State]]
+_Recur = Callable[[RecurrentStack, Tensor, State, BatchWeights], tuple[Tensor, State]]
 """Runs a recurrent layer over inputs ``(b, t, i)`` from a state: outputs ``(b, t, h)``, and the last state."""
 
 
@@ -126,7 +126,7 @@ class _SteppedDecoder(Decoder):
     def forward(self, embedded: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
         """Runs over a whole target; see :meth:`Decoder.forward`."""
         outputs, weights = [], []
-        projections = self.stack.project(embedded)
+        projections = self.stack.project(embedded, *state.weights)
         with GatheredGradients():
             for token, projected in zip(embedded.unbind(1), projections.unbind(1), strict=True):
                 output, weight, state = self._advance(token, projected, memory, state)
@@ -138,7 +138,7 @@ class _SteppedDecoder(Decoder):
         self, embedded: Tensor, memory: Memory, state: DecoderState, rows: Tensor | None = None
     ) -> tuple[Tensor, Tensor, DecoderState]:
         """Runs one step; see :meth:`Decoder.step`."""
-        projected = self.stack.project(embedded)
+        projected = self.stack.project(embedded, *state.weights)
         return self._advance(given_to(rows, embedded), given_to(rows, projected), memory, state)
 
     @abstractmethod
@@ -202,7 +202,7 @@ class LuongDecoder(_SteppedDecoder):
         if self.input_feeding:
             return super().forward(embedded, memory, state)
         state = state.spread()
-        hidden, recurrent = self.stack(embedded, state.recurrent, *state.thinned)
+        hidden, recurrent = self.stack(embedded, state.recurrent, *state.weights)
         output, weights = self._output(hidden, memory)
         return output, weights, replace(state, recurrent=recurrent)
 
@@ -213,7 +213,7 @@ class LuongDecoder(_SteppedDecoder):
         memory: Memory,
         state: DecoderState,
     ) -> tuple[Tensor, Tensor, DecoderState]:
-        hidden, recurrent = self.stack.step(projected, state.feed, state.recurrent, state.thinned[0], state.rows)
+        hidden, recurrent = self.stack.step(projected, state.feed, state.recurrent, state.weights[0], state.rows)
         output, weights = self._output(hidden[:, None], memory)
         output = output.squeeze(1)
         state = replace(state, recurrent=recurrent, feed=output if self.input_feeding else None, rows=None)
@@ -281,7 +281,7 @@ class BahdanauDecoder(_SteppedDecoder):
         context, weights = self._attend(0, query[:, None], memory)
         context = context.squeeze(1)
         extra = context if state.feed is None else torch.cat([context, state.feed], dim=-1)
-        hidden, recurrent = self.stack.step(projected, extra, state.recurrent, state.thinned[0])
+        hidden, recurrent = self.stack.step(projected, extra, state.recurrent, state.weights[0])
         output = self.dropout(self.combine(torch.cat([hidden, context, embedded], dim=-1)).tanh())
         state = replace(state, recurrent=recurrent, feed=output if self.input_feeding else None)
         return output, weights.squeeze(2), state
@@ -362,7 +362,7 @@ class MultiStepDecoder(Decoder):
         weights, states = [], []
         for layer, stack in enumerate(self._stacks()):
             before = tuple(part[layer : layer + 1] for part in state.recurrent)
-            hidden, last = recur(stack, inputs, before, state.thinned[layer])
+            hidden, last = recur(stack, inputs, before, state.weights[layer])
             below = self.dropout(hidden) if below is None else self.dropout(hidden) + below
             context, weight = self._attend(layer, below, memory)
             inputs = torch.cat([below, context], dim=-1)
@@ -376,7 +376,7 @@ class MultiStepDecoder(Decoder):
         return list(self.stacks)  # type: ignore[arg-type]
 
 
-def _one_step(stack: RecurrentStack, inputs: Tensor, state: State, thinned: Thinned) -> tuple[Tensor, State]:
+def _one_step(stack: RecurrentStack, inputs: Tensor, state: State, weights: BatchWeights) -> tuple[Tensor, State]:
     """A single step without the fused call, which would lay its weights out anew each time."""
-    hidden, last = stack.step(stack.project(inputs.squeeze(1)), None, state, thinned)
+    hidden, last = stack.step(stack.project(inputs.squeeze(1), weights), None, state, weights)
     return hidden[:, None], last

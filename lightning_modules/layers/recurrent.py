@@ -12,12 +12,10 @@ from torch.func import functional_call
 from lightning_modules.layers.dropout import Dropout
 from lightning_modules.layers.gates import lstm_gates
 from lightning_modules.layers.linear import joint_linear, linear
-from lightning_modules.layers.state import StateShape, Thinned, given_to
+from lightning_modules.layers.state import BatchWeights, StateShape, Thinned, given_to
 
 Cell = Literal["lstm", "gru", "rnn"]
 State = tuple[Tensor, ...]
-
-_WHOLE: Thinned = {}
 
 CELLS: dict[Cell, Callable[..., nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 STATE_PARTS: dict[Cell, int] = {"lstm": 2, "gru": 1, "rnn": 1}
@@ -138,47 +136,50 @@ class RecurrentStack(nn.Module):
             dropout=dropout if layers > 1 else 0.0,
         )
         self.cell: Cell = cell
-        self.sequence_size = sequence_size
+        self.sizes = [sequence_size, step_size]
         self.dropout = Dropout(dropout)
         self.recurrent_dropout = RecurrentDropout(recurrent_dropout)
         self.state_shape = StateShape(STATE_PARTS[cell], layers, hidden_size)
 
-    def draw(self) -> Thinned:
-        """What a batch has in place of the hidden-to-hidden matrices; see :meth:`RecurrentDropout.draw`."""
-        return self.recurrent_dropout.draw(self.rnn)
+    def draw(self) -> BatchWeights:
+        """The weights of a batch, some left out; see :meth:`RecurrentDropout.draw`."""
+        known, late = self._weights(0, "ih")[0].split(self.sizes, dim=1)
+        return BatchWeights(known, late, self.recurrent_dropout.draw(self.rnn))
 
-    def forward(self, inputs: Tensor, state: State, thinned: Thinned = _WHOLE) -> tuple[Tensor, State]:
+    def forward(self, inputs: Tensor, state: State, weights: BatchWeights) -> tuple[Tensor, State]:
         """Runs the whole sequence in one fused call.
 
         Args:
             inputs: ``(batch, target_len, sequence_size + step_size)``.
             state: Each part ``(layers, batch, hidden_size)``.
-            thinned: From :meth:`draw`.
+            weights: From :meth:`draw`.
 
         Returns:
             Outputs of the last layer ``(batch, target_len, hidden_size)``, and the last state.
         """
-        outputs, last = functional_call(self.rnn, dict(thinned), (inputs, state if len(state) > 1 else state[0]))
+        outputs, last = functional_call(
+            self.rnn, dict(weights.thinned), (inputs, state if len(state) > 1 else state[0])
+        )
         return outputs, last if isinstance(last, tuple) else (last,)
 
-    def project(self, inputs: Tensor) -> Tensor:
+    def project(self, inputs: Tensor, weights: BatchWeights) -> Tensor:
         """The first layer's projection of what is known of all steps beforehand.
 
         Args:
             inputs: ``(batch, target_len, sequence_size)``, or ``(batch, sequence_size)``.
+            weights: From :meth:`draw`.
 
         Returns:
             As the input, with ``gates * hidden_size`` in the last dimension.
         """
-        weight, bias = self._weights(0, "ih")
-        return linear(inputs, weight[:, : self.sequence_size], bias)
+        return linear(inputs, weights.known, self._weights(0, "ih")[1])
 
     def step(
         self,
         projected: Tensor,
         extra: Tensor | None,
         state: State,
-        thinned: Thinned = _WHOLE,
+        weights: BatchWeights,
         rows: Tensor | None = None,
     ) -> tuple[Tensor, State]:
         """Runs one step.
@@ -187,7 +188,7 @@ class RecurrentStack(nn.Module):
             projected: ``(batch, gates * hidden_size)``, from :meth:`project`.
             extra: ``(batch, step_size)``, the part of the input known only now; None where its size is 0.
             state: Each part ``(layers, batch, hidden_size)``.
-            thinned: From :meth:`draw`.
+            weights: From :meth:`draw`.
             rows: ``(batch,)``, which row of the extra part and the state each of the batch has, where several have the
                 same one: what is made of these alone is made once. None where each has its own.
 
@@ -195,28 +196,25 @@ class RecurrentStack(nn.Module):
             Output of the last layer ``(batch, hidden_size)``, and the next state.
         """
         layers: list[State] = []
-        for layer, before in enumerate(zip(*(part.unbind(0) for part in state), strict=True)):
+        for layer, before in enumerate(zip(*(_unstacked(part) for part in state), strict=True)):
             if layer:
                 below = self.dropout(layers[-1][0])
                 weight, bias = self._weights(layer, "ih")
                 projected, extra = linear(below, weight, bias), None
             elif extra is not None and self.cell not in _ADDING:
-                projected, extra = projected + given_to(rows, linear(extra, self._step_weight())), None
-            recurrent = self._recurrent(layer, extra, before[0], thinned)
+                projected, extra = projected + given_to(rows, linear(extra, weights.late)), None
+            recurrent = self._recurrent(layer, extra, before[0], weights)
             own = tuple(given_to(rows, part) for part in before)
             layers.append(STEPS[self.cell](projected, given_to(rows, recurrent), own))
         return layers[-1][0], tuple(_stacked(parts) for parts in zip(*layers, strict=True))
 
-    def _recurrent(self, layer: int, extra: Tensor | None, hidden: Tensor, thinned: Thinned) -> Tensor:
+    def _recurrent(self, layer: int, extra: Tensor | None, hidden: Tensor, weights: BatchWeights) -> Tensor:
         """The projection of a layer's hidden state, and of what else comes at this step."""
         weight, bias = self._weights(layer, "hh")
-        weight = thinned.get(f"weight_hh_l{layer}", weight)
+        weight = weights.thinned.get(f"weight_hh_l{layer}", weight)
         if extra is None:
             return linear(hidden, weight, bias)
-        return joint_linear((extra, hidden), (self._step_weight(), weight), bias)
-
-    def _step_weight(self) -> Tensor:
-        return self._weights(0, "ih")[0][:, self.sequence_size :]
+        return joint_linear((extra, hidden), (weights.late, weight), bias)
 
     def _weights(self, layer: int, kind: Literal["ih", "hh"]) -> tuple[Tensor, Tensor]:
         return getattr(self.rnn, f"weight_{kind}_l{layer}"), getattr(self.rnn, f"bias_{kind}_l{layer}")
@@ -225,3 +223,8 @@ class RecurrentStack(nn.Module):
 def _stacked(parts: tuple[Tensor, ...]) -> Tensor:
     """``torch.stack``, which would copy a single part."""
     return torch.stack(parts) if len(parts) > 1 else parts[0][None]
+
+
+def _unstacked(part: Tensor) -> tuple[Tensor, ...]:
+    """``part.unbind(0)``, whose gradient would copy a single one."""
+    return part.unbind(0) if len(part) > 1 else (part.squeeze(0),)

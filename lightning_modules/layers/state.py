@@ -59,6 +59,22 @@ class StateShape(NamedTuple):
 
 
 @dataclass(frozen=True)
+class BatchWeights:
+    """What a recurrent stack multiplies with in one batch, cut and drawn once for all its steps.
+
+    Attributes:
+        known: ``(gates * hidden_size, sequence_size)``, the columns of the first layer's input-to-hidden matrix for
+            what is known of all steps beforehand.
+        late: ``(gates * hidden_size, step_size)``, the columns for what becomes known at each step.
+        thinned: What there is in place of the hidden-to-hidden matrices.
+    """
+
+    known: Tensor
+    late: Tensor
+    thinned: Thinned
+
+
+@dataclass(frozen=True)
 class Memory:
     """The encoder's outputs as a decoder attends to them.
 
@@ -92,14 +108,14 @@ class DecoderState:
     Attributes:
         recurrent: The recurrent state, each part ``(layers, batch, size)``.
         feed: ``(batch, output_size)``, the last output, where it is fed back (input feeding); else None.
-        thinned: For each recurrent stack, what it has in place of its hidden-to-hidden matrices in this batch.
+        weights: For each recurrent stack, what it multiplies with in this batch.
         rows: ``(rows,)``, int64, the row of the parts above that each prefix has, where several continue the same one;
             None where each has its own.
     """
 
     recurrent: tuple[Tensor, ...]
     feed: Tensor | None
-    thinned: tuple[Thinned, ...]
+    weights: tuple[BatchWeights, ...]
     rows: Tensor | None = None
 
     def select(self, rows: Tensor) -> DecoderState:

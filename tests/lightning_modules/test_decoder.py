@@ -99,7 +99,7 @@ def test_recurrent_dropout_is_of_hidden_to_hidden_matrices_in_training(name: str
     assert not torch.allclose(first, other)
     first.sum().backward()
     matrices = {each: weight for each, weight in decoder.named_parameters() if "weight_hh" in each}
-    drawn = [weight for thinned in start.thinned for weight in thinned.values()]
+    drawn = [weight for each in start.weights for weight in each.thinned.values()]
     assert len(drawn) == len(matrices) > 0
     for left, weight in zip(drawn, matrices.values(), strict=True):
         kept = left != 0
@@ -132,10 +132,11 @@ def test_recurrent_stack_fused_equals_stepped(cell: Cell, layers: int, seed: int
     stack = RecurrentStack(cell, 3, 2, hidden_size=4, layers=layers).double()
     inputs = torch.randn(2, 5, 5, dtype=torch.float64)
     state = tuple(torch.randn(layers, 2, 4, dtype=torch.float64) for _ in range(stack.state_shape.parts))
-    outputs, last = stack(inputs, state)
+    weights = stack.draw()
+    outputs, last = stack(inputs, state, weights)
     for position in range(5):
         known, late = inputs[:, position, :3], inputs[:, position, 3:]
-        output, state = stack.step(stack.project(known), late, state)
+        output, state = stack.step(stack.project(known, weights), late, state, weights)
         torch.testing.assert_close(output, outputs[:, position], rtol=0, atol=1e-12)
     for part, last_part in zip(state, last, strict=True):
         torch.testing.assert_close(part, last_part, rtol=0, atol=1e-12)
