@@ -21,8 +21,7 @@ Numbers = NDArray[np.floating]
 class Prefixes:
     """Prefixes of one length, one in each row.
 
-    They are kept by numpy and not on the model's device: what a search does to its handful of rows costs a fraction
-    there, of one sentence's the twentieth part of a step for the fifth.
+    They are kept by numpy and not on the model's device: an operation on a handful of rows costs a fraction there.
 
     Attributes:
         sentences: ``(rows,)``, the position of each prefix's source in the batch.

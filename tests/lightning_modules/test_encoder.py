@@ -8,6 +8,7 @@ from torch import nn
 
 from lightning_modules.layers.dropout import Dropout
 from lightning_modules.layers.encoder import RecurrentEncoder, StepwiseEncoder, reversed_within
+from lightning_modules.layers.encoder_with_embeddings import EncoderWithEmbeddings
 from lightning_modules.layers.recurrent import Cell
 
 LENGTHS = [7, 2, 5, 1]
@@ -29,6 +30,19 @@ def test_batch_equals_single_sentences(cell: Cell, bidirectional: bool, layers: 
         assert (memory[row, length:] == 0).all()
         for part, alone_part in zip(state, alone_state, strict=True):
             torch.testing.assert_close(part[:, row], alone_part[:, 0], rtol=0, atol=1e-12)
+
+
+def test_embeddings_lie_beside_what_is_encoded(seed: int) -> None:
+    encoder = EncoderWithEmbeddings(3).double()
+    embedded = torch.randn(len(LENGTHS), max(LENGTHS), 3, dtype=torch.float64)
+    memory, state = encoder(embedded, torch.tensor(LENGTHS))
+    within, within_state = encoder.encoder(embedded, torch.tensor(LENGTHS))
+    assert memory.shape[2] == encoder.memory_size == encoder.encoder.memory_size + 3
+    assert encoder.state_shape == encoder.encoder.state_shape
+    for row, length in enumerate(LENGTHS):
+        assert torch.equal(memory[row, :length], torch.cat([within[row, :length], embedded[row, :length]], dim=1))
+        assert (memory[row, length:] == 0).all()
+    assert all(torch.equal(*parts) for parts in zip(state, within_state, strict=True))
 
 
 @every_kind
