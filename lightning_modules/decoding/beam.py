@@ -152,7 +152,7 @@ class BeamSearch(Search):
         # What was never attended to keeps a finite logarithm, so that such hypotheses still have an order.
         logarithms = attended.clamp(min=torch.finfo(attended.dtype).tiny, max=1.0).log()
         padding = ~source_mask[torch.as_tensor(ended.sentences, device=source_mask.device)]
-        coverage: Numbers = logarithms.masked_fill(padding, 0.0).sum(dim=1).cpu().numpy()
+        coverage: Numbers = logarithms.masked_fill(padding, 0.0).sum(dim=1).double().cpu().numpy()
         return scores + self.coverage_penalty * coverage
 
 

@@ -32,7 +32,7 @@ def additive_energy(queries: Tensor, keys: Tensor, weight: Tensor) -> Tensor:
 
 def _energies(queries: Tensor, keys: Tensor, weight: Tensor) -> Tensor:
     energies, double = queries.new_empty(len(queries), 1, queries.shape[1], keys.shape[1]), 2 * weight.t()
-    constant = -weight.sum()
+    constant = -weight.sum(dtype=weight.dtype)  # which autocast makes in float32 on a GPU
     for part, room in _parts(queries, keys):
         sigmoids = _sigmoids(queries[part], keys[part], room)
         torch.addmm(constant, sigmoids.flatten(0, 2), double, out=energies[part].view(-1, 1))

@@ -45,20 +45,21 @@ def test_embeddings_lie_beside_what_is_encoded(seed: int) -> None:
     assert all(torch.equal(*parts) for parts in zip(state, within_state, strict=True))
 
 
+@pytest.mark.parametrize("lengths", [LENGTHS, [5, 5]])
 @every_kind
-def test_from_scratch_equals_fused(cell: Cell, bidirectional: bool, layers: int, seed: int) -> None:
+def test_from_scratch_equals_fused(cell: Cell, bidirectional: bool, layers: int, lengths: list[int], seed: int) -> None:
     """Outputs, final state and the gradients of both, with the weights of one loaded into the other."""
     fused = RecurrentEncoder(3, cell, hidden_size=4, layers=layers, bidirectional=bidirectional).double()
     stepwise = StepwiseEncoder(3, cell, hidden_size=4, layers=layers, bidirectional=bidirectional).double()
     stepwise.load_state_dict(fused.state_dict())
-    embedded = torch.randn(len(LENGTHS), max(LENGTHS), 3, dtype=torch.float64)
-    weigh_memory = torch.randn(len(LENGTHS), max(LENGTHS), fused.memory_size, dtype=torch.float64)
-    weigh_state = torch.randn(fused.state_shape.parts, layers, len(LENGTHS), fused.memory_size, dtype=torch.float64)
+    embedded = torch.randn(len(lengths), max(lengths), 3, dtype=torch.float64)
+    weigh_memory = torch.randn(len(lengths), max(lengths), fused.memory_size, dtype=torch.float64)
+    weigh_state = torch.randn(fused.state_shape.parts, layers, len(lengths), fused.memory_size, dtype=torch.float64)
 
     results = []
     for encoder in (fused, stepwise):
         inputs = embedded.clone().requires_grad_()
-        memory, state = encoder(inputs, torch.tensor(LENGTHS))
+        memory, state = encoder(inputs, torch.tensor(lengths))
         ((memory * weigh_memory).sum() + (torch.stack(state) * weigh_state).sum()).backward()
         gradients = [inputs.grad, *(parameter.grad for parameter in encoder.parameters())]
         results.append([memory, *state, *gradients])

@@ -293,3 +293,8 @@ def test_spoilt_weights_are_told(search: Search, seed: int) -> None:
         model.output.weight[4] = torch.nan
     with pytest.raises(RunFailed, match="probabilities are NaN"):
         model.translate(sources([4, 5]), search)
+
+
+def test_a_model_in_sixteen_bits_pays_for_coverage(seed: int) -> None:
+    (found,) = tiny_model(seed).bfloat16().translate(sources([4, 5]), BeamSearch(3, coverage_penalty=0.3))
+    assert found[0].score <= found[0].log_probability / ((6 + len(found[0].ids)) / 6) + 1e-6
