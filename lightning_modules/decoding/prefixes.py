@@ -14,7 +14,10 @@ from datamodules.batch import BOS
 from lightning_modules.decoding.hypothesis import Hypothesis
 
 Integers = NDArray[np.int64]
+"""Rows, ids, lengths."""
+
 Numbers = NDArray[np.floating]
+"""Log-probabilities and scores, in nats; as precise as the model gives them."""
 
 
 @dataclass(frozen=True)

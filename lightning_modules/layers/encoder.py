@@ -55,7 +55,8 @@ class RecurrentEncoder(Encoder):
     """Recurrent layers in one direction or two (Schuster and Paliwal 1997).
 
     The backward direction starts at each sequence's own last token: by packing, or, for an LSTM on the CPU, by aligning
-    the sequences at their ends, which is faster there. Sequences of one length need neither.
+    the sequences at their ends, which is faster there. Sequences of one length need neither: they run through
+    the fused layers whole, with torch's own dropout between these.
 
     Args:
         embedding_size: Width of the embedded source; the model gives it.

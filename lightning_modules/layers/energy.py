@@ -31,6 +31,7 @@ def additive_energy(queries: Tensor, keys: Tensor, weight: Tensor) -> Tensor:
 
 
 def _energies(queries: Tensor, keys: Tensor, weight: Tensor) -> Tensor:
+    """As :func:`additive_energy`, by the sigmoid of :class:`_AdditiveEnergy`: ``2 weight . s - sum(weight)``."""
     energies, double = queries.new_empty(len(queries), 1, queries.shape[1], keys.shape[1]), 2 * weight.t()
     constant = -weight.sum(dtype=weight.dtype)  # which autocast makes in float32 on a GPU
     for part, room in _parts(queries, keys):

@@ -29,7 +29,11 @@ def lstm_gates(inputs: Tensor, recurrent: Tensor, cell: Tensor) -> tuple[Tensor,
 
 
 def _next(inputs: Tensor, recurrent: Tensor, cell: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """H' and c', and what the backward pass needs beside c: the squashed gates, and the squashed c'."""
+    """The next h and c, each ``(batch, size)``, and what the backward pass needs beside the given c.
+
+    Returns:
+        h', c', the squashed gates ``(batch, 4 * size)``, and ``tanh(c')`` ``(batch, size)``.
+    """
     size = cell.shape[-1]
     active = inputs + recurrent
     i, f, g, o = active.chunk(4, dim=-1)
