@@ -146,6 +146,24 @@ def test_gradient_of_accumulated_halves_is_that_of_the_whole(tmp_path: object, s
         torch.testing.assert_close(halves.steps[-1][name], gradient, rtol=0, atol=1e-12)
 
 
+def test_clipping_is_that_of_torch(tmp_path: object, seed: int) -> None:
+    """What the optimizer saw and the norm that was logged, against ``clip_grad_norm_`` of the mean loss."""
+    sources, targets = pairs(seed)
+    batch = SequenceBatch.from_pairs(sources, targets, torch.arange(len(sources)))
+    plain = model(seed)
+    loss, _, tokens = plain.loss(batch)
+    (loss / tokens).backward()
+    norm = torch.nn.utils.clip_grad_norm_(plain.parameters(), 1e-3)
+    assert norm > 1e-3, "nothing would be clipped"
+    recorder = Recorder()
+    trainer = quiet_trainer(tmp_path, callbacks=[recorder], gradient_clip_val=1e-3)
+    net = model(seed, optimizer=partial(torch.optim.SGD, lr=0.0))
+    trainer.fit(net, DataLoader([batch], batch_size=None))  # type: ignore[arg-type]
+    assert trainer.callback_metrics["train/gradient_norm"].item() == pytest.approx(norm.item(), rel=1e-6)
+    for name, gradient in gradients(plain).items():
+        torch.testing.assert_close(recorder.steps[-1][name], gradient, rtol=1e-9, atol=1e-15)
+
+
 def test_a_loss_that_is_not_finite_stops_before_the_weights_change(tmp_path: object, seed: int) -> None:
     sources, targets = pairs(seed)
     batch = SequenceBatch.from_pairs(sources, targets, torch.arange(6))
