@@ -1,7 +1,9 @@
 """What many tests share."""
 
+import fcntl
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,10 +14,31 @@ settings.register_profile("seqlab", max_examples=60, deadline=None, database=Non
 settings.load_profile("seqlab")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def two_threads_at_most() -> None:
-    """Small tensors gain nothing from threads, and the suite shares its machine."""
-    torch.set_num_threads(min(2, torch.get_num_threads()))
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Tests run beside those of other processes; one that is marked ``alone`` waits for them, and they for it."""
+    kind = fcntl.LOCK_EX if item.get_closest_marker("alone") else fcntl.LOCK_SH
+    with Path(__file__).open() as door, (item.config.rootpath / "pyproject.toml").open() as room:
+        fcntl.flock(door, fcntl.LOCK_EX)  # in the order of their coming
+        fcntl.flock(room, kind)
+        fcntl.flock(door, fcntl.LOCK_UN)
+        try:
+            return (yield)
+        finally:
+            fcntl.flock(room, fcntl.LOCK_UN)  # a process that the test leaves behind has the same lock
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Forgets what a test before has left, ahead of the first fixture: W&B's process, a port, a number of threads.
+
+    Small tensors gain nothing from threads, two processes with two each on two cores wait for one another, and a
+    process that is forked from one with several stands still.
+    """
+    for name in ("WANDB_SERVICE", "MASTER_PORT"):
+        os.environ.pop(name, None)
+    os.environ["OMP_NUM_THREADS"] = "1"  # of the commands that tests start
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +46,6 @@ def away_from_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest
     """No test reads or writes the user's cache or W&B account."""
     monkeypatch.setenv("SEQLAB_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
     monkeypatch.setenv("WANDB_MODE", "offline")
-    monkeypatch.delenv("WANDB_SERVICE", raising=False)  # of a test in this process: others begin one of their own
     monkeypatch.delenv("SEQLAB_RUN_DIRECTORY", raising=False)
 
 

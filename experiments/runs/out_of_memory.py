@@ -17,6 +17,7 @@ _ALLOCATORS = (
     "CUBLAS_STATUS_ALLOC_FAILED",
     "CUDNN_STATUS_ALLOC_FAILED",
     "Cannot allocate memory",
+    "std::bad_alloc",  # of what a library beneath torch took for itself
 )
 """How torch's allocators say that there is no memory left."""
 

@@ -133,6 +133,7 @@ def test_what_ends_lines_elsewhere_is_a_space_inside_a_line(
     [
         RuntimeError("[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory: you"),
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB."),
+        RuntimeError("std::bad_alloc"),
         MemoryError(),
     ],
 )

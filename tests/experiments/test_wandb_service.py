@@ -64,7 +64,10 @@ for _ in range(2):
     subprocess.run([sys.executable, "-c", "; ".join(log), sys.argv[1]], check=True)
 """
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds W&B's process in /proc")
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds W&B's process in /proc"),
+]
 
 
 def python(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -12,7 +12,7 @@ from experiments.cli import main
 from tests.experiments.clusters.two_hosts import ADDRESSES, TwoHosts
 from tests.experiments.test_classifier import write_config
 
-pytestmark = pytest.mark.two_hosts
+pytestmark = [pytest.mark.two_hosts, pytest.mark.alone]
 
 MULTI_NODE = Path(__file__).parents[3] / "configs" / "trainer" / "multi_node.yaml"
 
