@@ -6,7 +6,6 @@ import argparse
 from functools import partial
 from typing import TYPE_CHECKING
 
-from datamodules.errors import UserError
 from experiments.benchmarks.options import add_peer_options, add_report_options
 from experiments.tools.parser import positive
 
@@ -71,7 +70,7 @@ def run(given: argparse.Namespace) -> int:
         The exit status.
 
     Raises:
-        UserError: The corpus or the device is not there, or with ``--trained`` a model; or a peer does not translate.
+        UserError: The corpus or the device is not there, or with ``--trained`` a model.
         RunFailed: A system could not be installed, or failed.
     """
     import torch
@@ -83,8 +82,6 @@ def run(given: argparse.Namespace) -> int:
     from experiments.benchmarks.searching import search_counts, searching_figures
     from experiments.runs.translator import load_translator
 
-    if "yoyodyne" in given.peer:
-        raise UserError("yoyodyne is measured in training only: leave it out")
     torch.set_num_threads(given.threads)
     contest = contest_of(given, given.trained)
     text = contest.corpus.test_source.with_name("text.source")

@@ -99,7 +99,7 @@ class Peer(ABC):
             The translations and the time that they took.
 
         Raises:
-            UserError: Nothing was trained yet, or it does not translate.
+            UserError: Nothing was trained yet.
             RunFailed: The toolkit failed.
         """
 

@@ -5,21 +5,26 @@ from __future__ import annotations
 import csv
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from datamodules.errors import UserError
+from datamodules.errors import RunFailed
 from experiments.benchmarks.peers import recipe
+from experiments.benchmarks.peers.corpus import read_lines
 from experiments.benchmarks.peers.peer import CHECKPOINTS, Peer
-from experiments.benchmarks.peers.process import Command, Finished
+from experiments.benchmarks.peers.process import Command, Finished, run
 from experiments.benchmarks.peers.speed import Report, Translation
 
 REPORT = re.compile(
     r"^step (?P<step>\d+), time (?P<time>[\d.]+), target tokens per second (?P<speed>[\d.]+)$", re.MULTILINE
 )
 
-STEP_CLOCK = Path(__file__).with_name("step_clock.py")
-"""The module of the callback, which is copied: seqlab itself cannot be imported where the toolkit runs."""
+SEARCH = re.compile(r"^search took ([\d.]+) seconds$", re.MULTILINE)
+HYPOTHESES = "hypotheses.tsv"
+SOURCES = "translated.tsv"
+
+CLOCKS = [Path(__file__).with_name(f"{name}.py") for name in ("step_clock", "search_clock")]
+"""The modules of callbacks, which are copied: seqlab itself cannot be imported where the toolkit runs."""
 
 PARTS = "parts"
 """A directory of modules that the toolkit can import."""
@@ -27,13 +32,24 @@ PARTS = "parts"
 MAX_LENGTH = 1000
 """Most symbols of a sentence; longer ones it refuses."""
 
+_DATA: dict[str, object] = {
+    "model_dir": CHECKPOINTS,
+    "source_sep": " ",
+    "target_sep": " ",
+    "max_source_length": MAX_LENGTH,
+    "max_target_length": MAX_LENGTH,
+}
+
 
 class Yoyodyne(Peer):
-    """Yoyodyne 0.5.27; its ``SoftAttentionLSTMModel``, which is only trained here.
+    """Yoyodyne 0.5.27; its ``SoftAttentionLSTMModel``.
 
     It reports no tokens per second. A callback counts them and takes the time: the pieces of the targets and one EOS
     for each, over all that happens between two reports, the reading of data too. Batches are of random sentences,
     whatever their lengths.
+
+    The search's seconds are those of another callback: from before the first batch to after the last, without imports
+    and the reading of the checkpoint. Its search has no length penalty.
 
     Of the model differs:
 
@@ -62,12 +78,25 @@ class Yoyodyne(Peer):
     )
 
     def translate(self, beam_size: int, batch_size: int, sentences: int | None = None) -> Translation:
-        """Refuses.
-
-        Raises:
-            UserError: Always.
-        """
-        raise UserError(f"{self.title} is measured in training only: translate with another peer")
+        """Translates the test source; see :meth:`Peer.translate`."""
+        checkpoint = self._checkpoint("*.ckpt")
+        _write_rows(self.directory / SOURCES, ([line] for line in read_lines(self._source(sentences))))
+        data = {"predict": SOURCES, "target_col": 0, "batch_size": batch_size, "max_target_length": recipe.MAX_LENGTH}
+        config = {
+            "trainer": self._trainer("search_clock.SearchClock", {}) | {"logger": False},
+            "model": _model(beam_width=beam_size),
+            "data": _DATA | data,
+            "prediction": {"path": HYPOTHESES},
+        }
+        finished = run(
+            self._lightning("predict", "translate.yaml", config, "--ckpt_path", str(checkpoint)), "translate"
+        )
+        with (self.directory / HYPOTHESES).open(encoding="utf-8", newline="") as file:
+            if beam_size == 1:
+                pieces = [line.rstrip("\n") for line in file]
+            else:  # then each hypothesis is followed by its score, the best one first
+                pieces = [row[0] for row in csv.reader(file, delimiter="\t")]
+        return Translation(self._hypotheses(pieces, sentences), finished.seconds, self.search_seconds(finished))
 
     @staticmethod
     def reports(training: Finished) -> list[Report]:
@@ -77,63 +106,85 @@ class Yoyodyne(Peer):
             for told in REPORT.finditer(training.output)
         ]
 
+    @staticmethod
+    def search_seconds(translation: Finished) -> float:
+        """What the callback told about the search's time.
+
+        Args:
+            translation: What its process left.
+
+        Raises:
+            RunFailed: It told nothing.
+        """
+        found = SEARCH.search(translation.output)
+        if found is None:
+            raise RunFailed("Yoyodyne's callback told no time of its search")
+        return float(found[1])
+
     def _write_data(
         self, train: Sequence[tuple[str, str]], val: Sequence[tuple[str, str]], pieces: Sequence[str]
     ) -> None:
-        for name, pairs in (("train", train), ("val", val)):
-            with (self.directory / f"{name}.tsv").open("w", encoding="utf-8", newline="") as file:
-                csv.writer(file, delimiter="\t", lineterminator="\n").writerows(pairs)
+        _write_rows(self.directory / "train.tsv", train)
+        _write_rows(self.directory / "val.tsv", val)
         parts = self.directory / PARTS
         parts.mkdir(exist_ok=True)
-        shutil.copyfile(STEP_CLOCK, parts / STEP_CLOCK.name)
+        for clock in CLOCKS:
+            shutil.copyfile(clock, parts / clock.name)
 
     def _training(self, steps: int) -> Command:
-        encoder = {
-            "hidden_size": recipe.DIRECTION_SIZE,
-            "bidirectional": True,
-            "layers": 1,
-            "embedding_size": recipe.EMBEDDING_SIZE,
-            "dropout": recipe.DROPOUT,
-        }
-        model = {
-            "source_encoder": {"class_path": "yoyodyne.models.modules.LSTMEncoder", "init_args": encoder},
-            "embedding_size": recipe.EMBEDDING_SIZE,
-            "decoder_hidden_size": recipe.HIDDEN_SIZE,
-            "decoder_layers": 1,
-            "decoder_dropout": recipe.DROPOUT,
-            "label_smoothing": recipe.LABEL_SMOOTHING,
-            "optimizer": {
-                "class_path": "yoyodyne.optimizers.Adam",
-                "init_args": {"lr": recipe.LEARNING_RATE},
-            },
-        }
-        trainer = {
-            "accelerator": "gpu" if self._require_prepared().is_gpu else "cpu",
-            "devices": 1,
+        fitting = {
             "max_steps": steps,
             "gradient_clip_val": recipe.CLIP_NORM,
             "limit_val_batches": 0,
-            "enable_progress_bar": False,
             "logger": {"class_path": "lightning.pytorch.loggers.CSVLogger", "init_args": {"save_dir": CHECKPOINTS}},
-            "callbacks": [{"class_path": "step_clock.StepClock", "init_args": {"every": recipe.REPORT_EVERY}}],
-        }
-        data = {
-            "model_dir": CHECKPOINTS,
-            "train": "train.tsv",
-            "val": "val.tsv",
-            "source_sep": " ",
-            "target_sep": " ",
-            "batch_size": recipe.BATCH_SIZE,
-            "max_source_length": MAX_LENGTH,
-            "max_target_length": MAX_LENGTH,
         }
         config = {
-            "seed_everything": recipe.SEED,
-            "trainer": trainer,
-            "model": {"class_path": "yoyodyne.models.SoftAttentionLSTMModel", "init_args": model},
-            "data": data,
+            "trainer": self._trainer("step_clock.StepClock", {"every": recipe.REPORT_EVERY}) | fitting,
+            "model": _model(beam_width=1),
+            "data": _DATA | {"train": "train.tsv", "val": "val.tsv", "batch_size": recipe.BATCH_SIZE},
             "checkpoint": {"dirpath": CHECKPOINTS, "filename": "yoyodyne", "every_n_train_steps": steps},
         }
-        self._write_config("train.yaml", config)
+        return self._lightning("fit", "train.yaml", config)
+
+    def _trainer(self, clock: str, arguments: Mapping[str, object]) -> dict[str, object]:
+        """What training and translating share."""
+        return {
+            "accelerator": "gpu" if self._require_prepared().is_gpu else "cpu",
+            "devices": 1,
+            "enable_progress_bar": False,
+            "callbacks": [{"class_path": clock, "init_args": dict(arguments)}],
+        }
+
+    def _lightning(self, subcommand: str, name: str, config: Mapping[str, object], *words: str) -> Command:
+        """Writes the config and says what takes it."""
+        self._write_config(name, {"seed_everything": recipe.SEED, **config})
         variables = {"PYTHONPATH": str(self.directory / PARTS), "WANDB_MODE": "disabled"}
-        return self._command("yoyodyne", "fit", "--config", "train.yaml", variables=variables)
+        return self._command("yoyodyne", subcommand, "--config", name, *words, variables=variables)
+
+
+def _model(beam_width: int) -> dict[str, object]:
+    """The model's part of a config; the width of the beam is none of its sizes."""
+    encoder = {
+        "hidden_size": recipe.DIRECTION_SIZE,
+        "bidirectional": True,
+        "layers": 1,
+        "embedding_size": recipe.EMBEDDING_SIZE,
+        "dropout": recipe.DROPOUT,
+    }
+    arguments = {
+        "source_encoder": {"class_path": "yoyodyne.models.modules.LSTMEncoder", "init_args": encoder},
+        "embedding_size": recipe.EMBEDDING_SIZE,
+        "decoder_hidden_size": recipe.HIDDEN_SIZE,
+        "decoder_layers": 1,
+        "decoder_dropout": recipe.DROPOUT,
+        "label_smoothing": recipe.LABEL_SMOOTHING,
+        "optimizer": {"class_path": "yoyodyne.optimizers.Adam", "init_args": {"lr": recipe.LEARNING_RATE}},
+        "beam_width": beam_width,
+    }
+    return {"class_path": "yoyodyne.models.SoftAttentionLSTMModel", "init_args": arguments}
+
+
+def _write_rows(path: Path, rows: Iterable[Sequence[str]]) -> None:
+    """Writes a TSV as the toolkit reads it."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, delimiter="\t", lineterminator="\n").writerows(rows)

@@ -11,10 +11,11 @@ import pytest
 import torch
 
 from datamodules.errors import RunFailed
-from experiments.benchmarks.peers import Yoyodyne, step_clock
+from experiments.benchmarks.peers import Yoyodyne, search_clock, step_clock
 from experiments.benchmarks.peers.environment import MARKER, Environment
 from experiments.benchmarks.peers.hardware import Hardware
 from experiments.benchmarks.peers.process import Command, Finished, run
+from experiments.benchmarks.peers.search_clock import SearchClock
 from experiments.benchmarks.peers.speed import Report
 from experiments.benchmarks.peers.step_clock import StepClock
 
@@ -75,3 +76,15 @@ def test_the_clock_counts_real_tokens(capsys: pytest.CaptureFixture[str], monkey
         clock.on_train_batch_end(trainer, module, None, batch, 0)
     told = Finished(seconds=2.0, peak_memory_mib=1.0, output=capsys.readouterr().out, log="")
     assert Yoyodyne.reports(told) == [Report(step=2, time=12.0, target_tokens_per_second=3.5)]
+
+
+def test_the_clock_of_a_search(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its line is one that the peer reads."""
+    monkeypatch.setattr(search_clock, "time", SimpleNamespace(perf_counter=iter([10.0, 12.5]).__next__))
+    clock, trainer, module = SearchClock(), SimpleNamespace(), lightning.LightningModule()
+    clock.on_predict_start(trainer, module)
+    clock.on_predict_end(trainer, module)
+    told = Finished(seconds=5.0, peak_memory_mib=1.0, output=capsys.readouterr().out, log="")
+    assert Yoyodyne.search_seconds(told) == 2.5
+    with pytest.raises(RunFailed, match="told no time"):
+        Yoyodyne.search_seconds(Finished(seconds=5.0, peak_memory_mib=1.0, output="", log=""))

@@ -115,6 +115,11 @@ def test_the_files_of_yoyodyne(tmp_path: Path) -> None:
     assert config["trainer"]["max_steps"] == config["checkpoint"]["every_n_train_steps"] == 60
     assert (config["data"]["source_sep"], config["data"]["target_sep"]) == (" ", " ")
     assert config["model"]["init_args"]["source_encoder"]["init_args"]["hidden_size"] == 256
+    assert_clock_is_there(peer, config)
+
+
+def assert_clock_is_there(peer: Peer, config: dict) -> None:
+    """The callback of a config is in a module that was copied."""
     module, _, callback = config["trainer"]["callbacks"][0]["class_path"].partition(".")
     assert f"class {callback}(" in (peer.directory / "parts" / f"{module}.py").read_text()
 
@@ -185,15 +190,32 @@ def test_translations_that_are_missing_are_an_error(tmp_path: Path) -> None:
         peer.translate(beam_size=5, batch_size=32)
 
 
-@pytest.mark.parametrize("peer_class", [OpenNMT, JoeyNMT])
+@pytest.mark.parametrize("peer_class", PEERS.values())
 def test_without_training_there_is_nothing_to_translate_with(tmp_path: Path, peer_class: type[Peer]) -> None:
     with pytest.raises(UserError, match="train it first"):
         prepared(tmp_path, peer_class).translate(beam_size=5, batch_size=32)
 
 
-def test_yoyodyne_does_not_translate(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="another peer"):
-        prepared(tmp_path, Yoyodyne).translate(beam_size=5, batch_size=32)
+@pytest.mark.parametrize(
+    ("beam_size", "written"),
+    [(1, "▁a ▁do g\n▁cat\n"), (5, '▁a ▁do g\t-1.5\t▁a\t-2.5\n""" ▁cat"\t-0.5\t▁cat\t-3.5\n')],
+)
+def test_yoyodyne_translates(tmp_path: Path, beam_size: int, written: str) -> None:
+    """A beam's hypotheses are the columns of a TSV, with their scores between them."""
+    script = f"cat > hypotheses.tsv <<'END'\n{written}END\necho $@; echo search took 2.125000 seconds\n"
+    peer = prepared(tmp_path, Yoyodyne, script)
+    (peer.directory / "checkpoints").mkdir()
+    (peer.directory / "checkpoints" / "yoyodyne.ckpt").touch()
+    translation = peer.translate(beam_size=beam_size, batch_size=32)
+    assert translation.hypotheses == (["a dog", "", "cat"] if beam_size == 1 else ["a dog", "", '" cat'])
+    assert translation.search_seconds == 2.125
+    with (peer.directory / "translated.tsv").open(newline="") as file:
+        assert list(csv.reader(file, delimiter="\t")) == [["▁a ▁do g"], ["▁cat"]]
+    config = config_of(peer, "translate.yaml")
+    assert_clock_is_there(peer, config)
+    assert config["data"]["predict"] == "translated.tsv"
+    assert (config["data"]["batch_size"], config["model"]["init_args"]["beam_width"]) == (32, beam_size)
+    assert "checkpoints/yoyodyne.ckpt" in (peer.directory / "translate.out").read_text()
 
 
 def test_files_that_are_not_parallel_are_an_error(tmp_path: Path) -> None:
