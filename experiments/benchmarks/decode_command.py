@@ -135,7 +135,7 @@ def run(given: argparse.Namespace) -> int:
         f"{hardware_line(given.threads, given.device)}; best batches: {told}\n\n{comparison_table(figures, rounds)}"
     )
     settings = {
-        "steps": given.steps,
+        "steps": None if given.trained else given.steps,
         "rounds": given.rounds,
         "threads": given.threads,
         "device": given.device,
