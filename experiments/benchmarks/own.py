@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -20,6 +21,8 @@ from experiments.benchmarks.peers.speed import Report, TrainingSpeed, Translatio
 CONFIG = Path("configs") / "benchmarks" / "input_feeding.yaml"
 """The model of :mod:`experiments.benchmarks.peers.recipe`."""
 
+SEARCH = re.compile(r"^[\d,]+ lines in ([\d.]+) seconds,", re.MULTILINE)
+
 
 class Seqlab:
     """``seqlab fit`` and ``seqlab translate``.
@@ -28,7 +31,8 @@ class Seqlab:
     tokens per second, from ``metrics.csv``, cover all that happens between them, the reading of data too. Batches are
     of sentences of about the same length.
 
-    The search's seconds are those of the whole process, less those of one that translates a single line.
+    The search's seconds are what it tells itself (``--report_time``): from the first line that is read to the last
+    translation that is written, without imports and the reading of the checkpoint.
 
     Args:
         directory: What it writes.
@@ -101,33 +105,42 @@ class Seqlab:
         """
         if not self.checkpoint.is_file():
             raise UserError(f"seqlab has no checkpoint in {self.directory}: train it first")
-        single, chosen, lines = self.directory / "single.source", self.directory / "chosen.source", read_lines(source)
-        write_lines(single, lines[:1])
-        write_lines(chosen, lines[:sentences])
-        alone = self._translate(single, beam_size, batch_size)
-        finished = self._translate(chosen, beam_size, batch_size)
-        return Translation(
-            finished.output.split("\n")[:-1], finished.seconds, max(0.0, finished.seconds - alone.seconds)
-        )
-
-    def _translate(self, source: Path, beam_size: int, batch_size: int) -> Finished:
-        return self._run(
+        chosen = self.directory / "chosen.source"
+        write_lines(chosen, read_lines(source)[:sentences])
+        finished = self._run(
             "translate",
             "translate",
             *("--ckpt_path", str(self.checkpoint)),
-            *("--input", str(source)),
+            *("--input", str(chosen)),
             *("--device", "cuda" if self._hardware.is_gpu else "cpu"),
             *("--beam_size", str(beam_size)),
             *("--batch_size", str(batch_size)),
             *("--max_length", str(recipe.MAX_LENGTH)),
             *("--length_penalty", str(recipe.LENGTH_PENALTY)),
+            "--report_time",
         )
+        return Translation(finished.output.split("\n")[:-1], finished.seconds, search_seconds(finished))
 
     def _run(self, name: str, *words: str) -> Finished:
         data = find_file(_data_file()).parents[1]
         variables = {"SEQLAB_DATA": str(data.absolute()), "WANDB_MODE": "disabled"}
         command = [sys.executable, "-m", "experiments.cli", *words]
         return run(Command(command, self.directory, self._hardware, variables), name)
+
+
+def search_seconds(translation: Finished) -> float:
+    """What ``seqlab translate`` told about the time of its search.
+
+    Args:
+        translation: What its process left.
+
+    Raises:
+        RunFailed: It told nothing.
+    """
+    found = SEARCH.search(translation.log)
+    if found is None:
+        raise RunFailed("seqlab translate told no time of its search")
+    return float(found[1])
 
 
 def read_reports(metrics: Path) -> list[Report]:

@@ -20,12 +20,12 @@ def searching_figures(search: str, alone: Translation, batched: Translation) -> 
         batched: In batches.
 
     Raises:
-        RunFailed: A search took no longer than its start, so that no speed can be told.
+        RunFailed: A search took too little time for its speed to be told.
     """
     for translation in (alone, batched):
         if translation.search_seconds <= 0:
             raise RunFailed(
-                f"{search}: {len(translation.hypotheses)} sentences took no longer than the start of the process: give "
+                f"{search}: {len(translation.hypotheses)} sentences took too little time for a speed to be told: give "
                 "more with --singles or --sentences"
             )
     single = len(alone.hypotheses) / alone.search_seconds

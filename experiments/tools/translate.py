@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import json
 import sys
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -124,6 +125,7 @@ def _translate(given: argparse.Namespace) -> None:
         attention = None if given.attention is None else stack.enter_context(open_output(given.attention))
         if interactive:
             print("one sentence a line; Ctrl-D ends", file=sys.stderr)
+        start, count = time.perf_counter(), 0
         window = 1 if interactive else given.batch_size * (WINDOW_BATCHES if given.batch_size > 1 else 1)
         lines = _encoded(_paired(given, source, prefixes), translator, search.max_length)
         for part in windows(_with_progress(lines, given), window):
@@ -134,6 +136,10 @@ def _translate(given: argparse.Namespace) -> None:
                 write(scores, b"".join(_score_rows(part, found)))
             several = max(given.n_best or 1, given.samples or 1) > 1
             write(output, b"".join(_output_rows(translator, part, found, several)))
+            count += len(part)
+    if given.report_time:
+        seconds = time.perf_counter() - start
+        print(f"{count:,} lines in {seconds:.3f} seconds, {count / seconds:,.1f} a second", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -154,6 +160,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--no_repeat_ngram_size", type=int, default=0, metavar="N", help="no N tokens come twice in a hypothesis"
+    )
+    parser.add_argument(
+        "--report_time", action="store_true", help="tell at the end how long all lines took, without the start"
     )
     beam = parser.add_argument_group("beam search, the default")
     beam.add_argument("--beam_size", type=int, metavar="N", help="prefixes kept; 1 is greedy (default: 5)")

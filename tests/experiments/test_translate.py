@@ -7,6 +7,7 @@ import json
 import os
 import re
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,21 @@ def test_no_memory_names_lines_lengths_and_options(
     assert (
         "out of memory on 2 lines at once, the longest of 4 tokens (lines 1, 3): lower --batch_size, which is 2" in line
     )
+
+
+def test_it_tells_how_long_it_took(
+    best: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Standard(b"abc\n\nab\n"))
+    started = time.perf_counter()
+    assert main(["translate", "--ckpt_path", str(best), "--report_time"]) == 0
+    passed = time.perf_counter() - started
+    told = capfdbinary.readouterr().err.decode()
+    found = re.fullmatch(r"3 lines in ([\d.]+) seconds, ([\d,.]+) a second\n", told)
+    assert found, told
+    seconds, speed = (float(each.replace(",", "")) for each in found.groups())
+    assert 0 < seconds < passed
+    assert speed == pytest.approx(3 / seconds, rel=0.3)
 
 
 @pytest.mark.parametrize("batch_size", ["1", "2", "64"])
