@@ -16,7 +16,14 @@ from experiments.benchmarks.peers import recipe
 from experiments.benchmarks.peers.corpus import read_lines, write_lines
 from experiments.benchmarks.peers.hardware import Hardware
 from experiments.benchmarks.peers.process import Command, Finished, run
-from experiments.benchmarks.peers.speed import Report, TrainingSpeed, Translation, check_steps, training_speed
+from experiments.benchmarks.peers.speed import (
+    Report,
+    TrainingSpeed,
+    Translation,
+    check_steps,
+    search_seconds,
+    training_speed,
+)
 
 CONFIG = Path("configs") / "benchmarks" / "input_feeding.yaml"
 """The model of :mod:`experiments.benchmarks.peers.recipe`."""
@@ -119,28 +126,15 @@ class Seqlab:
             *("--length_penalty", str(recipe.LENGTH_PENALTY)),
             "--report_time",
         )
-        return Translation(finished.output.split("\n")[:-1], finished.seconds, search_seconds(finished))
+        return Translation(
+            finished.output.split("\n")[:-1], finished.seconds, search_seconds(finished, SEARCH, "seqlab")
+        )
 
     def _run(self, name: str, *words: str) -> Finished:
         data = find_file(_data_file()).parents[1]
         variables = {"SEQLAB_DATA": str(data.absolute()), "WANDB_MODE": "disabled"}
         command = [sys.executable, "-m", "experiments.cli", *words]
         return run(Command(command, self.directory, self._hardware, variables), name)
-
-
-def search_seconds(translation: Finished) -> float:
-    """What ``seqlab translate`` told about the time of its search.
-
-    Args:
-        translation: What its process left.
-
-    Raises:
-        RunFailed: It told nothing.
-    """
-    found = SEARCH.search(translation.log)
-    if found is None:
-        raise RunFailed("seqlab translate told no time of its search")
-    return float(found[1])
 
 
 def read_reports(metrics: Path) -> list[Report]:

@@ -6,12 +6,11 @@ import re
 from collections.abc import Sequence
 
 from datamodules.batch import SPECIAL_PIECES
-from datamodules.errors import RunFailed
 from experiments.benchmarks.peers import recipe
 from experiments.benchmarks.peers.corpus import write_lines, write_pairs
 from experiments.benchmarks.peers.peer import CHECKPOINTS, Peer
 from experiments.benchmarks.peers.process import Command, Finished, run
-from experiments.benchmarks.peers.speed import Report, Translation, log_time
+from experiments.benchmarks.peers.speed import Report, Translation, log_time, search_seconds
 
 REPORT = re.compile(
     r"^(?P<time>[\d-]+ [\d:,]+) - INFO - joeynmt\.training - Epoch .*, Step: +(?P<step>\d+), .*"
@@ -97,7 +96,7 @@ class JoeyNMT(Peer):
         )
         finished = run(command, "translate")
         hypotheses = self._hypotheses(finished.output.split("\n")[:-1], sentences)
-        return Translation(hypotheses, finished.seconds, self.search_seconds(finished))
+        return Translation(hypotheses, finished.seconds, search_seconds(finished, SEARCH, self.title))
 
     @staticmethod
     def reports(training: Finished) -> list[Report]:
@@ -106,21 +105,6 @@ class JoeyNMT(Peer):
             Report(int(told["step"]), log_time(told["time"]), float(told["speed"]))
             for told in REPORT.finditer(training.log)
         ]
-
-    @staticmethod
-    def search_seconds(translation: Finished) -> float:
-        """What it told about the search's time.
-
-        Args:
-            translation: What its process left.
-
-        Raises:
-            RunFailed: It told nothing.
-        """
-        found = SEARCH.search(translation.log)
-        if found is None:
-            raise RunFailed("JoeyNMT told no time of its search")
-        return float(found[1])
 
     def _write_data(
         self, train: Sequence[tuple[str, str]], val: Sequence[tuple[str, str]], pieces: Sequence[str]

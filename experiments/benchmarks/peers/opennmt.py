@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from datamodules.errors import RunFailed
 from experiments.benchmarks.peers import recipe
 from experiments.benchmarks.peers.corpus import read_lines, write_lines, write_pairs
 from experiments.benchmarks.peers.peer import CHECKPOINTS, Peer
 from experiments.benchmarks.peers.process import Command, Finished, run
-from experiments.benchmarks.peers.speed import Report, Translation, log_time
+from experiments.benchmarks.peers.speed import Report, Translation, log_time, search_seconds
 
 REPORT = re.compile(r"^\[(?P<time>[\d-]+ [\d:,]+) INFO\] Step (?P<step>\d+)/.*/ *(?P<speed>\d+) tok/s;", re.MULTILINE)
 SEARCH = re.compile(r"Total translation time \(s\): ([\d.]+)")
@@ -76,7 +75,7 @@ class OpenNMT(Peer):
         variables = {"TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1"}
         finished = run(self._command("onmt_translate", *arguments, "-report_time", variables=variables), "translate")
         hypotheses = self._hypotheses(read_lines(self.directory / HYPOTHESES), sentences)
-        return Translation(hypotheses, finished.seconds, self.search_seconds(finished))
+        return Translation(hypotheses, finished.seconds, search_seconds(finished, SEARCH, self.title))
 
     @staticmethod
     def reports(training: Finished) -> list[Report]:
@@ -85,21 +84,6 @@ class OpenNMT(Peer):
             Report(int(told["step"]), log_time(told["time"]), float(told["speed"]))
             for told in REPORT.finditer(training.log)
         ]
-
-    @staticmethod
-    def search_seconds(translation: Finished) -> float:
-        """What it told about the search's time.
-
-        Args:
-            translation: What its process left.
-
-        Raises:
-            RunFailed: It told nothing.
-        """
-        found = SEARCH.search(translation.log) or SEARCH.search(translation.output)
-        if found is None:
-            raise RunFailed("OpenNMT-py told no translation time")
-        return float(found[1])
 
     def _write_data(
         self, train: Sequence[tuple[str, str]], val: Sequence[tuple[str, str]], pieces: Sequence[str]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +10,7 @@ from itertools import pairwise
 from statistics import median
 
 from datamodules.errors import RunFailed, UserError
+from experiments.benchmarks.peers.process import Finished
 from experiments.benchmarks.peers.recipe import MIN_STEPS, WARM_UP_REPORTS
 
 
@@ -88,6 +90,23 @@ def training_speed(reports: Sequence[Report], peak_memory_mib: float) -> Trainin
         median(1000 * (report.time - last.time) / (report.step - last.step) for last, report in counted),
         peak_memory_mib,
     )
+
+
+def search_seconds(translation: Finished, pattern: re.Pattern[str], title: str) -> float:
+    """What a system told about the time of its search, in seconds.
+
+    Args:
+        translation: What its process left.
+        pattern: Of the line that tells it, with the seconds as its first group.
+        title: Of the system.
+
+    Raises:
+        RunFailed: It told nothing, neither in its log nor in its output.
+    """
+    found = pattern.search(translation.log) or pattern.search(translation.output)
+    if found is None:
+        raise RunFailed(f"{title} told no time of its search")
+    return float(found[1])
 
 
 def log_time(stamp: str) -> float:

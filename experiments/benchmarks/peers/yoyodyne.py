@@ -8,12 +8,11 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from datamodules.errors import RunFailed
 from experiments.benchmarks.peers import recipe
 from experiments.benchmarks.peers.corpus import read_lines
 from experiments.benchmarks.peers.peer import CHECKPOINTS, Peer
 from experiments.benchmarks.peers.process import Command, Finished, run
-from experiments.benchmarks.peers.speed import Report, Translation
+from experiments.benchmarks.peers.speed import Report, Translation, search_seconds
 
 REPORT = re.compile(
     r"^step (?P<step>\d+), time (?P<time>[\d.]+), target tokens per second (?P<speed>[\d.]+)$", re.MULTILINE
@@ -96,7 +95,9 @@ class Yoyodyne(Peer):
                 pieces = [line.rstrip("\n") for line in file]
             else:  # then each hypothesis is followed by its score, the best one first
                 pieces = [row[0] for row in csv.reader(file, delimiter="\t")]
-        return Translation(self._hypotheses(pieces, sentences), finished.seconds, self.search_seconds(finished))
+        return Translation(
+            self._hypotheses(pieces, sentences), finished.seconds, search_seconds(finished, SEARCH, self.title)
+        )
 
     @staticmethod
     def reports(training: Finished) -> list[Report]:
@@ -105,21 +106,6 @@ class Yoyodyne(Peer):
             Report(int(told["step"]), float(told["time"]), float(told["speed"]))
             for told in REPORT.finditer(training.output)
         ]
-
-    @staticmethod
-    def search_seconds(translation: Finished) -> float:
-        """What the callback told about the search's time.
-
-        Args:
-            translation: What its process left.
-
-        Raises:
-            RunFailed: It told nothing.
-        """
-        found = SEARCH.search(translation.output)
-        if found is None:
-            raise RunFailed("Yoyodyne's callback told no time of its search")
-        return float(found[1])
 
     def _write_data(
         self, train: Sequence[tuple[str, str]], val: Sequence[tuple[str, str]], pieces: Sequence[str]

@@ -14,10 +14,11 @@ from datamodules.tokenizers import SentencePieceTokenizer
 from experiments.benchmarks import own
 from experiments.benchmarks.limit import step_limit
 from experiments.benchmarks.operations import BatchCounts, forward_operations, translation_products
-from experiments.benchmarks.own import CONFIG, read_reports, search_seconds
+from experiments.benchmarks.own import CONFIG, SEARCH, read_reports
 from experiments.benchmarks.peers import recipe
 from experiments.benchmarks.peers.hardware import Hardware
 from experiments.benchmarks.peers.process import Command, Finished
+from experiments.benchmarks.peers.speed import search_seconds
 from experiments.benchmarks.pieces import mean_batch, write_pieces
 from experiments.cli import main
 from lightning_modules.layers.attention import BahdanauAttention
@@ -56,9 +57,9 @@ def test_speeds_are_read_from_the_metrics(tmp_path: Path) -> None:
 
 def test_a_search_without_its_time_is_an_error() -> None:
     told = "WARNING: something\n1,000 lines in 6.125 seconds, 163.3 a second\n"
-    assert search_seconds(Finished(10.0, 1.0, output="", log=told)) == 6.125
-    with pytest.raises(RunFailed, match="told no time"):
-        search_seconds(Finished(10.0, 1.0, output="", log=""))
+    assert search_seconds(Finished(10.0, 1.0, output="", log=told), SEARCH, "seqlab") == 6.125
+    with pytest.raises(RunFailed, match="seqlab told no time"):
+        search_seconds(Finished(10.0, 1.0, output="", log=""), SEARCH, "seqlab")
 
 
 @pytest.mark.parametrize(("device", "accelerator"), [("cpu", "cpu"), ("cuda", "gpu")])

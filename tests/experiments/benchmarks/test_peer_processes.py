@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from datamodules.errors import RunFailed
-from experiments.benchmarks.peers import Yoyodyne, search_clock, step_clock
+from experiments.benchmarks.peers import Yoyodyne, search_clock, step_clock, yoyodyne
 from experiments.benchmarks.peers.environment import MARKER, Environment
 from experiments.benchmarks.peers.hardware import Hardware
 from experiments.benchmarks.peers.process import Command, Finished, run
 from experiments.benchmarks.peers.search_clock import SearchClock
-from experiments.benchmarks.peers.speed import Report
+from experiments.benchmarks.peers.speed import Report, search_seconds
 from experiments.benchmarks.peers.step_clock import StepClock
 
 
@@ -85,6 +85,4 @@ def test_the_clock_of_a_search(capsys: pytest.CaptureFixture[str], monkeypatch: 
     clock.on_predict_start(trainer, module)
     clock.on_predict_end(trainer, module)
     told = Finished(seconds=5.0, peak_memory_mib=1.0, output=capsys.readouterr().out, log="")
-    assert Yoyodyne.search_seconds(told) == 2.5
-    with pytest.raises(RunFailed, match="told no time"):
-        Yoyodyne.search_seconds(Finished(seconds=5.0, peak_memory_mib=1.0, output="", log=""))
+    assert search_seconds(told, yoyodyne.SEARCH, Yoyodyne.title) == 2.5
