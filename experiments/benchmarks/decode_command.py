@@ -26,6 +26,9 @@ torch.mm takes, in the same round, for the multiplications of the search: fracti
 On AMD's processors seqlab's layers multiply by oneDNN, which is faster than torch.mm there: the layers' limit is the
 time that their own products take.
 
+Models that were trained shortly write translations of unlike lengths, so that speed is told by the token too: the
+pieces of seqlab's tokenizer, and an end for each translation.
+
 examples:
   seqlab benchmark decode
   seqlab benchmark decode --peer opennmt --output decode.json
@@ -79,7 +82,7 @@ def run(given: argparse.Namespace) -> int:
     from experiments.benchmarks.limit import LIMITS, search_limit
     from experiments.benchmarks.report import comparison_table, hardware_line, write_report
     from experiments.benchmarks.rounds import Figure, System, in_turn
-    from experiments.benchmarks.searching import search_counts, searching_figures
+    from experiments.benchmarks.searching import closed_lengths, search_counts, searching_figures
     from experiments.runs.translator import load_translator
 
     torch.set_num_threads(given.threads)
@@ -99,12 +102,15 @@ def run(given: argparse.Namespace) -> int:
     }
     translator = load_translator(contest.own.checkpoint, device=given.device)
 
+    def count_tokens(hypotheses: list[str]) -> int:
+        return sum(closed_lengths(translator.target_tokenizer, hypotheses))
+
     def measure(name: str) -> Mapping[str, float]:
         found: dict[str, float] = {}
         for search, beam in BEAMS.items():
             alone = translates[name](beam, 1, given.singles)
             batched = translates[name](beam, best[name][search], given.sentences)
-            found |= searching_figures(search, alone, batched)
+            found |= searching_figures(search, alone, batched, count_tokens)
             if name == "seqlab":
                 counts = search_counts(translator, text, batched)
                 rate = counts.sentences / batched.search_seconds
@@ -120,7 +126,9 @@ def run(given: argparse.Namespace) -> int:
         figures += [
             Figure(f"{search}, one at a time", f"{search}, sentences per second, one at a time", "higher", digits=1),
             Figure(f"{search}, latency", f"{search}, milliseconds of one sentence", "lower", digits=1),
+            Figure(f"{search}, latency of a token", f"{search}, milliseconds of one token, alone", "lower", digits=2),
             Figure(f"{search}, batches", f"{search}, sentences per second, best batch", "higher", digits=1),
+            Figure(f"{search}, tokens in batches", f"{search}, tokens per second, best batch", "higher", digits=0),
         ]
         for kind in LIMITS:
             name = f"{search}, {kind}"

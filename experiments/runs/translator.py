@@ -44,7 +44,7 @@ class Translator:
         """The ids of a source sentence, closed by EOS."""
         return [*self.source_tokenizer.encode(sentence), EOS]
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def translate(
         self,
         sources: Sequence[list[int]],
@@ -66,7 +66,7 @@ class Translator:
         forced = None if prefixes is None else self._padded(prefixes)
         return search(self.model, self._padded(sources), with_attention, forced)
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def score(self, sources: Sequence[list[int]], targets: Sequence[list[int]]) -> list[list[float]]:
         """Scores given targets, one batch.
 

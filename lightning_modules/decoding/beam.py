@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 from datamodules.batch import EOS, Padded
 from datamodules.errors import UserError
 from lightning_modules.decoding.continuations import best_continuations
+from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.decoding.hypothesis import Hypothesis
 from lightning_modules.decoding.prefixes import Integers, Numbers, Prefixes
 from lightning_modules.decoding.search import MemoryT, Search, StateT, Steppable, head_mean
@@ -77,6 +79,8 @@ class BeamSearch(Search):
         self, model: Steppable[MemoryT, StateT], source: Padded, with_attention: bool, prefixes: Padded | None
     ) -> list[list[Hypothesis]]:
         """The ``n_best`` hypotheses of each source; see :meth:`Search.__call__`."""
+        if self.beam_size == 1 and not self.coverage_penalty:
+            return self._greedily(model, source, with_attention, prefixes)
         size, keeps_attention = self.beam_size, with_attention or self.coverage_penalty > 0
         memory, state = model.encode(source)
         rules, device = self._rules(source, prefixes), source.values.device
@@ -130,6 +134,16 @@ class BeamSearch(Search):
                 counts, best = counts[going_on], best[going_on]
             width = size
         return [sorted(each, key=lambda hypothesis: -hypothesis.score)[: self.n_best] for each in found]
+
+    def _greedily(
+        self, model: Steppable[MemoryT, StateT], source: Padded, with_attention: bool, prefixes: Padded | None
+    ) -> list[list[Hypothesis]]:
+        """A beam of one prefix is greedy search, which has nothing to sort: only the scores are this search's."""
+        greedy = GreedySearch(self.max_length, self.max_ratio, self.min_length, self.no_repeat_ngram_size)
+        return [
+            [replace(best, score=float(best.log_probability / self._length_norm(len(best.ids))))]
+            for [best] in greedy(model, source, with_attention, prefixes)
+        ]
 
     def _check_coverage(self, attention: Tensor | None) -> None:
         if self.coverage_penalty and attention is None:

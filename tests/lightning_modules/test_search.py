@@ -162,17 +162,21 @@ def test_prefixes_and_lengths(search: type[GreedySearch | BeamSearch], seed: int
         model.translate(sources(*GIVEN), search(max_length=15), prefixes=prefixes)
 
 
+@pytest.mark.parametrize("coverage_penalty", [0.0, 1e-12])
 @pytest.mark.parametrize("options", [{}, {"no_repeat_ngram_size": 2}, {"min_length": 8}])
-def test_beam_of_one_equals_greedy(options: dict[str, int], seed: int) -> None:
+def test_beam_of_one_equals_greedy(options: dict[str, int], coverage_penalty: float, seed: int) -> None:
+    """With a coverage that is worth next to nothing, a beam of one goes the way of larger ones."""
     generator = torch.Generator().manual_seed(seed)
     given = [torch.randint(4, LIVE, (length,), generator=generator).tolist() for length in range(1, 9)]
     prefixes = Padded.from_sequences([ids[: number % 4] for number, ids in enumerate(given)])
     model = tiny_model(seed)
     greedy = model.translate(sources(*given), GreedySearch(12, **options), True, prefixes)  # type: ignore[arg-type]
-    beam = model.translate(sources(*given), BeamSearch(1, max_length=12, **options), True, prefixes)  # type: ignore[arg-type]
+    search = BeamSearch(1, max_length=12, coverage_penalty=coverage_penalty, **options)  # type: ignore[arg-type]
+    beam = model.translate(sources(*given), search, True, prefixes)
     for (one,), (other,) in zip(greedy, beam, strict=True):
         assert one.ids == other.ids
         assert one.log_probability == pytest.approx(other.log_probability, abs=1e-9)
+        assert other.score == pytest.approx(other.log_probability * 6 / (6 + len(other.ids)), abs=1e-9)
         assert one.attention is not None
         assert other.attention is not None
         torch.testing.assert_close(one.attention, other.attention)
