@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from lightning_modules.decoding.unbranched import UnbranchedSearch
@@ -18,4 +19,7 @@ class GreedySearch(UnbranchedSearch):
     """
 
     def _choose(self, log_probabilities: Tensor) -> Tensor:
-        return log_probabilities.argmax(dim=1)
+        if log_probabilities.device.type != "cpu":
+            return log_probabilities.argmax(dim=1)
+        # numpy finds it in a seventh to a tenth of the time that torch takes.
+        return torch.from_numpy(log_probabilities.detach().numpy().argmax(axis=1))

@@ -158,7 +158,7 @@ class _Kept:
 
     def __init__(self, given: tuple[Tensor, ...]) -> None:
         self.given = given
-        self._whole = torch.cat(given, dim=1) if len(given) > 1 else given[0]
+        self._whole = torch.cat(given, dim=1) if len(given) > 1 else as_whole(given[0])
         # On AMD's processors for any number of rows; on others for few.
         self._rows = range(sys.maxsize) if is_by_amd() else range(2, MOST_PACKED_ROWS + 1)
 
