@@ -18,6 +18,7 @@ from lightning_modules.decoding.hypothesis import Hypothesis
 from lightning_modules.decoding.search import Search
 from lightning_modules.feeding import Feedback, Feeding
 from lightning_modules.layers.bridge import Bridge, ProjectionBridge
+from lightning_modules.layers.classes import most_probable
 from lightning_modules.layers.decoder import Decoder, LuongDecoder
 from lightning_modules.layers.embedding import TokenEmbedding
 from lightning_modules.layers.encoder import EncoderFactory, RecurrentEncoder
@@ -195,7 +196,7 @@ class EncoderDecoder(StepLossModule):
         logits = self.output(self.narrow(outputs))
         if feedback == "sample":
             logits = logits - torch.empty_like(logits).exponential_().log()  # Gumbel's noise: its argmax is a draw
-        return logits.argmax(dim=-1)
+        return most_probable(logits)
 
     def loss(self, batch: SequenceBatch, ratio: float = 1.0) -> tuple[Tensor, Tensor, int]:
         """The loss summed over target tokens, EOS included.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from lightning_modules.decoding.unbranched import UnbranchedSearch
+from lightning_modules.layers.classes import most_probable
 
 
 class GreedySearch(UnbranchedSearch):
@@ -19,7 +19,4 @@ class GreedySearch(UnbranchedSearch):
     """
 
     def _choose(self, log_probabilities: Tensor) -> Tensor:
-        if log_probabilities.device.type != "cpu":
-            return log_probabilities.argmax(dim=1)
-        # numpy finds it in a seventh to a tenth of the time that torch takes.
-        return torch.from_numpy(log_probabilities.detach().numpy().argmax(axis=1))
+        return most_probable(log_probabilities)

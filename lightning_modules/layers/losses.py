@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from lightning_modules.layers.classes import most_probable
 from lightning_modules.layers.products import product
 
 CHUNK_ROWS = 1024
@@ -123,5 +124,5 @@ def projected_outcomes(hidden: Tensor, weight: Tensor, bias: Tensor, targets: Te
         for rows, gold in zip(chunks, targets.split(CHUNK_ROWS), strict=True):
             logits = product(rows, weight, bias).to(precision)
             scores.append(-functional.cross_entropy(logits, gold, reduction="none"))
-            predicted.append(logits.argmax(dim=1))
+            predicted.append(most_probable(logits))
     return torch.cat(scores), torch.cat(predicted)
