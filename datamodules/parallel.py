@@ -6,7 +6,7 @@ import copy
 import io
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -24,6 +24,7 @@ from datamodules.errors import RunFailed, UserError, listed_numbers
 from datamodules.piece_dropout import PieceDropout, check_rate
 from datamodules.plan import BatchUnit, planned_loader
 from datamodules.tokenizers import Setting, Tokenizer, class_path, restore_tokenizer
+from datamodules.training_lengths import TrainingLengths
 
 Split = Literal["train", "val", "test"]
 
@@ -106,6 +107,8 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         self._piece_dropout = piece_dropout
         self._splitter: PieceDropout | None = None
         self._tokenizers: tuple[Tokenizer, Tokenizer] | None = None
+        self._lengths_known = False
+        self._lengths: TrainingLengths | None = None
         self._known_contents: dict[Split, str] = {}
         self._corpora: dict[Split, EncodedCorpus] = {}
 
@@ -149,6 +152,28 @@ class ParallelDataModule(L.LightningDataModule, ABC):
     def target_vocabulary_size(self) -> int:
         """Number of target ids, the reserved ones included."""
         return self.target_tokenizer.vocabulary_size
+
+    @property
+    def training_lengths(self) -> TrainingLengths | None:
+        """The longest source, target and ratio that training has; None where a checkpoint from before does not say."""
+        if not self._lengths_known:
+            self._lengths, self._lengths_known = TrainingLengths.of(self._corpus("train").lengths), True
+        return self._lengths
+
+    @property
+    def longest_source(self) -> int | None:
+        """Tokens of the longest source in training; see :attr:`training_lengths`."""
+        return None if self.training_lengths is None else self.training_lengths.source
+
+    @property
+    def longest_target(self) -> int | None:
+        """Tokens of the longest target in training; see :attr:`training_lengths`."""
+        return None if self.training_lengths is None else self.training_lengths.target
+
+    @property
+    def longest_ratio(self) -> float | None:
+        """The most target tokens for each source token in training; see :attr:`training_lengths`."""
+        return None if self.training_lengths is None else self.training_lengths.ratio
 
     def sources(self, split: Split) -> Sequence[str]:
         """The raw source sentences by index, read when asked for."""
@@ -226,11 +251,14 @@ class ParallelDataModule(L.LightningDataModule, ABC):
 
         Returns:
             ``source_tokenizer`` and ``target_tokenizer``, each what :meth:`Tokenizer.describe` gives; the second is
-            None where the vocabulary is joint. ``content`` has the hash (hex) of the splits that were in use.
+            None where the vocabulary is joint. ``content`` has the hash (hex) of the splits that were in use,
+            ``training_lengths`` the fields of :class:`TrainingLengths`.
         """
         source, target = self._prepare_tokenizers()
+        lengths = self.training_lengths
         return {
             "content": dict(self._known_contents),
+            "training_lengths": None if lengths is None else asdict(lengths),
             "source_tokenizer": source.describe(),
             "target_tokenizer": None if target is source else target.describe(),
         }
@@ -239,7 +267,8 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         """Takes over the tokenizers of a checkpoint, whose class paths were checked before.
 
         Args:
-            state_dict: What :meth:`state_dict` gave.
+            state_dict: What :meth:`state_dict` gave. Without ``training_lengths`` those of this module's own training
+                pairs count, as in fine-tuning.
 
         Raises:
             UserError: The state is damaged.
@@ -251,6 +280,8 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         source = restore_tokenizer(state_dict["source_tokenizer"])
         target_state = state_dict.get("target_tokenizer")
         self._tokenizers = (source, source if target_state is None else restore_tokenizer(target_state))
+        self._lengths_known = "training_lengths" in state_dict
+        self._lengths = TrainingLengths.restored(state_dict.get("training_lengths"))
         self._corpora.clear()
 
     def _prepare_tokenizers(self) -> tuple[Tokenizer, Tokenizer]:

@@ -8,6 +8,7 @@ from typing import Literal
 
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor, nn
 
 from datamodules.batch import Padded, SequenceBatch
@@ -15,6 +16,8 @@ from datamodules.errors import RunFailed, UserError
 from lightning_modules.decoding.beam import BeamSearch
 from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.decoding.hypothesis import Hypothesis
+from lightning_modules.decoding.length_limits import LengthLimits
+from lightning_modules.decoding.prefixes import Integers
 from lightning_modules.decoding.search import Search
 from lightning_modules.feeding import Feedback, Feeding
 from lightning_modules.layers.bridge import Bridge, ProjectionBridge
@@ -27,7 +30,7 @@ from lightning_modules.layers.linear import Linear
 from lightning_modules.layers.losses import projected_cross_entropy, projected_outcomes
 from lightning_modules.layers.ranges import check_shares, check_sizes
 from lightning_modules.layers.state import DecoderState, Memory, StateShape, shared
-from lightning_modules.metrics import PerTokenLoss, TokenAccuracy
+from lightning_modules.metrics import PerTokenLoss, Share
 from lightning_modules.step_loss import StepLossModule
 
 BridgeFactory = Callable[[StateShape, StateShape], Bridge]
@@ -57,6 +60,10 @@ class EncoderDecoder(StepLossModule):
         optimizer: Made of (parameters).
         scheduler: Learning-rate schedule made of (optimizer), stepped per update; none for a constant rate.
         feeding: What the decoder is fed in training; gold tokens alone (teacher forcing) if not given.
+        longest_source: Tokens of the longest source in training; linked from the data.
+        longest_target: Tokens of the longest target in training; linked from the data. A search that has no limit of
+            its own stops hypotheses by it.
+        longest_ratio: The most target tokens for each source token in training; linked from the data, likewise.
 
     Raises:
         UserError: ``tied`` is 'all' and the vocabularies differ in size, or the target's is too small for a search;
@@ -80,6 +87,9 @@ class EncoderDecoder(StepLossModule):
         optimizer: OptimizerCallable = torch.optim.Adam,
         scheduler: LRSchedulerCallable | None = None,
         feeding: Feeding | None = None,
+        longest_source: int | None = None,
+        longest_target: int | None = None,
+        longest_ratio: float | None = None,
     ) -> None:
         super().__init__(optimizer, scheduler)
         check_sizes(self, embedding_size=embedding_size)
@@ -110,9 +120,10 @@ class EncoderDecoder(StepLossModule):
         self.label_smoothing = label_smoothing
         self.val_search = val_search
         self.test_search = test_search
-        self.val_loss, self.val_accuracy = PerTokenLoss(), TokenAccuracy()
-        self.test_loss, self.test_accuracy = PerTokenLoss(), TokenAccuracy()
+        self.val_loss, self.val_accuracy, self.val_truncated = PerTokenLoss(), Share(), Share()
+        self.test_loss, self.test_accuracy, self.test_truncated = PerTokenLoss(), Share(), Share()
         self.feeding = feeding
+        self.longest_source, self.longest_target, self.longest_ratio = longest_source, longest_target, longest_ratio
 
     def encode(self, source: Padded) -> tuple[Memory, DecoderState]:
         """Encodes a batch.
@@ -146,6 +157,14 @@ class EncoderDecoder(StepLossModule):
         if logits.dtype == precision and not torch.is_grad_enabled():
             return torch.log_softmax(logits, dim=-1, out=logits), weights, state
         return logits.log_softmax(dim=-1, dtype=precision), weights, state
+
+    def length_limits(self, source_lengths: Integers) -> Integers:
+        """The most tokens of a hypothesis that the training pairs suggest; see :class:`LengthLimits`.
+
+        Args:
+            source_lengths: ``(batch,)``, EOS counted.
+        """
+        return LengthLimits(self.longest_target, self.longest_ratio).of(source_lengths)
 
     def forward(self, batch: SequenceBatch) -> tuple[Tensor, Tensor]:
         """Runs under teacher forcing.
@@ -276,7 +295,7 @@ class EncoderDecoder(StepLossModule):
         batch_idx: int,
     ) -> list[Hypothesis]:
         """Loss and accuracy under teacher forcing, and the best hypothesis of each sentence, decoded freely."""
-        return self._evaluate(batch, self.val_loss, self.val_accuracy, self.val_search)
+        return self._evaluate(batch, self.val_loss, self.val_accuracy, self.val_search, self.val_truncated)
 
     def test_step(  # type: ignore[override]
         self,
@@ -284,21 +303,26 @@ class EncoderDecoder(StepLossModule):
         batch_idx: int,
     ) -> list[Hypothesis]:
         """Loss and accuracy under teacher forcing, and the best hypothesis of each sentence, decoded freely."""
-        return self._evaluate(batch, self.test_loss, self.test_accuracy, self.test_search)
+        return self._evaluate(batch, self.test_loss, self.test_accuracy, self.test_search, self.test_truncated)
 
     def predict_step(self, batch: SequenceBatch, batch_idx: int) -> list[Hypothesis]:
         """The best hypothesis of each sentence, in the batch's order."""
         if not len(batch):
             return []
-        return [found[0] for found in self.translate(batch.source, self.test_search)]
+        return self._best(batch.source, self.test_search, self.test_truncated)
 
     def on_validation_epoch_end(self) -> None:
-        """Logs ``val/loss``, ``val/perplexity`` and ``val/accuracy``."""
-        self._log_evaluation("val", self.val_loss, self.val_accuracy)
+        """Logs ``val/loss``, ``val/perplexity``, ``val/accuracy`` and ``val/truncated``, a share."""
+        self._log_evaluation("val", self.val_loss, self.val_accuracy, self.val_truncated)
 
     def on_test_epoch_end(self) -> None:
-        """Logs ``test/loss``, ``test/perplexity`` and ``test/accuracy``."""
-        self._log_evaluation("test", self.test_loss, self.test_accuracy)
+        """Logs ``test/loss``, ``test/perplexity``, ``test/accuracy`` and ``test/truncated``, a share."""
+        self._log_evaluation("test", self.test_loss, self.test_accuracy, self.test_truncated)
+
+    def on_predict_epoch_end(self) -> None:
+        """Tells of hypotheses that were cut."""
+        self._tell_truncated(self.test_truncated)
+        self.test_truncated.reset()
 
     @contextmanager
     def _evaluating(self) -> Iterator[None]:
@@ -310,26 +334,51 @@ class EncoderDecoder(StepLossModule):
             self.train(training)
 
     def _evaluate(
-        self, batch: SequenceBatch, loss: PerTokenLoss, accuracy: TokenAccuracy, search: Search
+        self, batch: SequenceBatch, loss: PerTokenLoss, accuracy: Share, search: Search, truncated: Share
     ) -> list[Hypothesis]:
         if not len(batch):
             return []
         scores, predicted = self.outcomes(batch, self(batch)[0])
         right = predicted == batch.target_output.real(batch.target_output.values)
-        nll, tokens = -scores.sum(), torch.tensor(len(scores), device=self.device)
+        nll = -scores.sum()
         self.check_evaluation(nll, batch.index)
-        loss.update(nll, tokens)
-        accuracy.update(right.sum(), tokens)
+        loss.update(nll, len(scores))
+        accuracy.update(right.sum(), len(scores))
         try:
-            return [found[0] for found in self.translate(batch.source, search)]
+            return self._best(batch.source, search, truncated)
         except RunFailed as failed:
             raise RunFailed(f"at step {self.trainer.global_step} {failed}") from failed
 
-    def _log_evaluation(self, stage: Literal["val", "test"], loss: PerTokenLoss, accuracy: TokenAccuracy) -> None:
+    def _best(self, source: Padded, search: Search, truncated: Share) -> list[Hypothesis]:
+        """The best hypothesis of each source; how many of them were cut is counted."""
+        best = [found[0] for found in self.translate(source, search)]
+        truncated.update(sum(each.truncated for each in best), len(best))
+        return best
+
+    def _log_evaluation(
+        self, stage: Literal["val", "test"], loss: PerTokenLoss, accuracy: Share, truncated: Share
+    ) -> None:
         mean = loss.compute()
-        scores = {"loss": mean.item(), "perplexity": mean.exp().item(), "accuracy": accuracy.compute().item()}
+        scores = {
+            "loss": mean.item(),
+            "perplexity": mean.exp().item(),
+            "accuracy": accuracy.compute().item(),
+            "truncated": truncated.compute().item(),
+        }
         for name, score in scores.items():
             # Every rank has the same mean: its maximum over the ranks is that mean to the last bit.
             self.log(f"{stage}/{name}", score, prog_bar=name == "loss", sync_dist=True, reduce_fx="max")
         loss.reset()
         accuracy.reset()
+        if stage == "test":
+            self._tell_truncated(truncated)
+        truncated.reset()
+
+    def _tell_truncated(self, truncated: Share) -> None:
+        """One line where hypotheses were cut: their scores are of what is left of them."""
+        share = truncated.compute().item()
+        if share > 0:
+            rank_zero_info(
+                f"{share:.2%} of the hypotheses end at the search's limit of length, where the model would have gone "
+                "on: raise model.init_args.test_search.init_args.max_length"
+            )

@@ -48,28 +48,28 @@ class PerTokenLoss:
         self._total, self._tokens = 0.0, 0
 
 
-class TokenAccuracy(Metric):
-    """Share of target tokens that were predicted right: whole numbers summed over batches and processes."""
+class Share(Metric):
+    """How many of all are so, of tokens or of hypotheses: whole numbers summed over batches and processes."""
 
     full_state_update = False
     hits: Tensor
-    tokens: Tensor
+    total: Tensor
 
     def __init__(self) -> None:
         super().__init__()
         self.add_state("hits", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
-        self.add_state("tokens", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
+        self.add_state("total", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
 
-    def update(self, hits: Tensor, tokens: Tensor) -> None:
+    def update(self, hits: Tensor | int, total: Tensor | int) -> None:
         """Adds a batch.
 
         Args:
-            hits: Scalar, int64, the number of tokens that were predicted right.
-            tokens: Scalar, int64, the number of target tokens, EOS included.
+            hits: How many are so; a scalar, int64, or a number.
+            total: How many there are; likewise.
         """
         self.hits += hits
-        self.tokens += tokens
+        self.total += total
 
     def compute(self) -> Tensor:
         """The share, a scalar of float64 on the CPU: not every device has float64."""
-        return self.hits.cpu().double() / self.tokens.cpu()
+        return self.hits.cpu().double() / self.total.cpu()

@@ -39,6 +39,10 @@ class Seq2Seq(EncoderDecoder):
         optimizer: Made of (parameters).
         scheduler: Learning-rate schedule made of (optimizer), stepped per update; none for a constant rate.
         feeding: What the decoder is fed in training; gold tokens alone (teacher forcing) if not given.
+        longest_source: Tokens of the longest source in training; linked from the data.
+        longest_target: Tokens of the longest target in training; linked from the data. A search that has no limit of
+            its own stops hypotheses by it.
+        longest_ratio: The most target tokens for each source token in training; linked from the data, likewise.
 
     Raises:
         UserError: ``tied`` is 'all' and the vocabularies differ in size.
@@ -61,6 +65,9 @@ class Seq2Seq(EncoderDecoder):
         optimizer: OptimizerCallable = torch.optim.Adam,
         scheduler: LRSchedulerCallable | None = None,
         feeding: Feeding | None = None,
+        longest_source: int | None = None,
+        longest_target: int | None = None,
+        longest_ratio: float | None = None,
     ) -> None:
         super().__init__(
             source_vocabulary_size,
@@ -78,4 +85,7 @@ class Seq2Seq(EncoderDecoder):
             optimizer,
             scheduler,
             feeding,
+            longest_source,
+            longest_target,
+            longest_ratio,
         )

@@ -226,7 +226,7 @@ class SeqlabCLI(LightningCLI):
             if self.subcommand == "fit" and self.config[self.subcommand].ckpt_path is not None:
                 self._saved_data.check_same_tokenizers(data)
                 self._saved_data.check_same_content(data)
-            self._saved_data.restore(data)
+            self._saved_data.restore(data, fine_tunes=self.config[self.subcommand].ckpt_path is None)
         return data
 
     def before_instantiate_classes(self) -> None:

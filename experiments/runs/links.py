@@ -14,8 +14,11 @@ LINKED = (
     "source_feature_size",
     "target_feature_size",
     "class_count",
+    "longest_source",
+    "longest_target",
+    "longest_ratio",
 )
-"""The sizes. A data module offers those that it has as properties, a model takes those that it needs as arguments of
+"""The numbers. A data module offers those that it has as properties, a model takes those that it needs as arguments of
 its constructor, and each is passed on where both sides name it."""
 
 

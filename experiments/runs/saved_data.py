@@ -21,6 +21,9 @@ TOKENIZER_ARGUMENTS = ("tokenizer", "target_tokenizer")
 _CONTENT = "content"
 """The key of the hashes of the text in the data module's state."""
 
+_LENGTHS = "training_lengths"
+"""The key of the lengths of the training pairs there."""
+
 
 def saved_tokenizers(checkpoint: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The tokenizers that :meth:`ParallelDataModule.state_dict` gave.
@@ -32,7 +35,7 @@ def saved_tokenizers(checkpoint: Mapping[str, Any]) -> Mapping[str, Any] | None:
         Its ``source_tokenizer`` and ``target_tokenizer``; None where the data had no tokenizers.
     """
     state = _saved_state(checkpoint)
-    return None if state is None else {name: value for name, value in state.items() if name != _CONTENT}
+    return None if state is None else {name: state.get(name) for name in ("source_tokenizer", "target_tokenizer")}
 
 
 def _saved_state(checkpoint: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -53,25 +56,30 @@ class SavedData:
             checkpoint does not say.
         tokenizers: See :func:`saved_tokenizers`.
         contents: The hash (hex) of each split that the training used; empty where the checkpoint does not say.
+        lengths: Of the training pairs, as the data module's state has them; None where the checkpoint does not say.
     """
 
     origin: str
     arguments: Mapping[str, Any]
     tokenizers: Mapping[str, Any] | None
     contents: Mapping[str, str]
+    lengths: object
 
     @classmethod
     def of(cls, checkpoint: Mapping[str, Any], origin: str) -> SavedData:
         """Takes the data's part out of a checkpoint, whose class paths were checked before."""
-        contents = (_saved_state(checkpoint) or {}).get(_CONTENT)
+        state = _saved_state(checkpoint) or {}
+        contents = state.get(_CONTENT)
         known = contents if isinstance(contents, Mapping) else {}
-        return cls(origin, checkpoint.get(HYPERPARAMETERS) or {}, saved_tokenizers(checkpoint), known)
+        arguments = checkpoint.get(HYPERPARAMETERS) or {}
+        return cls(origin, arguments, saved_tokenizers(checkpoint), known, state.get(_LENGTHS))
 
-    def restore(self, data: L.LightningDataModule) -> None:
+    def restore(self, data: L.LightningDataModule, fine_tunes: bool) -> None:
         """Gives a data module the checkpoint's tokenizers; one without parallel text has no use for them.
 
         Args:
             data: Just made: nobody has asked for its vocabulary yet.
+            fine_tunes: Whether a new training begins, whose pairs may be of other lengths than the checkpoint's.
 
         Raises:
             UserError: The checkpoint has no tokenizers, or their state is damaged.
@@ -85,7 +93,7 @@ class SavedData:
                 "needs: take a checkpoint that was trained on parallel text"
             )
         try:
-            data.load_state_dict(dict(self.tokenizers))
+            data.load_state_dict({**self.tokenizers, **({} if fine_tunes else {_LENGTHS: self.lengths})})
         except UserError as error:
             raise UserError(f"{self.origin}: {error}") from error
         sizes = f"{data.source_vocabulary_size:,} source ids, {data.target_vocabulary_size:,} target ids"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -127,9 +128,14 @@ def _translate(given: argparse.Namespace) -> None:
             print("one sentence a line; Ctrl-D ends", file=sys.stderr)
         start, count = time.perf_counter(), 0
         window = 1 if interactive else given.batch_size * (WINDOW_BATCHES if given.batch_size > 1 else 1)
+        cut, first_cut = 0, 0
         lines = _encoded(_paired(given, source, prefixes), translator, search.max_length)
         for part in windows(_with_progress(lines, given), window):
             found = _translate_sorted(translator, search, part, given.batch_size, attention is not None)
+            numbers = [
+                line.number for line, each in zip(part, found, strict=True) if any(one.truncated for one in each)
+            ]
+            cut, first_cut = cut + len(numbers), first_cut or next(iter(numbers), 0)
             if attention is not None:
                 write(attention, b"".join(_attention_rows(translator, part, found)))
             if scores is not None:
@@ -137,6 +143,12 @@ def _translate(given: argparse.Namespace) -> None:
             several = max(given.n_best or 1, given.samples or 1) > 1
             write(output, b"".join(_output_rows(translator, part, found, several)))
             count += len(part)
+    if cut:
+        print(
+            f"seqlab: warning: hypotheses of {cut:,} of {count:,} lines end at the limit of length, where the model "
+            f"would have gone on (the first of line {first_cut}): --max_length N gives them more room",
+            file=sys.stderr,
+        )
     if given.report_time:
         seconds = time.perf_counter() - start
         print(f"{count:,} lines in {seconds:.3f} seconds, {count / seconds:,.1f} a second", file=sys.stderr)
@@ -156,7 +168,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--scores", type=Path, metavar="FILE.tsv", help="also write log-probabilities and ids")
     parser.add_argument("--attention", type=Path, metavar="FILE.jsonl", help="also write what was attended to")
     parser.add_argument(
-        "--max_length", type=int, metavar="N", help="most tokens of a hypothesis (default: that of the model's test)"
+        "--max_length",
+        type=int,
+        metavar="N",
+        help="most tokens of a hypothesis (default: what the model's test has; else what its training pairs suggest)",
+    )
+    parser.add_argument(
+        "--max_ratio",
+        type=float,
+        metavar="R",
+        help="at most R tokens for each of the source, and 10 (default: likewise; none if --max_length is given)",
     )
     parser.add_argument(
         "--no_repeat_ngram_size", type=int, default=0, metavar="N", help="no N tokens come twice in a hypothesis"
@@ -185,7 +206,7 @@ def _parser() -> argparse.ArgumentParser:
 def _check_options(given: argparse.Namespace) -> None:
     """Refuses what is out of range, or does not go together, before anything is loaded."""
     check_batch_size(given)
-    _search(given, 100 if given.max_length is None else given.max_length)
+    _search(given, given.max_length, given.max_ratio)
     if given.seed is not None and not 0 <= given.seed < 2**63:
         raise UserError(f"--seed is {given.seed}: give 0 to 2 ** 63 - 1")
     for name in (*SAMPLING_OPTIONS, "seed"):
@@ -196,7 +217,7 @@ def _check_options(given: argparse.Namespace) -> None:
             raise UserError(f"--{name} is for beam search, but --samples draws in its place: leave one of them out")
 
 
-def _search(given: argparse.Namespace, max_length: int, max_ratio: float | None = None, min_length: int = 0) -> Search:
+def _search(given: argparse.Namespace, max_length: int | None, max_ratio: float | None, min_length: int = 0) -> Search:
     """The search of the options, whose arguments have the same names.
 
     Raises:
@@ -226,8 +247,11 @@ def _prepare(given: argparse.Namespace) -> tuple[Translator, Search]:
 
     translator = load_ensemble(given.ckpt_path, given.trust, given.device)
     limits = translator.members[0].test_search
-    max_length = limits.max_length if given.max_length is None else given.max_length
-    search = _search(given, max_length, limits.max_ratio, min(limits.min_length, max_length))
+    if given.max_length is None and given.max_ratio is None:
+        search = _search(given, limits.max_length, limits.max_ratio, limits.min_length)
+    else:
+        longest = math.inf if given.max_length is None else given.max_length
+        search = _search(given, given.max_length, given.max_ratio, int(min(limits.min_length, longest)))
     try:
         search.check_vocabulary(translator.target_tokenizer.vocabulary_size)
     except UserError as error:
@@ -258,7 +282,7 @@ def _paired(given: argparse.Namespace, source: BinaryIO, prefixes: BinaryIO | No
         yield text, prefix
 
 
-def _encoded(pairs: Iterable[tuple[str, str]], translator: Translator, max_length: int) -> Iterator[_Line]:
+def _encoded(pairs: Iterable[tuple[str, str]], translator: Translator, max_length: int | None) -> Iterator[_Line]:
     """The lines and their prefixes as ids.
 
     Raises:
@@ -269,7 +293,7 @@ def _encoded(pairs: Iterable[tuple[str, str]], translator: Translator, max_lengt
         prefix = translator.target_tokenizer.encode(beginning) if beginning.strip() else []
         if prefix and not ids:
             raise UserError(f"line {number} is empty, but its --prefix is not: an empty line stays empty")
-        if len(prefix) > max_length:
+        if max_length is not None and len(prefix) > max_length:
             raise UserError(
                 f"the --prefix of line {number} has {len(prefix)} tokens, but a hypothesis at most {max_length}: "
                 "shorten it, or raise --max_length"

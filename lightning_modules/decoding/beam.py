@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import count
 
 import numpy as np
 import torch
@@ -25,15 +26,17 @@ class BeamSearch(Search):
     with EOS, and ``coverage = sum_i log(min(sum_j p_ij, 1))`` over the source positions i, where ``p_ij`` is what
     target token j attends to i, heads averaged (Wu et al. 2016, equation 14). Open prefixes compete by their
     log-probability alone. A prefix that ends within the best ``beam_size`` continuations of its sentence is a
-    hypothesis; a sentence is finished as soon as it has ``beam_size`` of them, no open prefix is left, or none can
-    still become one of the ``n_best``.
+    hypothesis; a sentence is finished as soon as no open prefix can still become one of the ``n_best``: the most that
+    it can score is its log-probability, kept up to the longest hypothesis that is allowed. So nothing is lost by
+    stopping (Huang, Zhao and Ma 2017, section 3, have the criterion for scores without a length penalty).
 
     Args:
         beam_size: Prefixes kept for each sentence; at most the size of the target vocabulary.
         length_penalty: 0 ranks by log-probability, larger values favour longer hypotheses.
         n_best: Hypotheses returned for each sentence.
-        max_length: Most tokens of a hypothesis, EOS not counted.
-        max_ratio: Also at most this many times the source's length, plus 10; None for no such limit.
+        max_length: Most tokens of a hypothesis, EOS not counted. If neither this nor max_ratio is given, the limit
+            comes of the training pairs: about twice the longest target, and 1.25 times the greatest ratio of lengths.
+        max_ratio: At most this many times the source's length, plus 10.
         min_length: Fewest tokens of a hypothesis, EOS not counted.
         no_repeat_ngram_size: No sequence of this many tokens comes twice in a hypothesis; 0 for no such rule.
         coverage_penalty: Weight of the coverage: larger values favour hypotheses that attend to the whole source; 0
@@ -48,8 +51,8 @@ class BeamSearch(Search):
         beam_size: int = 5,
         length_penalty: float = 1.0,
         n_best: int = 1,
-        max_length: int = 100,
-        max_ratio: float | None = 2.0,
+        max_length: int | None = None,
+        max_ratio: float | None = None,
         min_length: int = 0,
         no_repeat_ngram_size: int = 0,
         coverage_penalty: float = 0.0,
@@ -83,20 +86,20 @@ class BeamSearch(Search):
             return self._greedily(model, source, with_attention, prefixes)
         size, keeps_attention = self.beam_size, with_attention or self.coverage_penalty > 0
         memory, state = model.encode(source)
-        rules, device = self._rules(source, prefixes), source.values.device
+        rules, device = self._rules(model, source, prefixes), source.values.device
         lengths = source.lengths.cpu().numpy()
         # Until its second token each sentence has one prefix, and so one row: width 1.
         beams, width = Prefixes.empty(len(source)), 1
         found: list[list[Hypothesis]] = [[] for _ in range(len(source))]
-        counts = np.zeros(len(source), dtype=np.int64)  # of the hypotheses of each open sentence
-        best = np.full((len(source), self.n_best), -np.inf)  # their best scores, the last the least
-        for length in range(self.max_length + 1):
+        best = np.full((len(source), self.n_best), -np.inf)  # scores of the best hypotheses, the last the least
+        for length in count():
             last = torch.as_tensor(beams.tokens[:, -1], device=device)
             log_probabilities, weights, state = model.step(last, memory, state)
             attention = head_mean(weights) if keeps_attention else None
             if length == 0:
                 self._check(log_probabilities)
                 self._check_coverage(attention)
+            truncated = rules.truncated(log_probabilities, length)
             # Of the best 2 * size continuations at most size end, so that enough stay open.
             totals, rows, tokens = best_continuations(
                 beams.log_probabilities.reshape(-1, width),
@@ -109,29 +112,28 @@ class BeamSearch(Search):
                 where = closing.nonzero()
                 ended = _extended(beams, rows[where], tokens[where], totals[where], attention)
                 scores = self._scores(ended, source.mask)
-                for sentence, hypothesis in ended.hypotheses(scores, lengths, with_attention):
-                    found[sentence].append(hypothesis)
-                counts += closing.sum(axis=1)
                 new = np.full(closing.shape, -np.inf)
                 new[where] = scores
                 best = -np.sort(-np.concatenate([best, new], axis=1))[:, : self.n_best]
+                among = (scores >= best[where[0], -1]).nonzero()[0]
+                cut = truncated[rows[where]][among]
+                for sentence, hypothesis in ended.select(among).hypotheses(scores[among], lengths, with_attention, cut):
+                    found[sentence].append(hypothesis)
             # The open ones first, in their order.
             totals, order = np.where(ends, -np.inf, totals), ends.argsort(axis=1, kind="stable")[:, :size]
             leading = totals[np.arange(len(order)), order[:, 0]]
-            # An open prefix only loses: at best it keeps its log-probability up to the longest hypothesis.
-            hope = leading / self._length_norm(rules.limits[::width])
-            going_on = ((counts < size) & (leading > -np.inf) & (hope > best[:, -1])).nonzero()[0]
+            going_on = (self._bound(leading, rules.limits[::width]) > best[:, -1]).nonzero()[0]
             if not len(going_on):
                 break
             kept = going_on[:, None], order[going_on]
             rows = rows[kept].ravel()
             beams = _extended(beams, rows, tokens[kept].ravel(), totals[kept].ravel(), attention)
             state = state.select(torch.as_tensor(rows, device=device))
-            if width < size or len(going_on) < len(counts):
+            if width < size or len(going_on) < len(best):
                 rules = rules.select(np.repeat(going_on * width, size))
-            if len(going_on) < len(counts):
+            if len(going_on) < len(best):
                 memory = memory.select(torch.as_tensor(going_on, device=device))
-                counts, best = counts[going_on], best[going_on]
+                best = best[going_on]
             width = size
         return [sorted(each, key=lambda hypothesis: -hypothesis.score)[: self.n_best] for each in found]
 
@@ -156,6 +158,15 @@ class BeamSearch(Search):
         """What the log-probability of a hypothesis of that many tokens, EOS not counted, is divided by."""
         norm: Numbers | float = ((6 + length) / 6) ** self.length_penalty
         return norm
+
+    def _bound(self, log_probabilities: Numbers, limits: Integers) -> Numbers:
+        """The most that open prefixes can score: they only lose, and at best keep what they have to the longest.
+
+        Args:
+            log_probabilities: ``(rows,)``, minus infinity where nothing is open.
+            limits: ``(rows,)``, the most tokens of a hypothesis.
+        """
+        return log_probabilities / self._length_norm(limits)
 
     def _scores(self, ended: Prefixes, source_mask: Tensor) -> Numbers:
         """What the hypotheses are ranked by, ``(rows,)``; the mask is the batch's, ``(batch, source_len)``."""

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from datamodules.batch import Padded, SequenceBatch
+from lightning_modules.decoding.prefixes import Integers
 from lightning_modules.decoding.search import Selectable, Steppable
 
 
@@ -70,6 +72,11 @@ class Ensemble:
         parts = zip(self.members, memory.parts, state.parts, strict=True)
         found, weights, states = zip(*(member.step(tokens, *part) for member, *part in parts), strict=True)
         return _log_mean(found), torch.cat(weights, dim=1), SideBySide(states)
+
+    def length_limits(self, source_lengths: Integers) -> Integers:
+        """The most tokens of a hypothesis of each source: what the most generous member would allow."""
+        limits: Integers = np.max([member.length_limits(source_lengths) for member in self.members], axis=0)
+        return limits
 
     def score(self, batch: SequenceBatch) -> Tensor:
         """Log-probabilities of given target tokens and EOS, ``(batch, target_len)``; 0 on padding."""

@@ -12,8 +12,9 @@ class GreedySearch(UnbranchedSearch):
     """Takes the most probable token at each step. The score is the log-probability.
 
     Args:
-        max_length: Most tokens of a hypothesis, EOS not counted.
-        max_ratio: Also at most this many times the source's length, plus 10; None for no such limit.
+        max_length: Most tokens of a hypothesis, EOS not counted. If neither this nor max_ratio is given, the limit
+            comes of the training pairs: about twice the longest target, and 1.25 times the greatest ratio of lengths.
+        max_ratio: At most this many times the source's length, plus 10.
         min_length: Fewest tokens of a hypothesis, EOS not counted.
         no_repeat_ngram_size: No sequence of this many tokens comes twice in a hypothesis; 0 for no such rule.
     """

@@ -17,9 +17,11 @@ class Hypothesis:
         log_probability: Natural logarithm of the probability of the ids and EOS, given the source.
         attention: ``(len(ids) + 1, source_len)``: rows are the target tokens and EOS, columns the source tokens and
             EOS, heads averaged; None where it was not asked for, or the model has none.
+        truncated: Whether it ends at the search's limit of length, where the model would have gone on.
     """
 
     ids: list[int]
     score: float
     log_probability: float
     attention: Tensor | None = None
+    truncated: bool = False

@@ -19,6 +19,9 @@ Integers = NDArray[np.int64]
 Numbers = NDArray[np.floating]
 """Log-probabilities and scores, in nats; as precise as the model gives them."""
 
+Truth = NDArray[np.bool_]
+"""What holds of which row."""
+
 
 @dataclass(frozen=True)
 class Prefixes:
@@ -68,7 +71,7 @@ class Prefixes:
         return Prefixes(self.sentences, longer, log_probabilities, history)
 
     def hypotheses(
-        self, scores: Numbers, source_lengths: Integers, with_attention: bool
+        self, scores: Numbers, source_lengths: Integers, with_attention: bool, truncated: Truth
     ) -> Iterator[tuple[int, Hypothesis]]:
         """The hypotheses that these prefixes are, all of them closed by EOS.
 
@@ -76,6 +79,7 @@ class Prefixes:
             scores: ``(rows,)``.
             source_lengths: ``(batch,)``.
             with_attention: Whether they take their attention along.
+            truncated: ``(rows,)``; see :class:`Hypothesis`.
 
         Yields:
             The position of the source in the batch, and the hypothesis.
@@ -88,5 +92,6 @@ class Prefixes:
                 weights[:, :length].clone() for weights, length in zip(self.attention.cpu(), lengths, strict=True)
             ]
         ids, totals = self.tokens[:, 1:-1].tolist(), self.log_probabilities.tolist()
-        for sentence, *found in zip(sentences, ids, scores.tolist(), totals, attention, strict=True):
+        cut = truncated.tolist()
+        for sentence, *found in zip(sentences, ids, scores.tolist(), totals, attention, cut, strict=True):
             yield sentence, Hypothesis(*found)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from datamodules.batch import EOS, Padded
-from lightning_modules.decoding.prefixes import Integers
+from lightning_modules.decoding.prefixes import Integers, Truth
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,21 @@ class Rules:
             which = torch.as_tensor(rows, device=forced.values.device)
             forced = Padded(forced.values[which], forced.lengths[which])
         return Rules(self.limits[rows], self.min_length, self.no_repeat_ngram_size, forced)
+
+    def truncated(self, log_probabilities: Tensor, length: int) -> Truth:
+        """Which prefixes have to end here although the model would go on.
+
+        Args:
+            log_probabilities: ``(rows, vocabulary)``, of the next token, before anything is forbidden.
+            length: Of the prefixes, BOS not counted.
+
+        Returns:
+            ``(rows,)``, True at the limit, where another token than EOS is the most probable.
+        """
+        cut = self.limits <= length
+        if cut.any():
+            cut[cut] = log_probabilities[torch.as_tensor(cut)].argmax(dim=1).cpu().numpy() != EOS
+        return cut
 
     def permit(self, log_probabilities: Tensor, tokens: Integers) -> Tensor:
         """Log-probabilities with what is forbidden set to minus infinity; something is always left.

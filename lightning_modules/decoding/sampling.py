@@ -28,8 +28,9 @@ class SamplingSearch(UnbranchedSearch):
         temperature: Above 1 draws more evenly, below 1 more greedily.
         top_k: Only the so many most probable tokens are drawn from; 0 for all.
         top_p: Only the fewest most probable tokens of this probability together are drawn from; 1 for all.
-        max_length: Most tokens of a hypothesis, EOS not counted.
-        max_ratio: Also at most this many times the source's length, plus 10; None for no such limit.
+        max_length: Most tokens of a hypothesis, EOS not counted. If neither this nor max_ratio is given, the limit
+            comes of the training pairs: about twice the longest target, and 1.25 times the greatest ratio of lengths.
+        max_ratio: At most this many times the source's length, plus 10.
         min_length: Fewest tokens of a hypothesis, EOS not counted.
         no_repeat_ngram_size: No sequence of this many tokens comes twice in a hypothesis; 0 for no such rule.
 
@@ -43,8 +44,8 @@ class SamplingSearch(UnbranchedSearch):
         temperature: float = 1.0,
         top_k: int = 0,
         top_p: float = 1.0,
-        max_length: int = 100,
-        max_ratio: float | None = 2.0,
+        max_length: int | None = None,
+        max_ratio: float | None = None,
         min_length: int = 0,
         no_repeat_ngram_size: int = 0,
     ) -> None:

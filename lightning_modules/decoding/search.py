@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import Protocol, Self, TypeVar
 
@@ -11,6 +12,8 @@ from torch import Tensor
 from datamodules.batch import Padded
 from datamodules.errors import RunFailed, UserError
 from lightning_modules.decoding.hypothesis import Hypothesis
+from lightning_modules.decoding.length_limits import by_ratio
+from lightning_modules.decoding.prefixes import Integers
 from lightning_modules.decoding.rules import Rules
 from lightning_modules.layers.products import PackedWeights
 
@@ -45,16 +48,25 @@ class Steppable(Protocol[MemoryT, StateT]):
             state.
         """
 
+    def length_limits(self, source_lengths: Integers) -> Integers:
+        """The most tokens of a hypothesis of each source, where the search is given no limit; EOS not counted.
+
+        Args:
+            source_lengths: ``(batch,)``, EOS counted.
+        """
+
 
 class Search(ABC):
     """Finds hypotheses for a batch of sources, stepping through a model.
 
     A sentence that is finished leaves the batch. At a sentence's maximum length only EOS may follow, so that every
-    hypothesis ends with EOS and its score counts it.
+    hypothesis ends with EOS and its score counts it; :attr:`Hypothesis.truncated` tells where the model would have
+    gone on. The limit comes of the model's training pairs (see :class:`LengthLimits`), unless max_length, max_ratio or
+    both are given: then these alone hold.
 
     Args:
         max_length: Most tokens of a hypothesis, EOS not counted.
-        max_ratio: Also at most this many times the source's length, plus 10; None for no such limit.
+        max_ratio: At most this many times the source's length, plus 10.
         min_length: Fewest tokens of a hypothesis, EOS not counted.
         no_repeat_ngram_size: No sequence of this many tokens comes twice in a hypothesis (Paulus et al. 2018, section
             2.5); 0 for no such rule. Where it leaves no other token, the hypothesis ends, before min_length too.
@@ -65,17 +77,19 @@ class Search(ABC):
 
     def __init__(
         self,
-        max_length: int = 100,
-        max_ratio: float | None = 2.0,
+        max_length: int | None = None,
+        max_ratio: float | None = None,
         min_length: int = 0,
         no_repeat_ngram_size: int = 0,
     ) -> None:
-        if max_length < 1:
-            raise UserError(f"max_length is {max_length}: give at least 1")
-        if not 0 <= min_length <= max_length:
+        if max_length is not None and max_length < 1:
+            raise UserError(f"max_length is {max_length}: give at least 1, or null for what the training pairs suggest")
+        if min_length < 0:
+            raise UserError(f"min_length is {min_length}: give 0 or more")
+        if max_length is not None and min_length > max_length:
             raise UserError(f"min_length is {min_length}: give 0 to max_length, which is {max_length}")
-        if max_ratio is not None and max_ratio <= 0:
-            raise UserError(f"max_ratio is {max_ratio}: give more than 0, or null for no limit")
+        if max_ratio is not None and not 0 < max_ratio < math.inf:
+            raise UserError(f"max_ratio is {max_ratio}: give more than 0, or null for what the training pairs suggest")
         if no_repeat_ngram_size < 0:
             raise UserError(f"no_repeat_ngram_size is {no_repeat_ngram_size}: give 1 or more, or 0 for no such rule")
         self.max_length = max_length
@@ -98,7 +112,7 @@ class Search(ABC):
             with_attention: Also return what each hypothesis attended to.
             prefixes: The target ids that the hypotheses of each source begin with, ``(batch, prefix_len)``, bare of
                 BOS and EOS; some may be empty. Their log-probabilities count like those of other tokens. A prefix goes
-                before max_ratio, and may repeat n-grams.
+                before every limit but max_length, and may repeat n-grams.
 
         Returns:
             For each source its hypotheses, best first.
@@ -137,22 +151,29 @@ class Search(ABC):
         if log_probabilities.isnan().any():
             raise RunFailed("the model's probabilities are NaN: its weights are spoilt; take an earlier checkpoint")
 
-    def _rules(self, source: Padded, prefixes: Padded | None) -> Rules:
+    def _rules(self, model: Steppable[MemoryT, StateT], source: Padded, prefixes: Padded | None) -> Rules:
         """What may follow in each sentence."""
-        lengths = source.lengths.cpu().numpy()
-        if self.max_ratio is None:
-            limits = np.full_like(lengths, self.max_length)
-        else:
-            limits = (lengths * self.max_ratio + 10).astype(lengths.dtype).clip(self.min_length, self.max_length)
+        limits = self._limits(model, source.lengths.cpu().numpy())
         if prefixes is not None:
             forced = prefixes.lengths.cpu().numpy()
-            if forced.max() > self.max_length:
+            if self.max_length is not None and forced.max() > self.max_length:
                 raise UserError(
                     f"a forced prefix has {forced.max()} tokens, but max_length is {self.max_length}: shorten it, or "
                     "raise max_length"
                 )
             limits = np.maximum(limits, forced)
         return Rules(limits, self.min_length, self.no_repeat_ngram_size, prefixes)
+
+    def _limits(self, model: Steppable[MemoryT, StateT], lengths: Integers) -> Integers:
+        """The most tokens of a hypothesis of each source, ``(batch,)``, given the sources' lengths."""
+        if self.max_ratio is not None:
+            limits = by_ratio(lengths, self.max_ratio)
+            limits = limits if self.max_length is None else limits.clip(max=self.max_length)
+        elif self.max_length is not None:
+            limits = np.full_like(lengths, self.max_length)
+        else:
+            limits = model.length_limits(lengths)
+        return limits.clip(min=self.min_length)
 
 
 def head_mean(weights: Tensor) -> Tensor | None:

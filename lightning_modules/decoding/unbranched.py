@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from itertools import count
 
 import numpy as np
 import torch
@@ -28,7 +29,7 @@ class UnbranchedSearch(Search):
     ) -> list[list[Hypothesis]]:
         """The hypotheses of each source; see :meth:`Search.__call__`."""
         memory, state = model.encode(source)
-        rules, device = self._rules(source, prefixes), source.values.device
+        rules, device = self._rules(model, source, prefixes), source.values.device
         rows = np.arange(len(source) * self.samples)
         sentences = rows // self.samples
         lengths = source.lengths.cpu().numpy()[sentences]
@@ -38,18 +39,20 @@ class UnbranchedSearch(Search):
         paths = Prefixes.empty(len(rows))
         chosen = torch.as_tensor(paths.tokens[:, 0], device=device)
         found: dict[int, Hypothesis] = {}
-        for length in range(self.max_length + 1):
+        for length in count():
             log_probabilities, weights, state = model.step(chosen, memory, state)
             if length == 0:
                 self._check(log_probabilities)
+            truncated = rules.truncated(log_probabilities, length)
             chosen = self._choose(rules.permit(log_probabilities, paths.tokens[:, 1:]))
             tokens = chosen.cpu().numpy()
             totals = paths.log_probabilities + log_probabilities.gather(1, chosen[:, None]).squeeze(1).cpu().numpy()
             paths = paths.extend(tokens, totals, head_mean(weights) if with_attention else None)
             going_on = (tokens != EOS).nonzero()[0]
             if len(going_on) < len(tokens):
-                ended = paths.select((tokens == EOS).nonzero()[0])
-                found.update(ended.hypotheses(ended.log_probabilities, lengths, with_attention))
+                ends = (tokens == EOS).nonzero()[0]
+                ended = paths.select(ends)
+                found.update(ended.hypotheses(ended.log_probabilities, lengths, with_attention, truncated[ends]))
                 if not len(going_on):
                     break
                 paths, rules = paths.select(going_on), rules.select(going_on)

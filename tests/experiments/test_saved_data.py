@@ -40,7 +40,7 @@ def test_any_parallel_text_is_read_with_the_tokenizers_of_any_other(tmp_path: Pa
     saved = SavedData.of(tiny_checkpoint(), "--init_from X")
     absent = TsvFile(str(tmp_path / "absent.tsv"))
     for data in (DatesDataModule(), TranslationDataModule(absent, absent, WhitespaceTokenizer())):
-        saved.restore(data)
+        saved.restore(data, fine_tunes=True)
         assert data.source_vocabulary_size == 4 + len(SOURCE_CHARACTERS)
         assert data.target_tokenizer.decode(data.target_tokenizer.encode(TARGET_CHARACTERS)) == TARGET_CHARACTERS
 
@@ -50,16 +50,16 @@ def test_a_checkpoint_of_other_data_is_refused_in_one_line() -> None:
     del checkpoint["TranslationDataModule"]
     checkpoint["datamodule_hyper_parameters"]["_class_path"] = "datamodules.synthetic.SyntheticDataModule"
     saved = SavedData.of(checkpoint, "--init_from X")
-    saved.restore(EchoData())  # has no use for a checkpoint's tokenizers
+    saved.restore(EchoData(), fine_tunes=True)  # has no use for a checkpoint's tokenizers
     with pytest.raises(UserError, match=r"X was trained with .*SyntheticDataModule and has no tokenizers, which Dates"):
-        saved.restore(DatesDataModule())
+        saved.restore(DatesDataModule(), fine_tunes=True)
 
 
 def test_damaged_tokenizers_name_the_checkpoint() -> None:
     checkpoint = tiny_checkpoint()
     checkpoint["TranslationDataModule"]["target_tokenizer"]["state"]["trained"] = {}
     with pytest.raises(UserError, match="--ckpt_path X: damaged state of a CharacterTokenizer"):
-        SavedData.of(checkpoint, "--ckpt_path X").restore(DatesDataModule())
+        SavedData.of(checkpoint, "--ckpt_path X").restore(DatesDataModule(), fine_tunes=False)
 
 
 @pytest.mark.parametrize("name", ["train.de", "val.fr"])

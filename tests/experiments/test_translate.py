@@ -159,11 +159,34 @@ def test_it_tells_how_long_it_took(
     assert main(["translate", "--ckpt_path", str(best), "--report_time"]) == 0
     passed = time.perf_counter() - started
     told = capfdbinary.readouterr().err.decode()
-    found = re.fullmatch(r"3 lines in ([\d.]+) seconds, ([\d,.]+) a second\n", told)
+    found = re.search(r"^3 lines in ([\d.]+) seconds, ([\d,.]+) a second$", told, re.MULTILINE)
     assert found, told
     seconds, speed = (float(each.replace(",", "")) for each in found.groups())
     assert 0 < seconds < passed
     assert speed == pytest.approx(3 / seconds, rel=0.3)
+
+
+def test_what_was_cut_is_told(
+    best: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """Forty tokens are more than the model's own limit; two are few, and so is the ratio."""
+
+    def told(*options: str) -> tuple[list[int], str]:
+        monkeypatch.setattr(sys, "stdin", Standard(b"abc\n\nhgfedcba\n"))
+        assert main(["translate", "--ckpt_path", str(best), "--beam_size", "1", *options]) == 0
+        out, err = capfdbinary.readouterr()
+        return list(map(len, out.decode().split("\n")[:-1])), err.decode()
+
+    lengths, warning = told("--max_length", "2")
+    assert lengths == [2, 0, 2]
+    assert warning == (
+        "seqlab: warning: hypotheses of 2 of 3 lines end at the limit of length, where the model would have gone on "
+        "(the first of line 1): --max_length N gives them more room\n"
+    )
+    assert max(told()[0]) == LENGTH_LIMIT, "the limit of the model's own test"
+    assert max(told("--max_length", "40")[0]) > LENGTH_LIMIT, "lifted"
+    assert told("--max_ratio", "0.1")[0] == [10, 0, 10]
+    assert told("--max_length", "5", "--max_ratio", "0.1")[0] == [5, 0, 5]
 
 
 @pytest.mark.parametrize("batch_size", ["1", "2", "64"])

@@ -9,7 +9,7 @@ from torch.multiprocessing import spawn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from lightning_modules.metrics import PerTokenLoss, TokenAccuracy
+from lightning_modules.metrics import PerTokenLoss, Share
 
 
 def test_the_mean_is_per_token_not_per_batch() -> None:
@@ -80,7 +80,7 @@ def test_two_processes_have_one_mean_also_where_one_has_seen_nothing(tmp_path: P
 
 
 def test_accuracy_counts_tokens_not_batches() -> None:
-    accuracy = TokenAccuracy()
+    accuracy = Share()
     accuracy.update(torch.tensor(2), torch.tensor(2))
     accuracy.update(torch.tensor(1), torch.tensor(10))
     assert accuracy.compute().item() == 3 / 12

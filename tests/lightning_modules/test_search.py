@@ -1,7 +1,11 @@
 """The searches against enumeration of everything that a small model can say."""
 
-from collections.abc import Callable
+from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
 import pytest
 import torch
 
@@ -9,6 +13,7 @@ from datamodules.batch import EOS, Padded, SequenceBatch
 from datamodules.errors import RunFailed, UserError
 from lightning_modules.decoding.beam import BeamSearch
 from lightning_modules.decoding.greedy import GreedySearch
+from lightning_modules.decoding.sampling import SamplingSearch
 from lightning_modules.decoding.search import Search
 from lightning_modules.encoder_decoder import EncoderDecoder
 from lightning_modules.layers.attention import NoAttention
@@ -31,7 +36,7 @@ GIVEN = [[4, 5, 4], [5]]
 
 def wide(length_penalty: float = 0.0, **options: float) -> BeamSearch:
     """A beam that holds everything that a small model can say."""
-    return BeamSearch(VOCABULARY, length_penalty, n_best=10, max_length=LONGEST, max_ratio=None, **options)  # type: ignore[arg-type]
+    return BeamSearch(VOCABULARY, length_penalty, n_best=10, max_length=LONGEST, **options)  # type: ignore[arg-type]
 
 
 def anything(number: int, each: Sayable) -> bool:
@@ -97,12 +102,49 @@ def test_all_rules_and_penalties_together(seed: int) -> None:
     assert_best(tiny_model(seed), search, allowed, Padded.from_sequences(forced), **penalties)
 
 
+class SureModel:
+    """Says one sequence, with a probability of all but 1; at each step EOS has most of the rest."""
+
+    def __init__(self, said: list[int]) -> None:
+        self._said = [*said, EOS]
+
+    def encode(self, source: Padded) -> tuple[Rows, Rows]:
+        return Rows(torch.zeros(len(source), dtype=torch.long)), Rows(torch.zeros(len(source), dtype=torch.long))
+
+    def step(self, tokens: torch.Tensor, memory: Rows, state: Rows) -> tuple[torch.Tensor, torch.Tensor, Rows]:
+        logits = torch.full((len(tokens), VOCABULARY), -20.0)
+        logits[:, EOS] = -12.0
+        for row, length in enumerate(state.values.tolist()):
+            logits[row, self._said[min(length, len(self._said) - 1)]] = 0.0
+        return logits.log_softmax(dim=1), torch.zeros(len(tokens), 0, 1), Rows(state.values + 1)
+
+    def length_limits(self, source_lengths: np.ndarray) -> np.ndarray:
+        return np.full_like(source_lengths, 40)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """How many tokens each row has said."""
+
+    values: torch.Tensor
+
+    def select(self, rows: torch.Tensor) -> Rows:
+        return Rows(self.values[rows])
+
+
+class SearchToTheEnd(BeamSearch):
+    """Beam search that never stops before nothing is open: the bound on what a prefix can score is lifted."""
+
+    def _bound(self, log_probabilities: np.ndarray, limits: np.ndarray) -> np.ndarray:
+        return np.where(np.isfinite(log_probabilities), np.inf, -np.inf)
+
+
 def beam_by_hand(sayable: list[Sayable], size: int, n_best: int, longest: int, **penalties: float) -> list[Sayable]:
-    """Beam search with lists, that goes on until it has as many hypotheses as the beam is wide."""
+    """Beam search with lists, that goes on until nothing is open: nothing is lost by stopping."""
     said = {each.ids: each for each in sayable}
     prefixes: list[tuple[int, ...]] = [()]
     found: list[Sayable] = []
-    while prefixes and len(found) < size:
+    while prefixes:
         continued: list[tuple[float, tuple[int, ...], bool]] = []
         for ids in prefixes:
             continued.append((said[ids].log_probability, ids, True))
@@ -117,23 +159,58 @@ def beam_by_hand(sayable: list[Sayable], size: int, n_best: int, longest: int, *
 
 @pytest.mark.parametrize(("size", "n_best"), [(2, 1), (3, 2), (5, 5)])
 @pytest.mark.parametrize("penalties", [(0.0, 0.0), (1.0, 0.0), (3.0, 0.1)])
+@pytest.mark.parametrize(("sharpness", "longest"), [(3.0, LONGEST), (40.0, 4)])
 def test_a_narrow_beam_finds_what_it_finds_by_hand(
-    size: int, n_best: int, penalties: tuple[float, float], seed: int
+    size: int, n_best: int, penalties: tuple[float, float], sharpness: float, longest: int, seed: int
 ) -> None:
     """Also where the engine stops early, because no open prefix can become one of the best."""
     length_penalty, coverage_penalty = penalties
-    search = BeamSearch(size, length_penalty, n_best, LONGEST, None, coverage_penalty=coverage_penalty)
-    for model in (tiny_model(seed + number) for number in range(20)):
+    search = BeamSearch(size, length_penalty, n_best, longest, coverage_penalty=coverage_penalty)
+    for model in (tiny_model(seed + number, sharpness=sharpness) for number in range(10)):
         for source, found in zip(GIVEN, model.translate(sources(*GIVEN), search), strict=True):
             expected = beam_by_hand(
-                everything(model, source),
+                everything(model, source, longest),
                 size,
                 n_best,
-                LONGEST,
+                longest,
                 length_penalty=length_penalty,
                 coverage_penalty=coverage_penalty,
             )
             assert [tuple(each.ids) for each in found] == [each.ids for each in expected]
+
+
+@pytest.mark.parametrize("length_penalty", [0.0, 1.0])
+def test_what_a_sure_model_says_is_found_however_many_bad_hypotheses_end_before(length_penalty: float) -> None:
+    """Five hypotheses have ended after five tokens, each of them worse than the open prefix by twelve nats."""
+    said = [4, 5] * 12
+    search = BeamSearch(5, length_penalty)
+    ((found,),) = search(SureModel(said), sources([4]))
+    assert found.ids == said
+    assert found.log_probability == pytest.approx(0, abs=1e-3)
+    assert not found.truncated
+
+
+@pytest.mark.parametrize("sharpness", [3.0, 40.0])
+def test_no_hypothesis_is_worse_than_a_prefix_that_was_still_open(sharpness: float, seed: int) -> None:
+    """Beside the same search that goes on to the longest hypothesis that is allowed."""
+    given = sources([4, 5, 4, 4], [5], [5, 4, 4])
+    for model in (tiny_model(seed + number, sharpness=sharpness) for number in range(10)):
+        for penalty in (0.0, 1.0, 1.4):
+            search, to_the_end = BeamSearch(3, penalty, 2, 12), SearchToTheEnd(3, penalty, 2, 12)
+            for found, expected in zip(model.translate(given, search), model.translate(given, to_the_end), strict=True):
+                assert [each.ids for each in found] == [each.ids for each in expected]
+                assert [each.score for each in found] == pytest.approx([each.score for each in expected], abs=1e-12)
+
+
+def test_beam_search_of_a_nearly_sure_model_is_not_worse_than_greedy_search(seed: int) -> None:
+    """Where its way stays in the beam: a beam may drop it, for a prefix that is more probable for a while."""
+    given = sources([4, 5, 4, 4], [5], [5, 4, 4])
+    worse = 0
+    for model in (tiny_model(seed + number, sharpness=40.0) for number in range(30)):
+        greedy = model.translate(given, GreedySearch(12))
+        beam = model.translate(given, BeamSearch(5, 0.0, max_length=12))
+        worse += sum(b.score < g.score - 1e-9 for (b,), (g,) in zip(beam, greedy, strict=True))
+    assert worse == 0
 
 
 def test_a_sentence_can_always_end(seed: int) -> None:
@@ -231,12 +308,38 @@ def test_lengths_are_kept(search: type, seed: int) -> None:
     model = tiny_model(seed)
     given = sources([4, 5], [5, 5, 5, 4])
     for minimum, maximum in [(0, 1), (3, 3), (4, 7)]:
-        found = model.translate(given, search(min_length=minimum, max_length=maximum, max_ratio=None))
+        found = model.translate(given, search(min_length=minimum, max_length=maximum))
         assert all(minimum <= len(h.ids) <= maximum for each in found for h in each)
     long = model.translate(given, search(min_length=15, max_ratio=0.1))
     assert all(len(h.ids) == 15 for each in long for h in each), "min_length wins over the ratio"
     short = model.translate(given, search(min_length=0, max_length=100, max_ratio=0.01))
     assert all(len(h.ids) <= 10 for each in short for h in each)
+
+
+@pytest.mark.parametrize("search", [GreedySearch, BeamSearch])
+def test_the_limit_follows_from_the_training_pairs(search: type, seed: int) -> None:
+    """Neither length nor ratio is given: twice the longest target and ten more, 1.25 times the ratio and ten more."""
+    model = tiny_model(seed)
+    with torch.no_grad():
+        model.output.bias[EOS] = -50.0  # goes on for ever
+    given = sources([4, 5], [4] * 30)
+    assert [len(each[0].ids) for each in model.translate(given, search())] == [100, 100], "nothing is known"
+    model.longest_target, model.longest_ratio = 12, 4.0
+    (short,), (long,) = model.translate(given, search())
+    assert (len(short.ids), len(long.ids)) == (25, 34)
+    assert short.truncated
+    assert long.truncated
+    assert len(model.translate(given, search(max_length=50))[0][0].ids) == 50, "what is given holds alone"
+    assert len(model.translate(given, search(max_ratio=20.0))[0][0].ids) == 70
+    assert len(model.translate(given, search(max_length=50, max_ratio=20.0))[0][0].ids) == 50
+
+
+@pytest.mark.parametrize("search", [GreedySearch, BeamSearch, SamplingSearch])
+def test_what_ends_by_itself_at_the_limit_is_not_truncated(search: type) -> None:
+    for room in range(4):
+        ((found,),) = search(max_length=3 + room)(SureModel([4, 5, 4, 5]), sources([4]))
+        assert found.ids == [4, 5, 4, 5][: 3 + room]
+        assert found.truncated == (room == 0)
 
 
 def test_n_best_are_distinct_and_sorted(seed: int) -> None:

@@ -18,8 +18,8 @@ LIVE, VOCABULARY, LONGEST = 6, 160, 3
 """The ids that have a probability, out of a vocabulary as wide as a beam that holds every hypothesis."""
 
 
-def tiny_model(seed: int, decoder: type = LuongDecoder, hidden_size: int = 5) -> EncoderDecoder:
-    """A random model over six ids, its distributions sharp enough to differ."""
+def tiny_model(seed: int, decoder: type = LuongDecoder, hidden_size: int = 5, sharpness: float = 3.0) -> EncoderDecoder:
+    """A random model over six ids, its distributions sharp enough to differ; of 40, nearly sure at most steps."""
     torch.manual_seed(seed)
     model = EncoderDecoder(
         VOCABULARY,
@@ -29,7 +29,7 @@ def tiny_model(seed: int, decoder: type = LuongDecoder, hidden_size: int = 5) ->
         embedding_size=3,
     ).double()
     with torch.no_grad():
-        model.output.weight.mul_(3.0)
+        model.output.weight.mul_(sharpness)
         model.output.bias.normal_()
         model.output.bias[LIVE:] = -torch.inf
     return model.eval()
