@@ -193,10 +193,10 @@ def test_what_a_sure_model_says_is_found_however_many_bad_hypotheses_end_before(
 @pytest.mark.parametrize("sharpness", [3.0, 40.0])
 def test_no_hypothesis_is_worse_than_a_prefix_that_was_still_open(sharpness: float, seed: int) -> None:
     """Beside the same search that goes on to the longest hypothesis that is allowed."""
-    given = sources([4, 5, 4, 4], [5], [5, 4, 4])
+    given = sources([5], [5, 4, 4], [4, 5, 4, 4] * 6)
     for model in (tiny_model(seed + number, sharpness=sharpness) for number in range(10)):
         for penalty in (0.0, 1.0, 1.4):
-            search, to_the_end = BeamSearch(3, penalty, 2, 12), SearchToTheEnd(3, penalty, 2, 12)
+            search, to_the_end = (kind(3, penalty, 2, max_ratio=0.7) for kind in (BeamSearch, SearchToTheEnd))
             for found, expected in zip(model.translate(given, search), model.translate(given, to_the_end), strict=True):
                 assert [each.ids for each in found] == [each.ids for each in expected]
                 assert [each.score for each in found] == pytest.approx([each.score for each in expected], abs=1e-12)
@@ -264,6 +264,7 @@ def test_beam_of_one_equals_greedy(options: dict[str, int], coverage_penalty: fl
     [
         GreedySearch(max_length=12),
         BeamSearch(3, n_best=3, max_length=12),
+        BeamSearch(3, n_best=3, max_ratio=0.9),
         BeamSearch(3, n_best=3, max_length=12, no_repeat_ngram_size=2, coverage_penalty=0.4),
     ],
 )
@@ -332,6 +333,21 @@ def test_the_limit_follows_from_the_training_pairs(search: type, seed: int) -> N
     assert len(model.translate(given, search(max_length=50))[0][0].ids) == 50, "what is given holds alone"
     assert len(model.translate(given, search(max_ratio=20.0))[0][0].ids) == 70
     assert len(model.translate(given, search(max_length=50, max_ratio=20.0))[0][0].ids) == 50
+
+
+def test_truncated_is_where_the_model_would_have_gone_on(seed: int) -> None:
+    kinds = set()
+    for model in (tiny_model(seed + number) for number in range(10)):
+        for source, found in zip(
+            GIVEN, model.translate(sources(*GIVEN), BeamSearch(5, n_best=2, max_length=3)), strict=True
+        ):
+            for each in found:
+                with torch.no_grad():
+                    hidden, _ = model(SequenceBatch.from_pairs([source], [each.ids], torch.zeros(1)))
+                goes_on = model.output(hidden)[-1].argmax().item() != EOS
+                assert each.truncated == (len(each.ids) == 3 and goes_on)
+                kinds.add((len(each.ids) == 3, each.truncated))
+    assert kinds >= {(False, False), (True, True)}
 
 
 @pytest.mark.parametrize("search", [GreedySearch, BeamSearch, SamplingSearch])
