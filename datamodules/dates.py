@@ -9,7 +9,6 @@ the grammar of its language, so that it is a function of the source.
 from __future__ import annotations
 
 import datetime
-import hashlib
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from typing import Literal
 from babel import Locale
 from num2words import num2words
 
+from datamodules.corpus import hash_pairs
 from datamodules.curriculum import Curriculum
 from datamodules.errors import UserError
 from datamodules.parallel import ParallelDataModule, Split
@@ -265,10 +265,7 @@ class DateCorpus:
 
     def content(self, split: Split) -> str:
         """The hash (hex) of a split's pairs: another release of CLDR or num2words may word them otherwise."""
-        digest = hashlib.sha256()
-        for source, target in self.pairs(split):
-            digest.update(f"{source}\t{target}\n".encode())
-        return digest.hexdigest()
+        return hash_pairs(self.pairs(split))
 
     @cached_property
     def _shuffled_days(self) -> list[int]:

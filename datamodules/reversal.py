@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from datamodules.corpus import hash_pairs
 from datamodules.curriculum import Curriculum
 from datamodules.errors import UserError
 from datamodules.parallel import ParallelDataModule, Split
@@ -160,10 +161,7 @@ class SymbolCorpus:
 
     def content(self, split: Split) -> str:
         """The hash (hex) of a split's pairs: a task's code may change where its settings do not."""
-        digest = hashlib.sha256()
-        for source, target in self.pairs(split):
-            digest.update(f"{source}\t{target}\n".encode())
-        return digest.hexdigest()
+        return hash_pairs(self.pairs(split))
 
     @property
     def _training_lengths(self) -> range:
