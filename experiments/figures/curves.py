@@ -13,7 +13,9 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, StrMethodFormatter
+from matplotlib.ticker import LogLocator, StrMethodFormatter
+
+from experiments.figures.whole_numbers import count_in_whole_numbers
 
 STAGE_COLOURS = {"train": "#6f9bc6", "val": "#d1495b"}
 """The colour of the first metric of a stage."""
@@ -173,8 +175,7 @@ def _draw_panel(axes: Axes, panel: Panel, chosen: dict[str, Series]) -> None:
     title = axes.set_title(textwrap.fill(panel.title, TITLE_WIDTH), fontsize=11, loc="left", fontweight="bold")
     axes.set_xlabel("optimizer step", color="#555555", fontsize=9)
     axes.set_ylabel(panel.unit, color="#555555", fontsize=9)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10], integer=True))
-    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    count_in_whole_numbers(axes.xaxis)
     axes.tick_params(which="both", labelsize=8)
     axes.grid(color="#e6e6e6", linewidth=0.7)
     axes.spines[["top", "right"]].set_visible(False)
