@@ -17,6 +17,7 @@ from tabulate import tabulate
 
 from datamodules.errors import UserError, suggest
 from experiments.runs.class_paths import resolve
+from experiments.runs.known_classes import subclasses
 
 REPORT = "profile"
 """The name of a report, after the stage: ``fit-profile.txt``; of several processes each has its own, with its rank."""
@@ -140,7 +141,8 @@ def with_dearest(profiler: str | Namespace | None) -> str | Namespace | None:
         return None
     if isinstance(profiler, str):
         if profiler.lower() not in _BY_NAME:
-            raise UserError(f"trainer.profiler is {profiler!r}: {suggest(profiler, _BY_NAME)}")
+            known = [*_BY_NAME, *subclasses([Profiler])]
+            raise UserError(f"trainer.profiler is {profiler!r}: {suggest(profiler, known)}")
         kind = _BY_NAME[profiler.lower()]
         chosen = Namespace(class_path="", init_args=Namespace(dirpath=None, filename=None))
     else:

@@ -93,13 +93,20 @@ def test_a_try_shows_the_dearest_and_leaves_nothing(config: Path, capfd: pytest.
     assert not (config.parent / "runs").exists()
 
 
-def test_an_unknown_name_is_told_with_those_that_there_are(config: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert main(["fit", "--config", str(config), "--trainer.profiler", "simpel"]) == 2
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("simpel", "simple"),
+        ("lightning.pytorch.profilers.SimpleProfile", "lightning.pytorch.profilers.SimpleProfiler"),
+    ],
+)
+def test_an_unknown_profiler_is_told_with_those_that_there_are(
+    given: str, meant: str, config: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["fit", "--config", str(config), "--trainer.profiler", given]) == 2
     error = capfd.readouterr().err
-    assert (
-        "seqlab: error: trainer.profiler is 'simpel': did you mean 'simple'? known: advanced, pytorch, simple, xla"
-        in error
-    )
+    assert f"seqlab: error: trainer.profiler is '{given}': did you mean '{meant}'" in error
+    assert "known: advanced, lightning.pytorch.profilers.AdvancedProfiler" in error
     assert not (config.parent / "runs").exists()
 
 
