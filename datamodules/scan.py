@@ -11,7 +11,9 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Literal
+from typing import Any, Literal
+
+from lightning.pytorch.utilities import rank_zero_warn
 
 from datamodules.corpus import hash_pairs
 from datamodules.curriculum import Curriculum
@@ -169,7 +171,8 @@ class ScanDataModule(ParallelDataModule):
     22 actions and tests 24 to 48. ``addprim_jump`` trains on all commands without "jump" and on "jump" alone, in a
     tenth of the pairs, and tests all others with "jump". They have no validation: ``val_size`` commands of the training
     are held out, 500 of 16,728, 16,990 or 13,203 if not given, so that its lengths and verbs are those of the training.
-    A model is tested with the split that it was trained with: other splits' tests have commands of its training.
+    A model is tested with the split that it was trained with: other splits' tests have commands of its training, which
+    is warned of.
 
     Source and target have a vocabulary each: 13 words, 6 actions.
 
@@ -226,6 +229,16 @@ class ScanDataModule(ParallelDataModule):
         if split not in self._contents:
             self._contents[split] = hash_pairs(self.pairs(split))
         return self._contents[split]
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes over the tokenizers of a checkpoint; warns where it was trained on other commands than the split's."""
+        super().load_state_dict(state_dict)
+        trained = state_dict.get("content", {}).get("train")
+        if trained is not None and trained != self.content("train"):
+            rank_zero_warn(
+                "the checkpoint was trained on other commands than those of this split (data.init_args.split, val_size "
+                "and corpus_seed): it may know commands of the test; give what it was trained with"
+            )
 
     def _sentences(self, sides: tuple[str, ...]) -> Iterable[str]:
         """All commands: the vocabularies are known, and the same in every split, whatever is held out."""

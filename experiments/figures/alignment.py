@@ -14,6 +14,8 @@ from matplotlib.image import AxesImage
 from matplotlib.text import Text
 from numpy.typing import ArrayLike
 
+from experiments.figures.colour_range import ColourRange, weight_colours
+
 WORD_START = "\N{LOWER ONE EIGHTH BLOCK}"
 """SentencePiece's mark of a piece that begins a word."""
 
@@ -50,8 +52,9 @@ placeholder for every character, so that none is missing."""
 def alignment_figure(source: Sequence[str], hypothesis: Sequence[str], attention: ArrayLike, title: str = "") -> Figure:
     """Draws attention weights as a heat map, the first target token on top, the source from left to right.
 
-    The colours run from 0 to 1 in every figure, so that figures of different training steps compare. A weight that is
-    exactly 0 is grey.
+    The colours run from 0 to 1, so that figures of different training steps compare. Where no weight reaches a half
+    they run from the smallest to the largest: attention that is nearly uniform would else be one pale sheet. The
+    colour bar says so. A weight that is exactly 0 is grey.
 
     Args:
         source: The source tokens, one for each column.
@@ -71,12 +74,14 @@ def alignment_figure(source: Sequence[str], hypothesis: Sequence[str], attention
     cell = float(np.clip(11.0 / max(len(columns), len(rows)), 0.16, 0.36))
     font_size = float(np.clip(30.0 * cell, 6.0, 10.0))
 
-    figure = Figure(figsize=_figure_size(columns, rows, cell, font_size), layout="constrained")
+    colours = weight_colours(weights)
+    width, height = _figure_size(columns, rows, cell, font_size)
+    figure = Figure(figsize=(width + (0.25 if colours.words else 0.0), height), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    image = _draw_cells(axes, weights)
+    image = _draw_cells(axes, weights, colours)
     _draw_tokens(axes, columns, rows, font_size)
-    _draw_colour_bar(figure, axes, image, has_zeros=bool((weights == 0).any()))
+    _draw_colour_bar(figure, axes, image, colours, has_zeros=bool((weights == 0).any()))
     if title:
         lines = textwrap.fill(title, width=int(figure.get_figwidth() / (0.0085 * TITLE_SIZE)))
         plain(figure.suptitle(lines, fontsize=TITLE_SIZE))
@@ -119,14 +124,14 @@ def _figure_size(columns: list[str], rows: list[str], cell: float, font_size: fl
     return left + cell * len(columns) + 1.1, max(top + cell * len(rows), 2.8)
 
 
-def _draw_cells(axes: Axes, weights: np.ndarray) -> AxesImage:
+def _draw_cells(axes: Axes, weights: np.ndarray, colours: ColourRange) -> AxesImage:
     target_length, source_length = weights.shape
     axes.set_facecolor(ZERO_COLOUR)
     image = axes.imshow(
         np.ma.masked_equal(weights, 0.0),
         cmap="Blues",
-        vmin=0.0,
-        vmax=max(1.0, float(weights.max())),
+        vmin=colours.low,
+        vmax=colours.high,
         aspect="equal",
         interpolation="nearest",
     )
@@ -152,10 +157,14 @@ def _draw_tokens(axes: Axes, columns: list[str], rows: list[str], font_size: flo
         label.set_parse_math(False)
 
 
-def _draw_colour_bar(figure: Figure, axes: Axes, image: AxesImage, has_zeros: bool) -> None:
+def _draw_colour_bar(figure: Figure, axes: Axes, image: AxesImage, colours: ColourRange, has_zeros: bool) -> None:
     shrink = min(0.9, 4.0 / figure.get_figheight())
     bar = figure.colorbar(image, ax=axes, fraction=0.05, pad=0.02, aspect=18, shrink=shrink)
-    bar.set_label("attention weight" + (" (grey: exactly 0)" if has_zeros else ""), color="#555555", fontsize=9)
+    label = "attention weight" + (" (grey: exactly 0)" if has_zeros else "")
+    bar.set_label("\n".join(line for line in (label, colours.words) if line), color="#555555", fontsize=9)
+    if not colours.is_whole:
+        ticks = np.linspace(colours.low, colours.high, 6)
+        bar.set_ticks(ticks.tolist(), labels=[f"{tick:.{colours.digits}f}" for tick in ticks])
     bar.ax.tick_params(labelsize=8, length=2)
     bar.outline.set_visible(False)
 

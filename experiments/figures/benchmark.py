@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import StrMethodFormatter
 
 from experiments.figures.comparison_style import TEXT, colours_of, plain
+from experiments.figures.whole_numbers import count_in_whole_numbers
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def benchmark_figure(models: Sequence[Bars], quality: str) -> Figure:
     (parameters, latency), (memory, reached) = figure.subplots(2, 2)
     names, colours = [model.name for model in models], list(colours_of(model.name for model in models).values())
     parameters.bar(names, [model.parameters for model in models], color=colours)
-    parameters.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    count_in_whole_numbers(parameters.yaxis)
     _prepare(parameters, "parameters")
     latency.bar(names, [model.latency[0] for model in models], color=colours)
     latency.scatter(names, [model.latency[1] for model in models], marker="_", s=300, color=TEXT, zorder=3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import math
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,9 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, StrMethodFormatter
+from matplotlib.ticker import LogLocator, StrMethodFormatter
+
+from experiments.figures.whole_numbers import count_in_whole_numbers
 
 STAGE_COLOURS = {"train": "#6f9bc6", "val": "#d1495b"}
 """The colour of the first metric of a stage."""
@@ -22,6 +25,9 @@ OTHER_COLOURS = ("#2f4b7c", "#e07b39", "#3a7d44", "#7a5195")
 
 PANEL_SIZE = (5.2, 3.0)
 """Inches of width and height."""
+
+TITLE_WIDTH, LEGEND_WIDTH = 42, 60
+"""Characters that fit into a line of a panel."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +70,21 @@ class Panel:
 PANELS = (
     Panel("Loss", "nats per token or label", ("train/loss", "val/loss", "val/loss_free_running"), best=min),
     Panel("Translation quality", "BLEU, chrF (0 to 100)", ("val/bleu", "val/chrf"), best=max),
+    Panel("Perplexity", "perplexity", ("val/perplexity",), best=min, logarithmic=True),
     Panel("Exact match", "share of sentences", ("val/exact_match",), best=max),
-    Panel("Accuracy", "share predicted right", ("val/accuracy",), best=max),
+    Panel("Accuracy", "share predicted right", ("val/accuracy", "val/accuracy_free_running"), best=max),
+    Panel("Edit rate", "edits per target token", ("val/edit_rate", "val/edit_rate_free_running"), best=min),
     Panel("Learning rate", "learning rate", ("train/learning_rate",)),
     Panel("Gradient norm, before clipping", "L2 norm", ("train/gradient_norm",), logarithmic=True),
     Panel("Throughput", "tokens per second", ("train/tokens_per_second",)),
 )
+"""Metrics whose unit is known, and which of two values is better."""
+
+TEST = "test/"
+"""How the metrics begin that training does not log."""
+
+MOST_OTHER_PANELS = 24
+"""Panels of other metrics; a callback that logs the state of the machine has hundreds."""
 
 
 def read_metrics(metrics_csv: Path) -> dict[str, Series]:
@@ -93,9 +108,10 @@ def read_metrics(metrics_csv: Path) -> dict[str, Series]:
 
 
 def learning_curves(metrics_csv: Path) -> Figure:
-    """Draws the loss, the scores, the learning rate, the gradient norm and the speed of a run over its steps.
+    """Draws what a run logged over its steps: the loss and the scores first, then every other metric by its own name.
 
-    Only what was logged is drawn: no smoothing, no panel without data.
+    Only what was logged is drawn: no smoothing, no panel without data. Values of a test are no curve, and of very many
+    other metrics, as a callback logs them of the machine, the figure says how many it leaves out.
 
     Args:
         metrics_csv: The run's ``metrics.csv``.
@@ -104,7 +120,9 @@ def learning_curves(metrics_csv: Path) -> Figure:
         A figure without ties to pyplot; where nothing was logged, it says so.
     """
     logged = read_metrics(metrics_csv)
-    panels = [(panel, chosen) for panel in PANELS if (chosen := panel.chosen(logged))]
+    others = _other_panels(logged)
+    drawn = [*PANELS, *others[:MOST_OTHER_PANELS]]
+    panels = [(panel, chosen) for panel in drawn if (chosen := panel.chosen(logged))]
     columns = min(2, max(1, len(panels)))
     rows = max(1, -(-len(panels) // columns))
     figure = Figure(figsize=(PANEL_SIZE[0] * columns, PANEL_SIZE[1] * rows), layout="constrained")
@@ -113,7 +131,24 @@ def learning_curves(metrics_csv: Path) -> Figure:
         _draw_panel(figure.add_subplot(rows, columns, place), panel, chosen)
     if not panels:
         figure.text(0.5, 0.5, "nothing was logged", ha="center", va="center", color="#555555")
+    if left_out := sum(len(panel.metrics) for panel in others[MOST_OTHER_PANELS:]):
+        figure.supxlabel(f"{left_out} more metrics are in {metrics_csv.name}", color="#555555", fontsize=9)
     return figure
+
+
+def _other_panels(logged: dict[str, Series]) -> list[Panel]:
+    """A panel for each metric that has none in :data:`PANELS`, all stages of it together; validation's come first."""
+    known = {name for panel in PANELS for name in panel.metrics}
+    panels: dict[str, list[str]] = {}
+    for name in sorted(logged, key=lambda name: not name.startswith("val/")):
+        if name not in known and not name.startswith(TEST):
+            panels.setdefault(_without_stage(name), []).append(name)
+    return [Panel(title, "as logged", names) for title, names in panels.items()]
+
+
+def _without_stage(name: str) -> str:
+    stage, _, rest = name.partition("/")
+    return rest if stage in STAGE_COLOURS and rest else name
 
 
 def _draw_panel(axes: Axes, panel: Panel, chosen: dict[str, Series]) -> None:
@@ -124,7 +159,7 @@ def _draw_panel(axes: Axes, panel: Panel, chosen: dict[str, Series]) -> None:
         axes.plot(
             series.steps,
             series.values,
-            label=name if best is None else f"{name} (best {best[1]:.4g})",
+            label=textwrap.fill(name if best is None else f"{name} (best {best[1]:.4g})", LEGEND_WIDTH),
             color=colours[name],
             linewidth=1.8 if is_validation else 1.0,
             marker="o" if len(series.steps) <= 40 else "",
@@ -137,15 +172,16 @@ def _draw_panel(axes: Axes, panel: Panel, chosen: dict[str, Series]) -> None:
         axes.yaxis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))
         axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axes.yaxis.set_minor_formatter(StrMethodFormatter("{x:g}"))
-    axes.set_title(panel.title, fontsize=11, loc="left", fontweight="bold")
+    title = axes.set_title(textwrap.fill(panel.title, TITLE_WIDTH), fontsize=11, loc="left", fontweight="bold")
     axes.set_xlabel("optimizer step", color="#555555", fontsize=9)
     axes.set_ylabel(panel.unit, color="#555555", fontsize=9)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10], integer=True))
-    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    count_in_whole_numbers(axes.xaxis)
     axes.tick_params(which="both", labelsize=8)
     axes.grid(color="#e6e6e6", linewidth=0.7)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(fontsize=8, frameon=False)
+    legend = axes.legend(fontsize=8, frameon=False)
+    for text in (title, *legend.get_texts()):
+        text.set_parse_math(False)  # a dollar sign in a metric's name is no mathematics
 
 
 def _colours(names: list[str]) -> dict[str, str]:

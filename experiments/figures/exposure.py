@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+
+from experiments.figures.whole_numbers import count_in_whole_numbers
 
 HISTORIES = {"gold history": "#2f4b7c", "own history": "#d1495b"}
 FEWEST = 0.02
@@ -41,7 +42,7 @@ def exposure_figure(
         axes.set_xlabel("position in the target", color="#555555", fontsize=9)
         axes.set_ylabel(label, color="#555555", fontsize=9)
         axes.set_ylim(bottom=0.0, top=1.03 if place == 1 else None)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        count_in_whole_numbers(axes.xaxis)
         axes.tick_params(which="both", labelsize=8)
         axes.grid(color="#e6e6e6", linewidth=0.7)
         axes.spines[["top", "right"]].set_visible(False)

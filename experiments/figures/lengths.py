@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+
+from experiments.figures.whole_numbers import count_in_whole_numbers
 
 COLOURS = ("#d1495b", "#2f4b7c", "#e07b39", "#3a7d44")
 
@@ -31,7 +32,7 @@ def length_figure(scores: Mapping[str, Mapping[int, float]], title: str = "") ->
     axes.set_xlabel("source tokens", color="#555555", fontsize=9)
     axes.set_ylabel("share", color="#555555", fontsize=9)
     axes.set_ylim(-0.03, 1.03)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    count_in_whole_numbers(axes.xaxis)
     axes.tick_params(which="both", labelsize=8)
     axes.grid(color="#e6e6e6", linewidth=0.7)
     axes.spines[["top", "right"]].set_visible(False)

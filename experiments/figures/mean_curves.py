@@ -8,10 +8,10 @@ from statistics import fmean
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import StrMethodFormatter
 
 from experiments.figures.comparison_style import TEXT, colours_of, markers_of, plain
 from experiments.figures.curves import Series
+from experiments.figures.whole_numbers import count_in_whole_numbers
 
 PANEL_SIZE = (5.6, 3.4)
 """Inches of width and height."""
@@ -45,7 +45,7 @@ def mean_curves_figure(panels: Mapping[tuple[str, str], Curves], variants: Seque
         axes.set_title(title, fontsize=10, loc="left", fontweight="bold")
         axes.set_xlabel("optimizer step", color=TEXT, fontsize=9)
         axes.set_ylabel(f"{label}\n(mean; band: lowest to highest)", color=TEXT, fontsize=9)
-        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        count_in_whole_numbers(axes.xaxis)
     handles = {str(line.get_label()): line for axes in figure.axes for line in axes.get_lines()}
     shown = [name for name in variants if name in handles]
     figure.legend([handles[name] for name in shown], shown, loc="outside right upper", fontsize=8, frameon=False)

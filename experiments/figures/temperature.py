@@ -11,6 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from experiments.figures.alignment import plain, token_labels
+from experiments.figures.colour_range import weight_colours
 
 BLUE, RED = "#2f4b7c", "#d1495b"
 
@@ -50,19 +51,22 @@ def temperature_figure(
     axes.bar(range(len(labels)), scores, color=BLUE)
     _describe(axes, "scores", "score", labels)
     axes = figure.add_subplot(grid[1])
-    axes.imshow(weights, cmap="Blues", vmin=0.0, vmax=1.0, aspect="auto", interpolation="nearest")
+    colours = weight_colours(weights)
+    axes.imshow(weights, cmap="Blues", vmin=colours.low, vmax=colours.high, aspect="auto", interpolation="nearest")
     for (row, column), weight in np.ndenumerate(weights):
-        colour = "white" if weight > 0.6 else "#333333"
-        axes.text(column, row, f"{weight:.2f}", ha="center", va="center", fontsize=7, color=colour)
+        is_dark = weight > colours.low + 0.6 * (colours.high - colours.low)
+        colour = "white" if is_dark else "#333333"
+        axes.text(column, row, f"{weight:.{colours.digits}f}", ha="center", va="center", fontsize=7, color=colour)
     axes.set_yticks(range(len(temperatures)), [f"{temperature:g}" for temperature in temperatures])
-    _describe(axes, "weights at each temperature", "temperature", labels)
+    title = ", ".join(words for words in ("weights at each temperature", colours.words) if words)
+    _describe(axes, title, "temperature", labels)
     axes = figure.add_subplot(grid[2])
     axes.plot(temperatures, entropy_of(weights), color=BLUE, marker="o", markersize=4, label="entropy")
     axes.axhline(math.log(len(labels)), color="#999999", linewidth=1.0, linestyle="--", label="all alike")
     axes.set_xscale("log")
     axes.set_xticks(temperatures, [f"{temperature:g}" for temperature in temperatures])
     axes.minorticks_off()
-    axes.set_ylim(bottom=0.0)
+    axes.set_ylim(bottom=0.0, top=1.08 * math.log(len(labels)) or None)
     axes.set_xlabel("temperature", color="#555555", fontsize=9)
     axes.legend(fontsize=8, frameon=False)
     _describe(axes, "entropy of the weights", "nats", [])

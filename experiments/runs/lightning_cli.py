@@ -53,6 +53,7 @@ from experiments.runs.known_classes import import_parts
 from experiments.runs.lightning_notices import without_lightning_notices
 from experiments.runs.links import LINKED, check_links
 from experiments.runs.parser import OneLineErrorParser
+from experiments.runs.profilers import REPORT, finished_report, with_dearest
 from experiments.runs.progress import training_progress
 from experiments.runs.saved_config import check_same_parts, saved_config, with_config
 from experiments.runs.saved_data import SavedData
@@ -241,6 +242,7 @@ class SeqlabCLI(LightningCLI):
         settings = self.config[self.config.subcommand]
         check_links(resolve(settings.model.class_path), resolve(settings.data.class_path))
         trainer = settings.trainer
+        trainer.profiler = with_dearest(trainer.profiler)
         given = settings.ckpt_path
         known = run_of(Path(given)) if given and settings.version is None else None
         root = Path(trainer.default_root_dir or RUNS)
@@ -254,6 +256,8 @@ class SeqlabCLI(LightningCLI):
         loggers = trainer.logger if isinstance(trainer.logger, list) else [trainer.logger]
         for logger in loggers:
             _fill(logger, "save_dir", str(self.run_directory))
+        _fill(trainer.profiler, "dirpath", str(self.run_directory))
+        _fill(trainer.profiler, "filename", REPORT)
         callbacks = trainer.callbacks if isinstance(trainer.callbacks, list) else [trainer.callbacks]
         for callback in callbacks:
             _fill(callback, "dirpath", str(self.run_directory / CHECKPOINTS))
@@ -329,6 +333,9 @@ class SeqlabCLI(LightningCLI):
             with ending(self.trainer, last, self._parent, tries=self._trial_directory is not None), sole:
                 super()._run_subcommand(subcommand)
         finally:
+            report = finished_report(self.trainer)
+            if report is not None and self._trial_directory is None and self.trainer.is_global_zero:
+                print(f"\nprofile          {shown(report)}")
             if self._trial_directory is not None:
                 self._trial_directory.cleanup()
 

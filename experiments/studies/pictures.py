@@ -27,9 +27,9 @@ def study_figures(
 ) -> Iterator[tuple[str, Figure]]:
     """Draws a study.
 
-    A metric is drawn over the quantity that its variants, panels or itself are steps of, where there is one; else as
-    variants side by side. What training logs is drawn through training as well, and so are the
-    study's curves.
+    A metric is drawn as variants side by side, with their paired differences, and over the quantity that its variants,
+    panels or itself are steps of, where there is one. What training logs is drawn through training as well, and so are
+    the study's curves.
 
     Args:
         study: The study.
@@ -46,10 +46,12 @@ def study_figures(
         if name in taken:  # panels may have metrics of one name that mean different things
             name = f"{name}-{slug(title)}"
         taken.add(name)
-        if lines := _lines(study, comparison):
+        lines = _lines(study, comparison)
+        if lines:
             yield name, numeric_axis_figure(lines, title, study.x_label or "x")
-        else:
-            yield name, differences_figure(_side_by_side(comparison), title, INTERVAL, variants)
+        if not lines or any(entry.difference for entry in comparison.entries):
+            shown = f"{name}-differences" if lines else name
+            yield shown, differences_figure(_side_by_side(study, comparison), title, INTERVAL, variants)
     for metric in _of_training(comparisons):
         if drawn := _drawn([(panel, metric.name) for panel in panels_of(study)], rows):
             yield f"{slug(metric.name)}-curves", mean_curves_figure(drawn, variants)
@@ -57,7 +59,8 @@ def study_figures(
         yield "curves", mean_curves_figure(drawn, variants)
 
 
-def _side_by_side(comparison: Comparison) -> dict[str, list[VariantValues]]:
+def _side_by_side(study: Study, comparison: Comparison) -> dict[str, list[VariantValues]]:
+    """The entries by panel, and by the place on the metric's axis where it has one."""
     panels: defaultdict[str, list[VariantValues]] = defaultdict(list)
     for entry in comparison.entries:
         difference = entry.difference
@@ -66,7 +69,9 @@ def _side_by_side(comparison: Comparison) -> dict[str, list[VariantValues]]:
             interval = (difference.low, difference.high)
         mean = None if difference is None else difference.mean
         values = list(entry.values.values())
-        panels[entry.place.panel].append(VariantValues(entry.place.variant, values, entry.summary.mean, mean, interval))
+        at = "" if entry.place.metric_x is None else f"{study.x_label or 'x'} {entry.place.metric_x:g}"
+        title = ", ".join(word for word in (entry.place.panel, at) if word)
+        panels[title].append(VariantValues(entry.place.variant, values, entry.summary.mean, mean, interval))
     return dict(panels)
 
 

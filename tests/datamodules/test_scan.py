@@ -142,6 +142,17 @@ def test_batches_hold_the_pairs(split: ScanSplit, tmp_path: Path) -> None:
     assert data.source_tokenizer.encode("jump") != [UNK]
 
 
+def test_a_checkpoint_of_another_split_is_warned_of(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    """Its training has commands of this split's test."""
+    trained = ScanDataModule("length", cache_directory=str(tmp_path))
+    trained.train_dataloader()
+    state = trained.state_dict()
+    ScanDataModule("length", cache_directory=str(tmp_path)).load_state_dict(state)
+    assert not recwarn
+    with pytest.warns(UserWarning, match=r"trained on other commands than those of this split \(data.init_args.split"):
+        ScanDataModule("simple", cache_directory=str(tmp_path)).load_state_dict(state)
+
+
 def test_the_vocabulary_is_the_grammars_whatever_is_held_out(tmp_path: Path) -> None:
     few = ScanDataModule(val_size=16_727, cache_directory=str(tmp_path))
     assert (few.source_vocabulary_size, few.target_vocabulary_size) == (17, 10)

@@ -68,6 +68,37 @@ def test_the_colours_are_the_same_in_every_figure() -> None:
     np.testing.assert_allclose(half(0.01), half(0.5))
 
 
+def test_attention_that_is_nearly_uniform_shows_its_differences() -> None:
+    weights = np.array([[0.249, 0.251, 0.250, 0.250], [0.250, 0.250, 0.248, 0.252]])
+    figure = alignment_figure(SOURCE, ["la", "maison"], weights)
+    brightness = {cell: colour.mean() for cell, colour in colours(figure).items()}
+    assert min(brightness, key=brightness.__getitem__) == ("</s>", "maison")
+    assert max(brightness, key=brightness.__getitem__) == ("house", "maison")
+    assert max(brightness.values()) - min(brightness.values()) > 0.5
+    bar = figure.axes[1]
+    assert bar.get_ylabel() == "attention weight\ncolours from 0.2480 to 0.2520"
+    ticks = [label.get_text() for label in bar.get_yticklabels()]
+    assert ticks == ["0.2480", "0.2488", "0.2496", "0.2504", "0.2512", "0.2520"]
+
+
+def test_what_differs_by_rounding_alone_is_not_drawn_as_different() -> None:
+    figure = alignment_figure(SOURCE, ["la"], np.array([[0.25, 0.25, 0.25 + 1e-8, 0.25 - 1e-8]]))
+    shades = np.array(list(colours(figure).values()))
+    assert np.ptp(shades, axis=0).max() < 0.01
+    assert figure.axes[1].get_ylabel() == "attention weight\nevery weight is 0.25"
+
+
+@pytest.mark.parametrize("padding", [0, 2])
+def test_from_a_half_on_the_colours_are_those_of_every_figure(padding: int) -> None:
+    zeros = np.zeros((1, padding))
+    for high, is_whole in ((0.5, True), (0.49, False)):
+        weights = np.concatenate([[[high, 1 - high - 0.2, 0.2]], zeros], axis=1)
+        figure = alignment_figure([*"abc", *["<pad>"] * padding], ["la"], weights)
+        assert (figure.axes[1].get_ylim() == (0.0, 1.0)) == is_whole
+        assert ("colours from 0.20 to 0.49" in figure.axes[1].get_ylabel()) != is_whole
+        assert ("exactly 0" in figure.axes[1].get_ylabel()) == bool(padding)
+
+
 def test_exactly_zero_is_grey_and_almost_zero_is_not() -> None:
     figure = alignment_figure(["a", "b", "<pad>"], ["c"], [[1 - 1e-9, 1e-9, 0.0]])
 
@@ -81,7 +112,7 @@ def test_there_is_a_colour_bar_from_0_to_1() -> None:
     bar = alignment_figure(["a"], ["b"], [[0.3]]).axes[1]
 
     assert bar.get_ylim() == (0.0, 1.0)
-    assert bar.get_ylabel() == "attention weight"
+    assert bar.get_ylabel() == "attention weight\nevery weight is 0.3"
 
 
 @pytest.mark.parametrize("shape", [(4, 5), (5, 3), (20,), (1, 5, 4)])

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import io
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 
-from experiments.figures.curves import Series
+from experiments.figures.curves import Series, learning_curves
 from experiments.figures.differences import VariantValues, differences_figure
+from experiments.figures.exposure import exposure_figure
+from experiments.figures.lengths import length_figure
 from experiments.figures.mean_curves import mean_curves_figure
 from experiments.figures.numeric_axis import Line, numeric_axis_figure
+
+MINUS = "\N{MINUS SIGN}"
 
 
 def drawn(figure: Figure) -> Figure:
@@ -54,6 +59,28 @@ def test_curves_have_the_mean_and_the_band_of_the_common_steps() -> None:
     assert np.asarray(line.get_xydata()).tolist() == [[4, 2.0], [9, 2.25]]
     band = axes.collections[0].get_paths()[0].vertices
     assert (band[:, 1].min(), band[:, 1].max()) == (1.0, 3.0)
+
+
+@pytest.mark.parametrize("steps", [[4], [4, 5], [2, 4, 6, 8, 10, 12], [5, 11, 17], [0, 4_000_000, 9_999_999]])
+def test_steps_are_counted_in_whole_numbers(steps: list[int], tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_text("step,epoch,time,val/loss\n" + "".join(f"{step},0,1.0,2.0\n" for step in steps))
+    series = [Series(steps, [1.0] * len(steps))]
+    scores = {"exact_match": dict.fromkeys(steps, 1.0)}
+    positions = [1.0] * len(steps)
+    for figure in (
+        learning_curves(path),
+        mean_curves_figure({("", "val/loss"): {"dot": series}}, ["dot"]),
+        length_figure(scores),
+        exposure_figure(positions, (positions, positions), (positions, positions)),
+    ):
+        for axes in drawn(figure).axes:
+            ticks = axes.get_xticks()
+            assert any(axes.viewLim.x0 <= tick <= axes.viewLim.x1 for tick in ticks)
+            assert [label.get_text() for label in axes.get_xticklabels()] == [
+                f"{tick:,.0f}".replace("-", MINUS) for tick in ticks
+            ]
+            assert np.allclose(ticks, np.round(ticks))
 
 
 def test_a_variant_has_its_colour_also_where_the_first_is_not_drawn() -> None:

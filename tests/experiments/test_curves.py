@@ -7,12 +7,17 @@ import itertools
 import warnings
 from pathlib import Path
 
+import lightning as L
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.text import Text
+from PIL import Image
 
-from experiments.figures.curves import learning_curves, read_metrics
+from experiments.cli import main
+from experiments.figures.curves import MOST_OTHER_PANELS, learning_curves, read_metrics
+from experiments.runs.loggers.media import write_figure
+from tests.experiments.tiny_task import write_tiny_task
 
 HEADER = "step,epoch,time,train/loss,train/learning_rate,val/loss,val/bleu,train/gradient_norm\n"
 
@@ -124,3 +129,63 @@ def test_an_evaluation_of_an_older_checkpoint_does_not_bend_the_curves(tmp_path:
     path.write_text("step,epoch,time,val/loss\n2,0,1.0,3.0\n5,1,2.0,2.0\n2,0,3.0,3.5\n8,2,4.0,1.0\n")
     logged = read_metrics(path)["val/loss"]
     assert (logged.steps, logged.values) == ([2, 5, 8], [3.0, 2.0, 1.0])
+
+
+def test_every_other_metric_has_a_panel_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_text(
+        "step,epoch,time,train/loss,lr-AdamW,train/ter,val/ter,val/$x_{,test/ter\n"
+        "9,0,1.0,4.0,0.1,60,,,\n9,0,1.0,,,,70,1,\n19,1,2.0,3.0,0.2,50,65,2,\n19,1,2.0,,,,,,80\n"
+    )
+    figure = learning_curves(path)
+    figure.savefig(io.BytesIO(), format="png")
+    drawn = {axes.get_title(loc="left"): labels(axes) for axes in figure.axes}
+    assert drawn == {
+        "Loss": ["train/loss"],
+        "ter": ["val/ter", "train/ter"],
+        "$x_{": ["val/$x_{"],
+        "lr-AdamW": ["lr-AdamW"],
+    }
+    points = {line.get_label(): np.asarray(line.get_xydata()).tolist() for line in figure.axes[1].get_lines()}
+    assert points == {"val/ter": [[9, 70], [19, 65]], "train/ter": [[9, 60], [19, 50]]}
+
+
+def test_a_figure_of_hundreds_of_metrics_says_what_it_leaves_out(tmp_path: Path) -> None:
+    names = [f"DeviceStatsMonitor.on_train_batch_start/allocated_bytes.all.number_{number}" for number in range(100)]
+    path = tmp_path / "metrics.csv"
+    path.write_text(f"step,epoch,time,{','.join(names)},val/mine\n4,0,1.0{',1' * 101}\n")
+    figure = learning_curves(path)
+    figure.savefig(io.BytesIO(), format="png")
+    assert len(figure.axes) == MOST_OTHER_PANELS
+    assert figure.axes[0].get_title(loc="left") == "mine"
+    assert figure.get_supxlabel() == "77 more metrics are in metrics.csv"
+    for axes in figure.axes:
+        for text in (axes.title, axes._left_title, *axes.get_legend().get_texts()):  # type: ignore[attr-defined]
+            assert text.get_window_extent().x1 <= figure.bbox.x1
+
+
+class WordErrors(L.Callback):
+    """A metric of a user's own, on the validation set."""
+
+    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        pl_module.log("val/word_errors", 0.5)
+
+
+def test_a_metric_of_ones_own_and_an_even_attention_are_seen_in_a_runs_pictures(tmp_path: Path, seed: int) -> None:
+    config = write_tiny_task(tmp_path, seed, train_size=100)
+    warm = "--model.init_args.decoder.init_args.attention.init_args.temperature=1000"
+    own = f"--trainer.callbacks+={__name__}.WordErrors"
+    assert main(["fit", "--config", str(config), "--trainer.max_epochs=2", warm, own]) == 0
+    run = tmp_path / "runs" / "tiny" / "1"
+    figure = learning_curves(run / "metrics.csv")
+    assert "word_errors" in [axes.get_title(loc="left") for axes in figure.axes]
+    write_figure(figure, tmp_path / "again.png")
+    assert (tmp_path / "again.png").read_bytes() == (run / "figures" / "curves.png").read_bytes()
+
+    pictures = sorted((run / "figures").glob("val-alignment_1-*.png"))
+    assert len(pictures) == 2
+    for picture in pictures:
+        cells = np.asarray(Image.open(picture).convert("RGB")).astype(int)[:, :-150]  # without the colour bar
+        assert ((np.abs(cells - [8, 48, 107]) < 40).all(axis=-1)).mean() > 0.002, "the largest weight is dark blue"
+    logged = (run / "wandb").rglob("val/alignment_1_*.png")
+    assert {path.read_bytes() for path in logged} == {path.read_bytes() for path in pictures}

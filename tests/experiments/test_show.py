@@ -45,6 +45,15 @@ def shown(path: Path) -> np.ndarray:
     return pixels
 
 
+DARK = np.array([8, 48, 107])
+"""The darkest of the colours of weights."""
+
+
+def share_of(colour: np.ndarray, pixels: np.ndarray) -> float:
+    """How many of the pixels have about that colour, 0 to 1."""
+    return float((np.abs(pixels.astype(int) - colour) < 40).all(axis=-1).mean())
+
+
 @pytest.mark.parametrize("options", [[], ["--sentence", "one", "--sentence", "two $x_1$ 三"]])
 def test_masks(options: list[str], tmp_path: Path) -> None:
     picture = tmp_path / "masks.png"
@@ -92,6 +101,32 @@ def test_alignment_and_temperature_of_a_translation(
         shown(picture)
     told = capsys.readouterr().out
     assert told.count("entropy") == 5
+
+
+def test_an_attention_that_is_nearly_uniform_is_no_pale_sheet(tmp_path: Path) -> None:
+    content = tiny_checkpoint()
+    attention = content["hyper_parameters"]["decoder"]["init_args"]["attention"]
+    attention["init_args"] = {"temperature": 20.0}
+    path = write(tmp_path / "warm.ckpt", content)
+    for what in ("alignment", "temperature"):
+        picture = tmp_path / f"{what}.png"
+        assert main(["show", what, "--ckpt_path", str(path), "--sentence", "abcdef", "--output", str(picture)]) == 0
+        pixels = shown(picture)[:, :-220] if what == "alignment" else shown(picture)  # without the colour bar
+        if what == "temperature":
+            pixels = pixels[int(0.27 * len(pixels)) : int(0.5 * len(pixels))]  # the weights, without the bars
+        assert share_of(DARK, pixels) > 0.002, what
+
+
+def test_states_that_are_small_are_no_pale_sheet(classifier: Path, tmp_path: Path) -> None:
+    content = torch.load(classifier, weights_only=True)
+    for name, value in content["state_dict"].items():
+        if name.startswith("encoder"):
+            value.mul_(0.05)
+    picture = tmp_path / "states.png"
+    path = write(tmp_path / "small.ckpt", content)
+    assert main(["show", "states", "--ckpt_path", str(path), "--output", str(picture)]) == 0
+    pixels = shown(picture)[:, :-220].astype(int)
+    assert (np.ptp(pixels, axis=-1) > 60).mean() > 0.05
 
 
 @pytest.mark.parametrize("temperature", [1.0, 3.0])

@@ -123,6 +123,29 @@ def test_a_variant_without_a_metric_is_not_compared_in_it(tmp_path: Path) -> Non
     assert len(lines(text, "none")) == 1, "its cost alone"
 
 
+def test_a_metric_over_an_axis_is_also_drawn_side_by_side_at_each_place(tmp_path: Path) -> None:
+    metrics = [{"name": "test/accuracy_{x}", "better": "higher", "x": [5, 10]}]
+    study = read_study(write_study(tmp_path, metrics=metrics, x_label="length"))
+    rows: dict[Key, Row] = {
+        run.key: {"run": str(tmp_path), "test/accuracy_5": f"0.{run.seed}", "test/accuracy_10": "0.5"}
+        for run in planned_runs(study, "quick", [1, 2], tmp_path)
+    }
+    figures = dict(study_figures(study, rows, compare(study, rows, [1, 2])))
+    assert list(figures) == ["test-accuracy_-x", "test-accuracy_-x-differences"]
+    shown = figures["test-accuracy_-x-differences"].axes
+    assert [axes.get_title(loc="left") for axes in shown[::2]] == ["length 5", "length 10"]
+    assert [label.get_text() for label in shown[2].get_yticklabels()] == ["first", "second"]
+
+
+def test_variants_in_panels_over_an_axis_have_no_difference_to_draw_where_each_is_alone(tmp_path: Path) -> None:
+    panels = {f"length {x}": {"x": x, "variants": {"lstm": None}} for x in (5, 10)}
+    study = read_study(write_study(tmp_path, variants=None, panels=panels, metrics=[ACCURACY]))
+    rows: dict[Key, Row] = {
+        run.key: {"run": str(tmp_path), "val/accuracy": "0.5"} for run in planned_runs(study, "quick", [1, 2], tmp_path)
+    }
+    assert [name for name, _ in study_figures(study, rows, compare(study, rows, [1, 2]))] == ["val-accuracy"]
+
+
 def test_metrics_of_one_name_in_different_panels_have_pictures_of_their_own(tmp_path: Path) -> None:
     panels = {
         panel: {"metrics": [{"name": "test/accuracy", "better": "higher", "label": label}]}

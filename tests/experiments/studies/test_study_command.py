@@ -20,6 +20,7 @@ from statistics import fmean
 import pytest
 import yaml
 
+from experiments.cli import main
 from experiments.figures.curves import read_metrics
 from tests.experiments.tiny_task import write_tiny_task
 
@@ -73,7 +74,7 @@ def rows(place: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def written(run: str) -> int:
+def written(run: str | Path) -> int:
     """When a run last logged something."""
     return (Path(run) / "metrics.csv").stat().st_mtime_ns
 
@@ -153,6 +154,30 @@ def test_a_study_writes_tables_figures_and_a_group(stopped: Stopped) -> None:
     assert len(offline) >= 4
     for path in offline:
         assert re.search(rb"[^/]tiny_study[^/]", path.read_bytes()), "the group, and not the path"
+
+
+def test_variants_that_are_steps_of_a_quantity_are_drawn_over_it_and_side_by_side(
+    stopped: Stopped, tmp_path: Path
+) -> None:
+    """Of the same runs, none of which is run again."""
+    place = tmp_path / "studies" / "tiny_study" / "quick"
+    shutil.copytree(stopped.place, place)
+    (place / "results.csv").write_text((place / "results.csv").read_text().replace(str(stopped.place), str(place)))
+    study = yaml.safe_load(stopped.file.read_text()) | {"x_label": "heads"}
+    study["variants"]["general"] = {"x": 1}
+    study["variants"]["none"]["x"] = 0
+    path = tmp_path / "tiny_study.yaml"
+    path.write_text(yaml.safe_dump(study, sort_keys=False))
+    shutil.rmtree(place / "figures")
+
+    assert main(["study", str(path), "--directory", str(tmp_path / "studies"), "--seeds", "2"]) == 0
+    assert {run: written(run) for run in place.glob("runs/*/1")} == {
+        place / run.relative_to(stopped.place): written(run) for run in stopped.place.glob("runs/*/1")
+    }
+    names = {"val-loss", "val-loss-differences", "mean-train-loss", "mean-train-loss-differences"}
+    drawn = {figure.stem for figure in (place / "figures").iterdir()}
+    assert drawn == names | {"val-loss-curves", "train-loss-curves"}
+    assert all(f"![figures/{name}.png](figures/{name}.png)" in (place / "table.md").read_text() for name in drawn)
 
 
 def test_what_was_begun_goes_on_and_what_changed_runs_again(stopped: Stopped, tmp_path: Path) -> None:
