@@ -10,7 +10,7 @@ from typing import Any
 
 import lightning as L
 import yaml
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, _InstantiatorFn
 from lightning.pytorch.plugins import CheckpointIO
 from lightning.pytorch.utilities import rank_zero_info
@@ -32,13 +32,14 @@ from experiments.runs.callbacks.step_count import StepCount
 from experiments.runs.callbacks.throughput import Throughput
 from experiments.runs.callbacks.unchanged_text import UnchangedText
 from experiments.runs.checkpoint_io import AtomicCheckpointIO
-from experiments.runs.checkpoints import find_checkpoint, read_checkpoint
+from experiments.runs.checkpoints import check_resumable, find_checkpoint, read_checkpoint
 from experiments.runs.class_paths import resolve
 from experiments.runs.closing import closing_lines, shown
 from experiments.runs.directory import (
     CHECKPOINTS,
     LAST_CHECKPOINT,
     alone_in,
+    has_checkpoint,
     last_begun_run,
     meant_checkpoint,
     new_run,
@@ -160,6 +161,8 @@ class SeqlabCLI(LightningCLI):
         checkpoint = self._checkpoint(settings)
         if checkpoint is not None:
             content = read_checkpoint(checkpoint, trusted)
+            if self.config.subcommand == "fit":
+                check_resumable(content, checkpoint)
             check_same_parts(settings, content, checkpoint, self.config.subcommand)
             self._progress = training_progress(content)
             self.config = parser.parse_args(with_config(args, saved_config(content, self.config.subcommand)))
@@ -195,6 +198,8 @@ class SeqlabCLI(LightningCLI):
             if last is None:
                 before = newest_run(root, settings.experiment)
                 rank_zero_info(_begins(run, newest_checkpoint(before) if before else None))
+                if run is not None and has_checkpoint(run):
+                    self._begun_run = None  # its best checkpoint is not written over
             return last
         return meant_checkpoint(given, root, settings.experiment)
 
@@ -341,15 +346,7 @@ class SeqlabCLI(LightningCLI):
     def after_fit(self) -> None:
         """Says where everything is, and what to type next."""
         if self._trial_directory is None and self.trainer.is_global_zero:
-            best = next(
-                (
-                    callback.best_model_path
-                    for callback in self.trainer.checkpoint_callbacks
-                    if isinstance(callback, ModelCheckpoint) and callback.best_model_path
-                ),
-                None,
-            )
-            print(closing_lines(self.run_directory, Path(best) if best else None, self.trainer.loggers, self.model))
+            print(closing_lines(self.run_directory, self.trainer, self.model))
 
 
 def _begins(run: Path | None, other: Path | None) -> str:
@@ -361,6 +358,11 @@ def _begins(run: Path | None, other: Path | None) -> str:
     """
     if run is None:
         return "--ckpt_path last: there is no run yet, training begins"
+    if has_checkpoint(run):
+        return (
+            f"--ckpt_path last: {shown(run)} has no checkpoint with the state of its training, which begins anew in a "
+            "run of its own; to begin with its weights: --init_from"
+        )
     line = f"--ckpt_path last: {shown(run)} has no checkpoint yet, training begins in it anew"
     return line if other is None else f"{line} (to go on with the run before: --ckpt_path {shown(other)})"
 
