@@ -73,6 +73,10 @@ class BiRNNClassifier(StepLossModule):
         memory, state = self.encoder(source.values, source.lengths)
         return self.output(self.dropout(self.pooling(memory, state, source.mask)))
 
+    def logged_metrics(self) -> set[str]:
+        """The metrics that a training logs here."""
+        return super().logged_metrics() | {"train/loss", "val/loss", "val/accuracy"}
+
     def training_step(self, batch: LabelledBatch, batch_idx: int) -> Tensor:
         """The summed loss of a batch; logs ``train/loss`` per sequence."""
         if not len(batch):

@@ -261,6 +261,11 @@ class EncoderDecoder(StepLossModule):
         target = batch.target_output
         return projected_outcomes(hidden, self.output.weight, self.output.bias, target.real(target.values))
 
+    def logged_metrics(self) -> set[str]:
+        """The metrics that a training logs here."""
+        own = {"train/loss", "val/loss", "val/perplexity", "val/accuracy"}
+        return super().logged_metrics() | own | ({"train/forcing_ratio"} if self.feeding is not None else set())
+
     def training_step(self, batch: SequenceBatch, batch_idx: int) -> Tensor:
         """The summed loss of a batch; logs ``train/loss`` per token, without label smoothing, and the forcing ratio."""
         ratio = self.forcing_ratio(self.feeding)

@@ -106,6 +106,11 @@ class VectorSeq2Seq(StepLossModule):
         """The decoder's outputs ``(rows, o)`` to the vectors that they predict."""
         return self.output(outputs)
 
+    def logged_metrics(self) -> set[str]:
+        """The metrics that a training logs here."""
+        own = {"train/loss", "val/loss", "val/loss_free_running", "val/exposure_gap"}
+        return super().logged_metrics() | own | ({"train/forcing_ratio"} if self.feeding is not None else set())
+
     def training_step(self, batch: VectorBatch, batch_idx: int) -> Tensor:
         """The summed squared error of a batch; logs ``train/loss`` per number, and the forcing ratio."""
         ratio = self.forcing_ratio(self.feeding)

@@ -32,6 +32,7 @@ from experiments.runs.callbacks.step_count import StepCount
 from experiments.runs.callbacks.throughput import Throughput
 from experiments.runs.callbacks.unchanged_text import UnchangedText
 from experiments.runs.checkpoint_io import AtomicCheckpointIO
+from experiments.runs.checkpoint_names import name_plainly
 from experiments.runs.checkpoints import check_resumable, find_checkpoint, read_checkpoint
 from experiments.runs.class_paths import resolve
 from experiments.runs.closing import closing_lines, shown
@@ -53,6 +54,7 @@ from experiments.runs.initial_weights import load_initial_weights
 from experiments.runs.known_classes import import_parts
 from experiments.runs.lightning_notices import without_lightning_notices
 from experiments.runs.links import LINKED, check_links
+from experiments.runs.monitors import check_monitors
 from experiments.runs.parser import OneLineErrorParser
 from experiments.runs.progress import training_progress
 from experiments.runs.saved_config import check_same_parts, saved_config, with_config
@@ -264,12 +266,14 @@ class SeqlabCLI(LightningCLI):
             _fill(callback, "dirpath", str(self.run_directory / CHECKPOINTS))
 
     def instantiate_classes(self) -> None:
-        """Makes data, model and trainer, and reads the validation text, before anything is written.
+        """Makes data, model and trainer, reads the validation text and checks monitors, before anything is written.
 
         Where that fails, nothing is left of the run's new directory.
         """
         try:
             super().instantiate_classes()
+            if self.subcommand == "fit":
+                check_monitors(self.trainer, self.model)
             if self.subcommand == "fit" and isinstance(self.datamodule, ParallelDataModule):
                 self.datamodule.references("val")
         except BaseException:
@@ -309,6 +313,7 @@ class SeqlabCLI(LightningCLI):
         except (TypeError, ValueError, MisconfigurationException) as error:
             raise UserError(f"trainer: {' '.join(str(error).split())} (seqlab fit --help tells its options)") from error
         go_on_exactly(trainer)
+        name_plainly(trainer, self.run_directory / CHECKPOINTS)
         return trainer
 
     def before_fit(self) -> None:
