@@ -19,7 +19,6 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from datamodules.errors import UserError
 from datamodules.parallel import ParallelDataModule
 from experiments.clusters.handover import Handover
-from experiments.clusters.signals import in_job
 from experiments.runs.agreement import leave_shared_store, started_by_torchrun
 from experiments.runs.callbacks.checkpoints_cut_back import CheckpointsCutBack
 from experiments.runs.callbacks.curve_figures import CurveFigures
@@ -295,7 +294,7 @@ class SeqlabCLI(LightningCLI):
             UnchangedText(),
             PresentBatch(),
         ]
-        if self.subcommand == "fit" and in_job():
+        if self.subcommand == "fit":
             callbacks.insert(0, Handover(self.run_directory / CHECKPOINTS / LAST_CHECKPOINT))
         if settings.logger:
             callbacks.append(CurveFigures())
