@@ -12,6 +12,7 @@ from lightning.pytorch.utilities import GradClipAlgorithmType
 from lightning.pytorch.utilities.types import LRSchedulerTypeUnion, OptimizerLRScheduler
 from torch import Tensor, nn
 
+from datamodules.batch import LabelledBatch, SequenceBatch, VectorBatch
 from datamodules.errors import RunFailed
 from lightning_modules.feeding import Feeding
 from lightning_modules.optimizer_options import apply_given_options
@@ -61,6 +62,17 @@ class StepLossModule(L.LightningModule):
     def nothing(self) -> Tensor:
         """The loss of a process whose share of a batch is empty: 0, and a gradient of 0 for every parameter."""
         return torch.stack([parameter.sum() * 0.0 for parameter in self.parameters()]).sum()
+
+    def chance_loss(self, batch: SequenceBatch | LabelledBatch | VectorBatch) -> float | None:
+        """The mean loss, as ``train/loss`` has it, of a model that has learned nothing, and guesses evenly.
+
+        Args:
+            batch: At least one example; where the loss has no bound of its own, its targets say what is large.
+
+        Returns:
+            The loss, or None where a subclass knows of none.
+        """
+        return None
 
     def check_evaluation(self, loss: Tensor, index: Tensor) -> None:
         """Stops a run whose weights are spoilt.

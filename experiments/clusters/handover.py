@@ -100,7 +100,7 @@ class Handover(L.Callback):
             return
         self._leaves = True
         with unheard_keyboard():
-            trainer.save_checkpoint(self._checkpoint)
+            trainer.save_checkpoint(self._checkpoint, weights_only=False)
         raise HandedOver(common)
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ from experiments.clusters.handover import Handover
 from experiments.runs.agreement import leave_shared_store, started_by_torchrun
 from experiments.runs.callbacks.checkpoints_cut_back import CheckpointsCutBack
 from experiments.runs.callbacks.curve_figures import CurveFigures
+from experiments.runs.callbacks.divergence import Divergence
 from experiments.runs.callbacks.metrics_cut_back import MetricsCutBack
 from experiments.runs.callbacks.positional_seeds import PositionalSeeds
 from experiments.runs.callbacks.prediction_writer import PREDICTIONS
@@ -293,6 +294,7 @@ class SeqlabCLI(LightningCLI):
             StepCount(),
             UnchangedText(),
             PresentBatch(),
+            Divergence(),
         ]
         if self.subcommand == "fit":
             callbacks.insert(0, Handover(self.run_directory / CHECKPOINTS / LAST_CHECKPOINT))
