@@ -10,7 +10,7 @@ from typing import Any
 
 import lightning as L
 import yaml
-from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, _InstantiatorFn
 from lightning.pytorch.plugins import CheckpointIO
 from lightning.pytorch.utilities import rank_zero_info
@@ -20,6 +20,7 @@ from datamodules.errors import UserError
 from datamodules.parallel import ParallelDataModule
 from experiments.clusters.handover import Handover
 from experiments.runs.agreement import leave_shared_store, started_by_torchrun
+from experiments.runs.callbacks.best_checkpoint import BestCheckpoint
 from experiments.runs.callbacks.checkpoints_cut_back import CheckpointsCutBack
 from experiments.runs.callbacks.curve_figures import CurveFigures
 from experiments.runs.callbacks.divergence import Divergence
@@ -66,8 +67,8 @@ RUNS = "runs"
 
 HELP = {
     "ckpt_path": "fit: the checkpoint to go on from. Else: the one to measure; best if none is given. A file, the "
-    "directory of a run, or best, last or averaged, of the experiment's newest run. With last, fit begins where no "
-    "checkpoint is yet, so that the same command goes on with a training whenever it was stopped.",
+    "directory of a run (fit: its last), or best, last or averaged, of the experiment's newest run. With last, fit "
+    "begins where no checkpoint is yet, so that the same command goes on with a training whenever it was stopped.",
     "weights_only": "Without effect: of a checkpoint, tensors and plain values are all that is ever read.",
 }
 """What Lightning's options mean here."""
@@ -199,9 +200,11 @@ class SeqlabCLI(LightningCLI):
             last = newest_checkpoint(run) if run else None
             if last is None:
                 before = newest_run(root, settings.experiment)
+                if run is not None and has_checkpoint(run) and not _keeps_training_state(settings.trainer):
+                    run = self._begun_run = None  # all that it has of its training is its best checkpoint
                 rank_zero_info(_begins(run, newest_checkpoint(before) if before else None))
-                if run is not None and has_checkpoint(run):
-                    self._begun_run = None  # its best checkpoint is not written over
+            return last
+        if last := newest_checkpoint(Path(given)):  # of a run's directory: of a file there is none
             return last
         return meant_checkpoint(given, root, settings.experiment)
 
@@ -359,18 +362,21 @@ def _begins(run: Path | None, other: Path | None) -> str:
     """What is said where ``--ckpt_path last`` finds no checkpoint.
 
     Args:
-        run: The run that was begun last, if there is one.
+        run: The run in which it begins anew, if there is one.
         other: The last checkpoint of another run, if there is one.
     """
     if run is None:
-        return "--ckpt_path last: there is no run yet, training begins"
-    if has_checkpoint(run):
-        return (
-            f"--ckpt_path last: {shown(run)} has no checkpoint with the state of its training, which begins anew in a "
-            "run of its own; to begin with its weights: --init_from"
-        )
+        return "--ckpt_path last: there is no run yet to go on with, training begins"
     line = f"--ckpt_path last: {shown(run)} has no checkpoint yet, training begins in it anew"
     return line if other is None else f"{line} (to go on with the run before: --ckpt_path {shown(other)})"
+
+
+def _keeps_training_state(trainer: Any) -> bool:  # noqa: ANN401 - jsonargparse's namespace is untyped
+    """Whether an experiment writes checkpoints that training can go on from, be it that none is there yet."""
+    callbacks = trainer.callbacks if isinstance(trainer.callbacks, list) else [trainer.callbacks]
+    kinds = [resolve(callback.class_path) for callback in callbacks if callback is not None]
+    writers = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, ModelCheckpoint)]
+    return not writers or any(not issubclass(kind, BestCheckpoint) for kind in writers)
 
 
 def _words(given: str | list[str]) -> list[str]:

@@ -162,17 +162,19 @@ def test_the_best_has_no_state_of_the_training(
         assert main([command, "--config", str(config), "--ckpt_path", "best"]) == 0
     for start in (best, tmp_path / "mean.ckpt"):
         assert main([*words, "1", "--init_from", str(start)]) == 0
-    assert main([*words, "2", "--ckpt_path", str(run)]) == 2, "a directory's best"
+    assert main([*words, "2", "--ckpt_path", str(run)]) == 0, "of a directory the last"
+    assert torch.load(last, weights_only=True)["epoch"] == 1
 
     last.unlink()
     kept = best.read_bytes()
     for newer in ("2", "3"):
         (tmp_path / "runs" / "tiny" / newer).rename(tmp_path / newer)
+    config.write_text("".join(config.read_text().splitlines(keepends=True)[:-2]))  # nothing writes the last any more
     with caplog.at_level(logging.INFO):
         assert main([*words, "1", "--ckpt_path", "last"]) == 0
-    assert "1 has no checkpoint with the state of its training, which begins anew" in caplog.text
+    assert "--ckpt_path last: there is no run yet to go on with, training begins" in caplog.text
     assert best.read_bytes() == kept
-    assert (tmp_path / "runs" / "tiny" / "2" / "checkpoints" / "last.ckpt").is_file()
+    assert (tmp_path / "runs" / "tiny" / "2" / "checkpoints" / "best.ckpt").is_file()
 
 
 @pytest.mark.parametrize(

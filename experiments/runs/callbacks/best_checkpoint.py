@@ -72,7 +72,7 @@ class BestCheckpoint(ModelCheckpoint):
         decided = f"{LOSS} has chosen" if math.isfinite(self._best_loss) else "the last is kept as"
         return (
             f"{self.monitor} was {self._lowest:.4g} in each of {self._validations} validations: {decided} "
-            f"{self.filename}.ckpt; monitor a metric that tells them apart"
+            f"{self.filename}.ckpt; train longer, or monitor another metric"
         )
 
     def state_dict(self) -> dict[str, Any]:
