@@ -41,7 +41,7 @@ class Divergence(L.Callback):
         """Looks, on rank zero, at its own share of the batch."""
         every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
         is_due = trainer.fit_loop.epoch_loop.batch_progress.is_last_batch or trainer.global_step % max(1, every) == 0
-        if not (trainer.is_global_zero and is_due and len(batch) and isinstance(pl_module, StepLossModule)):
+        if not (isinstance(pl_module, StepLossModule) and trainer.is_global_zero and is_due and len(batch)):
             return
         loss, self._chance = trainer.callback_metrics.get(LOSS), pl_module.chance_loss(batch)
         if loss is None or self._chance is None:
