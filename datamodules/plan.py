@@ -190,7 +190,7 @@ def planned_loader(
         "batch_size": None,
         "num_workers": num_workers,
         "persistent_workers": num_workers > 0,
-        "worker_init_fn": _hear_no_scheduler,
+        "worker_init_fn": _hear_no_signal,
     }
     if not overfit_batches:
         return PlannedLoader(corpus, sampler=plan, **options)
@@ -202,8 +202,12 @@ def planned_loader(
     return PlannedLoader(FixedBatches(corpus, plan), **options)
 
 
-def _hear_no_scheduler(_worker: int) -> None:
-    """Lets a loader's process ignore what SLURM tells every process of a job: the training is told, and decides."""
+def _hear_no_signal(_worker: int) -> None:
+    """Lets a loader's process ignore what the training is told as well, which decides.
+
+    Ctrl-C reaches every process of a terminal, SLURM's signals every process of a job.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     if "SLURM_JOB_ID" in os.environ:
         for number in (signal.SIGUSR1, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor
@@ -72,6 +74,14 @@ class BiRNNClassifier(StepLossModule):
         """
         memory, state = self.encoder(source.values, source.lengths)
         return self.output(self.dropout(self.pooling(memory, state, source.mask)))
+
+    def logged_metrics(self) -> set[str]:
+        """The metrics that a training logs here."""
+        return super().logged_metrics() | {"train/loss", "val/loss", "val/accuracy"}
+
+    def chance_loss(self, batch: LabelledBatch) -> float:  # type: ignore[override]
+        """That of a uniform guess among all classes, in nats."""
+        return math.log(self.output.out_features)
 
     def training_step(self, batch: LabelledBatch, batch_idx: int) -> Tensor:
         """The summed loss of a batch; logs ``train/loss`` per sequence."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal
@@ -279,6 +280,15 @@ class EncoderDecoder(StepLossModule):
         """
         target = batch.target_output
         return projected_outcomes(hidden, self.output.weight, self.output.bias, target.real(target.values))
+
+    def logged_metrics(self) -> set[str]:
+        """The metrics that a training logs here."""
+        own = {"train/loss", "val/loss", "val/perplexity", "val/accuracy"}
+        return super().logged_metrics() | own | ({"train/forcing_ratio"} if self.feeding is not None else set())
+
+    def chance_loss(self, batch: SequenceBatch) -> float:  # type: ignore[override]
+        """That of a uniform guess among all target tokens, in nats."""
+        return math.log(self.output.out_features)
 
     def training_step(self, batch: SequenceBatch, batch_idx: int) -> Tensor:
         """The summed loss of a batch; logs ``train/loss`` per token, without label smoothing, and the forcing ratio."""

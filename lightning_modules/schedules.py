@@ -6,9 +6,27 @@ import math
 from typing import Any
 
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
 from datamodules.errors import UserError
+
+
+def monitor_of(scheduler: ReduceLROnPlateau) -> str:
+    """The metric that a schedule waits for.
+
+    Args:
+        scheduler: Lowers the rate when the metric gets no better.
+
+    Raises:
+        UserError: It does not say one: torch's own class cannot.
+    """
+    monitor = getattr(scheduler, "monitor", None)
+    if not isinstance(monitor, str):
+        raise UserError(
+            f"model.init_args.scheduler: {type(scheduler).__module__}.{type(scheduler).__name__} does not say which "
+            "metric it monitors: take lightning.pytorch.cli.ReduceLROnPlateau, with monitor"
+        )
+    return monitor
 
 
 class WarmupSchedule(LambdaLR):

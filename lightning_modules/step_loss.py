@@ -9,14 +9,15 @@ import lightning as L
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from lightning.pytorch.utilities import GradClipAlgorithmType
-from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from lightning.pytorch.utilities.types import LRSchedulerTypeUnion, OptimizerLRScheduler
 from torch import Tensor, nn
 
+from datamodules.batch import LabelledBatch, SequenceBatch, VectorBatch
 from datamodules.errors import RunFailed
 from lightning_modules.feeding import Feeding
 from lightning_modules.optimizer_options import apply_given_options
 from lightning_modules.places import place_of
-from lightning_modules.schedules import WarmupSchedule
+from lightning_modules.schedules import WarmupSchedule, monitor_of
 from lightning_modules.shapes import check_shapes
 from lightning_modules.step_batches import StepBatches
 
@@ -62,6 +63,17 @@ class StepLossModule(L.LightningModule):
         """The loss of a process whose share of a batch is empty: 0, and a gradient of 0 for every parameter."""
         return torch.stack([parameter.sum() * 0.0 for parameter in self.parameters()]).sum()
 
+    def chance_loss(self, batch: SequenceBatch | LabelledBatch | VectorBatch) -> float | None:
+        """The mean loss, as ``train/loss`` has it, of a model that has learned nothing, and guesses evenly.
+
+        Args:
+            batch: At least one example; where the loss has no bound of its own, its targets say what is large.
+
+        Returns:
+            The loss, or None where a subclass knows of none.
+        """
+        return None
+
     def check_evaluation(self, loss: Tensor, index: Tensor) -> None:
         """Stops a run whose weights are spoilt.
 
@@ -94,12 +106,33 @@ class StepLossModule(L.LightningModule):
         self.log("train/forcing_ratio", ratio)
         return ratio
 
+    def logged_metrics(self) -> set[str]:
+        """The metrics that a training logs here; a subclass adds its own."""
+        return {"train/gradient_norm", "train/learning_rate"}
+
+    def monitored_by_schedule(self) -> str | None:
+        """The metric that the schedule waits for; None where it looks at none.
+
+        Raises:
+            UserError: It has to wait for one, and says none.
+        """
+        scheduler = self._scheduler(self._optimizer(self.parameters())) if self._scheduler is not None else None
+        return monitor_of(scheduler) if isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau) else None
+
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """The optimizer, and the schedule stepped per update."""
+        """The optimizer, and the schedule, stepped per update; one that waits for a metric, per validated epoch."""
         optimizer = self._optimizer(self.parameters())
         if self._scheduler is None:
             return optimizer
         scheduler = self._scheduler(optimizer)
+        if isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
+            for group in optimizer.param_groups:
+                group["initial_lr"] = group["lr"]  # as other schedules do, so that a resumed run knows both
+            every = self.trainer.check_val_every_n_epoch or 1
+            return {
+                "optimizer": optimizer,
+                "lr_scheduler": {"scheduler": scheduler, "monitor": monitor_of(scheduler), "frequency": every},
+            }
         if isinstance(scheduler, WarmupSchedule):
             updates = self.trainer.estimated_stepping_batches
             if math.isfinite(updates):
@@ -113,6 +146,22 @@ class StepLossModule(L.LightningModule):
             UserError: A shape differs from that of the checkpoint.
         """
         check_shapes(self, checkpoint["state_dict"], "--ckpt_path")
+
+    def on_train_epoch_end(self) -> None:
+        """Steps a schedule that waits for a metric before the epoch's checkpoints are written, which then know of it.
+
+        Lightning does it after them, and never in a training that goes on from one.
+        """
+        for config in self.trainer.lr_scheduler_configs:
+            scheduler, metric = config.scheduler, self.trainer.callback_metrics.get(config.monitor or "")
+            is_due = (self.trainer.current_epoch + 1) % config.frequency == 0
+            if isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau) and is_due and metric is not None:
+                scheduler.step(float(metric))
+
+    def lr_scheduler_step(self, scheduler: LRSchedulerTypeUnion, metric: Any | None) -> None:  # noqa: ANN401
+        """Steps a schedule, but for those that :meth:`on_train_epoch_end` steps."""
+        if metric is None:
+            super().lr_scheduler_step(scheduler, metric)
 
     def on_train_start(self) -> None:
         """Options of the optimizer that were given win over those of a restored state."""

@@ -1,4 +1,4 @@
-"""A training that has to leave its machine, and goes on elsewhere as if nothing had been."""
+"""A training that has to leave, and goes on later or elsewhere as if nothing had been."""
 
 from __future__ import annotations
 
@@ -12,14 +12,22 @@ import torch
 
 from datamodules.batch import LabelledBatch, SequenceBatch
 from datamodules.errors import RunFailed
-from experiments.clusters.signals import Wish, listen_in_training, wish
+from experiments.clusters.signals import (
+    Wish,
+    in_job,
+    listen_in_training,
+    listen_no_more,
+    listen_to_keyboard,
+    unheard_keyboard,
+    wish,
+)
 
 HANDED_OVER = "handed_over"
 """A key of checkpoints that were written here, between two batches, and by no ModelCheckpoint."""
 
 
 class HandedOver(Exception):
-    """A training left, as its scheduler wished; every process of it raises this before the same batch.
+    """A training left, as it was wished; every process of it raises this before the same batch.
 
     Attributes:
         wish: The greatest of all processes.
@@ -31,12 +39,13 @@ class HandedOver(Exception):
 
 
 class Handover(L.Callback):
-    """Writes a checkpoint between two batches, and ends the training there, when the scheduler wishes it.
+    """Writes a checkpoint between two batches, and ends the training there, when a scheduler wishes it, or Ctrl-C.
 
     Lightning's own way saves where the signal strikes, in the middle of a batch, and one process may then wait for
     another forever (its issue 21406). Here all processes agree before each optimizer step, which costs one number sent
-    around. A validation under way ends first: a scheduler's notice has to be longer than that takes. A job whose time
-    is over goes back into the queue after at least one step: told so as it starts, it would start forever.
+    around, where there are several. A validation under way ends first: a scheduler's notice has to be longer than that
+    takes. A job whose time is over goes back into the queue after at least one step: told so as it starts, it would
+    start forever. A second Ctrl-C does not wait, and ends at once, with the checkpoints that there are.
 
     Args:
         checkpoint: Where it is written.
@@ -47,14 +56,27 @@ class Handover(L.Callback):
         self._leaves = False
         self._first_step = 0
 
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Listens before a loader starts its processes, which shall not end with Ctrl-C."""
+        listen_to_keyboard()
+
     def on_sanity_check_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Puts our handler of SIGTERM into the place of Lightning's, which waits for other processes."""
-        listen_in_training()
+        """In a job, puts our handler of SIGTERM into the place of Lightning's, which waits for other processes."""
+        if in_job():
+            listen_in_training()
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """The same, where there was no sanity check."""
+        """The same from here on, wherever it trains."""
         listen_in_training()
         self._first_step = trainer.global_step
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """There is nothing to leave any more."""
+        listen_no_more()
+
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        """The same."""
+        listen_no_more()
 
     def on_train_batch_start(
         self,
@@ -66,16 +88,19 @@ class Handover(L.Callback):
         """Leaves before a batch, unless gradients of earlier ones wait for it.
 
         Raises:
-            HandedOver: The scheduler wishes it.
+            HandedOver: It is wished.
         """
         if batch_idx % trainer.accumulate_grad_batches:
             return
-        own = torch.tensor(int(wish()), device=trainer.strategy.root_device)
-        common = Wish(int(trainer.strategy.reduce(own, reduce_op="max")))
+        common = wish()
+        if trainer.world_size > 1:
+            own = torch.tensor(int(common), device=trainer.strategy.root_device)
+            common = Wish(int(trainer.strategy.reduce(own, reduce_op="max")))
         if common is Wish.NOTHING or (common is Wish.REQUEUE and trainer.global_step == self._first_step):
             return
         self._leaves = True
-        trainer.save_checkpoint(self._checkpoint)
+        with unheard_keyboard():
+            trainer.save_checkpoint(self._checkpoint, weights_only=False)
         raise HandedOver(common)
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from datamodules.errors import UserError
-from experiments.runs.checkpoints import read_checkpoint
+from experiments.runs.checkpoints import TRAINING_STATE, read_checkpoint
 from experiments.runs.saved_data import HYPERPARAMETERS, saved_tokenizers
 
 _SOURCES_KEY = "averaged_from"
@@ -19,14 +19,15 @@ def average_checkpoints(paths: Sequence[Path], trusted: Sequence[str] = ()) -> d
     """Averages the weights of checkpoints of one run.
 
     Everything but the weights comes from the checkpoint with the most steps, whatever the order of the paths; so do
-    integer buffers. At most two checkpoints are in memory at a time, beside the sums in double precision.
+    integer buffers. The state of the training stays behind: it belongs to other weights. At most two checkpoints are in
+    memory at a time, beside the sums in double precision.
 
     Args:
         paths: The checkpoints, at least one.
         trusted: Packages whose classes they may name, besides the project's own.
 
     Returns:
-        A whole checkpoint. Under ``averaged_from`` it has the names of its sources.
+        A checkpoint for all but going on with the training. Under ``averaged_from`` it has the names of its sources.
 
     Raises:
         UserError: One cannot be read or is given twice, or they differ in keys, shapes, hyperparameters or
@@ -48,7 +49,8 @@ def average_checkpoints(paths: Sequence[Path], trusted: Sequence[str] = ()) -> d
         if checkpoint.get("global_step", 0) >= latest.get("global_step", 0):
             latest, latest_path = checkpoint, path
     weights = latest["state_dict"]
-    return {**latest, "state_dict": _means(weights, sums, len(paths)), _SOURCES_KEY: [path.name for path in paths]}
+    kept = {key: value for key, value in latest.items() if key not in TRAINING_STATE}
+    return {**kept, "state_dict": _means(weights, sums, len(paths)), _SOURCES_KEY: [path.name for path in paths]}
 
 
 def last_checkpoints(directory: Path, count: int, trusted: Sequence[str] = ()) -> list[Path]:

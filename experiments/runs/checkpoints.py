@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import NoneType
 from typing import Any, BinaryIO
@@ -14,6 +14,9 @@ from torch import Tensor
 
 from datamodules.errors import UserError, suggest
 from experiments.runs.class_paths import check_class_paths
+
+TRAINING_STATE = ("optimizer_states", "lr_schedulers", "callbacks")
+"""What a checkpoint has for training to go on from it, and nothing else needs: two thirds of it, with Adam."""
 
 _ZIP_MAGIC = b"PK\x03\x04"
 _VERSION_KEY = "pytorch-lightning_version"
@@ -71,6 +74,31 @@ def read_checkpoint(path: Path, trusted: Sequence[str] = ()) -> dict[str, Any]:
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     return checkpoint
+
+
+def check_resumable(checkpoint: Mapping[str, Any], path: Path) -> None:
+    """Refuses a checkpoint that was kept without the state of its training.
+
+    Args:
+        checkpoint: As read.
+        path: Where it was read; one that training can go on from lies beside it, as a rule.
+
+    Raises:
+        UserError: Training cannot go on from it.
+    """
+    if is_resumable(checkpoint):
+        return
+    last = path.parent / "last.ckpt"
+    instead = f"go on from {last}" if last.is_file() else "go on from a checkpoint of an epoch"
+    raise UserError(
+        f"--ckpt_path {path} has the weights alone, no state of the optimizer: {instead}, or begin anew with these "
+        f"weights by --init_from {path}"
+    )
+
+
+def is_resumable(checkpoint: Mapping[str, Any]) -> bool:
+    """Whether training can go on from a checkpoint: the best one and an average have not what that needs."""
+    return "optimizer_states" in checkpoint
 
 
 def load_archive(path: Path) -> Any:  # noqa: ANN401 - whatever torch.save was given

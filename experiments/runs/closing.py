@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import lightning as L
-from lightning.pytorch.loggers import Logger
+from lightning.pytorch.callbacks import ModelCheckpoint
 
+from experiments.runs.callbacks.best_checkpoint import BestCheckpoint
 from experiments.runs.directory import CHECKPOINTS
 from experiments.runs.loggers import RunWandbLogger
 from lightning_modules.encoder_decoder import EncoderDecoder
 
 
-def closing_lines(run: Path, best: Path | None, loggers: Sequence[Logger], model: L.LightningModule) -> str:
+@runtime_checkable
+class Remarking(Protocol):
+    """A callback that may have something to say when a training ends."""
+
+    def closing_remark(self) -> str | None:
+        """A line; None where there is nothing to say."""
+
+
+def closing_lines(run: Path, trainer: L.Trainer, model: L.LightningModule) -> str:
     """What a run says when it ends.
 
     Args:
         run: The run's directory.
-        best: Its best checkpoint, if it has one; a run that never validated has a last one alone.
-        loggers: Those of the run.
+        trainer: With the run's loggers and callbacks.
         model: What was trained.
     """
+    best = best_checkpoint(trainer)
     lines = ["", f"run              {shown(run)}"]
     last = run / CHECKPOINTS / "last.ckpt"
     checkpoint = best or (last if last.is_file() else None)
@@ -33,7 +42,10 @@ def closing_lines(run: Path, best: Path | None, loggers: Sequence[Logger], model
     figures = run / "figures"
     if figures.is_dir():
         lines.append(f"figures          {shown(figures)} ({len(list(figures.glob('*.png')))} pictures)")
-    commands = [logger.sync_command() for logger in loggers if isinstance(logger, RunWandbLogger)]
+    callbacks: list[L.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    remarks = [callback.closing_remark() for callback in callbacks if isinstance(callback, Remarking)]
+    lines += [f"note             {remark}" for remark in remarks if remark]
+    commands = [logger.sync_command() for logger in trainer.loggers if isinstance(logger, RunWandbLogger)]
     lines += [f"W&B (offline)    upload it with: {command}" for command in commands if command]
     if checkpoint is not None:
         of_run = f"--config {shown(run / 'config.yaml')} --ckpt_path {shown(checkpoint)}"
@@ -41,6 +53,13 @@ def closing_lines(run: Path, best: Path | None, loggers: Sequence[Logger], model
         translate = f"translate --ckpt_path {shown(checkpoint)}"
         lines += [f"  or: seqlab {translate if isinstance(model, EncoderDecoder) else f'predict {of_run}'}"]
     return "\n".join(lines)
+
+
+def best_checkpoint(trainer: L.Trainer) -> Path | None:
+    """The best checkpoint of a run; None where none was written, as in a run that never validated."""
+    written = [each for each in trainer.checkpoint_callbacks if isinstance(each, ModelCheckpoint)]
+    paths = [each.best_model_path for each in sorted(written, key=lambda each: not isinstance(each, BestCheckpoint))]
+    return next((Path(path) for path in paths if path), None)
 
 
 def shown(path: Path) -> Path:

@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from datamodules.errors import UserError, suggest
 from experiments.runs.agreement import rank_zero_decides, started_by_torchrun
-from experiments.runs.checkpoints import find_checkpoint
+from experiments.runs.checkpoints import find_checkpoint, is_resumable, load_archive
 
 CHECKPOINTS = "checkpoints"
 LAST_CHECKPOINT = "last.ckpt"
@@ -124,6 +124,11 @@ def _last_sign(run: Path) -> int:
     return max(path.stat().st_mtime_ns for path in signs or [run])
 
 
+def has_checkpoint(run: Path) -> bool:
+    """Whether a run has written any checkpoint, be it that no training can go on from it."""
+    return any((run / CHECKPOINTS).glob("*.ckpt"))
+
+
 def newest_checkpoint(run: Path) -> Path | None:
     """The checkpoint that a killed training goes on from; None where it has written none.
 
@@ -131,13 +136,22 @@ def newest_checkpoint(run: Path) -> Path | None:
         run: Its directory.
 
     Returns:
-        ``last.ckpt``; where it is not there yet, or was not asked for, the one that was written last.
+        ``last.ckpt``; where it is not there yet, or was not asked for, the one that was written last of those that have
+        the state of the training.
     """
     last = run / CHECKPOINTS / LAST_CHECKPOINT
     if last.is_file():
         return last
     others = [path for path in last.parent.glob("*.ckpt") if path.name != AVERAGED_CHECKPOINT]
-    return max(others, key=lambda path: path.stat().st_mtime_ns, default=None)
+    by_age = sorted(others, key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    return next((path for path in by_age if _is_resumable(path)), None)
+
+
+def _is_resumable(path: Path) -> bool:
+    try:
+        return is_resumable(load_archive(path))
+    except UserError:
+        return True  # whoever goes on from it is told what is wrong with it
 
 
 def run_of(checkpoint: Path) -> Path | None:

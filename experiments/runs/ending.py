@@ -11,7 +11,7 @@ from lightning.pytorch.trainer.states import TrainerStatus
 
 from datamodules.errors import RunFailed
 from experiments.clusters.handover import HandedOver, is_preempted, requeue
-from experiments.clusters.signals import Wish
+from experiments.clusters.signals import Wish, in_job
 from experiments.runs.closing import shown
 from experiments.runs.loggers import RunWandbLogger
 from experiments.runs.lost_processes import lost_processes
@@ -38,7 +38,7 @@ def ending(trainer: L.Trainer, last: Path, parent: int, tries: bool) -> Iterator
         yield
     except HandedOver as left:
         if trainer.is_global_zero:
-            _hand_over(trainer, left.wish, last)
+            _hand_over(trainer, left.wish, last, tries)
     except SystemExit:
         if trainer.state.status != TrainerStatus.INTERRUPTED:
             raise
@@ -56,12 +56,12 @@ def ending(trainer: L.Trainer, last: Path, parent: int, tries: bool) -> Iterator
         raise RunFailed(f"{lost}, and with it this training; go on with --ckpt_path last") from error
 
 
-def _hand_over(trainer: L.Trainer, wish: Wish, last: Path) -> None:
-    """Ends a training that has left its machine: what is written is complete before the next one goes on."""
+def _hand_over(trainer: L.Trainer, wish: Wish, last: Path, tries: bool) -> None:
+    """Ends a training that has left: what is written is complete before the next one goes on."""
     for logger in trainer.loggers:
         if isinstance(logger, RunWandbLogger):
             logger.finish()
-    if wish is Wish.LEAVE and not is_preempted():
-        raise KeyboardInterrupt(f"go on with --ckpt_path {shown(last)}")
+    if wish is Wish.LEAVE and not (in_job() and is_preempted()):
+        raise KeyboardInterrupt("" if tries else f"go on with --ckpt_path {shown(last)}")
     requeue()
     print(f"\nrequeued         goes on with {shown(last)}")

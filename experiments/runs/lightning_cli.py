@@ -19,10 +19,11 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from datamodules.errors import UserError
 from datamodules.parallel import ParallelDataModule
 from experiments.clusters.handover import Handover
-from experiments.clusters.signals import in_job
 from experiments.runs.agreement import leave_shared_store, started_by_torchrun
+from experiments.runs.callbacks.best_checkpoint import BestCheckpoint
 from experiments.runs.callbacks.checkpoints_cut_back import CheckpointsCutBack
 from experiments.runs.callbacks.curve_figures import CurveFigures
+from experiments.runs.callbacks.divergence import Divergence
 from experiments.runs.callbacks.metrics_cut_back import MetricsCutBack
 from experiments.runs.callbacks.positional_seeds import PositionalSeeds
 from experiments.runs.callbacks.prediction_writer import PREDICTIONS
@@ -32,13 +33,15 @@ from experiments.runs.callbacks.step_count import StepCount
 from experiments.runs.callbacks.throughput import Throughput
 from experiments.runs.callbacks.unchanged_text import UnchangedText
 from experiments.runs.checkpoint_io import AtomicCheckpointIO
-from experiments.runs.checkpoints import find_checkpoint, read_checkpoint
+from experiments.runs.checkpoint_names import name_plainly
+from experiments.runs.checkpoints import check_resumable, find_checkpoint, read_checkpoint
 from experiments.runs.class_paths import resolve
 from experiments.runs.closing import closing_lines, shown
 from experiments.runs.directory import (
     CHECKPOINTS,
     LAST_CHECKPOINT,
     alone_in,
+    has_checkpoint,
     last_begun_run,
     meant_checkpoint,
     new_run,
@@ -52,6 +55,7 @@ from experiments.runs.initial_weights import load_initial_weights
 from experiments.runs.known_classes import import_parts
 from experiments.runs.lightning_notices import without_lightning_notices
 from experiments.runs.links import LINKED, check_links
+from experiments.runs.monitors import check_monitors
 from experiments.runs.parser import OneLineErrorParser
 from experiments.runs.profilers import REPORT, finished_report, with_dearest
 from experiments.runs.progress import training_progress
@@ -64,8 +68,8 @@ RUNS = "runs"
 
 HELP = {
     "ckpt_path": "fit: the checkpoint to go on from. Else: the one to measure; best if none is given. A file, the "
-    "directory of a run, or best, last or averaged, of the experiment's newest run. With last, fit begins where no "
-    "checkpoint is yet, so that the same command goes on with a training whenever it was stopped.",
+    "directory of a run (fit: its last), or best, last or averaged, of the experiment's newest run. With last, fit "
+    "begins where no checkpoint is yet, so that the same command goes on with a training whenever it was stopped.",
     "weights_only": "Without effect: of a checkpoint, tensors and plain values are all that is ever read.",
 }
 """What Lightning's options mean here."""
@@ -161,6 +165,8 @@ class SeqlabCLI(LightningCLI):
         checkpoint = self._checkpoint(settings)
         if checkpoint is not None:
             content = read_checkpoint(checkpoint, trusted)
+            if self.config.subcommand == "fit":
+                check_resumable(content, checkpoint)
             check_same_parts(settings, content, checkpoint, self.config.subcommand)
             self._progress = training_progress(content)
             self.config = parser.parse_args(with_config(args, saved_config(content, self.config.subcommand)))
@@ -195,7 +201,11 @@ class SeqlabCLI(LightningCLI):
             last = newest_checkpoint(run) if run else None
             if last is None:
                 before = newest_run(root, settings.experiment)
+                if run is not None and has_checkpoint(run) and not _keeps_training_state(settings.trainer):
+                    run = self._begun_run = None  # all that it has of its training is its best checkpoint
                 rank_zero_info(_begins(run, newest_checkpoint(before) if before else None))
+            return last
+        if last := newest_checkpoint(Path(given)):  # of a run's directory: of a file there is none
             return last
         return meant_checkpoint(given, root, settings.experiment)
 
@@ -263,12 +273,14 @@ class SeqlabCLI(LightningCLI):
             _fill(callback, "dirpath", str(self.run_directory / CHECKPOINTS))
 
     def instantiate_classes(self) -> None:
-        """Makes data, model and trainer, and reads the validation text, before anything is written.
+        """Makes data, model and trainer, reads the validation text and checks monitors, before anything is written.
 
         Where that fails, nothing is left of the run's new directory.
         """
         try:
             super().instantiate_classes()
+            if self.subcommand == "fit":
+                check_monitors(self.trainer, self.model)
             if self.subcommand == "fit" and isinstance(self.datamodule, ParallelDataModule):
                 self.datamodule.references("val")
         except BaseException:
@@ -289,8 +301,9 @@ class SeqlabCLI(LightningCLI):
             StepCount(),
             UnchangedText(),
             PresentBatch(),
+            Divergence(),
         ]
-        if self.subcommand == "fit" and in_job():
+        if self.subcommand == "fit":
             callbacks.insert(0, Handover(self.run_directory / CHECKPOINTS / LAST_CHECKPOINT))
         if settings.logger:
             callbacks.append(CurveFigures())
@@ -308,6 +321,7 @@ class SeqlabCLI(LightningCLI):
         except (TypeError, ValueError, MisconfigurationException) as error:
             raise UserError(f"trainer: {' '.join(str(error).split())} (seqlab fit --help tells its options)") from error
         go_on_exactly(trainer)
+        name_plainly(trainer, self.run_directory / CHECKPOINTS)
         return trainer
 
     def before_fit(self) -> None:
@@ -348,28 +362,28 @@ class SeqlabCLI(LightningCLI):
     def after_fit(self) -> None:
         """Says where everything is, and what to type next."""
         if self._trial_directory is None and self.trainer.is_global_zero:
-            best = next(
-                (
-                    callback.best_model_path
-                    for callback in self.trainer.checkpoint_callbacks
-                    if isinstance(callback, ModelCheckpoint) and callback.best_model_path
-                ),
-                None,
-            )
-            print(closing_lines(self.run_directory, Path(best) if best else None, self.trainer.loggers, self.model))
+            print(closing_lines(self.run_directory, self.trainer, self.model))
 
 
 def _begins(run: Path | None, other: Path | None) -> str:
     """What is said where ``--ckpt_path last`` finds no checkpoint.
 
     Args:
-        run: The run that was begun last, if there is one.
+        run: The run in which it begins anew, if there is one.
         other: The last checkpoint of another run, if there is one.
     """
     if run is None:
-        return "--ckpt_path last: there is no run yet, training begins"
+        return "--ckpt_path last: there is no run yet to go on with, training begins"
     line = f"--ckpt_path last: {shown(run)} has no checkpoint yet, training begins in it anew"
     return line if other is None else f"{line} (to go on with the run before: --ckpt_path {shown(other)})"
+
+
+def _keeps_training_state(trainer: Any) -> bool:  # noqa: ANN401 - jsonargparse's namespace is untyped
+    """Whether an experiment writes checkpoints that training can go on from, be it that none is there yet."""
+    callbacks = trainer.callbacks if isinstance(trainer.callbacks, list) else [trainer.callbacks]
+    kinds = [resolve(callback.class_path) for callback in callbacks if callback is not None]
+    writers = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, ModelCheckpoint)]
+    return not writers or any(not issubclass(kind, BestCheckpoint) for kind in writers)
 
 
 def _words(given: str | list[str]) -> list[str]:

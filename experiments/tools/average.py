@@ -10,7 +10,7 @@ from experiments.tools.parser import ToolParser
 
 EPILOG = """\
 examples:
-  seqlab average runs/dates/1/checkpoints/epoch=*.ckpt --output averaged.ckpt
+  seqlab average runs/dates/1/checkpoints/epoch-*.ckpt --output averaged.ckpt
   seqlab average --run runs/dates/1 --last 5 --output averaged.ckpt
 """
 
@@ -51,8 +51,8 @@ def main(arguments: list[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = ToolParser(
         prog="seqlab average",
-        description="Averages the weights of several checkpoints of one run into a new, whole checkpoint. All else in "
-        "it is that of the checkpoint with the most steps.",
+        description="Averages the weights of several checkpoints of one run into a new one. All else in it is that "
+        "of the checkpoint with the most steps, but for the state of the optimizer, which it goes without.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -10,6 +10,7 @@ from lightning.pytorch.callbacks import Callback
 from optuna.trial import TrialState
 
 from datamodules.errors import UserError, suggest
+from experiments.runs.monitors import Monitor, check_monitor
 from experiments.tuning.search import Search
 from experiments.tuning.shared_trials import STUDY, open_journal, trial_id
 
@@ -36,7 +37,11 @@ class TrialReport(Callback):
         self._validations = state_dict["validations"]
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Opens the search, on every rank; rank zero alone reports."""
+        """Opens the search, on every rank; rank zero alone reports.
+
+        Raises:
+            UserError: Nothing logs the metric.
+        """
         self._storage = open_journal(self._directory)
         study = optuna.load_study(study_name=STUDY, storage=self._storage)
         self._search = Search.model_validate(study.user_attrs["search"])
@@ -44,6 +49,7 @@ class TrialReport(Callback):
             study.pruner = self._search.pruner.made()
         self._study = study
         self._id = trial_id(self._storage, self._number)
+        check_monitor(Monitor("the search", self._search.metric), trainer, pl_module)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Reports, and stops the training where the pruner says so.

@@ -296,20 +296,26 @@ def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(trained: Trained, tmp_path: P
         tmp_path,
         "--trainer.max_epochs",
         1000,
+        "--data.init_args.num_workers",
+        1,
     ]
     process = subprocess.Popen(
         [sys.executable, "-m", "experiments.cli", *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
     last = tmp_path / "tiny" / "1" / "checkpoints" / "last.ckpt"
     deadline = time.monotonic() + 60
     while not last.exists() and time.monotonic() < deadline:
         time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
+    before = torch.load(last, weights_only=True)["global_step"]
+    time.sleep(0.3)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the loader and to W&B's process as well
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130
+    assert "interrupted: a checkpoint is written after this step" in error
     assert f"interrupted; go on with --ckpt_path {last}" in error
     assert "Traceback" not in error
-    torch.load(last, weights_only=True)
+    assert torch.load(last, weights_only=True)["global_step"] > before

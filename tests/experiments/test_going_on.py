@@ -49,7 +49,7 @@ def test_it_goes_on_exactly(
         return torch.load(folder / "last.ckpt", weights_only=True)["state_dict"]
 
     whole = checkpoints("whole")
-    (whole / f"step={step}.ckpt").rename(tmp_path / "interrupted.ckpt")
+    (whole / f"step-{step}.ckpt").rename(tmp_path / "interrupted.ckpt")
     rest = checkpoints("rest", "--ckpt_path", tmp_path / "interrupted.ckpt")
     after = weights(rest)
     for name, value in weights(whole).items():

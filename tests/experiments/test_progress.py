@@ -47,7 +47,7 @@ def test_rows_of_test_and_validate_stand_where_training_stood(config: Path) -> N
     assert (again["step"], again["epoch"]) == ("5", "1")
     assert float(again["val/loss"]) == pytest.approx(float(trained[1]["val/loss"]), abs=1e-6)
 
-    run_seqlab("test", "--ckpt_path", run / "checkpoints" / "step=4.ckpt")
+    run_seqlab("test", "--ckpt_path", run / "checkpoints" / "step-4.ckpt")
     (tested,) = rows(run, "test/loss")
     assert (tested["step"], tested["epoch"]) == ("3", "1")
 

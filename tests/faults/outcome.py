@@ -35,8 +35,8 @@ class Outcome:
         checkpoints = {}
         for path in sorted((run / "checkpoints").glob("*.ckpt")):
             content = torch.load(path, weights_only=True)
-            names = ("state_dict", "optimizer_states", "lr_schedulers", "epoch", "global_step")
-            checkpoints[path.name] = {name: content[name] for name in names}
+            names = {"state_dict", "optimizer_states", "lr_schedulers", "epoch", "global_step"}
+            checkpoints[path.name] = {name: content[name] for name in names & content.keys()}
         with (run / "metrics.csv").open(encoding="utf-8", newline="") as file:
             rows = [{name: cell for name, cell in row.items() if name not in TIMING} for row in csv.DictReader(file)]
         return cls(checkpoints, rows, (run / "translations.md").read_text(encoding="utf-8"))
@@ -61,7 +61,7 @@ class Outcome:
             if ours["global_step"] != theirs["global_step"]:
                 yield f"{name} is of step {theirs['global_step']}, not {ours['global_step']}"
             else:
-                yield from (f"{name}: {part} differs" for part in ours if not _same(ours[part], theirs[part]))
+                yield from (f"{name}: {part} differs" for part in ours if not _same(ours[part], theirs.get(part)))
 
     def _of_rows(self, other: Outcome) -> Iterator[str]:
         if self.rows == other.rows:

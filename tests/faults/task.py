@@ -54,8 +54,8 @@ trainer:
     - class_path: experiments.runs.callbacks.TranslationTable
       init_args: {{sentences: 2}}
     - class_path: tests.faults.phase.Phase
-    - class_path: lightning.pytorch.callbacks.ModelCheckpoint
-      init_args: {{filename: best, monitor: val/loss}}
+    - class_path: experiments.runs.callbacks.BestCheckpoint
+      init_args: {{monitor: val/bleu, mode: max}}
     - class_path: lightning.pytorch.callbacks.ModelCheckpoint
       init_args:
         filename: "{{step}}"

@@ -3,6 +3,7 @@
 from experiments.runs.callbacks.alignment_figures import AlignmentFigures
 from experiments.runs.callbacks.attention_statistics import AttentionStatistics
 from experiments.runs.callbacks.average_at_end import AverageAtEnd
+from experiments.runs.callbacks.best_checkpoint import BestCheckpoint
 from experiments.runs.callbacks.curve_figures import CurveFigures
 from experiments.runs.callbacks.exposure_bias import ExposureBias
 from experiments.runs.callbacks.label_writer import LabelWriter
@@ -18,6 +19,7 @@ __all__ = [
     "AlignmentFigures",
     "AttentionStatistics",
     "AverageAtEnd",
+    "BestCheckpoint",
     "CurveFigures",
     "ExposureBias",
     "LabelWriter",

@@ -52,6 +52,10 @@ class AttentionStatistics(EvaluationStatistics[_Sentence]):
     is on that source token. A model without attention has none of them.
     """
 
+    def logged_metrics(self) -> set[str]:
+        """The metrics that a training logs here, the last one where the data know it."""
+        return {"val/attention_entropy", "val/attention_max", "val/attention_variance", "val/attention_peak_right"}
+
     def measured(self, trainer: L.Trainer, module: EncoderDecoder, batch: SequenceBatch) -> Sequence[_Sentence]:
         """The sums of each sentence; see :meth:`EvaluationStatistics.measured`."""
         weights = module(batch)[1].cpu().double()  # on the CPU: MPS has no double precision

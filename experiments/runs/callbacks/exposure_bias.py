@@ -61,6 +61,11 @@ class ExposureBias(EvaluationStatistics[_Sentence]):
     Each by position is in ``exposure_val.csv`` or ``exposure_test.csv`` in the run's directory, and in ``figures/``.
     """
 
+    def logged_metrics(self) -> set[str]:
+        """The metrics that a training logs here, ``val/first_error`` where there is one."""
+        free = {"val/loss_free_running", "val/accuracy_free_running", "val/edit_rate_free_running"}
+        return free | {"val/exposure_gap", "val/edit_rate", "val/first_error"}
+
     def measured(self, trainer: L.Trainer, module: EncoderDecoder, batch: SequenceBatch) -> Sequence[_Sentence]:
         """The outcomes of each sentence; see :meth:`EvaluationStatistics.measured`."""
         targets = [

@@ -26,6 +26,10 @@ class Throughput(L.Callback):
         self._running_since: float | None = None
         self._last_step = 0
 
+    def logged_metrics(self) -> set[str]:
+        """The metrics that a training logs here."""
+        return {"train/tokens_per_second"}
+
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Begins to count."""
         self._tokens, self._seconds, self._running_since = 0, 0.0, None

@@ -158,7 +158,10 @@ def test_ctrl_c_says_how_to_go_on(searched: Searched) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"metric": "val/lost"}, "metric 'val/lost' is not logged in validation: did you mean 'val/loss'?"),
+        (
+            {"metric": "val/lost"},
+            "the search monitors 'val/lost', which this experiment does not log: did you mean 'val/loss'",
+        ),
         (
             {"parameters": {LR.replace(".lr", ".rl"): {"low": 0.1, "high": 1}}},
             "model: unknown option 'rl': known: amsgrad, ",
