@@ -283,7 +283,7 @@ class EncoderDecoder(StepLossModule):
 
     def logged_metrics(self) -> set[str]:
         """The metrics that a training logs here."""
-        own = {"train/loss", "val/loss", "val/perplexity", "val/accuracy"}
+        own = {"train/loss", "val/loss", "val/perplexity", "val/accuracy", "val/truncated"}
         return super().logged_metrics() | own | ({"train/forcing_ratio"} if self.feeding is not None else set())
 
     def chance_loss(self, batch: SequenceBatch) -> float:  # type: ignore[override]
