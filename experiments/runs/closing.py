@@ -10,6 +10,7 @@ from lightning.pytorch.loggers import Logger
 
 from experiments.runs.directory import CHECKPOINTS
 from experiments.runs.loggers import RunWandbLogger
+from experiments.runs.shell import command, shown
 from lightning_modules.encoder_decoder import EncoderDecoder
 
 
@@ -33,19 +34,11 @@ def closing_lines(run: Path, best: Path | None, loggers: Sequence[Logger], model
     figures = run / "figures"
     if figures.is_dir():
         lines.append(f"figures          {shown(figures)} ({len(list(figures.glob('*.png')))} pictures)")
-    commands = [logger.sync_command() for logger in loggers if isinstance(logger, RunWandbLogger)]
-    lines += [f"W&B (offline)    upload it with: {command}" for command in commands if command]
+    uploads = [logger.sync_command() for logger in loggers if isinstance(logger, RunWandbLogger)]
+    lines += [f"W&B (offline)    upload it with: {upload}" for upload in uploads if upload]
     if checkpoint is not None:
-        of_run = f"--config {shown(run / 'config.yaml')} --ckpt_path {shown(checkpoint)}"
-        lines += ["", f"next: seqlab test {of_run}"]
-        translate = f"translate --ckpt_path {shown(checkpoint)}"
-        lines += [f"  or: seqlab {translate if isinstance(model, EncoderDecoder) else f'predict {of_run}'}"]
+        trained: list[str | Path] = ["--ckpt_path", checkpoint]
+        of_run = ["--config", run / "config.yaml", *trained]
+        use = ["translate", *trained] if isinstance(model, EncoderDecoder) else ["predict", *of_run]
+        lines += ["", f"next: {command('seqlab', 'test', *of_run)}", f"  or: {command('seqlab', *use)}"]
     return "\n".join(lines)
-
-
-def shown(path: Path) -> Path:
-    """A path as a person would type it."""
-    try:
-        return path.absolute().relative_to(Path.cwd())
-    except ValueError:
-        return path

@@ -293,7 +293,7 @@ def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(trained: Trained, tmp_path: P
         "--config",
         trained.config,
         "--trainer.default_root_dir",
-        tmp_path,
+        tmp_path / "my runs",
         "--trainer.max_epochs",
         1000,
     ]
@@ -303,13 +303,13 @@ def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(trained: Trained, tmp_path: P
         stderr=subprocess.PIPE,
         text=True,
     )
-    last = tmp_path / "tiny" / "1" / "checkpoints" / "last.ckpt"
+    last = tmp_path / "my runs" / "tiny" / "1" / "checkpoints" / "last.ckpt"
     deadline = time.monotonic() + 60
     while not last.exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert f"interrupted; go on with --ckpt_path {last}" in error
+    assert f"interrupted; go on with --ckpt_path '{last}'" in error
     assert "Traceback" not in error
     torch.load(last, weights_only=True)
