@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import os
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import zip_longest
@@ -21,6 +21,9 @@ FORBIDDEN = {
     "\u2029": "a paragraph separator (U+2029)",
 }
 """Characters that other programs take for the end of a line or of the text, so that the alignment would shift."""
+
+Decode = Callable[[bytes, Path, int], str]
+"""Makes text of a line: of its bytes without their end, the file and the number of the line."""
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -48,14 +51,17 @@ class TextFiles:
         """
         return [find_file(self.source), find_file(self.target)]
 
-    def pairs(self) -> Iterator[tuple[str, str]]:
+    def pairs(self, decode: Decode | None = None) -> Iterator[tuple[str, str]]:
         """All (source, target) lines in order, without line ends; nothing is left out, nothing held in memory.
+
+        Args:
+            decode: As :func:`read_lines` takes it.
 
         Raises:
             UserError: A file is missing, empty or broken, a line is no text, or the files differ in lines.
         """
         source_path, target_path = self.files()
-        sources, targets = read_lines(source_path), read_lines(target_path)
+        sources, targets = read_lines(source_path, decode), read_lines(target_path, decode)
         for number, (source, target) in enumerate(zip_longest(sources, targets), start=1):
             if source is None or target is None:
                 source_count = number - (source is None) + sum(1 for _ in sources)
@@ -85,14 +91,17 @@ class TsvFile:
         """
         return [find_file(self.tsv)]
 
-    def pairs(self) -> Iterator[tuple[str, str]]:
+    def pairs(self, decode: Decode | None = None) -> Iterator[tuple[str, str]]:
         """All (source, target) lines in order, without line ends; nothing is left out, nothing held in memory.
+
+        Args:
+            decode: As :func:`read_lines` takes it.
 
         Raises:
             UserError: A file is missing, empty or broken, a line is no text, or has not two columns.
         """
         (path,) = self.files()
-        for number, line in enumerate(read_lines(path), start=1):
+        for number, line in enumerate(read_lines(path, decode), start=1):
             source, tab, target = line.partition("\t")
             if line and (not tab or "\t" in target):
                 raise UserError(
@@ -137,7 +146,7 @@ def find_file(path: str) -> Path:
     raise UserError(f"no file {tried}; in {directory}: {suggest(given.name, shown) if shown else 'no similar name'}")
 
 
-def read_lines(path: Path) -> Iterator[str]:
+def read_lines(path: Path, decode: Decode | None = None) -> Iterator[str]:
     r"""Reads the lines of a UTF-8 text file, gzip if its name ends in ``.gz``.
 
     Lines end at ``\n`` or ``\r\n`` and nowhere else, so that no character inside a line can shift the alignment. A
@@ -145,6 +154,7 @@ def read_lines(path: Path) -> Iterator[str]:
 
     Args:
         path: The file.
+        decode: Makes text of a line; if not given, one that is no text is refused.
 
     Yields:
         Each line without its end.
@@ -153,12 +163,12 @@ def read_lines(path: Path) -> Iterator[str]:
         UserError: The file cannot be read or is empty; a line is not UTF-8, or has a character that other programs
             take for the end of a line or of the text.
     """
-    number = 0
+    number, text_of = 0, decode or _decode
     try:
         with _open(path) as file:
             file.seek(len(_BYTE_ORDER_MARK) if file.read(len(_BYTE_ORDER_MARK)) == _BYTE_ORDER_MARK else 0)
             for number, raw in enumerate(file, start=1):
-                yield _decode(raw, path, number)
+                yield text_of(raw.removesuffix(b"\n").removesuffix(b"\r"), path, number)
     except EOFError as error:
         raise UserError(f"{path} is cut off: fetch or compress it again") from error
     except (gzip.BadGzipFile, zlib.error) as error:
@@ -174,7 +184,6 @@ def _open(path: Path) -> BinaryIO:
 
 
 def _decode(raw: bytes, path: Path, number: int) -> str:
-    raw = raw.removesuffix(b"\n").removesuffix(b"\r")
     try:
         line = raw.decode("utf-8")
     except UnicodeDecodeError as error:

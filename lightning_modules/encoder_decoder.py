@@ -37,6 +37,10 @@ from lightning_modules.step_loss import StepLossModule
 BridgeFactory = Callable[[StateShape, StateShape], Bridge]
 DecoderFactory = Callable[[int, int], Decoder]
 
+SCORED_AT_ONCE = 512
+"""Target positions of each sentence that are scored at once: far more than a sentence has, so that only what is no
+sentence comes in pieces, and 64 of them with a state of 512 numbers take 64 MiB for each of a decoder's layers."""
+
 
 class EncoderDecoder(StepLossModule):
     """A recurrent encoder, a bridge and a decoder over ids (Sutskever et al. 2014; Bahdanau et al. 2015).
@@ -256,16 +260,32 @@ class EncoderDecoder(StepLossModule):
     def score(self, batch: SequenceBatch) -> Tensor:
         """Scores given targets under teacher forcing, in evaluation mode: the log-probabilities of a search.
 
+        A target may be of any length: :data:`SCORED_AT_ONCE` positions are in memory at a time, of those sentences that
+        have so many.
+
         Args:
             batch: Source and target.
 
         Returns:
             ``(batch, target_len)``, the log-probability of each target token and EOS; 0 on padding.
         """
+        inputs, gold = batch.target_input.values, batch.target_output.values
+        mask, weight = batch.target_output.mask, self.output.weight
+        scores = torch.zeros(mask.shape, dtype=torch.promote_types(weight.dtype, torch.float32), device=weight.device)
         with self._evaluating():
-            scores, _ = self.outcomes(batch, self(batch)[0])
-        mask = batch.target_output.mask
-        return scores.new_zeros(mask.shape).masked_scatter(mask, scores)
+            memory, state = self.encode(batch.source)
+            rows = torch.arange(len(batch), device=mask.device)
+            for start in range(0, mask.shape[1], SCORED_AT_ONCE):
+                going_on = mask[rows, start].nonzero().squeeze(1)
+                if len(going_on) < len(rows):
+                    rows, memory, state = rows[going_on], memory.select(going_on), state.select(going_on)
+                piece = slice(start, start + SCORED_AT_ONCE)
+                outputs, _, state = self.decoder(self.target_embedding(inputs[rows, piece]), memory, state)
+                real = mask[rows, piece]
+                hidden = self.narrow(outputs[real])
+                found, _ = projected_outcomes(hidden, weight, self.output.bias, gold[rows, piece][real])
+                scores[rows, piece] = scores[rows, piece].masked_scatter(real, found)
+        return scores
 
     def outcomes(self, batch: SequenceBatch, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """What becomes of each gold token, without gradients.

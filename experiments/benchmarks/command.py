@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import importlib
+from pathlib import Path
 
+from datamodules.errors import UserError
+from experiments.tools.outputs import check_outputs
 from experiments.tools.parser import ToolParser
 
 BENCHMARKS = {
@@ -28,7 +31,7 @@ def main(arguments: list[str]) -> int:
         The exit status.
 
     Raises:
-        UserError: An option is unknown or out of range.
+        UserError: An option is unknown or out of range, or the report has no place.
         RunFailed: A run or a measurement failed.
     """
     parser = ToolParser(prog="seqlab benchmark", description="Measures what seqlab's models and commands cost.")
@@ -44,4 +47,18 @@ def main(arguments: list[str]) -> int:
         benchmark.add_options(options)
         options.set_defaults(run=benchmark.run)
     given = parser.parse_args(arguments)
+    _check_output(given)
     return int(given.run(given))
+
+
+def _check_output(given: argparse.Namespace) -> None:
+    """Refuses a report that could not be written, before hours are measured; makes its directory."""
+    options: dict[str, object] = vars(given)
+    output, config = options.get("output"), options.get("config")
+    if not isinstance(output, Path):
+        return
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--output {output}: cannot make the directory {output.parent}: {error.strerror}") from error
+    check_outputs([("--config", config)] if isinstance(config, Path) else [], {"--output": output})

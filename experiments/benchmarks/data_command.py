@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from experiments.benchmarks.options import add_report_options
+from experiments.tools.outputs import check_outputs
 from experiments.tools.parser import positive
 
 SUMMARY = "time to prepare corpora of several sizes, speed of loading them, and memory"
@@ -77,10 +78,12 @@ def run(given: argparse.Namespace) -> int:
     from experiments.benchmarks.report import comparison_table, machine, write_report
     from experiments.benchmarks.rounds import Figure, System, in_turn
 
+    texts = TextFiles(given.source, given.target)
+    check_outputs(zip(("--source", "--target"), texts.files(), strict=True), {"--output": given.output})
     with TemporaryDirectory(prefix="seqlab-") as directory:
         benchmark = DataBenchmark(
             Path(directory),
-            TextFiles(given.source, given.target),
+            texts,
             given.vocabulary_size,
             given.batch_size,
             given.batches,

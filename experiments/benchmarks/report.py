@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -57,7 +58,7 @@ def write_report(path: Path | None, what: str, settings: Mapping[str, object], r
         return
     record = {
         "benchmark": what,
-        "command": " ".join(["seqlab", *sys.argv[1:]]),
+        "command": shlex.join(["seqlab", *sys.argv[1:]]),
         "commit": source_commit(),
         "machine": machine(),
         "versions": {"python": platform.python_version(), **{package: version(package) for package in PACKAGES}},

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from datamodules.errors import UserError
-from experiments.runs.checkpoints import TRAINING_STATE, read_checkpoint
+from experiments.runs.checkpoints import TRAINING_STATE, read_checkpoint, runs_below
 from experiments.runs.saved_data import HYPERPARAMETERS, saved_tokenizers
 
 _SOURCES_KEY = "averaged_from"
@@ -92,6 +92,8 @@ def checkpoints_by_step(directory: Path, trusted: Sequence[str] = ()) -> list[Pa
         checkpoint = read_checkpoint(path, trusted)
         if _SOURCES_KEY not in checkpoint:
             by_step[checkpoint.get("global_step", 0)] = path
+    if not by_step and (runs := runs_below(directory)):
+        raise UserError(f"{directory} is no run: give one of its runs, {runs}")
     return [by_step[step] for step in sorted(by_step)]
 
 

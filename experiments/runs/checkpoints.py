@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from types import NoneType
 from typing import Any, BinaryIO
@@ -12,8 +13,9 @@ from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 import torch
 from torch import Tensor
 
-from datamodules.errors import UserError, suggest
+from datamodules.errors import LONGEST_LIST, UserError, suggest
 from experiments.runs.class_paths import check_class_paths
+from experiments.runs.shell import quoted
 
 TRAINING_STATE = ("optimizer_states", "lr_schedulers", "callbacks")
 """What a checkpoint has for training to go on from it, and nothing else needs: two thirds of it, with Adam."""
@@ -43,7 +45,38 @@ def find_checkpoint(path: Path) -> Path:
         for name in ("best.ckpt", "last.ckpt"):
             if (directory / name).is_file():
                 return directory / name
-    raise UserError(f"{path} is a directory without best.ckpt or last.ckpt: give the checkpoint's file itself")
+    raise UserError(f"{path} is a directory without best.ckpt or last.ckpt: {_in_its_place(path)}")
+
+
+def _in_its_place(directory: Path) -> str:
+    """What to give in place of a directory: a checkpoint in it, or one of its runs, where it has some."""
+    for inner in (directory / "checkpoints", directory):
+        if there := sorted(path.name for path in inner.glob("*.ckpt")):
+            return f"give a file of {quoted(inner)}: {', '.join(there[:LONGEST_LIST])}"
+    runs = runs_below(directory)
+    return f"give one of its runs, {runs}" if runs else "give the checkpoint's file itself"
+
+
+def runs_below(directory: Path) -> str:
+    """Names the runs in a directory of runs, or of experiments, for the end of an error message.
+
+    Args:
+        directory: Need not exist.
+
+    Returns:
+        ``"runs/dates/2, runs/dates/1"``, the one that wrote a checkpoint last first; nothing where there is none.
+    """
+    written: dict[Path, int] = {}
+    for pattern in ("*/checkpoints/*.ckpt", "*/*/checkpoints/*.ckpt"):
+        for checkpoint in directory.glob(pattern):
+            run = checkpoint.parent.parent
+            written[run] = max(written.get(run, 0), checkpoint.stat().st_mtime_ns)
+    runs = sorted(written, key=lambda run: (written[run], run), reverse=True)
+    if not runs:
+        return ""
+    listed = ", ".join(quoted(run) for run in runs[:LONGEST_LIST])
+    more = f" and {len(runs) - LONGEST_LIST:,} older ones" if len(runs) > LONGEST_LIST else ""
+    return f"{listed}{more}"
 
 
 def read_checkpoint(path: Path, trusted: Sequence[str] = ()) -> dict[str, Any]:
@@ -139,15 +172,22 @@ def _is_plain(value: object, depth: int = 0) -> bool:
 
 def _open(path: Path) -> BinaryIO:
     if path.is_dir():
-        raise UserError(f"{path} is a directory: give a checkpoint file in it")
+        raise UserError(f"{path} is a directory: {_in_its_place(path)}")
     try:
         return path.open("rb")
     except FileNotFoundError as error:
         directory = path.parent
         if not directory.is_dir():
-            raise UserError(f"there is no checkpoint {path}: the directory {directory} does not exist") from error
+            close = get_close_matches(directory.name, [other.name for other in directory.parent.glob("*/")])
+            hint = f", did you mean {quoted(directory.with_name(close[0]))}?" if close else ""
+            raise UserError(f"there is no checkpoint {path}: the directory {directory} does not exist{hint}") from error
         known = [other.name for other in directory.glob("*.ckpt")]
-        hint = suggest(path.name, known) if known else f"{directory.absolute()} has no *.ckpt at all"
+        if known:
+            hint = suggest(path.name, known)
+        elif runs := runs_below(directory):
+            hint = f"there are the runs {runs}"
+        else:
+            hint = f"{directory.absolute()} has no *.ckpt at all"
         raise UserError(f"there is no checkpoint {path}; {hint}") from error
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error

@@ -11,6 +11,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from experiments.runs.callbacks.best_checkpoint import BestCheckpoint
 from experiments.runs.directory import CHECKPOINTS
 from experiments.runs.loggers import RunWandbLogger
+from experiments.runs.shell import command, shown
 from lightning_modules.encoder_decoder import EncoderDecoder
 
 
@@ -45,13 +46,13 @@ def closing_lines(run: Path, trainer: L.Trainer, model: L.LightningModule) -> st
     callbacks: list[L.Callback] = trainer.callbacks  # type: ignore[attr-defined]
     remarks = [callback.closing_remark() for callback in callbacks if isinstance(callback, Remarking)]
     lines += [f"note             {remark}" for remark in remarks if remark]
-    commands = [logger.sync_command() for logger in trainer.loggers if isinstance(logger, RunWandbLogger)]
-    lines += [f"W&B (offline)    upload it with: {command}" for command in commands if command]
+    uploads = [logger.sync_command() for logger in trainer.loggers if isinstance(logger, RunWandbLogger)]
+    lines += [f"W&B (offline)    upload it with: {upload}" for upload in uploads if upload]
     if checkpoint is not None:
-        of_run = f"--config {shown(run / 'config.yaml')} --ckpt_path {shown(checkpoint)}"
-        lines += ["", f"next: seqlab test {of_run}"]
-        translate = f"translate --ckpt_path {shown(checkpoint)}"
-        lines += [f"  or: seqlab {translate if isinstance(model, EncoderDecoder) else f'predict {of_run}'}"]
+        trained: list[str | Path] = ["--ckpt_path", checkpoint]
+        of_run = ["--config", run / "config.yaml", *trained]
+        use = ["translate", *trained] if isinstance(model, EncoderDecoder) else ["predict", *of_run]
+        lines += ["", f"next: {command('seqlab', 'test', *of_run)}", f"  or: {command('seqlab', *use)}"]
     return "\n".join(lines)
 
 
@@ -60,11 +61,3 @@ def best_checkpoint(trainer: L.Trainer) -> Path | None:
     written = [each for each in trainer.checkpoint_callbacks if isinstance(each, ModelCheckpoint)]
     paths = [each.best_model_path for each in sorted(written, key=lambda each: not isinstance(each, BestCheckpoint))]
     return next((Path(path) for path in paths if path), None)
-
-
-def shown(path: Path) -> Path:
-    """A path as a person would type it."""
-    try:
-        return path.absolute().relative_to(Path.cwd())
-    except ValueError:
-        return path

@@ -81,11 +81,12 @@ def _next_version(parent: Path) -> Path:
 
 
 @contextmanager
-def alone_in(run: Path) -> Iterator[None]:
+def alone_in(run: Path, otherwise: str) -> Iterator[None]:
     """Holds a run's directory for one training; the operating system lets go of it when the process ends.
 
     Args:
         run: The run's directory.
+        otherwise: What leads to another directory, for the error: what the user gave that led to this one.
 
     Raises:
         UserError: Another training holds it, or nothing can be written there.
@@ -94,7 +95,7 @@ def alone_in(run: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise UserError(f"another seqlab fit trains in {run}: wait for its end, or start without --ckpt_path") from None
+        raise UserError(f"another seqlab fit trains in {run}: wait for its end, or {otherwise}") from None
     except OSError as error:
         raise UserError(
             f"cannot write in {run}: {error.strerror}; begin from its checkpoint elsewhere, with --init_from"
@@ -172,7 +173,7 @@ def meant_checkpoint(given: str, root: Path, experiment: str) -> Path:
         UserError: There is no such checkpoint.
     """
     if given not in KEYWORDS:
-        if not Path(given).suffix and not Path(given).exists():
+        if Path(given).name == given and not Path(given).suffix and not Path(given).exists():
             raise UserError(f"--ckpt_path {given}: there is no such file; {suggest(given, KEYWORDS)}, or a path")
         return find_checkpoint(Path(given))
     run = newest_run(root, experiment)

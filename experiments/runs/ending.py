@@ -12,11 +12,11 @@ from lightning.pytorch.trainer.states import TrainerStatus
 from datamodules.errors import RunFailed
 from experiments.clusters.handover import HandedOver, is_preempted, requeue
 from experiments.clusters.signals import Wish, in_job
-from experiments.runs.closing import shown
 from experiments.runs.loggers import RunWandbLogger
 from experiments.runs.lost_processes import lost_processes
 from experiments.runs.other_processes import end_with_this_one
 from experiments.runs.out_of_memory import is_out_of_memory, out_of_memory
+from experiments.runs.shell import quoted, shown
 
 
 @contextmanager
@@ -43,7 +43,7 @@ def ending(trainer: L.Trainer, last: Path, parent: int, tries: bool) -> Iterator
         if trainer.state.status != TrainerStatus.INTERRUPTED:
             raise
         kept = last.is_file() and not tries
-        raise KeyboardInterrupt(f"go on with --ckpt_path {shown(last)}" if kept else "") from None
+        raise KeyboardInterrupt(f"go on with --ckpt_path {quoted(last)}" if kept else "") from None
     except Exception as error:
         if is_out_of_memory(error):
             end_with_this_one(trainer)
@@ -62,6 +62,6 @@ def _hand_over(trainer: L.Trainer, wish: Wish, last: Path, tries: bool) -> None:
         if isinstance(logger, RunWandbLogger):
             logger.finish()
     if wish is Wish.LEAVE and not (in_job() and is_preempted()):
-        raise KeyboardInterrupt("" if tries else f"go on with --ckpt_path {shown(last)}")
+        raise KeyboardInterrupt("" if tries else f"go on with --ckpt_path {quoted(last)}")
     requeue()
     print(f"\nrequeued         goes on with {shown(last)}")

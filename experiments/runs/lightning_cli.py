@@ -36,7 +36,7 @@ from experiments.runs.checkpoint_io import AtomicCheckpointIO
 from experiments.runs.checkpoint_names import name_plainly
 from experiments.runs.checkpoints import check_resumable, find_checkpoint, read_checkpoint
 from experiments.runs.class_paths import resolve
-from experiments.runs.closing import closing_lines, shown
+from experiments.runs.closing import closing_lines
 from experiments.runs.directory import (
     CHECKPOINTS,
     LAST_CHECKPOINT,
@@ -61,6 +61,7 @@ from experiments.runs.profilers import REPORT, finished_report, with_dearest
 from experiments.runs.progress import training_progress
 from experiments.runs.saved_config import check_same_parts, saved_config, with_config
 from experiments.runs.saved_data import SavedData
+from experiments.runs.shell import quoted, shown
 from experiments.tuning.trial_variable import TRIAL_VARIABLE
 
 RUNS = "runs"
@@ -341,7 +342,9 @@ class SeqlabCLI(LightningCLI):
     def _run_subcommand(self, subcommand: str) -> None:
         """Runs, and tells what ended it."""
         trains = subcommand == "fit" and self.trainer.is_global_zero
-        sole: AbstractContextManager[None] = alone_in(self.run_directory) if trains else nullcontext()
+        is_named = self.config_init[subcommand].get("version") is not None
+        otherwise = "give another --version" if is_named else "start without --ckpt_path"
+        sole: AbstractContextManager[None] = alone_in(self.run_directory, otherwise) if trains else nullcontext()
         last = self.run_directory / CHECKPOINTS / LAST_CHECKPOINT
         try:
             with ending(self.trainer, last, self._parent, tries=self._trial_directory is not None), sole:
@@ -375,7 +378,7 @@ def _begins(run: Path | None, other: Path | None) -> str:
     if run is None:
         return "--ckpt_path last: there is no run yet to go on with, training begins"
     line = f"--ckpt_path last: {shown(run)} has no checkpoint yet, training begins in it anew"
-    return line if other is None else f"{line} (to go on with the run before: --ckpt_path {shown(other)})"
+    return line if other is None else f"{line} (to go on with the run before: --ckpt_path {quoted(other)})"
 
 
 def _keeps_training_state(trainer: Any) -> bool:  # noqa: ANN401 - jsonargparse's namespace is untyped

@@ -15,9 +15,9 @@ from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser
 
 from datamodules.errors import UserError, suggest
-from experiments.runs.closing import shown
 from experiments.runs.config_file import check_config_file
 from experiments.runs.known_classes import expected_types, subclasses, suggest_class
+from experiments.runs.shell import shown
 
 ALL_OPTIONS = "in seqlab fit --help"
 """Where a list that is too long for a line can be seen."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,16 @@ class Translator:
     def model(self) -> Member:
         """What searches and scores: the model, or the ensemble."""
         return self.members[0] if len(self.members) == 1 else Ensemble(self.members)
+
+    @property
+    def longest_source(self) -> int | None:
+        """Tokens of the longest source in training, EOS not counted: of an ensemble, the least; None if not known."""
+        return _least(member.longest_source for member in self.members)
+
+    @property
+    def longest_target(self) -> int | None:
+        """Tokens of the longest target in training, EOS not counted: of an ensemble, the least; None if not known."""
+        return _least(member.longest_target for member in self.members)
 
     def encode(self, sentence: str) -> list[int]:
         """The ids of a source sentence, closed by EOS."""
@@ -152,6 +162,10 @@ def choose_device(name: str) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise UserError(f"there is no device {name!r} here: give cpu, cuda, mps or auto") from error
     return device
+
+
+def _least(lengths: Iterable[int | None]) -> int | None:
+    return min((length for length in lengths if length is not None), default=None)
 
 
 def _restore_tokenizers(checkpoint: Mapping[str, Any]) -> tuple[Tokenizer, Tokenizer]:

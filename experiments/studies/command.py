@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from datamodules.errors import RunFailed, UserError
 from experiments.clusters.array import add_executor_options, for_slurm, run_array
+from experiments.runs.shell import quoted
 from experiments.studies.commands import TIME_IS_OVER, TimeIsOver, ended_as_with_ctrl_c
 from experiments.studies.plan import RUNS, Key, PlannedRun, planned_runs, study_directory
 from experiments.studies.results import FILE_NAME, Results, Row, rows_of, same_run
@@ -185,9 +186,9 @@ def _report(study: Study, preset: str, runs: Sequence[PlannedRun], results: Resu
     print(f"\n{text.partition('![')[0].rstrip()}\n")
     for title, name in (("results", FILE_NAME), ("tables", REPORT), ("figures", FIGURES)):
         print(f"{title:<8} {directory / name}")
-    offline = directory / RUNS / "*" / "*" / "wandb" / "offline-run-*"
-    if any(directory.glob(str(offline.relative_to(directory)))):
-        print(f"W&B      group {study.name} (offline), upload it with: wandb sync {offline}")
+    runs_directory, offline = directory / RUNS, "*/*/wandb/offline-run-*"
+    if any(runs_directory.glob(offline)):
+        print(f"W&B      group {study.name} (offline), upload it with: wandb sync {quoted(runs_directory)}/{offline}")
 
 
 def _make(directory: Path) -> None:

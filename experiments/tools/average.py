@@ -36,8 +36,10 @@ def main(arguments: list[str]) -> int:
         raise UserError("--run and --last go together: --run DIRECTORY --last N")
     if given.last is not None and given.last < 1:
         raise UserError(f"--last is {given.last}: give at least 1")
-    if given.output.exists() and not given.force:
-        raise UserError(f"--output {given.output} is there already: give another name, or --force to replace it")
+    if given.output.is_dir():
+        raise UserError(f"--output {given.output} is a directory: give a file in it")
+    if given.output.exists() and not given.overwrite:
+        raise UserError(f"--output {given.output} is there already: give another name, or --overwrite to replace it")
     from experiments.runs.averaging import average_checkpoints, last_checkpoints
     from experiments.runs.checkpoint_io import save_checkpoint
 
@@ -60,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--run", type=Path, metavar="DIRECTORY", help="take the checkpoints of this run, with --last")
     parser.add_argument("--last", type=int, metavar="N", help="of the run, the checkpoints of its last N saved steps")
     parser.add_argument("--output", type=Path, required=True, metavar="CKPT", help="the new checkpoint")
-    parser.add_argument("--force", action="store_true", help="replace the output if it is there")
+    parser.add_argument("--overwrite", "--force", action="store_true", help="replace the output if it is there")
     parser.add_argument(
         "--trust", action="append", default=[], metavar="PACKAGE", help="a package whose classes they may name"
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datamodules.errors import RunFailed, UserError, suggest
+from experiments.runs.shell import command, quoted
 from experiments.tools.parser import ToolParser
 
 
@@ -72,8 +73,8 @@ def main(arguments: list[str], corpora: Mapping[str, Corpus] = CORPORA) -> int:
     fetched = fetch(corpus, directory, given.url)
     kept = len(corpus.checksums) - len(fetched)
     print(f"{corpus.name}: {len(corpus.checksums)} files in {directory}, {len(fetched)} fetched, {kept} there already")
-    elsewhere = "" if given.directory == _data_directory() else f"SEQLAB_DATA={given.directory} "
-    print(f"next: {elsewhere}seqlab fit --config {corpus.config}")
+    elsewhere = "" if given.directory == _data_directory() else f"SEQLAB_DATA={quoted(given.directory)} "
+    print(f"next: {elsewhere}{command('seqlab', 'fit', '--config', corpus.config)}")
     return 0
 
 

@@ -6,16 +6,19 @@ import argparse
 import contextlib
 import math
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from datamodules.errors import UserError
-from experiments.tools.lines import WINDOW_BATCHES, check_outputs, open_output, windows, write
+from datamodules.errors import RunFailed, UserError, listed_numbers
+from experiments.tools.line_faults import LineFaults, add_strict_option
+from experiments.tools.lines import WINDOW_BATCHES, windows
+from experiments.tools.outputs import STANDARD_OUTPUT, add_overwrite_option, check_outputs, open_output, write
 from experiments.tools.parser import ToolParser, add_checkpoint_options, check_batch_size
 
 if TYPE_CHECKING:
+    from datamodules.corpus import ParallelText
     from datamodules.tokenizers import Tokenizer
     from experiments.runs.translator import Translator
 
@@ -23,7 +26,9 @@ EPILOG = """\
 One row of three columns between tabs is written for each pair, in the same order: the log-probability of the target
 given the source (natural logarithm), the number of its tokens with the end of the sentence, and the perplexity, which
 is exp(-log-probability / tokens). The totals go to standard error. An empty target is scored as its end alone; a pair
-of empty lines is a row of 0, 0 and 1.
+of empty lines is a row of 0, 0 and 1, and so is a pair with a line that is not UTF-8, which is told on standard error.
+The first line that is longer than any of the training is told, and the first of whose tokens a fifth or more is
+unknown; with --strict such a line ends the command. A target may have any length: it is scored in pieces.
 
 The targets are split by the checkpoint's tokenizer. A hypothesis of seqlab translate may be split otherwise than the
 model spelled it, and then has another log-probability here. With --ids, the target's lines are ids between spaces, as
@@ -45,10 +50,12 @@ class _Pair:
     """One line.
 
     Attributes:
+        number: Counted from 1.
         source: The source ids and EOS; empty where both sides are.
         target: The target ids, without EOS.
     """
 
+    number: int
     source: list[int]
     target: list[int]
 
@@ -64,13 +71,12 @@ def main(arguments: list[str]) -> int:
 
     Raises:
         UserError: The options do not go together, a file or a checkpoint cannot be used, or a line has no source.
-        RunFailed: The output cannot be written.
+        RunFailed: The output cannot be written, or the memory does not suffice.
     """
     given = _parser().parse_args(arguments)
     check_batch_size(given)
     if (given.tsv is None) == (given.source is None) or (given.source is None) != (given.target is None):
         raise UserError("give the pairs as --source FILE and --target FILE, or as --tsv FILE")
-    check_outputs([("--ckpt_path", path) for path in given.ckpt_path], {"--output": given.output})
     with contextlib.suppress(BrokenPipeError):
         _score(given)
     return 0
@@ -79,16 +85,23 @@ def main(arguments: list[str]) -> int:
 def _score(given: argparse.Namespace) -> None:
     from datamodules.batch import UNK
     from datamodules.corpus import TextFiles, TsvFile
+    from experiments.runs.checkpoints import find_checkpoint
     from experiments.runs.translator import load_ensemble
 
     texts = TextFiles(given.source, given.target) if given.tsv is None else TsvFile(given.tsv)
     files = texts.files()
-    check_outputs([("an input", file) for file in files], {"--output": given.output})
+    check_outputs(
+        [("--ckpt_path", find_checkpoint(path)) for path in given.ckpt_path],
+        {"--output": given.output} if given.output else dict([STANDARD_OUTPUT]),
+        zip(("--source", "--target") if given.tsv is None else ("--tsv",), files, strict=True),
+        given.overwrite,
+    )
     translator = load_ensemble(given.ckpt_path, given.trust, given.device)
-    pairs, unknown, tokens, total = 0, 0, 0, 0.0
+    count, unknown, tokens, total = 0, 0, 0, 0.0
     with contextlib.ExitStack() as stack:
         output = sys.stdout.buffer if given.output is None else stack.enter_context(open_output(given.output))
-        for part in windows(_encoded(texts.pairs(), translator, given.ids, files), given.batch_size * WINDOW_BATCHES):
+        pairs = _encoded(texts, translator, given.ids, LineFaults(given.strict))
+        for part in windows(pairs, given.batch_size * WINDOW_BATCHES):
             scores = _score_sorted(translator, part, given.batch_size)
             write(
                 output,
@@ -96,13 +109,13 @@ def _score(given: argparse.Namespace) -> None:
                     f"{sum(row):.6f}\t{len(row)}\t{_perplexity(sum(row), len(row)):.4f}\n".encode() for row in scores
                 ),
             )
-            pairs += len(part)
+            count += len(part)
             unknown += sum(pair.target.count(UNK) for pair in part)
             tokens += sum(map(len, scores))
             total += sum(map(sum, scores))
     told = f", {unknown:,} of them unknown to the vocabulary" if unknown else ""
     print(
-        f"{pairs:,} pairs, {tokens:,} target tokens{told}: log-probability {total:.4f}, "
+        f"{count:,} pairs, {tokens:,} target tokens{told}: log-probability {total:.4f}, "
         f"perplexity {_perplexity(total, tokens):.4f}",
         file=sys.stderr,
     )
@@ -121,16 +134,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tsv", metavar="FILE", help="in their place: source and translation with a tab between them")
     parser.add_argument("--ids", action="store_true", help="the translations are ids of the target vocabulary")
     parser.add_argument("--output", type=Path, metavar="FILE", help="where to write (default: standard output)")
+    add_overwrite_option(parser)
+    add_strict_option(parser)
     return parser
 
 
-def _encoded(pairs: Iterable[tuple[str, str]], translator: Translator, ids: bool, files: list[Path]) -> Iterator[_Pair]:
+def _encoded(texts: ParallelText, translator: Translator, ids: bool, faults: LineFaults) -> Iterator[_Pair]:
     """The pairs as ids.
 
     Raises:
-        UserError: A source is empty and its target is not, or a target is not of ids.
+        UserError: A source is empty and its target is not, a target is not of ids, or a line is refused strictly.
     """
-    for number, (source, target) in enumerate(pairs, start=1):
+    files = texts.files()
+    for number, (source, target) in enumerate(texts.pairs(faults.decode), start=1):
+        if faults.was_left_out(number):
+            yield _Pair(number, [], [])
+            continue
         try:
             encoded = (
                 _read_ids(target, translator.target_tokenizer) if ids else translator.target_tokenizer.encode(target)
@@ -140,7 +159,17 @@ def _encoded(pairs: Iterable[tuple[str, str]], translator: Translator, ids: bool
         blank = not source.strip()
         if blank and target.strip():
             raise UserError(f"{files[0]}, line {number}: the source is empty, but its target is not; remove the pair")
-        yield _Pair([], []) if blank else _Pair(translator.encode(source), encoded)
+        if blank:
+            yield _Pair(number, [], [])
+            continue
+        pair = _Pair(number, translator.encode(source), encoded)
+        here, there = (f"{file}, line {number}" for file in (files[0], files[-1]))
+        faults.check_length(len(pair.source) - 1, translator.longest_source, "source", here)
+        faults.check_known(pair.source[:-1], "source", here)
+        faults.check_length(len(encoded), translator.longest_target, "target", there)
+        if not ids:  # an unknown token that is given as an id is meant
+            faults.check_known(encoded, "target", there)
+        yield pair
 
 
 def _read_ids(line: str, tokenizer: Tokenizer) -> list[int]:
@@ -163,10 +192,28 @@ def _score_sorted(translator: Translator, pairs: list[_Pair], batch_size: int) -
     )
     for start in range(0, len(order), batch_size):
         batch = order[start : start + batch_size]
-        found = translator.score([pairs[index].source for index in batch], [pairs[index].target for index in batch])
+        sources, targets = ([getattr(pairs[index], side) for index in batch] for side in ("source", "target"))
+        try:
+            found = translator.score(sources, targets)
+        except (RuntimeError, MemoryError) as error:
+            raise _explained(error, [pairs[index] for index in batch], batch_size) from error
         for index, row in zip(batch, found, strict=True):
             scores[index] = row
     return scores
+
+
+def _explained(error: Exception, batch: list[_Pair], batch_size: int) -> Exception:
+    """An error of no memory in the words of the options; another as it is."""
+    from experiments.runs.out_of_memory import is_out_of_memory
+
+    if not is_out_of_memory(error):
+        return error
+    numbers = listed_numbers(pair.number for pair in batch)
+    source, target = max(len(pair.source) for pair in batch), max(len(pair.target) for pair in batch)
+    return RunFailed(
+        f"out of memory on {len(batch):,} pairs at once, the longest source of {source:,}, target of {target:,} tokens "
+        f"(lines {numbers}): lower --batch_size, which is {batch_size}, or split long lines"
+    )
 
 
 def _perplexity(log_probability: float, tokens: int) -> float:

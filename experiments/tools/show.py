@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datamodules.errors import UserError
+from experiments.tools.line_faults import LineFaults
+from experiments.tools.outputs import check_outputs
 from experiments.tools.parser import ToolParser
 
 if TYPE_CHECKING:
@@ -47,22 +50,37 @@ def main(arguments: list[str]) -> int:
     """
     given = _parser().parse_args(arguments)
     output: Path = given.output or Path(f"{given.what}.png")
-    if output.is_dir() or not output.resolve().parent.is_dir():
-        raise UserError(f"--output {output}: give a file in a directory that is there")
+    checkpoints = [] if given.ckpt_path is None else [("--ckpt_path", given.ckpt_path)]
+    check_outputs(checkpoints, {"--output": output})
+    kind = _picture_kind(output)
     figure = VIEWS[given.what](given)
     from experiments.runs.durable import durable_write
 
     with durable_write(output.resolve()) as file:
-        figure.savefig(file, format=output.suffix.removeprefix(".") or "png", dpi=150)
+        figure.savefig(file, format=kind, dpi=150)
     print(f"{output}: {given.what}")
     return 0
+
+
+def _picture_kind(output: Path) -> str:
+    """What kind of picture the end of a file's name means.
+
+    Raises:
+        UserError: None that can be drawn.
+    """
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    kind, known = output.suffix.removeprefix(".").lower() or "png", FigureCanvasBase.get_supported_filetypes()
+    if kind not in known:
+        raise UserError(f"--output {output}: no picture ends in .{kind}; known: {', '.join(sorted(known))}")
+    return kind
 
 
 def _masks(given: argparse.Namespace) -> Figure:
     from datamodules.batch import Padded
     from experiments.figures.masks import masks_figure
 
-    rows = [sentence.split() for sentence in given.sentence or SENTENCES]
+    rows = [sentence.split() for sentence in _sentences(given) or SENTENCES]
     if not all(rows):
         raise UserError("--sentence is empty: give at least one word")
     # The mask depends on lengths alone, so any ids stand for the words.
@@ -181,15 +199,32 @@ def _checkpoint(given: argparse.Namespace) -> Path:
     return given.ckpt_path
 
 
+def _sentences(given: argparse.Namespace) -> list[str]:
+    """What ``--sentence`` gives, as text.
+
+    Raises:
+        UserError: It is not UTF-8.
+    """
+    faults = LineFaults(strict=True)
+    return [
+        faults.decode(os.fsencode(sentence), "--sentence", number)
+        for number, sentence in enumerate(given.sentence or [], start=1)
+    ]
+
+
 def _translator(given: argparse.Namespace) -> tuple[Translator, list[int]]:
     """The translator, and the ids of the sentence to show."""
     from experiments.runs.translator import load_translator
 
     path = _checkpoint(given)
-    if not given.sentence or not given.sentence[0].strip():
+    sentence = next(iter(_sentences(given)), "")
+    if not sentence.strip():
         raise UserError(f'seqlab show {given.what} needs a source sentence: give --sentence "..."')
     translator = load_translator(path, given.trust, "cpu")
-    return translator, translator.encode(given.sentence[0])
+    ids, faults = translator.encode(sentence), LineFaults()
+    faults.check_length(len(ids) - 1, translator.longest_source, "source", "--sentence")
+    faults.check_known(ids[:-1], "source", "--sentence")
+    return translator, ids
 
 
 def _parser() -> argparse.ArgumentParser:

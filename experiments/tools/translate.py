@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from datamodules.errors import RunFailed, UserError, listed_numbers
-from experiments.tools.lines import (
-    WINDOW_BATCHES,
+from experiments.tools.line_faults import LineFaults, add_strict_option
+from experiments.tools.lines import WINDOW_BATCHES, count_lines, open_input, read_lines, windows
+from experiments.tools.outputs import (
+    STANDARD_INPUT,
+    STANDARD_OUTPUT,
+    add_overwrite_option,
     check_outputs,
-    count_lines,
-    open_input,
     open_output,
-    read_lines,
-    windows,
     write,
 )
 from experiments.tools.parser import ToolParser, add_checkpoint_options, check_batch_size
@@ -61,6 +61,10 @@ log-probability. From the text it may give another: the tokenizer may split it o
 Several checkpoints translate as an ensemble: their probabilities are averaged at each token. Their vocabularies have
 to be equal. Limits that no option gives are those of the first one's test.
 
+A line that is not UTF-8 is told on standard error, and its translation is an empty line; one that is longer than any of
+the training, or of whose tokens a fifth or more is unknown, is translated, and the first of each kind is told. With
+--strict the command ends there instead, with status 2.
+
 From a terminal, each line is translated as soon as it is typed, and with --batch_size 1 as soon as it arrives.
 An output file appears when it is whole.
 
@@ -98,14 +102,12 @@ def main(arguments: list[str]) -> int:
 
     Raises:
         UserError: An option is out of range or does not go with another, a file cannot be used, a checkpoint cannot,
-            or a line is not UTF-8.
+            or a line is, with --strict, not as those of the training.
         RunFailed: The output cannot be written, or the memory does not suffice.
     """
     given = _parser().parse_args(arguments)
     _check_options(given)
-    inputs = [("--ckpt_path", path) for path in given.ckpt_path]
-    inputs += [] if given.prefix is None else [("--prefix", given.prefix)]
-    check_outputs(inputs, {f"--{name}": getattr(given, name) for name in ("output", "scores", "attention")})
+    _check_files(given)
     # Whoever read the output and left has seen enough.
     with contextlib.suppress(BrokenPipeError):
         _translate(given)
@@ -129,7 +131,7 @@ def _translate(given: argparse.Namespace) -> None:
         start, count = time.perf_counter(), 0
         window = 1 if interactive else given.batch_size * (WINDOW_BATCHES if given.batch_size > 1 else 1)
         cut, first_cut = 0, 0
-        lines = _encoded(_paired(given, source, prefixes), translator, search.max_length)
+        lines = _encoded(given, source, prefixes, translator, search.max_length)
         for part in windows(_with_progress(lines, given), window):
             found = _translate_sorted(translator, search, part, given.batch_size, attention is not None)
             numbers = [
@@ -167,6 +169,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--prefix", type=Path, metavar="FILE", help="what the translation of each line begins with")
     parser.add_argument("--scores", type=Path, metavar="FILE.tsv", help="also write log-probabilities and ids")
     parser.add_argument("--attention", type=Path, metavar="FILE.jsonl", help="also write what was attended to")
+    add_overwrite_option(parser)
+    add_strict_option(parser)
     parser.add_argument(
         "--max_length",
         type=int,
@@ -217,6 +221,18 @@ def _check_options(given: argparse.Namespace) -> None:
             raise UserError(f"--{name} is for beam search, but --samples draws in its place: leave one of them out")
 
 
+def _check_files(given: argparse.Namespace) -> None:
+    """Refuses outputs that cannot be written, or that the command reads."""
+    from experiments.runs.checkpoints import find_checkpoint
+
+    checkpoints = [("--ckpt_path", find_checkpoint(path)) for path in given.ckpt_path]
+    texts = [STANDARD_INPUT if given.input is None else ("--input", given.input)]
+    texts += [] if given.prefix is None else [("--prefix", given.prefix)]
+    outputs = {f"--{name}": getattr(given, name) for name in ("output", "scores", "attention")}
+    outputs |= {} if given.output else dict([STANDARD_OUTPUT])
+    check_outputs(checkpoints, outputs, texts, given.overwrite)
+
+
 def _search(given: argparse.Namespace, max_length: int | None, max_ratio: float | None, min_length: int = 0) -> Search:
     """The search of the options, whose arguments have the same names.
 
@@ -260,19 +276,27 @@ def _prepare(given: argparse.Namespace) -> tuple[Translator, Search]:
     return translator, search
 
 
-def _paired(given: argparse.Namespace, source: BinaryIO, prefixes: BinaryIO | None) -> Iterator[tuple[str, str]]:
+def _input_name(given: argparse.Namespace) -> str:
+    return "standard input" if given.input is None else str(given.input)
+
+
+def _paired(
+    given: argparse.Namespace, source: BinaryIO, prefixes: BinaryIO | None, faults: LineFaults
+) -> Iterator[tuple[str, str]]:
     """Each line of the input, and what its translation begins with.
 
     Raises:
-        UserError: A line is not UTF-8, or the input and the prefixes differ in lines.
+        UserError: The input and the prefixes differ in lines.
     """
-    name = "standard input" if given.input is None else str(given.input)
-    texts = read_lines(source, name)
+    name = _input_name(given)
+    texts = read_lines(source, name, faults)
     if prefixes is None:
         for text in texts:
             yield text, ""
         return
-    for number, (text, prefix) in enumerate(zip_longest(texts, read_lines(prefixes, str(given.prefix))), start=1):
+    for number, (text, prefix) in enumerate(
+        zip_longest(texts, read_lines(prefixes, str(given.prefix), faults)), start=1
+    ):
         if text is None or prefix is None:
             shorter, longer = (name, given.prefix) if text is None else (given.prefix, name)
             raise UserError(
@@ -282,14 +306,27 @@ def _paired(given: argparse.Namespace, source: BinaryIO, prefixes: BinaryIO | No
         yield text, prefix
 
 
-def _encoded(pairs: Iterable[tuple[str, str]], translator: Translator, max_length: int | None) -> Iterator[_Line]:
+def _encoded(
+    given: argparse.Namespace,
+    source: BinaryIO,
+    prefixes: BinaryIO | None,
+    translator: Translator,
+    max_length: int | None,
+) -> Iterator[_Line]:
     """The lines and their prefixes as ids.
 
     Raises:
         UserError: A prefix is too long, or that of an empty line.
     """
-    for number, (text, beginning) in enumerate(pairs, start=1):
+    faults, name = LineFaults(given.strict), _input_name(given)
+    for number, (text, beginning) in enumerate(_paired(given, source, prefixes, faults), start=1):
+        if faults.was_left_out(number):
+            yield _Line(number, [], [])
+            continue
         ids = translator.encode(text) if text.strip() else []
+        place = f"{name}, line {number}"
+        faults.check_length(len(ids) - 1, translator.longest_source, "source", place)
+        faults.check_known(ids[:-1], "source", place)
         prefix = translator.target_tokenizer.encode(beginning) if beginning.strip() else []
         if prefix and not ids:
             raise UserError(f"line {number} is empty, but its --prefix is not: an empty line stays empty")
@@ -298,6 +335,7 @@ def _encoded(pairs: Iterable[tuple[str, str]], translator: Translator, max_lengt
                 f"the --prefix of line {number} has {len(prefix)} tokens, but a hypothesis at most {max_length}: "
                 "shorten it, or raise --max_length"
             )
+        faults.check_known(prefix, "prefix", f"{given.prefix}, line {number}")
         yield _Line(number, ids, prefix)
 
 

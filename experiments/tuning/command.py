@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 
 from datamodules.errors import RunFailed
 from experiments.clusters.array import add_executor_options, for_slurm, run_array
+from experiments.runs.shell import command
 from experiments.studies.commands import TIME_IS_OVER, TimeIsOver, ended_as_with_ctrl_c
+from experiments.tools.outputs import check_outputs
 from experiments.tools.parser import ToolParser, positive
 
 if TYPE_CHECKING:
+    from experiments.tuning.search import Search
     from experiments.tuning.shared_trials import SharedTrials
 
 EPILOG = """\
@@ -61,6 +64,7 @@ def main(arguments: list[str]) -> int:
 
     search = read_search(given.config)
     directory = given.storage or Path("tuning") / search.name
+    _check_files(given.config, search, directory)
     if for_slurm(given):
         words = ["tune", "--config", str(given.config), "--storage", str(directory), "--trials", str(given.trials)]
         run_array(f"tune-{search.name}", [words] * given.jobs, directory, given)
@@ -79,6 +83,20 @@ def main(arguments: list[str]) -> int:
         raise KeyboardInterrupt("the same command goes on with the search") from None
     _close(trials)
     return 0
+
+
+def _check_files(config: Path, search: Search, directory: Path) -> None:
+    """Refuses a directory whose results would replace what the search reads.
+
+    Raises:
+        UserError: They would.
+    """
+    from experiments.tuning.results import BEST, TRIALS
+
+    if directory.is_dir():
+        inputs = [("--config", config), *(("an experiment of the search", Path(each)) for each in search.experiment)]
+        for name in (BEST, TRIALS):
+            check_outputs(inputs, {"--storage": directory / name})
 
 
 def _close(trials: SharedTrials) -> None:
@@ -103,8 +121,9 @@ def _close(trials: SharedTrials) -> None:
         print(f"run      {best.user_attrs['run']}")
     print(f"trials   {trials.directory / TRIALS}")
     if best is not None:
-        configs = " ".join(f"--config {config}" for config in [*search.experiment, trials.directory / BEST])
-        print(f"config   {trials.directory / BEST}\n\nnext: seqlab fit {configs}")
+        files = [*map(Path, search.experiment), trials.directory / BEST]
+        configs: list[str | Path] = [word for file in files for word in ("--config", file)]
+        print(f"config   {trials.directory / BEST}\n\nnext: {command('seqlab', 'fit', *configs)}")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -60,8 +60,13 @@ class BeamSearch(Search):
         super().__init__(max_length, max_ratio, min_length, no_repeat_ngram_size)
         if beam_size < 1:
             raise UserError(f"beam_size is {beam_size}: give at least 1 (1 is greedy search)")
-        if not 1 <= n_best <= beam_size:
-            raise UserError(f"n_best is {n_best}: give 1 to beam_size, which is {beam_size}")
+        if n_best < 1:
+            raise UserError(f"n_best is {n_best}: give at least 1")
+        if n_best > beam_size:
+            raise UserError(
+                f"n_best is {n_best}, but a beam of {beam_size} finds {beam_size} at most: raise beam_size to {n_best} "
+                f"or lower n_best to {beam_size}"
+            )
         if not 0.0 <= length_penalty < math.inf:
             raise UserError(f"length_penalty is {length_penalty}: give 0 or more")
         if not 0.0 <= coverage_penalty < math.inf:

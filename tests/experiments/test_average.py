@@ -126,6 +126,9 @@ def test_the_command_refuses_with_one_line(run: Path, capsys: pytest.CaptureFixt
         assert line.count("\n") == 1
         return line
 
+    assert f"{run.parent} is no run: give one of its runs, {run}\n" in refusal(
+        "--run", run.parent, "--last", "2", "--output", run / "new.ckpt"
+    )
     best, other, output = (run / "checkpoints" / name for name in ("best.ckpt", "last.ckpt", "new.ckpt"))
     assert "give either checkpoints" in refusal("--output", output)
     assert "give either checkpoints" in refusal(best, "--run", run, "--last", "2", "--output", output)
@@ -136,5 +139,6 @@ def test_the_command_refuses_with_one_line(run: Path, capsys: pytest.CaptureFixt
     assert "is there already" in refusal(best, other, "--output", best)
     assert best.read_bytes() == before
     assert not output.exists()
-    assert main(["average", str(best), str(other), "--output", str(best), "--force"]) == 0
+    assert f"--output {run} is a directory" in refusal(best, other, "--output", run, "--overwrite")
+    assert main(["average", str(best), str(other), "--output", str(best), "--overwrite"]) == 0
     assert read_checkpoint(best)["averaged_from"] == ["best.ckpt", "last.ckpt"]

@@ -72,6 +72,15 @@ def test_what_a_process_says_is_told(tmp_path: Path) -> None:
         in_process(["load", "a", "b", str(tmp_path), str(tmp_path / "tokenizer.pt"), "40", "8", "5", "2"])
 
 
+def test_a_corpus_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    corpus = tmp_path / "a.txt"
+    corpus.write_text("one\n")
+    words = ["--source", corpus, "--target", corpus, "--output", corpus]
+    assert main(["benchmark", "data", *map(str, words)]) == 2
+    assert f"--output {corpus} is also --target" in capsys.readouterr().err
+    assert corpus.read_text() == "one\n"
+
+
 def test_a_corpus_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["benchmark", "data", "--source", "nowhere.en", "--target", "nowhere.de"]) == 2
     assert "no file" in capsys.readouterr().err

@@ -65,6 +65,21 @@ def test_the_report_has_every_command(
     assert all(name in told for name in rounds)
 
 
+def test_a_report_without_a_place_is_refused_before_anything_is_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("experiment: x\n")
+    for output, message in (
+        (tmp_path, f"--output {tmp_path} is a directory"),
+        (config, f"--output {config} is also --config"),
+        (config / "report.json", f"cannot make the directory {config}"),
+    ):
+        assert main(["benchmark", "startup", "--config", str(config), "--output", str(output)]) == 2
+        assert message in capsys.readouterr().err
+    assert config.read_text() == "experiment: x\n"
+
+
 def test_a_config_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["benchmark", "startup", "--config", "dates.yml"]) == 2
     assert "--config dates.yml: there is no such file" in capsys.readouterr().err

@@ -293,7 +293,7 @@ def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(trained: Trained, tmp_path: P
         "--config",
         trained.config,
         "--trainer.default_root_dir",
-        tmp_path,
+        tmp_path / "my runs",
         "--trainer.max_epochs",
         1000,
         "--data.init_args.num_workers",
@@ -306,7 +306,7 @@ def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(trained: Trained, tmp_path: P
         text=True,
         start_new_session=True,
     )
-    last = tmp_path / "tiny" / "1" / "checkpoints" / "last.ckpt"
+    last = tmp_path / "my runs" / "tiny" / "1" / "checkpoints" / "last.ckpt"
     deadline = time.monotonic() + 60
     while not last.exists() and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -316,6 +316,6 @@ def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(trained: Trained, tmp_path: P
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "interrupted: a checkpoint is written after this step" in error
-    assert f"interrupted; go on with --ckpt_path {last}" in error
+    assert f"interrupted; go on with --ckpt_path '{last}'" in error
     assert "Traceback" not in error
     assert torch.load(last, weights_only=True)["global_step"] > before

@@ -259,7 +259,11 @@ def test_the_second_run_in_a_directory_is_refused(config: Path, fit: Fit) -> Non
             time.sleep(0.05)
         status, line = fit("--trainer.max_epochs", 5000, "--ckpt_path", "last")
         assert status == 2
-        assert f"another seqlab fit trains in {config.parent / 'runs' / 'tiny' / '1'}" in line
+        busy = f"another seqlab fit trains in {config.parent / 'runs' / 'tiny' / '1'}: wait for its end, or "
+        assert f"{busy}start without --ckpt_path" in line
+        status, line = fit("--trainer.max_epochs", 5000, "--version", 1)
+        assert status == 2
+        assert f"{busy}give another --version" in line
         assert process.poll() is None, "the first goes on"
     finally:
         process.kill()

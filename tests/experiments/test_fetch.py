@@ -103,14 +103,15 @@ def content(directory: Path) -> dict[str, bytes]:
 def test_fetches_every_file_and_tells_the_next_command(
     server: Server, corpus: Corpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["tiny", "--directory", str(tmp_path)], {"tiny": corpus}) == 0
-    assert content(tmp_path) == {f"tiny/{name}": text for name, text in PUBLISHED.items()}
-    assert all(path.stat().st_mode & 0o777 == 0o644 for path in (tmp_path / "tiny").iterdir())
+    directory = tmp_path / "my data"
+    assert main(["tiny", "--directory", str(directory)], {"tiny": corpus}) == 0
+    assert content(directory) == {f"tiny/{name}": text for name, text in PUBLISHED.items()}
+    assert all(path.stat().st_mode & 0o777 == 0o644 for path in (directory / "tiny").iterdir())
     output = capsys.readouterr()
     assert output.err == ""
     assert output.out.splitlines() == [
-        f"tiny: 2 files in {tmp_path / 'tiny'}, 2 fetched, 0 there already",
-        f"next: SEQLAB_DATA={tmp_path} seqlab fit --config configs/nmt/tiny.yaml",
+        f"tiny: 2 files in {directory / 'tiny'}, 2 fetched, 0 there already",
+        f"next: SEQLAB_DATA='{directory}' seqlab fit --config configs/nmt/tiny.yaml",
     ]
 
 

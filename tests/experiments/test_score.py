@@ -14,7 +14,7 @@ import torch
 
 from datamodules.batch import EOS, SequenceBatch
 from experiments.cli import main
-from experiments.runs.translator import load_ensemble, load_translator
+from experiments.runs.translator import Translator, load_ensemble, load_translator
 from tests.experiments.tiny_checkpoint import tiny_checkpoint, write
 
 SOURCES = ["abc", "hgfedcba", "", "a", "dd ee ff gg hh aa bb", "ffffff"]
@@ -42,8 +42,8 @@ def run(best: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> Callable[..., 
 def refusal(best: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> Callable[..., str]:
     """Runs the command, which must end with status 2 and one line on standard error."""
 
-    def call(*options: str | Path) -> str:
-        assert main(["score", "--ckpt_path", str(best), *map(str, options)]) == 2
+    def call(*options: str | Path, status: int = 2) -> str:
+        assert main(["score", "--ckpt_path", str(best), *map(str, options)]) == status
         line = capfdbinary.readouterr().err.decode()
         assert line.startswith("seqlab: error: ")
         assert line.count("\n") == 1
@@ -147,6 +147,8 @@ def test_the_totals_are_those_of_the_loss(
     targets = [translator.target_tokenizer.encode(text) for text in ("AB✓", "HGF")]
     with torch.no_grad():
         _, nll, tokens = translator.members[0].loss(SequenceBatch.from_pairs(pairs, targets, torch.arange(2)))
+    warning, told = told.splitlines()
+    assert f"{target}, line 1: 1 of 3 tokens (33%) are unknown to the model" in warning
     assert told.startswith(f"2 pairs, {tokens} target tokens, 1 of them unknown to the vocabulary: ")
     assert float(told.split()[-1]) == pytest.approx(math.exp(nll.item() / tokens), rel=1e-4)
 
@@ -175,7 +177,7 @@ def test_what_cannot_be_scored(refusal: Callable[..., str], tmp_path: Path, best
     pair = ["--source", source, "--target"]
     assert f"{source} has 3 lines, but {longer} has 4" in refusal(*pair, longer)
     assert f"{source}, line 2: the source is empty, but its target is not" in refusal(*pair, filled)
-    assert f"{broken}, line 3: not UTF-8" in refusal(*pair, broken)
+    assert f"{broken}, line 3: byte 2 (0xff) is not UTF-8" in refusal(*pair, broken, "--strict")
     assert f"{target}, line 1: 'A' is no id: with --ids, give numbers below" in refusal(*pair, target, "--ids")
     for word in (str(EOS), "99", "-1", "²"):
         numbers = lines(tmp_path / "ids.txt", f"5 {word}", "", "5")
@@ -183,7 +185,13 @@ def test_what_cannot_be_scored(refusal: Callable[..., str], tmp_path: Path, best
     assert "tabs; give two columns" in refusal("--tsv", source)
     assert "did you mean 'target.txt'?" in refusal(*pair, tmp_path / "targt.txt")
     assert "is also --ckpt_path" in refusal(*pair, target, "--output", best)
-    assert "is also an input" in refusal(*pair, target, "--output", target)
+    for option, file in (("--source", source), ("--target", target)):
+        told = refusal(*pair, target, "--output", file)
+        assert f"--output {file} is also {option}: give it a file of its own, or --overwrite" in told
+    assert "is also --tsv" in refusal("--tsv", source, "--output", source)
+    (tmp_path / "link").symlink_to(target)
+    assert "is also --target" in refusal(*pair, tmp_path / "link", "--output", target)
+    assert target.read_text() == "A\n\nB\n"
     assert "--batch_size is 0" in refusal(*pair, target, "--batch_size", "0")
     for options in (
         [],
@@ -193,6 +201,69 @@ def test_what_cannot_be_scored(refusal: Callable[..., str], tmp_path: Path, best
         ["--tsv", source, "--target", target],
     ):
         assert "give the pairs as --source FILE and --target FILE, or as --tsv FILE" in refusal(*options)
+
+
+def test_one_bad_line_does_not_cost_the_others(
+    run: Callable[..., list[list[float]]], best: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    source, target = tmp_path / "source.txt", tmp_path / "target.txt"
+    source.write_bytes(b"abc\nb\xe4\nc\nd\0e\n")
+    target.write_bytes(b"A\nB\nC\xff\nD\xe2\x80\xa8E\n")
+    clean = [lines(tmp_path / "s", "abc", "d e"), lines(tmp_path / "t", "A", "D E")]
+    expected = run("--source", clean[0], "--target", clean[1])
+    assert main(["score", "--ckpt_path", str(best), "--source", str(source), "--target", str(target)]) == 0
+    output = capfdbinary.readouterr()
+    rows = [[float(column) for column in row.split("\t")] for row in output.out.decode().splitlines()]
+    assert rows == [expected[0], [0.0, 0.0, 1.0], [0.0, 0.0, 1.0], expected[1]]
+    first, second, _ = output.err.decode().splitlines()
+    assert first.startswith(f"seqlab: warning: {source}, line 2: byte 2 (0xe4) is not UTF-8: ")
+    assert second.startswith(f"seqlab: warning: {target}, line 3: byte 2 (0xff) is not UTF-8: ")
+    tsv = tmp_path / "pairs.tsv"
+    tsv.write_bytes(b"abc\tA\n\xff\t\nd e\tD E\n")
+    assert run("--tsv", tsv) == [expected[0], [0.0, 0.0, 1.0], expected[1]]
+    copy = tmp_path / "copy.txt"
+    copy.write_bytes(clean[1].read_bytes())
+    assert run("--source", clean[0], "--target", copy, "--output", copy, "--overwrite") == []
+    assert [float(row.split("\t")[0]) for row in copy.read_text().splitlines()] == [row[0] for row in expected]
+
+
+def test_a_target_of_any_length_is_scored_and_told(
+    tmp_path: Path, refusal: Callable[..., str], capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    checkpoint = tiny_checkpoint()
+    checkpoint["hyper_parameters"].update(longest_source=4, longest_target=8)
+    path = write(tmp_path / "knows.ckpt", checkpoint)
+    longer, source = "ABCD" * 500, lines(tmp_path / "source.txt", "abc", "abcde", "abcdef")
+    target = lines(tmp_path / "target.txt", "AB", longer, longer)
+    words = ["--source", str(source), "--target", str(target)]
+    assert main(["score", "--ckpt_path", str(path), *words]) == 0
+    output = capfdbinary.readouterr()
+    rows = [row.split("\t") for row in output.out.decode().splitlines()]
+    assert [int(row[1]) for row in rows] == [3, 2001, 2001]
+    translator = load_translator(path)
+    alone = translator.members[0]
+    ids = translator.target_tokenizer.encode(longer)
+    batch = SequenceBatch.from_pairs([translator.source_tokenizer.encode("abcde")], [ids], torch.zeros(1))
+    with torch.no_grad():
+        assert float(rows[1][0]) == pytest.approx(-alone.loss(batch)[1].item(), rel=1e-5)
+    told = output.err.decode().splitlines()
+    assert len(told) == 3
+    assert f"{source}, line 2 has 5 tokens, but the longest source of the training had 4" in told[0]
+    assert f"{target}, line 2 has 2,000 tokens, but the longest target of the training had 8" in told[1]
+    strict = refusal("--ckpt_path", path, *words, "--strict")
+    assert f"{source}, line 2 has 5 tokens, but the longest source of the training had 4; split" in strict
+
+
+def test_no_memory_names_lines_and_lengths(
+    refusal: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*values: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Translator, "score", fail)
+    source, target = lines(tmp_path / "source.txt", "abc", "a"), lines(tmp_path / "target.txt", "A", "BB")
+    line = refusal("--source", source, "--target", target, status=1)
+    assert "out of memory on 2 pairs at once, the longest source of 4, target of 2 tokens (lines 1, 2): lower" in line
 
 
 def test_a_reader_that_leaves_early_ends_it_quietly(

@@ -167,7 +167,11 @@ def test_entropy() -> None:
         ),
         (["states", "--ckpt_path", "BEST"], "which is no classifier"),
         (["schedules", "--epochs", "0"], "--epochs is 0"),
-        (["masks", "--output", "nowhere/x.png"], "give a file in a directory that is there"),
+        (["masks", "--output", "nowhere/x.png"], "the directory nowhere does not exist, make it first"),
+        (["masks", "--sentence", "caf\udce9"], "--sentence, line 1: byte 4 (0xe9) is not UTF-8; convert the text"),
+        (["alignment", "--ckpt_path", "BEST", "--sentence", "\udce9"], "--sentence, line 1: byte 1 (0xe9)"),
+        (["masks", "--output", "x.txt"], "--output x.txt: no picture ends in .txt; known: "),
+        (["alignment", "--ckpt_path", "BEST", "--sentence", "a", "--output", "BEST"], "is also --ckpt_path"),
     ],
 )
 def test_what_cannot_be_shown_is_told_in_one_line(

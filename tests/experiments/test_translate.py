@@ -102,6 +102,24 @@ def refusal(
     return call
 
 
+Told = Callable[..., tuple[list[str], list[str]]]
+
+
+@pytest.fixture
+def told(best: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Told:
+    """Runs the command as ``run`` does, and gives the lines of what it tells on standard error about its input, too."""
+
+    def call(text: bytes, *options: str | Path) -> tuple[list[str], list[str]]:
+        monkeypatch.setattr(sys, "stdin", Standard(text))
+        assert main(["translate", "--ckpt_path", str(best), *map(str, options)]) == 0
+        found = capfdbinary.readouterr()
+        lines = found.err.decode().splitlines()
+        assert all(line.startswith("seqlab: warning: ") for line in lines)
+        return found.out.decode().split("\n"), [line for line in lines if "limit of length" not in line]
+
+    return call
+
+
 def alone(translator: Translator, sentence: str, search: BeamSearch) -> list[str]:
     """The hypotheses of a sentence, translated by itself; what ends lines elsewhere is a space."""
     sentence = sentence.replace("\0", " ").replace("\u2028", " ")
@@ -270,7 +288,10 @@ def test_a_run_directory_means_its_best_checkpoint(best: Path, run: Callable[...
     ("options", "expected"),
     [
         (["--beam_size", "0"], "--beam_size is 0: give at least 1"),
-        (["--n_best", "6"], "--n_best is 6: give 1 to beam_size, which is 5"),
+        (
+            ["--n_best", "6"],
+            "--n_best is 6, but a beam of 5 finds 5 at most: raise beam_size to 6 or lower n_best to 5",
+        ),
         (["--n_best", "0"], "--n_best is 0"),
         (["--max_length", "0"], "--max_length is 0"),
         (["--batch_size", "-1"], "--batch_size is -1"),
@@ -309,15 +330,138 @@ def test_files_that_cannot_be_used(refusal: Callable[..., str], tmp_path: Path, 
     assert not (tmp_path / "out").exists()
 
 
-def test_bytes_that_are_not_utf8(refusal: Callable[..., str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("link", ["itself", "a symbolic link", "a hard link", "another path"])
+def test_an_input_is_never_lost(
+    link: str, run: Callable[..., list[str]], refusal: Callable[..., str], tmp_path: Path
+) -> None:
+    source, other = tmp_path / "in.txt", tmp_path / "link.txt"
+    source.write_text("abc\nhgf\n")
+    if link == "a symbolic link":
+        other.symlink_to(source)
+    elif link == "a hard link":
+        os.link(source, other)
+    else:
+        other = source if link == "itself" else tmp_path / ".." / tmp_path.name / "in.txt"
+    lines = run(b"", "--input", source)
+    for option in ("--output", "--scores", "--attention"):
+        line = refusal("--input", source, option, other)
+        assert f"{option} {other} is also --input: give it a file of its own, or --overwrite" in line
+        assert f"{option} {other} is also --prefix" in refusal("--prefix", source, option, other)
+    assert source.read_text() == other.read_text() == "abc\nhgf\n"
+    assert run(b"", "--input", source, "--output", other, "--overwrite") == [""]
+    assert other.read_text().split("\n") == lines
+
+
+def test_what_the_shell_opens_is_not_lost_either(
+    best: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    text = tmp_path / "in.txt"
+    text.write_text("abc\n")
+
+    def told(descriptor: int, *options: str | Path) -> str:
+        opened, before = os.open(text, os.O_RDWR | os.O_APPEND), os.dup(descriptor)
+        os.dup2(opened, descriptor)
+        try:
+            assert main(["translate", "--ckpt_path", str(best), *map(str, options)]) == 2
+        finally:
+            os.dup2(before, descriptor)
+            os.close(before)
+            os.close(opened)
+        return capfdbinary.readouterr().err.decode()
+
+    assert f"--output {text} is also standard input" in told(0, "--output", text)
+    assert "standard output is also --input" in told(1, "--input", text)
+    assert "standard output is also --input" in told(1, "--input", text, "--overwrite"), "it would never end"
+    assert "standard output is also --scores" in told(1, "--scores", text)
+    assert text.read_text() == "abc\n"
+
+
+def test_a_checkpoint_is_never_replaced(refusal: Callable[..., str], tmp_path: Path) -> None:
+    checkpoint = tmp_path / "checkpoints" / "best.ckpt"
+    checkpoint.parent.mkdir()
+    write(checkpoint, tiny_checkpoint())
+    before = checkpoint.read_bytes()
+    for given in (checkpoint, tmp_path):
+        assert "is also --ckpt_path" in refusal("--output", checkpoint, "--overwrite", checkpoint=given)
+    assert checkpoint.read_bytes() == before
+
+
+def test_devices_are_shared(run: Callable[..., list[str]]) -> None:
+    assert run(b"abc\n", "--output", "/dev/null", "--scores", "/dev/null", "--attention", "/dev/null") == [""]
+
+
+def test_bytes_that_are_not_utf8(told: Told, run: Callable[..., list[str]], tmp_path: Path) -> None:
+    lines, warnings = told(b"abc\nab\xffc\nhgf\n\xff\n")
+    assert lines == run(b"abc\n\nhgf\n\n")
+    assert len(warnings) == 2
+    assert warnings[0].startswith("seqlab: warning: standard input, line 2: byte 3 (0xff) is not UTF-8: ")
+    assert "line 4" in warnings[1]
+    source, prefix = tmp_path / "in.txt", tmp_path / "prefix.txt"
+    source.write_bytes(b"\xe4\nabc\nabc\n")
+    prefix.write_bytes(b"A\nB\xff\n\n")
+    lines, warnings = told(b"", "--input", source, "--prefix", prefix, "--n_best", "2", "--scores", tmp_path / "scores")
+    assert [line.split("\t")[:2] for line in lines[:2]] == [["1", "0"], ["2", "0"]]
+    assert [line.split("\t")[0] for line in lines[2:]] == ["3", "3", ""]
+    assert (tmp_path / "scores").read_text().startswith("1\t0\t0\t0\t\n2\t0\t0\t0\t\n3\t-")
+    assert f"{source}, line 1: byte 1 (0xe4)" in warnings[0]
+    assert f"{prefix}, line 2: byte 2 (0xff)" in warnings[1]
+
+
+def test_bytes_that_are_not_utf8_are_refused_strictly(refusal: Callable[..., str], tmp_path: Path) -> None:
     output = tmp_path / "out.txt"
     output.write_text("what was there")
-    line = refusal("--output", output, text=b"abc\nab\xffc\n")
-    assert "standard input, line 2: byte 3 (0xff) is not UTF-8" in line
+    line = refusal("--output", output, "--strict", text=b"abc\nab\xffc\n")
+    assert "standard input, line 2: byte 3 (0xff) is not UTF-8; convert the text" in line
     source = tmp_path / "in.txt"
     source.write_bytes(b"\xe4\n")
-    assert f"{source}, line 1: byte 1 (0xe4)" in refusal("--input", source, "--output", output)
+    assert f"{source}, line 1: byte 1 (0xe4)" in refusal("--input", source, "--output", output, "--strict")
     assert output.read_text() == "what was there"
+
+
+def test_a_service_goes_on_after_a_line_that_is_no_text(
+    best: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """What is answered before the next line is asked for."""
+    answers: list[tuple[int, int]] = []
+
+    class Asking(Standard):
+        def __next__(self) -> bytes:
+            found = capfdbinary.readouterr()
+            answers.append((found.out.count(b"\n"), found.err.count(b"\n")))
+            return super().__next__()
+
+    monkeypatch.setattr(sys, "stdin", Asking(b"abc\ncaf\xe9\nhgf\n"))
+    assert main(["translate", "--ckpt_path", str(best), "--batch_size", "1", "--max_length", "3"]) == 0
+    assert answers == [(0, 0), (1, 0), (1, 1), (1, 0)]
+
+
+def test_lines_unlike_those_of_the_training_are_told_once_for_each_kind(
+    told: Told, refusal: Callable[..., str], run: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    path = changed(tmp_path / "knows.ckpt", lambda made: made["hyper_parameters"].update(longest_source=6))
+    text = "abcdef\nabc def\nabc✓\n✓✓\nabcdefgh\nabcdefgh✓\n".encode()
+    lines, warnings = told(text, "--ckpt_path", path)
+    assert lines == run(text), "all are translated"
+    assert len(warnings) == 2
+    assert "standard input, line 2 has 7 tokens, but the longest source of the training had 6" in warnings[0]
+    assert "standard input, line 3: 1 of 4 tokens (25%) are unknown to the model" in warnings[1]
+    assert told(b"abcdef\nabcdefgh\nabcdefgh\n")[1] == [], "a checkpoint that does not know lengths says nothing"
+    strict = ["--ckpt_path", path, "--strict"]
+    assert "line 2 has 7 tokens, but the longest source of the training had 6; split" in refusal(*strict, text=text)
+    assert "line 1: 2 of 2 tokens (100%)" in refusal(*strict, text="✓✓\n".encode())
+    assert told(b"abcdef\n\n", *strict)[1] == []
+    assert told("abcde✓\n".encode())[1] == [], "one of many is no reason to doubt"
+    prefix = tmp_path / "prefix.txt"
+    prefix.write_text("✓\n")
+    assert f"{prefix}, line 1: 1 of 1 tokens (100%)" in told(b"abc\n", "--prefix", prefix)[1][0]
+
+
+def test_an_ensemble_knows_what_its_least_trained_member_does(told: Told, tmp_path: Path, best: Path) -> None:
+    paths = [
+        changed(tmp_path / f"{longest}.ckpt", lambda made, n=longest: made["hyper_parameters"].update(longest_source=n))
+        for longest in (8, 4)
+    ]
+    assert "longest source of the training had 4" in told(b"abcde\n", "--ckpt_path", best, *paths)[1][0]
 
 
 def test_a_model_without_attention(refusal: Callable[..., str], tmp_path: Path) -> None:
@@ -380,7 +524,9 @@ def test_prefixes_that_do_not_fit(refusal: Callable[..., str], tmp_path: Path) -
     assert f"{prefixes} ends after 1 lines, but standard input goes on" in told(b"abc\nabc\n", b"A\n")
     assert "line 2 is empty, but its --prefix is not" in told(b"abc\n \n", b"\nA\n")
     assert f"the --prefix of line 1 has 13 tokens, but a hypothesis at most {LENGTH_LIMIT}" in told(b"abc\n", b"A" * 13)
-    assert f"{prefixes}, line 1: byte 2 (0xff) is not UTF-8" in told(b"abc\n", b"A\xff\n")
+    prefixes.write_bytes(b"A\xff\n")
+    strict = refusal("--prefix", prefixes, "--strict", text=b"abc\n")
+    assert f"{prefixes}, line 1: byte 2 (0xff) is not UTF-8" in strict
     assert "--output" in refusal("--prefix", prefixes, "--output", prefixes)
     assert "did you mean 'prefixes.txt'?" in refusal("--prefix", tmp_path / "prefix.txt")
 
@@ -422,6 +568,26 @@ def test_checkpoints_that_cannot_be_read(refusal: Callable[..., str], tmp_path: 
     half.write_bytes(best.read_bytes()[:5000])
     assert "truncated or damaged" in refusal(checkpoint=half)
     assert "without best.ckpt or last.ckpt" in refusal(checkpoint=tmp_path.parent)
+
+
+def test_a_directory_of_runs_names_them(
+    refusal: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for version, name, written in (("1", "last", 200), ("2", "best", 100), ("new run", "epoch=3", 300)):
+        checkpoints = Path("runs") / "products" / version / "checkpoints"
+        checkpoints.mkdir(parents=True)
+        path = write(checkpoints / f"{name}.ckpt", tiny_checkpoint())
+        os.utime(path, (written, written))
+    runs = "'runs/products/new run', runs/products/1, runs/products/2"
+    for directory in ("runs/products", "runs"):
+        line = refusal(checkpoint=Path(directory))
+        assert f"{directory} is a directory without best.ckpt or last.ckpt: give one of its runs, {runs}\n" in line
+    assert f"no checkpoint runs/products/3; there are the runs {runs}\n" in refusal(checkpoint=Path("runs/products/3"))
+    told = refusal(checkpoint=Path("runs/product/1"))
+    assert "the directory runs/product does not exist, did you mean runs/products?" in told
+    told = refusal(checkpoint=Path("runs/products/new run"))
+    assert "give a file of 'runs/products/new run/checkpoints': epoch=3.ckpt" in told
 
 
 def changed(path: Path, change: Callable[[dict[str, Any]], object]) -> Path:

@@ -1,5 +1,6 @@
 """The whole model: padding changes nothing, halves add up to the whole, and equal names begin equal."""
 
+from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +12,7 @@ from torch.utils.data import DataLoader
 
 from datamodules.batch import BOS, EOS, Padded, SequenceBatch
 from datamodules.errors import RunFailed, UserError
+from lightning_modules import encoder_decoder
 from lightning_modules.decoding.beam import BeamSearch
 from lightning_modules.encoder_decoder import EncoderDecoder
 from lightning_modules.layers.attention import BahdanauAttention, GeneralAttention
@@ -48,6 +50,24 @@ def pairs(seed: int, count: int = 6) -> tuple[list[list[int]], list[list[int]]]:
 
 def gradients(net: EncoderDecoder) -> dict[str, torch.Tensor]:
     return {name: p.grad.clone() for name, p in net.named_parameters() if p.grad is not None}
+
+
+@pytest.mark.parametrize("decoder", [*DECODERS, partial(LuongDecoder, input_feeding=False)])
+def test_targets_are_scored_in_pieces(
+    decoder: Callable[..., Decoder], seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = model(seed, decoder=decoder)
+    sources, targets = pairs(seed)
+    batch = SequenceBatch.from_pairs(sources, [*targets[1:], [5] * 20], torch.arange(len(sources)))
+    whole = net.score(batch)
+    shapes = []
+    net.decoder.register_forward_pre_hook(lambda _, given: shapes.append(given[0].shape[:2]))
+    monkeypatch.setattr(encoder_decoder, "SCORED_AT_ONCE", 3)
+    torch.testing.assert_close(net.score(batch), whole, rtol=0, atol=1e-12)
+    lengths = batch.target_output.lengths
+    assert shapes == [(int((lengths > start).sum()), 3) for start in range(0, 21, 3)], "ended sentences are left out"
+    with torch.no_grad():
+        assert whole.sum().item() == pytest.approx(-net.loss(batch)[1].item(), abs=1e-10)
 
 
 @pytest.mark.parametrize("decoder", DECODERS)

@@ -382,7 +382,10 @@ def test_greedy_follows_the_most_probable_token(seed: int) -> None:
     ("arguments", "message"),
     [
         ({"beam_size": 0}, "beam_size is 0: give at least 1"),
-        ({"beam_size": 2, "n_best": 3}, "n_best is 3: give 1 to beam_size, which is 2"),
+        (
+            {"beam_size": 2, "n_best": 3},
+            "n_best is 3, but a beam of 2 finds 2 at most: raise beam_size to 3 or lower n_best to 2",
+        ),
         ({"n_best": 0}, "n_best is 0"),
         ({"length_penalty": -1.0}, "length_penalty is -1.0"),
         ({"max_length": 0}, "max_length is 0"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shlex
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -76,7 +77,7 @@ def run_record(trainer: L.Trainer) -> dict[str, object]:
     data = trainer.datamodule  # type: ignore[attr-defined]
     model = trainer.lightning_module
     return {
-        "command": " ".join(["seqlab", *sys.argv[1:]]),
+        "command": shlex.join(["seqlab", *sys.argv[1:]]),
         "commit": source_commit(),
         "versions": {package: version(package) for package in PACKAGES},
         "python": platform.python_version(),

@@ -92,7 +92,7 @@ class Stopped:
 
 @pytest.fixture(scope="module")
 def stopped(tmp_path_factory: pytest.TempPathFactory) -> Stopped:
-    folder = tmp_path_factory.mktemp("study")
+    folder = tmp_path_factory.mktemp("a study")
     seed = int(os.environ.get("SEQLAB_TEST_SEED", secrets.randbelow(2**31)))
     print(f"seed {seed} (repeat with SEQLAB_TEST_SEED={seed})")
     study = write_tiny_study(folder, seed)
@@ -149,7 +149,9 @@ def test_a_study_writes_tables_figures_and_a_group(stopped: Stopped) -> None:
         assert f"![figures/{name}](figures/{name})" in table
     for log in (stopped.place / "logs").iterdir():
         assert "W&B is off" not in log.read_text(), log.read_text()
-    assert "group tiny_study (offline), upload it with: wandb sync" in stopped.output
+    (upload,) = re.findall(r"group tiny_study \(offline\), upload it with: wandb sync (.*)", stopped.output)
+    assert shlex.split(upload) == [f"{stopped.place}/runs/*/*/wandb/offline-run-*"]
+    assert upload.endswith("/*/*/wandb/offline-run-*"), "the shell fills in the stars"
     offline = list(stopped.place.glob("runs/*/*/wandb/offline-run-*/*.wandb"))
     assert len(offline) >= 4
     for path in offline:
@@ -181,7 +183,8 @@ def test_variants_that_are_steps_of_a_quantity_are_drawn_over_it_and_side_by_sid
 
 
 def test_what_was_begun_goes_on_and_what_changed_runs_again(stopped: Stopped, tmp_path: Path) -> None:
-    place = tmp_path / "studies" / "tiny_study" / "quick"
+    folder = tmp_path / "a copy"  # quoted in commands, as where it was copied from
+    place = folder / "studies" / "tiny_study" / "quick"
     shutil.copytree(stopped.place, place)
     begun = place / "runs" / "general-seed1" / "1"
     results = place / "results.csv"
@@ -189,7 +192,7 @@ def test_what_was_begun_goes_on_and_what_changed_runs_again(stopped: Stopped, tm
     results.write_text(text.replace("general,1,finished", "general,1,started"))
     study = yaml.safe_load(stopped.file.read_text())
     study["variants"]["none"]["options"]["model.init_args.dropout"] = 0.1
-    path = tmp_path / "tiny_study.yaml"
+    path = folder / "tiny_study.yaml"
     path.write_text(yaml.safe_dump(study, sort_keys=False))
 
     done = seqlab_study(path, "--seeds", 1, "--jobs", 2)
@@ -199,7 +202,8 @@ def test_what_was_begun_goes_on_and_what_changed_runs_again(stopped: Stopped, tm
     versions = {run.name: sorted(version.name for version in run.iterdir()) for run in (place / "runs").iterdir()}
     assert versions["general-seed1"] == ["1"]
     assert versions["none-seed1"] == ["1", "2"]
-    assert json.loads((begun / "record.json").read_text())["command"].endswith("checkpoints/last.ckpt")
+    command = json.loads((begun / "record.json").read_text())["command"]
+    assert shlex.split(command)[-1].endswith("checkpoints/last.ckpt")
     before, after = rows(stopped.place), rows(place)
     assert (after[0]["run"], after[0]["val/loss"]) == (str(begun), before[0]["val/loss"])
     assert after[1]["val/loss"] != before[1]["val/loss"]

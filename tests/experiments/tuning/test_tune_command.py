@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import secrets
+import shlex
 import signal
 import subprocess
 import sys
@@ -63,7 +65,7 @@ class Searched:
 
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory: pytest.TempPathFactory) -> Searched:
-    folder = tmp_path_factory.mktemp("tune")
+    folder = tmp_path_factory.mktemp("a search")
     seed = int(os.environ.get("SEQLAB_TEST_SEED", secrets.randbelow(2**31)))
     print(f"seed {seed} (repeat with SEQLAB_TEST_SEED={seed})")
     pruner = {"class_path": "optuna.pruners.MedianPruner", "init_args": {"n_startup_trials": 1, "n_warmup_steps": 1}}
@@ -99,8 +101,9 @@ def test_a_killed_trial_goes_on(searched: Searched) -> None:
     first = rows(searched.file)[0]
     assert float(first[LR]) == searched.killed
     record = json.loads((Path(first["run"]) / "record.json").read_text())
-    assert "--ckpt_path" in record["command"]
-    assert record["command"].endswith("last.ckpt")
+    *_, option, checkpoint = shlex.split(record["command"])
+    assert option == "--ckpt_path"
+    assert checkpoint.endswith("last.ckpt")
     with (Path(first["run"]) / "metrics.csv").open(newline="") as file:
         logged = [row["val/loss"] for row in csv.DictReader(file) if row["val/loss"]]
     assert len(logged) == int(first["validations"])
@@ -121,6 +124,13 @@ def test_what_is_worse_is_pruned_and_the_best_is_found(searched: Searched) -> No
     best = min(losses.values())
     assert best < 0.6 * losses[min(losses)], "a rate that is too small learns nothing"
     assert any(f": val/loss {best:.6g}" in output for output, _ in searched.outputs)
+    commands = [line for output, _ in searched.outputs for line in re.findall("^next: (.*)", output, re.MULTILINE)]
+    configs = [str(searched.file.parent / name) for name in ("tiny.yaml", "search/best.yaml")]
+    assert (
+        [shlex.split(command) for command in commands]
+        == [["seqlab", "fit", "--config", configs[0], "--config", configs[1]]] * len(commands)
+        != []
+    )
 
 
 def test_the_best_is_a_config(searched: Searched, capsys: pytest.CaptureFixture[str]) -> None:
@@ -153,6 +163,15 @@ def test_ctrl_c_says_how_to_go_on(searched: Searched) -> None:
     found = rows(searched.file)
     assert [row["trial"] for row in found] == [str(number) for number in range(TRIALS + 1)]
     assert found[-1]["state"] in ("complete", "pruned")
+
+
+def test_results_do_not_replace_what_is_read(tmp_path: Path, seed: int, capsys: pytest.CaptureFixture[str]) -> None:
+    search = write_tiny_search(tmp_path, seed)
+    search = search.rename(tmp_path / "best.yaml")
+    before = search.read_bytes()
+    assert main(["tune", "--config", str(search), "--storage", str(tmp_path), "--trials", "1"]) == 2
+    assert f"--storage {search} is also --config: give it a file of its own" in capsys.readouterr().err
+    assert search.read_bytes() == before
 
 
 @pytest.mark.parametrize(
