@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Literal
 
 import torch
-from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
 from datamodules.batch import Padded, SequenceBatch
@@ -28,6 +27,7 @@ from lightning_modules.layers.losses import projected_cross_entropy, projected_o
 from lightning_modules.layers.ranges import check_shares, check_sizes
 from lightning_modules.layers.state import DecoderState, Memory, StateShape, shared
 from lightning_modules.metrics import PerTokenLoss, TokenAccuracy
+from lightning_modules.module import LRSchedulerCallable, OptimizerCallable
 from lightning_modules.step_loss import StepLossModule
 
 BridgeFactory = Callable[[StateShape, StateShape], Bridge]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 import torch.distributed
 from torch import Tensor
-from torchmetrics import Metric
 
 
 class PerTokenLoss:
@@ -35,12 +34,7 @@ class PerTokenLoss:
 
         NaN where no process has seen a token.
         """
-        sums = (self._total, self._tokens)
-        shares = [sums]
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            shares = [sums] * torch.distributed.get_world_size()
-            torch.distributed.all_gather_object(shares, sums)
-        total, tokens = (sum(parts) for parts in zip(*shares, strict=True))
+        total, tokens = _over_processes(self._total, self._tokens)
         return torch.tensor(total, dtype=torch.float64) / tokens
 
     def reset(self) -> None:
@@ -48,28 +42,41 @@ class PerTokenLoss:
         self._total, self._tokens = 0.0, 0
 
 
-class TokenAccuracy(Metric):
+class TokenAccuracy:
     """Share of target tokens that were predicted right: whole numbers summed over batches and processes."""
 
-    full_state_update = False
-    hits: Tensor
-    tokens: Tensor
-
     def __init__(self) -> None:
-        super().__init__()
-        self.add_state("hits", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
-        self.add_state("tokens", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
+        self._hits = 0
+        self._tokens = 0
 
-    def update(self, hits: Tensor, tokens: Tensor) -> None:
+    def update(self, hits: Tensor, tokens: Tensor | int) -> None:
         """Adds a batch.
 
         Args:
             hits: Scalar, int64, the number of tokens that were predicted right.
-            tokens: Scalar, int64, the number of target tokens, EOS included.
+            tokens: The number of target tokens, EOS included.
         """
-        self.hits += hits
-        self.tokens += tokens
+        self._hits += int(hits)
+        self._tokens += int(tokens)
 
     def compute(self) -> Tensor:
-        """The share, a scalar of float64 on the CPU: not every device has float64."""
-        return self.hits.cpu().double() / self.tokens.cpu()
+        """The share, a scalar of float64 on the CPU; every process has to ask for it.
+
+        NaN where no process has seen a token.
+        """
+        hits, tokens = _over_processes(self._hits, self._tokens)
+        return torch.tensor(hits, dtype=torch.float64) / tokens
+
+    def reset(self) -> None:
+        """Forgets what was added."""
+        self._hits, self._tokens = 0, 0
+
+
+def _over_processes(total: float, tokens: int) -> tuple[float, int]:
+    """Both summed over all processes."""
+    sums = (total, tokens)
+    shares = [sums]
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        shares = [sums] * torch.distributed.get_world_size()
+        torch.distributed.all_gather_object(shares, sums)
+    return sum(share[0] for share in shares), sum(share[1] for share in shares)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from types import NoneType
 from typing import Any, BinaryIO
@@ -43,7 +43,7 @@ def find_checkpoint(path: Path) -> Path:
     raise UserError(f"{path} is a directory without best.ckpt or last.ckpt: give the checkpoint's file itself")
 
 
-def read_checkpoint(path: Path, trusted: Sequence[str] = ()) -> dict[str, Any]:
+def read_checkpoint(path: Path, trusted: Sequence[str] = (), unused: Collection[str] = ()) -> dict[str, Any]:
     """Reads the checkpoint of a run onto the CPU.
 
     Nothing of it runs: the file's checksums are verified, then only tensors and plain values are unpickled, and every
@@ -52,6 +52,7 @@ def read_checkpoint(path: Path, trusted: Sequence[str] = ()) -> dict[str, Any]:
     Args:
         path: The file.
         trusted: Packages whose classes it may name, besides the project's own.
+        unused: Keys that are left out: nothing that they name is imported.
 
     Raises:
         UserError: The file is missing, damaged or no checkpoint of a run, holds a pickled object, or names a class
@@ -67,10 +68,10 @@ def read_checkpoint(path: Path, trusted: Sequence[str] = ()) -> dict[str, Any]:
     if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
         raise UserError(f"{path} is no checkpoint of a run: its 'state_dict' holds other things than tensors")
     try:
-        check_class_paths(checkpoint, trusted)
+        check_class_paths(checkpoint, trusted, unused)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
-    return checkpoint
+    return {key: value for key, value in checkpoint.items() if key not in unused}
 
 
 def load_archive(path: Path) -> Any:  # noqa: ANN401 - whatever torch.save was given

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from datamodules.batch import BOS, EOS, Padded, SequenceBatch
 from datamodules.errors import UserError
-from datamodules.tokenizers import Tokenizer, restore_tokenizer
+from datamodules.tokenizers import Tokenizer
 from experiments.runs.checkpoints import find_checkpoint, read_checkpoint
-from experiments.runs.saved_data import saved_tokenizers
+from experiments.runs.class_paths import DATA_HYPERPARAMETERS
+from experiments.runs.saved_tokenizers import restore_tokenizers
 from experiments.runs.trained_model import trained_model
 from lightning_modules.decoding.ensemble import Ensemble, Member
 from lightning_modules.decoding.hypothesis import Hypothesis
@@ -125,10 +125,10 @@ def load_translator(path: Path, trusted: Sequence[str] = (), device: str = "auto
     """
     chosen = choose_device(device)
     path = find_checkpoint(path)
-    checkpoint = read_checkpoint(path, trusted)
+    checkpoint = read_checkpoint(path, trusted, unused=[DATA_HYPERPARAMETERS])
     model = trained_model(checkpoint, path, EncoderDecoder, "which does not translate: give one of an encoder-decoder")
     try:
-        source_tokenizer, target_tokenizer = _restore_tokenizers(checkpoint)
+        source_tokenizer, target_tokenizer = restore_tokenizers(checkpoint)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     return Translator((model.to(chosen).eval(),), source_tokenizer, target_tokenizer)
@@ -152,13 +152,3 @@ def choose_device(name: str) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise UserError(f"there is no device {name!r} here: give cpu, cuda, mps or auto") from error
     return device
-
-
-def _restore_tokenizers(checkpoint: Mapping[str, Any]) -> tuple[Tokenizer, Tokenizer]:
-    """Source and target tokenizer; one object where the vocabulary is joint."""
-    saved = saved_tokenizers(checkpoint)
-    if saved is None or not isinstance(saved["source_tokenizer"], Mapping):
-        raise UserError("has no tokenizers: give a checkpoint that 'seqlab fit' wrote")
-    source = restore_tokenizer(saved["source_tokenizer"])
-    target = saved.get("target_tokenizer")
-    return source, source if target is None else restore_tokenizer(target)

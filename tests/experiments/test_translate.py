@@ -427,8 +427,11 @@ def test_checkpoints_of_something_else(refusal: Callable[..., str], tmp_path: Pa
     assert "damaged state" in told(
         lambda made: made["TranslationDataModule"]["target_tokenizer"]["state"].update(trained={})
     )
-    assert "Option 'widht' is not accepted" in told(lambda made: made["hyper_parameters"].update(widht=3))
-    assert "Expected a <class 'int'>" in told(lambda made: made["hyper_parameters"].update(embedding_size="x"))
+    assert "widht: unknown" in told(lambda made: made["hyper_parameters"].update(widht=3))
+    assert "embedding_size: 'x' is no int" in told(lambda made: made["hyper_parameters"].update(embedding_size="x"))
+    assert "encoder: cell: 'lsmt' is no" in told(
+        lambda made: made["hyper_parameters"]["encoder"]["init_args"].update(cell="lsmt")
+    )
 
 
 def test_weights_that_do_not_fit(refusal: Callable[..., str], tmp_path: Path) -> None:
