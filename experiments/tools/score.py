@@ -89,7 +89,8 @@ def _score(given: argparse.Namespace) -> None:
     with contextlib.ExitStack() as stack:
         output = sys.stdout.buffer if given.output is None else stack.enter_context(open_output(given.output))
         for part in windows(_encoded(texts.pairs(), translator, given.ids, files), given.batch_size * WINDOW_BATCHES):
-            scores = _score_sorted(translator, part, given.batch_size)
+            sources, targets = [pair.source for pair in part], [pair.target for pair in part]
+            scores = translator.score_sorted(sources, targets, given.batch_size)
             write(
                 output,
                 b"".join(
@@ -152,21 +153,6 @@ def _read_ids(line: str, tokenizer: Tokenizer) -> list[int]:
         if not (word.isascii() and word.isdigit() and int(word) < size and int(word) != EOS):
             raise UserError(f"{word!r} is no id: with --ids, give numbers below {size} between spaces, without {EOS}")
     return [int(word) for word in line.split()]
-
-
-def _score_sorted(translator: Translator, pairs: list[_Pair], batch_size: int) -> list[list[float]]:
-    """For each pair the log-probabilities of its tokens and EOS, scored in batches of similar length; none if empty."""
-    scores: list[list[float]] = [[] for _ in pairs]
-    order = sorted(
-        (index for index, pair in enumerate(pairs) if pair.source),
-        key=lambda index: (len(pairs[index].target), len(pairs[index].source)),
-    )
-    for start in range(0, len(order), batch_size):
-        batch = order[start : start + batch_size]
-        found = translator.score([pairs[index].source for index in batch], [pairs[index].target for index in batch])
-        for index, row in zip(batch, found, strict=True):
-            scores[index] = row
-    return scores
 
 
 def _perplexity(log_probability: float, tokens: int) -> float:

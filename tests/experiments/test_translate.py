@@ -107,7 +107,7 @@ def alone(translator: Translator, sentence: str, search: BeamSearch) -> list[str
     sentence = sentence.replace("\0", " ").replace("\u2028", " ")
     if not sentence.strip():
         return [""]
-    found = translator.translate([translator.encode(sentence)], search)[0]
+    found = translator.search_batch([translator.encode(sentence)], search)[0]
     return [translator.target_tokenizer.decode(hypothesis.ids) for hypothesis in found]
 
 
@@ -144,7 +144,7 @@ def test_no_memory_names_lines_lengths_and_options(
     def fail(*values: object) -> None:
         raise error
 
-    monkeypatch.setattr(Translator, "translate", fail)
+    monkeypatch.setattr(Translator, "search_batch", fail)
     line = refusal("--batch_size", "2", text=b"a\nabcd\nabc\n", status=1)
     assert (
         "out of memory on 2 lines at once, the longest of 4 tokens (lines 1, 3): lower --batch_size, which is 2" in line
