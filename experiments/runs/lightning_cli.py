@@ -82,6 +82,8 @@ class SeqlabCLI(LightningCLI):
         arguments: What follows ``seqlab``, the subcommand first.
     """
 
+    trainer_type: type[L.Trainer] = L.Trainer
+
     def __init__(self, arguments: list[str]) -> None:
         self.run_directory = Path()
         self._begun_run: Path | None = None
@@ -91,12 +93,13 @@ class SeqlabCLI(LightningCLI):
         super().__init__(
             L.LightningModule,
             L.LightningDataModule,
+            trainer_class=self.trainer_type,
             parser_class=OneLineErrorParser,
             subclass_mode_model=True,
             subclass_mode_data=True,
             auto_configure_optimizers=False,
             save_config_callback=RunRecord,
-            save_config_kwargs={"save_to_log_dir": False},
+            save_config_kwargs={"command": arguments},
             seed_everything_default=1,
             trainer_defaults={"use_distributed_sampler": False, "logger": LOGGERS},
             args=arguments,
@@ -247,7 +250,7 @@ class SeqlabCLI(LightningCLI):
         if trainer.fast_dev_run:
             self._trial_directory = TemporaryDirectory(prefix="seqlab-")
             known, root, self._begun_run = None, Path(self._trial_directory.name), None
-        self.run_directory = known or new_run(root, settings.experiment, settings.version, self._begun_run)
+        self.run_directory = known or self._new_run(root, settings.experiment, settings.version)
         if started_by_torchrun():
             leave_shared_store()
         trainer.default_root_dir = str(self.run_directory)
@@ -257,6 +260,9 @@ class SeqlabCLI(LightningCLI):
         callbacks = trainer.callbacks if isinstance(trainer.callbacks, list) else [trainer.callbacks]
         for callback in callbacks:
             _fill(callback, "dirpath", str(self.run_directory / CHECKPOINTS))
+
+    def _new_run(self, root: Path, experiment: str, version: str | None) -> Path:
+        return new_run(root, experiment, version, self._begun_run)
 
     def instantiate_classes(self) -> None:
         """Makes data, model and trainer, and reads the validation text, before anything is written.

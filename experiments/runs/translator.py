@@ -281,8 +281,11 @@ def load_ensemble(paths: Sequence[Path], trusted: Sequence[str] = (), device: st
         device: As :func:`load_translator` takes it.
 
     Raises:
-        UserError: A checkpoint cannot be used alone (see :func:`load_translator`), or two have unlike vocabularies.
+        UserError: There is no checkpoint, one cannot be used alone (see :func:`load_translator`), or two have unlike
+            vocabularies.
     """
+    if not paths:
+        raise UserError("no checkpoint is given: give at least one")
     first, *others = (load_translator(path, trusted, device) for path in paths)
     for path, other in zip(paths[1:], others, strict=True):
         for side in ("source", "target"):
