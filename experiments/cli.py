@@ -35,6 +35,7 @@ COMMANDS = {
     "study": Command("experiments.studies.command", "compare variants of a config, with several seeds"),
     "tune": Command("experiments.tuning.command", "search the parameters with which an experiment does best"),
     "benchmark": Command("experiments.benchmarks.command", "measure what models cost, and what they reach"),
+    "configs": Command("experiments.tools.configs", "list the configs that come with seqlab, and copy them"),
     "fetch": Command("experiments.tools.fetch", "fetch a public corpus"),
 }
 

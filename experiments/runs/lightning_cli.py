@@ -52,7 +52,7 @@ from experiments.runs.initial_weights import load_initial_weights
 from experiments.runs.known_classes import import_parts
 from experiments.runs.lightning_notices import without_lightning_notices
 from experiments.runs.links import LINKED, check_links
-from experiments.runs.parser import OneLineErrorParser
+from experiments.runs.parser import ConfigFile, OneLineErrorParser
 from experiments.runs.progress import training_progress
 from experiments.runs.saved_config import check_same_parts, saved_config, with_config
 from experiments.runs.saved_data import SavedData
@@ -104,6 +104,13 @@ class SeqlabCLI(LightningCLI):
             trainer_defaults={"use_distributed_sampler": False, "logger": LOGGERS},
             args=arguments,
         )
+
+    def init_parser(self, **kwargs: Any) -> LightningArgumentParser:  # noqa: ANN401 - LightningCLI's signature
+        """Lightning's, which also finds the configs that come with seqlab."""
+        kwargs.setdefault("dump_header", [f"lightning.pytorch=={L.__version__}"])
+        parser = self.parser_class(**kwargs)
+        parser.add_argument("-c", "--config", action=ConfigFile, help="A YAML file; of several, later ones win.")
+        return parser
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Adds what an experiment has beside model, data and trainer."""
