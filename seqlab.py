@@ -17,46 +17,40 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from importlib.util import find_spec
-from os import PathLike, fspath
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-
-def _check_packages() -> None:
-    """Looks whether the packages that will be imported are seqlab's.
-
-    Raises:
-        ImportError: Another folder of such a name comes first on the path.
-    """
-    here = Path(__file__).resolve().parent
-    for name in ("datamodules", "lightning_modules", "experiments"):
-        found = find_spec(name)
-        places = [] if found is None else [Path(place).resolve() for place in found.submodule_search_locations or []]
-        if here / name not in places:
-            where = found.origin or str(places[0]) if found is not None and (found.origin or places) else "nowhere"
-            raise ImportError(
-                f"'{name}' is {where}, but seqlab has a package of that name in {here}: rename yours, or start Python "
-                "from another directory",
-                name=name,
-            )
-
-
-try:
-    _check_packages()
-except ImportError as hidden:
-    if __name__ != "__main__":
-        raise
-    sys.exit(f"seqlab: error: {hidden}")
-
-from datamodules.errors import RunFailed, UserError  # noqa: E402 - of seqlab's own package
-
 if TYPE_CHECKING:
+    from datamodules.errors import RunFailed, UserError
     from experiments.runs.experiment import Experiment
+    from experiments.runs.translation import Translation
     from experiments.runs.translator import Translator
     from experiments.studies.rows import StudyRows
 
-__all__ = ["RunFailed", "UserError", "load", "load_experiment", "study_results"]
+__all__ = [
+    "Experiment",
+    "RunFailed",
+    "StudyRows",
+    "Translation",
+    "Translator",
+    "UserError",
+    "load",
+    "load_experiment",
+    "study_results",
+]
+
+_LATE = {
+    "Experiment": "experiments.runs.experiment",
+    "RunFailed": "datamodules.errors",
+    "StudyRows": "experiments.studies.rows",
+    "Translation": "experiments.runs.translation",
+    "Translator": "experiments.runs.translator",
+    "UserError": "datamodules.errors",
+}
+"""The classes, each with its module, which is imported when it is asked for."""
 
 Location = str | PathLike[str]
 """A path."""
@@ -77,6 +71,7 @@ def load(path: Location | Sequence[Location], trust: str | Sequence[str] = (), d
     Raises:
         UserError: There is no such checkpoint or device, or the checkpoint cannot be used.
     """
+    _check_packages()
     from experiments.runs.translator import load_ensemble
 
     return load_ensemble(_paths(path), [trust] if isinstance(trust, str) else trust, device)
@@ -97,9 +92,10 @@ def load_experiment(config: Location | Sequence[Location], overrides: Mapping[st
     Raises:
         UserError: Whatever ``seqlab fit`` would refuse.
     """
-    from experiments.runs.experiment import load_experiment as load_experiment_of
+    _check_packages()
+    from experiments.runs import experiment
 
-    return load_experiment_of(_paths(config), overrides or {})
+    return experiment.load_experiment(_paths(config), overrides or {})
 
 
 def study_results(path: Location) -> StudyRows:
@@ -115,20 +111,56 @@ def study_results(path: Location) -> StudyRows:
     Raises:
         UserError: There are no results.
     """
+    _check_packages()
     from experiments.studies.rows import read_rows
 
-    return read_rows(Path(fspath(path)))
+    return read_rows(Path(path))
 
 
 def _paths(given: Location | Sequence[Location]) -> list[Path]:
     return [Path(given)] if isinstance(given, str | PathLike) else [Path(each) for each in given]
 
 
-def main() -> int:
-    """Runs the command line."""
-    from experiments.cli import main as run
+def _check_packages() -> None:
+    """Looks whether the packages that are imported next are seqlab's.
 
-    return run()
+    Raises:
+        ImportError: Another one of such a name comes before it on the path.
+    """
+    here = Path(__file__).resolve().parent
+    for name in ("datamodules", "lightning_modules", "experiments"):
+        found = find_spec(name)
+        places = [] if found is None else [Path(place).resolve() for place in found.submodule_search_locations or []]
+        if here / name not in places:
+            other = places[0] if places else found.origin if found else None
+            raise ImportError(
+                f"{other} hides seqlab's own package '{name}' in {here}: rename it, or take its directory off the "
+                "path (PYTHONPATH, or where Python was started)",
+                name=name,
+            )
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATE:
+        raise AttributeError(f"module 'seqlab' has no attribute '{name}'")
+    _check_packages()
+    return getattr(import_module(_LATE[name]), name)
+
+
+def main() -> int:
+    """Runs the command line.
+
+    Returns:
+        The exit status; 2 also where other packages hide seqlab's.
+    """
+    try:
+        _check_packages()
+    except ImportError as hidden:
+        print(f"seqlab: error: {hidden}", file=sys.stderr)
+        return 2
+    from experiments import cli
+
+    return cli.main()
 
 
 if __name__ == "__main__":

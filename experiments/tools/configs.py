@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from difflib import get_close_matches
 from pathlib import Path
 
-from datamodules.errors import RunFailed, UserError, suggest
+from datamodules.errors import RunFailed, UserError
 from experiments.runs.shipped_configs import shipped_configs, summary_of
 from experiments.tools.parser import ToolParser
 
@@ -40,9 +41,7 @@ def main(arguments: list[str]) -> int:
         print("\n".join(f"{name:<{width}}  {summary_of(path)}" for name, path in known.items()))
         return 0
     if not given.names:
-        raise UserError(
-            "say what to copy: seqlab configs copy NAME, a config or a folder of them; seqlab configs lists"
-        )
+        raise UserError("say what to copy: seqlab configs copy NAME, where NAME is a config or a folder of them")
     copies = {given.to / name: path for each in given.names for name, path in _meant(each).items()}
     if there := [str(copy) for copy in copies if copy.exists()]:
         raise UserError(f"{there[0]} is there already: move it away, or give another directory with --to")
@@ -65,7 +64,9 @@ def _meant(name: str) -> dict[str, Path]:
     known = shipped_configs()
     found = {each: path for each, path in known.items() if each == name or each.startswith(f"{name.rstrip('/')}/")}
     if not found:
-        raise UserError(f"seqlab has no config '{name}': {suggest(name, known, 'listed by seqlab configs')}")
+        close = [repr(each) for each in get_close_matches(name, known)]
+        hint = f"did you mean {' or '.join(close)}? " if close else ""
+        raise UserError(f"seqlab has no config '{name}': {hint}seqlab configs lists all")
     return found
 
 
