@@ -67,7 +67,9 @@ def _made(value: Any, hint: Any) -> Any:  # noqa: ANN401 - values have no common
     if origin in (Union, UnionType):
         return _first_that_fits(value, get_args(hint))
     if origin is Literal:
-        return _checked(value, value in get_args(hint), hint)
+        if value not in get_args(hint):
+            raise UnfitValueError(f"{value!r:.80} is none of {', '.join(map(repr, get_args(hint)))}")
+        return value
     if hint is Any:
         return _part(value, partially=False) if _is_part(value) else value
     if _CALLABLE in (origin, hint):
@@ -93,9 +95,10 @@ def _made(value: Any, hint: Any) -> Any:  # noqa: ANN401 - values have no common
     if isinstance(hint, type) and issubclass(hint, int | float | str):
         return hint(value)
     if _is_part(value) or isinstance(value, str):
-        made = _part(value, partially=False)
-        told_apart = isinstance(hint, type) and not getattr(hint, "_is_protocol", False)
-        return _checked(made, not told_apart or isinstance(made, hint), hint)
+        named = resolve(value["class_path"] if isinstance(value, Mapping) else value)
+        told_apart = isinstance(named, type) and isinstance(hint, type) and not getattr(hint, "_is_protocol", False)
+        _checked(named, not told_apart or issubclass(named, hint), hint)
+        return _part(value, partially=False)
     plain = origin if isinstance(origin, type) else hint
     return _checked(value, not isinstance(plain, type) or isinstance(value, plain), hint)
 
@@ -106,9 +109,9 @@ def _first_that_fits(value: object, hints: Sequence[Any]) -> Any:  # noqa: ANN40
         try:
             return _made(value, hint)
         except UnfitValueError as error:
-            told.append(str(error))
-    # What is said of a part within the value tells more than that it is none of the plain types.
-    raise UnfitValueError(next((each for each in told if ": " in each), " and ".join(told)))
+            if hint is not NoneType:
+                told.append(str(error))
+    raise UnfitValueError(" and ".join(told))
 
 
 def _factory(value: object, hint: Any) -> Any:  # noqa: ANN401

@@ -46,7 +46,7 @@ def read_rows(path: Path) -> StudyRows:
     if not file.is_file():
         inner = sorted(str(each.parent) for each in path.glob(f"*/{FILE_NAME}"))
         hint = f"give {' or '.join(inner)}" if inner else "give the directory of a study that has run"
-        raise UserError(f"there is no {file}: {hint}")
+        raise UserError(f"there are no results of a study in {path}: {hint}")
     try:
         return StudyRows({name: _cell(name, text) for name, text in row.items()} for row in Results(file).rows())
     except ValueError as error:

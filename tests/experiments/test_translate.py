@@ -429,7 +429,7 @@ def test_checkpoints_of_something_else(refusal: Callable[..., str], tmp_path: Pa
     )
     assert "widht: unknown" in told(lambda made: made["hyper_parameters"].update(widht=3))
     assert "embedding_size: 'x' is no int" in told(lambda made: made["hyper_parameters"].update(embedding_size="x"))
-    assert "encoder: cell: 'lsmt' is no" in told(
+    assert "encoder: cell: 'lsmt' is none of 'lstm', 'gru'" in told(
         lambda made: made["hyper_parameters"]["encoder"]["init_args"].update(cell="lsmt")
     )
 
