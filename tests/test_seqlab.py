@@ -17,6 +17,7 @@ import torch
 import seqlab
 from experiments.cli import main
 from experiments.studies.results import Results
+from lightning_modules.decoding.greedy import GreedySearch
 from tests.experiments.pieces_checkpoint import pieces_checkpoint, sentences
 from tests.experiments.tiny_checkpoint import tiny_checkpoint, write
 from tests.experiments.tiny_task import write_tiny_task
@@ -92,6 +93,23 @@ def test_threads_share_a_translator(tmp_path: Path) -> None:
             np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-6)
     (model,) = translator.members
     assert not model.training
+
+
+class OwnSearch(GreedySearch):
+    """A part of a package that is not seqlab's."""
+
+
+@pytest.mark.parametrize("trust", ["tests", ["tests"]])
+def test_a_package_that_is_trusted(trust: str | list[str], tmp_path: Path) -> None:
+    checkpoint = tiny_checkpoint()
+    own = {"class_path": f"{__name__}.OwnSearch", "init_args": {"max_length": 7}}
+    checkpoint["hyper_parameters"]["test_search"] = own
+    path = write(tmp_path / "own.ckpt", checkpoint)
+    with pytest.raises(seqlab.UserError, match="add --trust tests"):
+        seqlab.load(path)
+    translator = seqlab.load(path, trust)
+    assert isinstance(translator.members[0].test_search, OwnSearch)
+    assert len(translator.translate(["abc"])[0].tokens) <= 8
 
 
 def test_one_line_for_what_a_person_can_mend(best: Path, tmp_path: Path) -> None:
