@@ -77,13 +77,15 @@ def load(path: Location | Sequence[Location], trust: str | Sequence[str] = (), d
     return load_ensemble(_paths(path), [trust] if isinstance(trust, str) else trust, device)
 
 
-def load_experiment(config: Location | Sequence[Location], overrides: Mapping[str, object] | None = None) -> Experiment:
+def load_experiment(
+    config: Location | Sequence[Location], overrides: Mapping[str, object] | Sequence[str] = ()
+) -> Experiment:
     """Makes what ``seqlab fit`` would run, without running it.
 
     Args:
         config: A config file, or several, of which later ones win.
-        overrides: Options of ``seqlab fit`` without their dashes, as ``{"trainer.max_epochs": 1}``; they win over all
-            files.
+        overrides: Options of ``seqlab fit`` by their names, as ``{"trainer.max_epochs": 1}``, or as they are typed, as
+            ``["--trainer.max_epochs=1"]``; they win over all files.
 
     Returns:
         Model, data and trainer. ``trainer.fit(model, data)`` trains as ``seqlab fit`` does, in a run's directory that
@@ -95,7 +97,7 @@ def load_experiment(config: Location | Sequence[Location], overrides: Mapping[st
     _check_packages()
     from experiments.runs import experiment
 
-    return experiment.load_experiment(_paths(config), overrides or {})
+    return experiment.load_experiment(_paths(config), overrides)
 
 
 def study_results(path: Location) -> StudyRows:

@@ -143,7 +143,7 @@ def test_an_experiment_trains_as_the_command_does(tmp_path: Path, monkeypatch: p
     root = tmp_path / "python"
     options["trainer.default_root_dir"] = str(root)
     model, data, trainer = seqlab.load_experiment(config, options)
-    other = seqlab.load_experiment([str(config)], options)
+    other = seqlab.load_experiment([str(config)], [f"--{name}={value}" for name, value in options.items()])
     assert not root.exists()
     assert (trainer.default_root_dir, other.trainer.default_root_dir) == tuple(
         str(root / "tiny" / each) for each in "12"

@@ -105,19 +105,22 @@ class _ExperimentCLI(SeqlabCLI):
         self.before_fit()
 
 
-def load_experiment(configs: Sequence[Path], options: Mapping[str, object]) -> Experiment:
+def load_experiment(configs: Sequence[Path], options: Mapping[str, object] | Sequence[str]) -> Experiment:
     """Makes what ``seqlab fit`` would run, without running it.
 
     Args:
         configs: Config files, at least one; later ones win.
-        options: Those of the command line without their dashes, as ``{"trainer.max_epochs": 1}``; they win over all
-            files.
+        options: Those of the command line, as ``["--trainer.max_epochs=1"]``, or by their names, as
+            ``{"trainer.max_epochs": 1}``; they win over all files.
 
     Raises:
         UserError: Whatever ``seqlab fit`` would refuse.
     """
     words = ["fit", *(f"--config={path}" for path in configs)]
-    words += [f"--{name}={typed(value)}" for name, value in options.items()]
+    if isinstance(options, Mapping):
+        words += [f"--{name}={typed(value)}" for name, value in options.items()]
+    else:
+        words += options
     import_parts()
     with without_lightning_notices():
         made = _ExperimentCLI(words)
