@@ -13,12 +13,13 @@ import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
-
-import sentencepiece
+from typing import TYPE_CHECKING, Any, Literal
 
 from datamodules.batch import BOS, EOS, PAD, SPECIAL_PIECES, UNK
 from datamodules.errors import UserError, suggest
+
+if TYPE_CHECKING:
+    import sentencepiece
 
 Setting = str | int | float | None
 """What a tokenizer's constructor takes: plain values, so that a checkpoint can hold them."""
@@ -169,6 +170,8 @@ class SentencePieceTokenizer(Tokenizer):
         }
 
     def train(self, sentences: Iterable[str]) -> None:  # noqa: D102
+        import sentencepiece  # whoever has another tokenizer does without
+
         sample = _sample((sentence for sentence in sentences if sentence), self._max_training_sentences)
         if not sample:
             raise UserError("the training text is empty: there is nothing to learn a vocabulary from")
@@ -234,6 +237,8 @@ class SentencePieceTokenizer(Tokenizer):
         return {"model": self._trained().serialized_model_proto()}
 
     def load_trained_state(self, state: Mapping[str, Any]) -> None:  # noqa: D102
+        import sentencepiece
+
         damage = "damaged state of a SentencePieceTokenizer: its model cannot be read"
         if not state.get("model"):
             raise UserError(damage)

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
+from importlib.util import find_spec
 from typing import NamedTuple
 
 
@@ -35,6 +36,7 @@ COMMANDS = {
     "study": Command("experiments.studies.command", "compare variants of a config, with several seeds"),
     "tune": Command("experiments.tuning.command", "search the parameters with which an experiment does best"),
     "benchmark": Command("experiments.benchmarks.command", "measure what models cost, and what they reach"),
+    "configs": Command("experiments.tools.configs", "list the configs that come with seqlab, and copy them"),
     "fetch": Command("experiments.tools.fetch", "fetch a public corpus"),
 }
 
@@ -116,7 +118,7 @@ def _told_in_one_line(run: Callable[[], int], debug: bool) -> int:
     except Exception as error:
         if debug:
             raise
-        told = _meant_for_a_person(error)
+        told = _meant_for_a_person(error) or _missing_package(error)
         print(f"seqlab: error: {told or _unforeseen(error)}", file=sys.stderr)
         return 2 if isinstance(told, UserError) or type(error).__name__ == "MisconfigurationException" else 1
 
@@ -125,6 +127,19 @@ def _unforeseen(error: Exception) -> str:
     """One line on an error that nobody wrote for a person."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[0] if lines else 'no message'} (--debug shows the traceback)"
+
+
+def _missing_package(error: Exception) -> BaseException | None:
+    """What is told where one of the packages that seqlab needs was never installed."""
+    from datamodules.errors import UserError
+
+    name = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if not name or find_spec(name) is not None:
+        return None
+    return UserError(
+        f"the package {name} is not installed, and this command needs it: pip install seqlab brings all that it needs; "
+        "with torch and numpy alone (and sentencepiece, for its tokenizers), seqlab translates and scores"
+    )
 
 
 def _meant_for_a_person(error: BaseException | None) -> BaseException | None:

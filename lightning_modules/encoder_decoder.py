@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from typing import Literal
 
 import torch
-from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
-from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor, nn
 
 from datamodules.batch import Padded, SequenceBatch
@@ -32,6 +30,7 @@ from lightning_modules.layers.losses import projected_cross_entropy, projected_o
 from lightning_modules.layers.ranges import check_shares, check_sizes
 from lightning_modules.layers.state import DecoderState, Memory, StateShape, shared
 from lightning_modules.metrics import PerTokenLoss, Share
+from lightning_modules.module import LRSchedulerCallable, OptimizerCallable
 from lightning_modules.step_loss import StepLossModule
 
 BridgeFactory = Callable[[StateShape, StateShape], Bridge]
@@ -406,6 +405,8 @@ class EncoderDecoder(StepLossModule):
 
     def _tell_truncated(self, truncated: Share) -> None:
         """One line where hypotheses were cut: their scores are of what is left of them."""
+        from lightning.pytorch.utilities import rank_zero_info  # which translating alone goes without
+
         share = truncated.compute().item()
         if share > 0:
             rank_zero_info(

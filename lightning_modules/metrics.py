@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 import torch.distributed
 from torch import Tensor
-from torchmetrics import Metric
 
 
 class PerTokenLoss:
@@ -35,12 +34,7 @@ class PerTokenLoss:
 
         NaN where no process has seen a token.
         """
-        sums = (self._total, self._tokens)
-        shares = [sums]
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            shares = [sums] * torch.distributed.get_world_size()
-            torch.distributed.all_gather_object(shares, sums)
-        total, tokens = (sum(parts) for parts in zip(*shares, strict=True))
+        total, tokens = _over_processes(self._total, self._tokens)
         return torch.tensor(total, dtype=torch.float64) / tokens
 
     def reset(self) -> None:
@@ -48,17 +42,12 @@ class PerTokenLoss:
         self._total, self._tokens = 0.0, 0
 
 
-class Share(Metric):
+class Share:
     """How many of all are so, of tokens or of hypotheses: whole numbers summed over batches and processes."""
 
-    full_state_update = False
-    hits: Tensor
-    total: Tensor
-
     def __init__(self) -> None:
-        super().__init__()
-        self.add_state("hits", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
-        self.add_state("total", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
+        self._hits = 0
+        self._total = 0
 
     def update(self, hits: Tensor | int, total: Tensor | int) -> None:
         """Adds a batch.
@@ -67,9 +56,27 @@ class Share(Metric):
             hits: How many are so; a scalar, int64, or a number.
             total: How many there are; likewise.
         """
-        self.hits += hits
-        self.total += total
+        self._hits += int(hits)
+        self._total += int(total)
 
     def compute(self) -> Tensor:
-        """The share, a scalar of float64 on the CPU: not every device has float64."""
-        return self.hits.cpu().double() / self.total.cpu()
+        """The share, a scalar of float64 on the CPU; every process has to ask for it.
+
+        NaN where no process has seen any.
+        """
+        hits, total = _over_processes(self._hits, self._total)
+        return torch.tensor(hits, dtype=torch.float64) / total
+
+    def reset(self) -> None:
+        """Forgets what was added."""
+        self._hits, self._total = 0, 0
+
+
+def _over_processes(total: float, tokens: int) -> tuple[float, int]:
+    """Both summed over all processes."""
+    sums = (total, tokens)
+    shares = [sums]
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        shares = [sums] * torch.distributed.get_world_size()
+        torch.distributed.all_gather_object(shares, sums)
+    return sum(share[0] for share in shares), sum(share[1] for share in shares)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from lightning.pytorch.utilities.types import LRSchedulerPLType
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+
+if TYPE_CHECKING:
+    from lightning.pytorch.utilities.types import LRSchedulerPLType
 
 
 def apply_given_options(optimizer: Optimizer, schedulers: Iterable[LRSchedulerPLType]) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
-import lightning as L
 from torch import Tensor
 
 from datamodules.errors import listed_numbers
+
+if TYPE_CHECKING:
+    import lightning as L
 
 Split = Literal["train", "val", "test"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 
 from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.decoding.search import Search
@@ -14,6 +13,7 @@ from lightning_modules.feeding import Feeding
 from lightning_modules.layers.bridge import ProjectionBridge
 from lightning_modules.layers.encoder import RecurrentEncoder
 from lightning_modules.layers.fixed_context import FixedContextDecoder
+from lightning_modules.module import LRSchedulerCallable, OptimizerCallable
 
 
 class Seq2Seq(EncoderDecoder):

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import lightning as L
 import torch
-from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
-from lightning.pytorch.utilities import GradClipAlgorithmType
-from lightning.pytorch.utilities.types import LRSchedulerTypeUnion, OptimizerLRScheduler
 from torch import Tensor, nn
 
 from datamodules.batch import LabelledBatch, SequenceBatch, VectorBatch
 from datamodules.errors import RunFailed
 from lightning_modules.feeding import Feeding
+from lightning_modules.module import LightningModule, LRSchedulerCallable, OptimizerCallable
 from lightning_modules.optimizer_options import apply_given_options
 from lightning_modules.places import place_of
 from lightning_modules.schedules import WarmupSchedule, monitor_of
 from lightning_modules.shapes import check_shapes
 from lightning_modules.step_batches import StepBatches
 
+if TYPE_CHECKING:
+    from lightning.pytorch.utilities.types import LRSchedulerTypeUnion, OptimizerLRScheduler
+
 _CLIP_EPSILON = 1e-6
 """As in ``torch.nn.utils.clip_grad_norm_``."""
 
 
-class StepLossModule(L.LightningModule):
+class StepLossModule(LightningModule):
     """A LightningModule whose gradient is that of the mean loss per token of the whole optimizer step.
 
     How many tokens a step has is not known at its first batch, and differs between processes. So ``training_step``
@@ -203,7 +203,7 @@ class StepLossModule(L.LightningModule):
         self._step_batches.clear()
         self.log("train/gradient_norm", norm)
         self.log("train/learning_rate", rate)
-        by_norm = gradient_clip_algorithm in (None, GradClipAlgorithmType.NORM) and not scales
+        by_norm = gradient_clip_algorithm in (None, "norm") and not scales
         if by_norm and gradient_clip_val:
             torch._foreach_mul_(gradients, factor * (gradient_clip_val / (norm + _CLIP_EPSILON)).clamp(max=1.0))
         else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor
 from torch.nn import functional
 
@@ -19,6 +18,7 @@ from lightning_modules.layers.linear import Linear
 from lightning_modules.layers.ranges import check_sizes
 from lightning_modules.layers.state import DecoderState, Memory
 from lightning_modules.metrics import PerTokenLoss
+from lightning_modules.module import LRSchedulerCallable, OptimizerCallable
 from lightning_modules.step_loss import StepLossModule
 
 FREE_RUNNING = ScheduledSampling(Constant(0.0))

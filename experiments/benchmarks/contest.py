@@ -12,6 +12,7 @@ from experiments.benchmarks.own import CONFIG, Seqlab
 from experiments.benchmarks.peers import PEERS, Peer, PeerCorpus, recipe
 from experiments.benchmarks.peers.hardware import Hardware
 from experiments.benchmarks.pieces import write_pieces
+from experiments.runs.shipped_configs import find_config
 from experiments.runs.translator import load_translator
 
 
@@ -42,14 +43,12 @@ def contest_of(given: argparse.Namespace, trained: bool = False, precision: str 
         UserError: The config, the corpus or the device is not there, or a peer would train in another precision.
         RunFailed: A peer could not be installed, or seqlab's own training failed.
     """
-    if not CONFIG.is_file():
-        raise UserError(f"no file {CONFIG}: type the command in the directory of the project")
     check_device(given.device)
     if given.peer and precision != FLOAT32:
         raise UserError(f"--precision {precision}: the peers train in float32; leave out --peer")
     directory: Path = given.directory
     hardware = Hardware(given.threads, given.device)
-    own = Seqlab(directory, CONFIG, hardware, precision)
+    own = Seqlab(directory, find_config(CONFIG), hardware, precision)
     if not trained:
         own.train(recipe.MIN_STEPS)
     corpus = write_pieces(directory / "pieces", load_translator(own.checkpoint, device="cpu").source_tokenizer)

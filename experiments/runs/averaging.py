@@ -10,7 +10,8 @@ from torch import Tensor
 
 from datamodules.errors import UserError
 from experiments.runs.checkpoints import TRAINING_STATE, read_checkpoint, runs_below
-from experiments.runs.saved_data import HYPERPARAMETERS, saved_tokenizers
+from experiments.runs.class_paths import DATA_HYPERPARAMETERS
+from experiments.runs.saved_tokenizers import saved_tokenizers
 
 _SOURCES_KEY = "averaged_from"
 
@@ -115,7 +116,7 @@ def _means(weights: Mapping[str, Tensor], sums: Mapping[str, Tensor], count: int
 def _check_same_run(one: Mapping[str, Any], one_path: Path, other: Mapping[str, Any], other_path: Path) -> None:
     """Raises a UserError that names the first difference."""
     _check_same_weights(one["state_dict"], one_path, other["state_dict"], other_path)
-    for key in ("hyper_parameters", HYPERPARAMETERS):
+    for key in ("hyper_parameters", DATA_HYPERPARAMETERS):
         difference = _difference(one.get(key), other.get(key), key)
         if difference is not None:
             raise _not_one_run(one_path, other_path, difference)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from types import NoneType
@@ -79,7 +79,7 @@ def runs_below(directory: Path) -> str:
     return f"{listed}{more}"
 
 
-def read_checkpoint(path: Path, trusted: Sequence[str] = ()) -> dict[str, Any]:
+def read_checkpoint(path: Path, trusted: Sequence[str] = (), unused: Collection[str] = ()) -> dict[str, Any]:
     """Reads the checkpoint of a run onto the CPU.
 
     Nothing of it runs: the file's checksums are verified, then only tensors and plain values are unpickled, and every
@@ -88,6 +88,7 @@ def read_checkpoint(path: Path, trusted: Sequence[str] = ()) -> dict[str, Any]:
     Args:
         path: The file.
         trusted: Packages whose classes it may name, besides the project's own.
+        unused: Keys that are left out: nothing that they name is imported.
 
     Raises:
         UserError: The file is missing, damaged or no checkpoint of a run, holds a pickled object, or names a class
@@ -103,10 +104,10 @@ def read_checkpoint(path: Path, trusted: Sequence[str] = ()) -> dict[str, Any]:
     if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
         raise UserError(f"{path} is no checkpoint of a run: its 'state_dict' holds other things than tensors")
     try:
-        check_class_paths(checkpoint, trusted)
+        check_class_paths(checkpoint, trusted, unused)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
-    return checkpoint
+    return {key: value for key, value in checkpoint.items() if key not in unused}
 
 
 def check_resumable(checkpoint: Mapping[str, Any], path: Path) -> None:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
 from enum import Enum
 from pathlib import Path
@@ -31,7 +31,10 @@ _PROJECT = ("datamodules", "lightning_modules", "experiments")
 _TORCH = ("torch.nn", "torch.optim")
 _LIGHTNING = "lightning.pytorch.cli.ReduceLROnPlateau"
 _INSTANTIATOR = "lightning.pytorch.cli.instantiate_module"
-_HYPERPARAMETERS = ("hyper_parameters", "datamodule_hyper_parameters")
+DATA_HYPERPARAMETERS = "datamodule_hyper_parameters"
+"""Where Lightning keeps the arguments of the data module."""
+
+_HYPERPARAMETERS = ("hyper_parameters", DATA_HYPERPARAMETERS)
 _CLASS_KEYS = ("class_path", "_class_path")
 _ARGUMENT_KEYS = ("init_args", "dict_kwargs")
 _DOTTED = re.compile(r"[A-Za-z]\w*(\.[A-Za-z]\w*)+", re.ASCII)
@@ -40,23 +43,24 @@ _TEXT_TYPES = (str, int, float, bool, bytes, NoneType, Path)
 _COMPOUND = (Union, UnionType, list, tuple, set, dict, Sequence, Mapping)
 
 
-def check_class_paths(checkpoint: Mapping[str, Any], trusted: Sequence[str] = ()) -> None:
+def check_class_paths(checkpoint: Mapping[str, Any], trusted: Sequence[str] = (), unused: Collection[str] = ()) -> None:
     """Refuses a checkpoint that names what it may not.
 
     Args:
         checkpoint: As loaded, tensors and plain values only.
         trusted: Packages (or modules) of which any name may be used.
+        unused: Keys of which nothing will be made: what they name is not imported, not even to be looked at.
 
     Raises:
         UserError: A name is not trusted, or does not exist. The message begins with a verb, whose subject is the file.
     """
-    class_paths = list(_class_paths(checkpoint))
-    for class_path in class_paths:
+    for class_path in _class_paths(checkpoint):
         _check_name(class_path, trusted)
-    for class_path in class_paths:
+    used = {key: value for key, value in checkpoint.items() if key not in unused}
+    for class_path in _class_paths(used):
         _check_is_class(class_path, trusted)
     for key in _HYPERPARAMETERS:
-        hyperparameters = checkpoint.get(key)
+        hyperparameters = used.get(key)
         if isinstance(hyperparameters, Mapping) and "_class_path" in hyperparameters:
             _check_arguments(hyperparameters["_class_path"], hyperparameters, key, trusted)
 
@@ -128,7 +132,7 @@ def _check_is_class(class_path: str, trusted: Sequence[str]) -> None:
 
 def _check_arguments(class_path: str, arguments: Mapping[str, Any], where: str, trusted: Sequence[str]) -> None:
     """Checks the strings among the arguments of a class that was checked before."""
-    hints = _hints(resolve(class_path))
+    hints = constructor_hints(resolve(class_path))
     for name, value in arguments.items():
         if name not in (*_CLASS_KEYS, "_instantiator"):
             _check_strings(value, hints.get(name, Any), f"{where}.{name}", trusted)
@@ -157,8 +161,12 @@ def _check_strings(value: object, hint: Any, where: str, trusted: Sequence[str])
         _check_is_class(value, trusted)
 
 
-def _hints(part: object) -> dict[str, Any]:
-    """The annotations of a class's constructor, those of its bases included; empty where they cannot be told."""
+def constructor_hints(part: object) -> dict[str, Any]:
+    """The annotations of a class's constructor, those of its bases included; empty where they cannot be told.
+
+    Args:
+        part: The class.
+    """
     hints: dict[str, Any] = {}
     for owner in reversed(part.__mro__ if isinstance(part, type) else ()):
         constructor = vars(owner).get("__init__")
@@ -173,7 +181,7 @@ def _fields(hint: Any) -> dict[str, Any]:  # noqa: ANN401 - annotations have no 
     """The annotations of the fields of a dataclass, or of a union of some: a config gives those as dicts."""
     fields: dict[str, Any] = {}
     for leaf in filter(is_dataclass, _leaves(hint)):
-        for name, field_hint in _hints(leaf).items():
+        for name, field_hint in constructor_hints(leaf).items():
             fields[name] = Union[fields.get(name, field_hint), field_hint]  # noqa: UP007 - made while running
     return fields
 

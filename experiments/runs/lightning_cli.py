@@ -56,7 +56,7 @@ from experiments.runs.known_classes import import_parts
 from experiments.runs.lightning_notices import without_lightning_notices
 from experiments.runs.links import LINKED, check_links
 from experiments.runs.monitors import check_monitors
-from experiments.runs.parser import OneLineErrorParser
+from experiments.runs.parser import ConfigFile, OneLineErrorParser
 from experiments.runs.profilers import REPORT, finished_report, with_dearest
 from experiments.runs.progress import training_progress
 from experiments.runs.saved_config import check_same_parts, saved_config, with_config
@@ -88,6 +88,8 @@ class SeqlabCLI(LightningCLI):
         arguments: What follows ``seqlab``, the subcommand first.
     """
 
+    trainer_type: type[L.Trainer] = L.Trainer
+
     def __init__(self, arguments: list[str]) -> None:
         self.run_directory = Path()
         self._begun_run: Path | None = None
@@ -97,16 +99,24 @@ class SeqlabCLI(LightningCLI):
         super().__init__(
             L.LightningModule,
             L.LightningDataModule,
+            trainer_class=self.trainer_type,
             parser_class=OneLineErrorParser,
             subclass_mode_model=True,
             subclass_mode_data=True,
             auto_configure_optimizers=False,
             save_config_callback=RunRecord,
-            save_config_kwargs={"save_to_log_dir": False},
+            save_config_kwargs={"command": arguments},
             seed_everything_default=1,
             trainer_defaults={"use_distributed_sampler": False, "logger": LOGGERS},
             args=arguments,
         )
+
+    def init_parser(self, **kwargs: Any) -> LightningArgumentParser:  # noqa: ANN401 - LightningCLI's signature
+        """Lightning's, which also finds the configs that come with seqlab."""
+        kwargs.setdefault("dump_header", [f"lightning.pytorch=={L.__version__}"])
+        parser = self.parser_class(**kwargs)
+        parser.add_argument("-c", "--config", action=ConfigFile, help="A YAML file; of several, later ones win.")
+        return parser
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Adds what an experiment has beside model, data and trainer."""
@@ -260,7 +270,7 @@ class SeqlabCLI(LightningCLI):
         if trainer.fast_dev_run:
             self._trial_directory = TemporaryDirectory(prefix="seqlab-")
             known, root, self._begun_run = None, Path(self._trial_directory.name), None
-        self.run_directory = known or new_run(root, settings.experiment, settings.version, self._begun_run)
+        self.run_directory = known or self._new_run(root, settings.experiment, settings.version)
         if started_by_torchrun():
             leave_shared_store()
         trainer.default_root_dir = str(self.run_directory)
@@ -272,6 +282,9 @@ class SeqlabCLI(LightningCLI):
         callbacks = trainer.callbacks if isinstance(trainer.callbacks, list) else [trainer.callbacks]
         for callback in callbacks:
             _fill(callback, "dirpath", str(self.run_directory / CHECKPOINTS))
+
+    def _new_run(self, root: Path, experiment: str, version: str | None) -> Path:
+        return new_run(root, experiment, version, self._begun_run)
 
     def instantiate_classes(self) -> None:
         """Makes data, model and trainer, reads the validation text and checks monitors, before anything is written.

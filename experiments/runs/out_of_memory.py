@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import lightning as L
+from typing import TYPE_CHECKING
+
 import torch
 
 from datamodules.batch import LabelledBatch, Padded, SequenceBatch, VectorBatch
 from datamodules.errors import RunFailed
-from experiments.runs.callbacks.present_batch import PresentBatch, Stage
 from lightning_modules.places import Split, place_of
+
+if TYPE_CHECKING:
+    import lightning as L
+
+    from experiments.runs.callbacks.present_batch import Stage
 
 _ALLOCATORS = (
     "DefaultCPUAllocator: can't allocate memory",
@@ -38,6 +43,8 @@ def out_of_memory(error: BaseException, trainer: L.Trainer) -> RunFailed:
         error: For which :func:`is_out_of_memory` holds.
         trainer: With the :class:`PresentBatch` of the run.
     """
+    from experiments.runs.callbacks.present_batch import PresentBatch  # translating has no callbacks
+
     at_work = next(callback for callback in trainer.callbacks if isinstance(callback, PresentBatch))  # type: ignore[attr-defined]
     step, device = trainer.global_step, trainer.strategy.root_device
     batch, stage = at_work.batch, at_work.stage

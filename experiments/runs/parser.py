@@ -11,13 +11,14 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal, NoReturn, get_args, get_origin
 
-from jsonargparse import Namespace
+from jsonargparse import ActionConfigFile, Namespace
 from lightning.pytorch.cli import LightningArgumentParser
 
 from datamodules.errors import UserError, suggest
 from experiments.runs.config_file import check_config_file
 from experiments.runs.known_classes import expected_types, subclasses, suggest_class
 from experiments.runs.shell import shown
+from experiments.runs.shipped_configs import find_config, shipped_configs
 
 ALL_OPTIONS = "in seqlab fit --help"
 """Where a list that is too long for a line can be seen."""
@@ -54,6 +55,16 @@ class OneLineErrorParser(LightningArgumentParser):
             UserError: Always.
         """
         raise UserError(one_line(self, message)) from ex
+
+
+class ConfigFile(ActionConfigFile):
+    """The option of a config file, which takes those that come with seqlab where the working directory has none."""
+
+    @staticmethod
+    def apply_config(parser: ArgumentParser, cfg: Namespace, dest: str, value: str) -> None:
+        """Adds what a file says; a value that is a config in itself stays to the letter."""
+        found = find_config(Path(value))
+        ActionConfigFile.apply_config(parser, cfg, dest, value if found == Path(value) else str(found))
 
 
 def one_line(parser: ArgumentParser, message: str) -> str:
@@ -170,6 +181,8 @@ def _expected(parser: ArgumentParser, key: str) -> Iterable[object]:
 def _no_file(_: ArgumentParser, path: str) -> str:
     directory = shown(Path(path).parent)
     if not directory.is_dir():
+        if close := get_close_matches(str(shown(Path(path))), shipped_configs()):
+            return f"--config {shown(Path(path))}: there is no such file; did you mean {' or '.join(map(repr, close))}?"
         return f"--config {shown(Path(path))}: the directory {directory} does not exist"
     known = [each.name for each in directory.glob("*.y*ml")]
     hint = suggest(Path(path).name, known, f"in {directory}") if known else f"{directory.absolute()} has no YAML file"

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from datamodules.errors import UserError
-from experiments.runs.class_paths import resolve
+from experiments.runs.class_paths import DATA_HYPERPARAMETERS, resolve
 from experiments.runs.links import LINKED
-from experiments.runs.saved_data import HYPERPARAMETERS
 
 
 def saved_config(checkpoint: Mapping[str, Any], subcommand: str) -> dict[str, Any]:
@@ -33,7 +32,9 @@ def saved_config(checkpoint: Mapping[str, Any], subcommand: str) -> dict[str, An
 def _saved_parts(checkpoint: Mapping[str, Any], subcommand: str) -> dict[str, Mapping[str, Any]]:
     """The arguments of the model and, when training goes on, of the data, their class among them."""
     keys = (
-        {"model": "hyper_parameters", "data": HYPERPARAMETERS} if subcommand == "fit" else {"model": "hyper_parameters"}
+        {"model": "hyper_parameters", "data": DATA_HYPERPARAMETERS}
+        if subcommand == "fit"
+        else {"model": "hyper_parameters"}
     )
     return {part: checkpoint.get(key) or {} for part, key in keys.items()}
 

@@ -11,37 +11,10 @@ from lightning.pytorch.utilities import rank_zero_info
 
 from datamodules.errors import UserError
 from datamodules.parallel import HASH_DIGITS, ParallelDataModule
-
-HYPERPARAMETERS = "datamodule_hyper_parameters"
-"""Where Lightning keeps the arguments of the data module."""
+from experiments.runs.class_paths import DATA_HYPERPARAMETERS
+from experiments.runs.saved_tokenizers import CONTENT, LENGTHS, saved_state, saved_tokenizers
 
 TOKENIZER_ARGUMENTS = ("tokenizer", "target_tokenizer")
-
-
-_CONTENT = "content"
-"""The key of the hashes of the text in the data module's state."""
-
-_LENGTHS = "training_lengths"
-"""The key of the lengths of the training pairs there."""
-
-
-def saved_tokenizers(checkpoint: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The tokenizers that :meth:`ParallelDataModule.state_dict` gave.
-
-    Args:
-        checkpoint: As read from disk.
-
-    Returns:
-        Its ``source_tokenizer`` and ``target_tokenizer``; None where the data had no tokenizers.
-    """
-    state = _saved_state(checkpoint)
-    return None if state is None else {name: state.get(name) for name in ("source_tokenizer", "target_tokenizer")}
-
-
-def _saved_state(checkpoint: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The state of the data module, which Lightning keeps under the name of its class."""
-    states = (value for value in checkpoint.values() if isinstance(value, Mapping) and "source_tokenizer" in value)
-    return next(states, None)
 
 
 @dataclass(frozen=True)
@@ -54,7 +27,7 @@ class SavedData:
         origin: The option and the path that name the checkpoint, for messages.
         arguments: Of the data module that the weights were trained with, ``_class_path`` among them; empty where the
             checkpoint does not say.
-        tokenizers: See :func:`saved_tokenizers`.
+        tokenizers: See :func:`experiments.runs.saved_tokenizers.saved_tokenizers`.
         contents: The hash (hex) of each split that the training used; empty where the checkpoint does not say.
         lengths: Of the training pairs, as the data module's state has them; None where the checkpoint does not say.
     """
@@ -68,11 +41,11 @@ class SavedData:
     @classmethod
     def of(cls, checkpoint: Mapping[str, Any], origin: str) -> SavedData:
         """Takes the data's part out of a checkpoint, whose class paths were checked before."""
-        state = _saved_state(checkpoint) or {}
-        contents = state.get(_CONTENT)
+        state = saved_state(checkpoint) or {}
+        contents = state.get(CONTENT)
         known = contents if isinstance(contents, Mapping) else {}
-        arguments = checkpoint.get(HYPERPARAMETERS) or {}
-        return cls(origin, arguments, saved_tokenizers(checkpoint), known, state.get(_LENGTHS))
+        arguments = checkpoint.get(DATA_HYPERPARAMETERS) or {}
+        return cls(origin, arguments, saved_tokenizers(checkpoint), known, state.get(LENGTHS))
 
     def restore(self, data: L.LightningDataModule, fine_tunes: bool) -> None:
         """Gives a data module the checkpoint's tokenizers; one without parallel text has no use for them.
@@ -93,7 +66,7 @@ class SavedData:
                 "needs: take a checkpoint that was trained on parallel text"
             )
         try:
-            data.load_state_dict({**self.tokenizers, **({} if fine_tunes else {_LENGTHS: self.lengths})})
+            data.load_state_dict({**self.tokenizers, **({} if fine_tunes else {LENGTHS: self.lengths})})
         except UserError as error:
             raise UserError(f"{self.origin}: {error}") from error
         sizes = f"{data.source_vocabulary_size:,} source ids, {data.target_vocabulary_size:,} target ids"

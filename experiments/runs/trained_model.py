@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import lightning as L
-from jsonargparse import ArgumentError, ArgumentParser
-
 from datamodules.errors import UserError
 from experiments.runs.class_paths import resolve
+from experiments.runs.parts import make_part
+from lightning_modules.module import LightningModule
 from lightning_modules.shapes import check_shapes
 
-ModelT = TypeVar("ModelT", bound=L.LightningModule)
+ModelT = TypeVar("ModelT", bound=LightningModule)
 
 
 def trained_model(checkpoint: Mapping[str, Any], path: Path, kind: type[ModelT], otherwise: str) -> ModelT:
@@ -46,13 +45,9 @@ def _build(hyperparameters: object, kind: type[ModelT], otherwise: str) -> Model
     if not (isinstance(model_class, type) and issubclass(model_class, kind)):
         raise UserError(f"is a checkpoint of {class_path}, {otherwise}")
     arguments = {key: value for key, value in hyperparameters.items() if key not in ("_class_path", "_instantiator")}
-    # Lightning's instantiate_module would also read a string as the name of a file with more configuration.
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_argument("--model", type=kind)
     try:
-        config = parser.parse_object({"model": {"class_path": class_path, "init_args": arguments}})
-        return parser.instantiate(config).model
-    except (ArgumentError, TypeError, ValueError, RuntimeError) as error:
+        return make_part(model_class, arguments)
+    except (TypeError, ValueError, RuntimeError, AttributeError, LookupError) as error:
         reason = " ".join(str(error).split())
         raise UserError(
             f"has hyperparameters that {class_path} does not take: {reason}; use the version of seqlab that wrote it"

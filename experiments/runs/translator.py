@@ -2,28 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import torch
 
 from datamodules.batch import BOS, EOS, Padded, SequenceBatch
-from datamodules.errors import UserError
-from datamodules.tokenizers import Tokenizer, restore_tokenizer
+from datamodules.corpus import FORBIDDEN
+from datamodules.errors import RunFailed, UserError
+from datamodules.tokenizers import Tokenizer
 from experiments.runs.checkpoints import find_checkpoint, read_checkpoint
-from experiments.runs.saved_data import saved_tokenizers
+from experiments.runs.class_paths import DATA_HYPERPARAMETERS
+from experiments.runs.out_of_memory import is_out_of_memory
+from experiments.runs.saved_tokenizers import restore_tokenizers
 from experiments.runs.trained_model import trained_model
+from experiments.runs.translation import Translation
+from lightning_modules.decoding.beam import BeamSearch
 from lightning_modules.decoding.ensemble import Ensemble, Member
 from lightning_modules.decoding.hypothesis import Hypothesis
 from lightning_modules.decoding.search import Search
 from lightning_modules.encoder_decoder import EncoderDecoder
 
+_AS_SPACE = str.maketrans(dict.fromkeys((*FORBIDDEN, "\n", "\r"), " "))
+
+
+class BatchTooLarge(RunFailed):
+    """The memory does not suffice for a batch.
+
+    Attributes:
+        positions: Of its lines among all, counted from 0.
+    """
+
+    def __init__(self, message: str, positions: Sequence[int]) -> None:
+        super().__init__(message)
+        self.positions = positions
+
 
 @dataclass(frozen=True)
 class Translator:
     """A trained model, or an ensemble of several, between two tokenizers.
+
+    Nothing of it changes while it works, so that several threads may share it.
 
     Attributes:
         members: The models, in evaluation mode on one device: one, or those of an ensemble.
@@ -50,19 +72,119 @@ class Translator:
         """Tokens of the longest target in training, EOS not counted: of an ensemble, the least; None if not known."""
         return _least(member.longest_target for member in self.members)
 
+    def translate(self, lines: Sequence[str], search: Search | None = None, batch_size: int = 64) -> list[Translation]:
+        """Translates lines, as ``seqlab translate`` does.
+
+        Args:
+            lines: Any number of them, in any order; an empty one stays empty.
+            search: How; :meth:`beam_search` if not given.
+            batch_size: Lines that are translated at once.
+
+        Returns:
+            For each line its best hypothesis.
+
+        Raises:
+            UserError: What is given is no list of lines, or the search does not fit the model.
+            RunFailed: The memory does not suffice.
+        """
+        return [found[0] for found in self.hypotheses(lines, search, batch_size)]
+
+    def hypotheses(
+        self, lines: Sequence[str], search: Search | None = None, batch_size: int = 64
+    ) -> list[list[Translation]]:
+        """Translates lines, and keeps all that the search finds: ``hypotheses(lines, beam_search(n_best=3))``.
+
+        Args:
+            lines: As :meth:`translate` takes them.
+            search: How; :meth:`beam_search` if not given.
+            batch_size: Lines that are translated at once.
+
+        Returns:
+            For each line its hypotheses, best first; one without tokens for an empty line.
+
+        Raises:
+            UserError: As :meth:`translate`.
+            RunFailed: As :meth:`translate`.
+        """
+        search = self.beam_search() if search is None else search
+        search.check_vocabulary(self.target_tokenizer.vocabulary_size)
+        sources = self._encoded(lines)
+        found = self.search_sorted(sources, search, batch_size, with_attention=True)
+        rows = [(line, each) for line, hypotheses in enumerate(found) for each in hypotheses]
+        scores = self.score_sorted([sources[line] for line, _ in rows], [each.ids for _, each in rows], batch_size)
+        told: list[list[Translation]] = [[] if source else [Translation.of_nothing()] for source in sources]
+        for (line, hypothesis), row in zip(rows, scores, strict=True):
+            told[line].append(self._told(sources[line], hypothesis, row))
+        return told
+
+    def beam_search(self, beam_size: int = 5, n_best: int = 1, length_penalty: float = 1.0) -> BeamSearch:
+        """A beam search within the limits of the model's own test.
+
+        Args:
+            beam_size: Prefixes kept; 1 is greedy search.
+            n_best: Hypotheses of each line.
+            length_penalty: Larger values favour longer hypotheses.
+
+        Raises:
+            UserError: A value is out of range.
+        """
+        limits = self.members[0].test_search
+        return BeamSearch(beam_size, length_penalty, n_best, limits.max_length, limits.max_ratio, limits.min_length)
+
     def encode(self, sentence: str) -> list[int]:
         """The ids of a source sentence, closed by EOS."""
         return [*self.source_tokenizer.encode(sentence), EOS]
 
+    def text(self, hypothesis: Hypothesis) -> str:
+        """A hypothesis in one line, whatever the training text had in it."""
+        return self.target_tokenizer.decode(hypothesis.ids).replace("\n", " ")
+
+    def search_sorted(
+        self,
+        sources: Sequence[list[int]],
+        search: Search,
+        batch_size: int,
+        with_attention: bool = False,
+        prefixes: Sequence[list[int]] | None = None,
+    ) -> list[list[Hypothesis]]:
+        """Searches in batches of similar length.
+
+        Args:
+            sources: From :meth:`encode`; an empty one is passed over.
+            search: How.
+            batch_size: Sources of a batch.
+            with_attention: Also return what each hypothesis attended to.
+            prefixes: For each source the target ids that its hypotheses begin with; None for nothing.
+
+        Returns:
+            For each source its hypotheses, best first; none for an empty one.
+
+        Raises:
+            BatchTooLarge: The memory does not suffice for a batch.
+        """
+        found: list[list[Hypothesis]] = [[] for _ in sources]
+        for batch in _batches([len(source) for source in sources], batch_size):
+            forced = None if prefixes is None else [prefixes[index] for index in batch]
+            with _fitting(batch, max(len(sources[index]) for index in batch), batch_size):
+                results = self.search_batch(
+                    [sources[index] for index in batch],
+                    search,
+                    with_attention,
+                    forced if forced is not None and any(forced) else None,
+                )
+            for index, hypotheses in zip(batch, results, strict=True):
+                found[index] = hypotheses
+        return found
+
     @torch.inference_mode()
-    def translate(
+    def search_batch(
         self,
         sources: Sequence[list[int]],
         search: Search,
         with_attention: bool = False,
         prefixes: Sequence[list[int]] | None = None,
     ) -> list[list[Hypothesis]]:
-        """Translates one batch.
+        """Searches in one batch.
 
         Args:
             sources: From :meth:`encode`, at least one.
@@ -71,10 +193,36 @@ class Translator:
             prefixes: For each source the target ids that its hypotheses begin with; None for nothing.
 
         Returns:
-            For each source its hypotheses, best first; ``target_tokenizer`` decodes their ids.
+            For each source its hypotheses, best first; :meth:`text` writes them.
         """
         forced = None if prefixes is None else self._padded(prefixes)
         return search(self.model, self._padded(sources), with_attention, forced)
+
+    def score_sorted(
+        self, sources: Sequence[list[int]], targets: Sequence[list[int]], batch_size: int
+    ) -> list[list[float]]:
+        """Scores given targets in batches of similar length.
+
+        Args:
+            sources: From :meth:`encode`; an empty one is passed over.
+            targets: For each source the ids of its target, without EOS.
+            batch_size: Pairs of a batch.
+
+        Returns:
+            For each target the log-probabilities of its tokens and of EOS; none where the source is empty.
+
+        Raises:
+            BatchTooLarge: The memory does not suffice for a batch.
+        """
+        scores: list[list[float]] = [[] for _ in sources]
+        lengths = [(len(target), len(source)) if source else 0 for source, target in zip(sources, targets, strict=True)]
+        for batch in _batches(lengths, batch_size):
+            longest = max(max(len(sources[index]), len(targets[index])) for index in batch)
+            with _fitting(batch, longest, batch_size):
+                found = self.score([sources[index] for index in batch], [targets[index] for index in batch])
+            for index, row in zip(batch, found, strict=True):
+                scores[index] = row
+        return scores
 
     @torch.inference_mode()
     def score(self, sources: Sequence[list[int]], targets: Sequence[list[int]]) -> list[list[float]]:
@@ -92,8 +240,58 @@ class Translator:
         scores = self.model.score(batch).tolist()
         return [row[: len(target) + 1] for row, target in zip(scores, targets, strict=True)]
 
+    def _encoded(self, lines: Sequence[str]) -> list[list[int]]:
+        """The ids of each line, read as the command reads them; none of an empty line."""
+        if isinstance(lines, str):
+            raise UserError(f"translate takes a list of lines: give [{lines!r:.80}] for one")
+        sources = []
+        for number, line in enumerate(lines, start=1):
+            if not isinstance(line, str):
+                raise UserError(f"line {number} is a {type(line).__name__}: translate takes a list of strings")
+            if any("\ud800" <= character <= "\udfff" for character in line):
+                raise UserError(f"line {number} holds half of a surrogate pair, which is no text: decode it anew")
+            text = line.rstrip("\r\n").translate(_AS_SPACE)
+            sources.append(self.encode(text) if text.strip() else [])
+        return sources
+
+    def _told(self, source: list[int], hypothesis: Hypothesis, log_probabilities: list[float]) -> Translation:
+        attention = hypothesis.attention
+        return Translation(
+            self.text(hypothesis),
+            hypothesis.score,
+            hypothesis.log_probability,
+            tuple(self.target_tokenizer.pieces([*hypothesis.ids, EOS])),
+            np.exp(np.array(log_probabilities, dtype=np.float64)),
+            tuple(self.source_tokenizer.pieces(source)),
+            None if attention is None else attention.float().cpu().numpy(),
+        )
+
     def _padded(self, sequences: Sequence[list[int]]) -> Padded:
         return Padded.from_sequences(sequences).to(self.members[0].device)
+
+
+def _batches(lengths: Sequence[int | tuple[int, int]], batch_size: int) -> Iterator[list[int]]:
+    """Positions in batches of similar length, the shortest first; those of length 0 are passed over."""
+    if batch_size < 1:
+        raise UserError(f"batch_size is {batch_size}: give at least 1")
+    order = sorted((index for index, length in enumerate(lengths) if length), key=lambda index: lengths[index])
+    for start in range(0, len(order), batch_size):
+        yield order[start : start + batch_size]
+
+
+@contextmanager
+def _fitting(batch: Sequence[int], longest: int, batch_size: int) -> Iterator[None]:
+    """Names the batch that the memory does not suffice for."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise BatchTooLarge(
+            f"out of memory on {len(batch):,} lines at once, the longest of {longest:,} tokens: lower batch_size, "
+            f"which is {batch_size}, or split long lines",
+            batch,
+        ) from error
 
 
 def load_ensemble(paths: Sequence[Path], trusted: Sequence[str] = (), device: str = "auto") -> Translator:
@@ -105,8 +303,11 @@ def load_ensemble(paths: Sequence[Path], trusted: Sequence[str] = (), device: st
         device: As :func:`load_translator` takes it.
 
     Raises:
-        UserError: A checkpoint cannot be used alone (see :func:`load_translator`), or two have unlike vocabularies.
+        UserError: There is no checkpoint, one cannot be used alone (see :func:`load_translator`), or two have unlike
+            vocabularies.
     """
+    if not paths:
+        raise UserError("no checkpoint is given: give at least one")
     first, *others = (load_translator(path, trusted, device) for path in paths)
     for path, other in zip(paths[1:], others, strict=True):
         for side in ("source", "target"):
@@ -135,10 +336,10 @@ def load_translator(path: Path, trusted: Sequence[str] = (), device: str = "auto
     """
     chosen = choose_device(device)
     path = find_checkpoint(path)
-    checkpoint = read_checkpoint(path, trusted)
+    checkpoint = read_checkpoint(path, trusted, unused=[DATA_HYPERPARAMETERS])
     model = trained_model(checkpoint, path, EncoderDecoder, "which does not translate: give one of an encoder-decoder")
     try:
-        source_tokenizer, target_tokenizer = _restore_tokenizers(checkpoint)
+        source_tokenizer, target_tokenizer = restore_tokenizers(checkpoint)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     return Translator((model.to(chosen).eval(),), source_tokenizer, target_tokenizer)
@@ -166,13 +367,3 @@ def choose_device(name: str) -> torch.device:
 
 def _least(lengths: Iterable[int | None]) -> int | None:
     return min((length for length in lengths if length is not None), default=None)
-
-
-def _restore_tokenizers(checkpoint: Mapping[str, Any]) -> tuple[Tokenizer, Tokenizer]:
-    """Source and target tokenizer; one object where the vocabulary is joint."""
-    saved = saved_tokenizers(checkpoint)
-    if saved is None or not isinstance(saved["source_tokenizer"], Mapping):
-        raise UserError("has no tokenizers: give a checkpoint that 'seqlab fit' wrote")
-    source = restore_tokenizer(saved["source_tokenizer"])
-    target = saved.get("target_tokenizer")
-    return source, source if target is None else restore_tokenizer(target)

@@ -216,8 +216,7 @@ def _listed() -> str:
     """The studies that there are, each with its question."""
     known = known_studies()
     width = max(map(len, known), default=0)
-    lines = [f"  {name:<{width}}  {question_of(path)}".rstrip() for name, path in known.items()]
-    return "\n".join(lines) or "  none here: run seqlab where seqlab's configs/ is"
+    return "\n".join(f"  {name:<{width}}  {question_of(path)}".rstrip() for name, path in known.items())
 
 
 def _parser() -> argparse.ArgumentParser:

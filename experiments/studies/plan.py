@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datamodules.errors import UserError, suggest
+from experiments.runs.shipped_configs import find_config
 from experiments.studies.study import Metric, Panel, Study, merged, panels_of, slug
 
 RUNS = "runs"
@@ -148,7 +149,7 @@ def hash_of(configs: Sequence[str]) -> str:
     digest = hashlib.sha256()
     for config in configs:
         try:
-            content = Path(config).read_bytes()
+            content = find_config(Path(config)).read_bytes()
         except OSError as error:
             raise UserError(f"cannot read the config {config}: {error.strerror}") from error
         digest.update(len(content).to_bytes(8, "little") + content)

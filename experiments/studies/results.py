@@ -100,6 +100,10 @@ class Results:
         """The row of a run; None where it has none."""
         return self._rows.get(key)
 
+    def rows(self) -> list[Row]:
+        """The rows of all runs, in the order of the file."""
+        return list(self._rows.values())
+
     def put(self, key: Key, row: Row) -> None:
         """Adds the row of a run, or replaces it, and writes the file.
 

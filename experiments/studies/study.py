@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from datamodules.errors import UserError, suggest
+from experiments.runs.shipped_configs import configs_in, find_config
 
 STUDIES = Path("configs") / "studies"
 """Where the studies are, by name."""
@@ -144,12 +145,12 @@ class Study(Panel):
 
 
 def known_studies(directory: Path = STUDIES) -> dict[str, Path]:
-    """The studies that there are: their files, by name.
+    """The studies that there are, those that come with seqlab among them: their files, by name.
 
     Args:
         directory: Where they are looked for.
     """
-    return {path.stem: path for path in sorted(directory.glob("*.yaml"))}
+    return dict(sorted(configs_in(directory).items()))
 
 
 def question_of(path: Path) -> str:
@@ -172,13 +173,12 @@ def find_study(given: str, directory: Path = STUDIES) -> Path:
         UserError: There is none.
     """
     if given.endswith((".yaml", ".yml")):
-        if not Path(given).is_file():
+        path = find_config(Path(given))
+        if not path.is_file():
             raise UserError(f"there is no study file {given}")
-        return Path(given)
+        return path
     known = known_studies(directory)
     if given not in known:
-        if not known:
-            raise UserError(f"unknown study '{given}': {directory} has none; run seqlab where seqlab's configs/ is")
         raise UserError(f"unknown study '{given}': there are {', '.join(known)}")
     return known[given]
 

@@ -185,35 +185,18 @@ def _read_ids(line: str, tokenizer: Tokenizer) -> list[int]:
 
 def _score_sorted(translator: Translator, pairs: list[_Pair], batch_size: int) -> list[list[float]]:
     """For each pair the log-probabilities of its tokens and EOS, scored in batches of similar length; none if empty."""
-    scores: list[list[float]] = [[] for _ in pairs]
-    order = sorted(
-        (index for index, pair in enumerate(pairs) if pair.source),
-        key=lambda index: (len(pairs[index].target), len(pairs[index].source)),
-    )
-    for start in range(0, len(order), batch_size):
-        batch = order[start : start + batch_size]
-        sources, targets = ([getattr(pairs[index], side) for index in batch] for side in ("source", "target"))
-        try:
-            found = translator.score(sources, targets)
-        except (RuntimeError, MemoryError) as error:
-            raise _explained(error, [pairs[index] for index in batch], batch_size) from error
-        for index, row in zip(batch, found, strict=True):
-            scores[index] = row
-    return scores
+    from experiments.runs.translator import BatchTooLarge
 
-
-def _explained(error: Exception, batch: list[_Pair], batch_size: int) -> Exception:
-    """An error of no memory in the words of the options; another as it is."""
-    from experiments.runs.out_of_memory import is_out_of_memory
-
-    if not is_out_of_memory(error):
-        return error
-    numbers = listed_numbers(pair.number for pair in batch)
-    source, target = max(len(pair.source) for pair in batch), max(len(pair.target) for pair in batch)
-    return RunFailed(
-        f"out of memory on {len(batch):,} pairs at once, the longest source of {source:,}, target of {target:,} tokens "
-        f"(lines {numbers}): lower --batch_size, which is {batch_size}, or split long lines"
-    )
+    try:
+        return translator.score_sorted([each.source for each in pairs], [each.target for each in pairs], batch_size)
+    except BatchTooLarge as error:
+        batch = [pairs[position] for position in error.positions]
+        source, target = max(len(each.source) for each in batch), max(len(each.target) for each in batch)
+        raise RunFailed(
+            f"out of memory on {len(batch):,} pairs at once, the longest source of {source:,}, target of {target:,} "
+            f"tokens (lines {listed_numbers(each.number for each in batch)}): lower --batch_size, which is "
+            f"{batch_size}, or split long lines"
+        ) from error
 
 
 def _perplexity(log_probability: float, tokens: int) -> float:

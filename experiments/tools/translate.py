@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -341,7 +342,7 @@ def _encoded(
 
 def _with_progress(lines: Iterable[_Line], given: argparse.Namespace) -> Iterable[_Line]:
     """The same lines, with a progress bar where it disturbs nothing."""
-    if given.output is None or not sys.stderr.isatty():
+    if given.output is None or not sys.stderr.isatty() or find_spec("tqdm") is None:
         return lines
     from tqdm import tqdm
 
@@ -352,33 +353,18 @@ def _translate_sorted(
     translator: Translator, search: Search, lines: list[_Line], batch_size: int, with_attention: bool
 ) -> list[list[Hypothesis]]:
     """For each line its hypotheses, best first, translated in batches of similar length; none for an empty line."""
-    found: list[list[Hypothesis]] = [[] for _ in lines]
-    order = sorted((index for index, line in enumerate(lines) if line.ids), key=lambda index: len(lines[index].ids))
-    for start in range(0, len(order), batch_size):
-        batch = order[start : start + batch_size]
-        prefixes = [lines[index].prefix for index in batch]
-        try:
-            results = translator.translate(
-                [lines[index].ids for index in batch], search, with_attention, prefixes if any(prefixes) else None
-            )
-        except (RuntimeError, MemoryError) as error:
-            raise _explained(error, [lines[index] for index in batch], batch_size) from error
-        for index, hypotheses in zip(batch, results, strict=True):
-            found[index] = hypotheses
-    return found
+    from experiments.runs.translator import BatchTooLarge
 
-
-def _explained(error: Exception, batch: list[_Line], batch_size: int) -> Exception:
-    """An error of no memory in the words of the options; another as it is."""
-    from experiments.runs.out_of_memory import is_out_of_memory
-
-    if not is_out_of_memory(error):
-        return error
-    longest, numbers = max(len(line.ids) for line in batch), listed_numbers(line.number for line in batch)
-    return RunFailed(
-        f"out of memory on {len(batch):,} lines at once, the longest of {longest:,} tokens (lines {numbers}): lower "
-        f"--batch_size, which is {batch_size}, --beam_size or --max_length, or split long lines"
-    )
+    sources, prefixes = [line.ids for line in lines], [line.prefix for line in lines]
+    try:
+        return translator.search_sorted(sources, search, batch_size, with_attention, prefixes)
+    except BatchTooLarge as error:
+        batch = [lines[position] for position in error.positions]
+        longest, numbers = max(len(line.ids) for line in batch), listed_numbers(line.number for line in batch)
+        raise RunFailed(
+            f"out of memory on {len(batch):,} lines at once, the longest of {longest:,} tokens (lines {numbers}): "
+            f"lower --batch_size, which is {batch_size}, --beam_size or --max_length, or split long lines"
+        ) from error
 
 
 def _output_rows(
@@ -386,12 +372,12 @@ def _output_rows(
 ) -> Iterator[bytes]:
     for line, hypotheses in zip(lines, found, strict=True):
         if not several:
-            yield (_text(translator, hypotheses[0]) if hypotheses else "").encode() + b"\n"
+            yield (translator.text(hypotheses[0]) if hypotheses else "").encode() + b"\n"
         elif not hypotheses:
             yield f"{line.number}\t0\t\n".encode()
         else:
             for hypothesis in hypotheses:
-                yield f"{line.number}\t{hypothesis.score:.4f}\t{_text(translator, hypothesis)}\n".encode()
+                yield f"{line.number}\t{hypothesis.score:.4f}\t{translator.text(hypothesis)}\n".encode()
 
 
 def _score_rows(lines: list[_Line], found: list[list[Hypothesis]]) -> Iterator[bytes]:
@@ -401,11 +387,6 @@ def _score_rows(lines: list[_Line], found: list[list[Hypothesis]]) -> Iterator[b
         for each in hypotheses:
             numbers = f"{line.number}\t{each.score:.6f}\t{each.log_probability:.6f}\t{len(each.ids) + 1}"
             yield f"{numbers}\t{' '.join(map(str, each.ids))}\n".encode()
-
-
-def _text(translator: Translator, hypothesis: Hypothesis) -> str:
-    """A hypothesis in one line, whatever the training text had in it."""
-    return translator.target_tokenizer.decode(hypothesis.ids).replace("\n", " ")
 
 
 def _attention_rows(translator: Translator, lines: list[_Line], found: list[list[Hypothesis]]) -> Iterator[bytes]:

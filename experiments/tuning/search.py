@@ -16,6 +16,7 @@ from optuna.pruners import BasePruner
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
 from datamodules.errors import UserError, suggest
+from experiments.runs.shipped_configs import configs_in, find_config
 from experiments.studies.plan import hash_of, typed
 from experiments.studies.study import Metric
 
@@ -209,9 +210,9 @@ def read_search(path: Path) -> Search:
         UserError: It cannot be read, or says something that a search does not have.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.safe_load(find_config(path).read_text(encoding="utf-8"))
     except OSError as error:
-        known = [str(each) for each in SEARCHES.glob("*.yaml")]
+        known = [str(SEARCHES / f"{name}.yaml") for name in configs_in(SEARCHES)]
         hint = f"; {suggest(str(path), known)}" if known and not path.exists() else ""
         raise UserError(f"cannot read the search {path}: {error.strerror}{hint}") from error
     except UnicodeDecodeError as error:

@@ -138,7 +138,7 @@ def test_what_is_seen_of_an_attention_is_what_the_model_does(
     model, source = translator.members[0], translator.encode("abch")
     for each in model.decoder.attentions:
         each.temperature = temperature
-    ((best,),) = translator.translate([source], GreedySearch(max_length=5))
+    ((best,),) = translator.search_batch([source], GreedySearch(max_length=5))
     with torch.no_grad():
         _, weights = model(SequenceBatch.from_pairs([source[:-1]], [best.ids], torch.zeros(1)))
     for position in range(len(best.ids) + 1):

@@ -125,7 +125,7 @@ def alone(translator: Translator, sentence: str, search: BeamSearch) -> list[str
     sentence = sentence.replace("\0", " ").replace("\u2028", " ")
     if not sentence.strip():
         return [""]
-    found = translator.translate([translator.encode(sentence)], search)[0]
+    found = translator.search_batch([translator.encode(sentence)], search)[0]
     return [translator.target_tokenizer.decode(hypothesis.ids) for hypothesis in found]
 
 
@@ -162,7 +162,7 @@ def test_no_memory_names_lines_lengths_and_options(
     def fail(*values: object) -> None:
         raise error
 
-    monkeypatch.setattr(Translator, "translate", fail)
+    monkeypatch.setattr(Translator, "search_batch", fail)
     line = refusal("--batch_size", "2", text=b"a\nabcd\nabc\n", status=1)
     assert (
         "out of memory on 2 lines at once, the longest of 4 tokens (lines 1, 3): lower --batch_size, which is 2" in line
@@ -616,8 +616,11 @@ def test_checkpoints_of_something_else(refusal: Callable[..., str], tmp_path: Pa
     assert "damaged state" in told(
         lambda made: made["TranslationDataModule"]["target_tokenizer"]["state"].update(trained={})
     )
-    assert "Option 'widht' is not accepted" in told(lambda made: made["hyper_parameters"].update(widht=3))
-    assert "Expected a <class 'int'>" in told(lambda made: made["hyper_parameters"].update(embedding_size="x"))
+    assert "widht: unknown" in told(lambda made: made["hyper_parameters"].update(widht=3))
+    assert "embedding_size: 'x' is no int" in told(lambda made: made["hyper_parameters"].update(embedding_size="x"))
+    assert "encoder: cell: 'lsmt' is none of 'lstm', 'gru'" in told(
+        lambda made: made["hyper_parameters"]["encoder"]["init_args"].update(cell="lsmt")
+    )
 
 
 def test_weights_that_do_not_fit(refusal: Callable[..., str], tmp_path: Path) -> None:

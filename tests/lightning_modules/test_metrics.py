@@ -69,14 +69,18 @@ def _measure(rank: int, folder: str) -> None:
     if rank == 0:
         metric.update(torch.tensor(2.0**25), torch.tensor(3))
         metric.update(torch.tensor(1.0), torch.tensor(1))
-    torch.save(metric.compute(), f"{folder}/{rank}.pt")
+    accuracy = Share()
+    accuracy.update(torch.tensor(rank), 2 + rank)
+    torch.save((metric.compute(), accuracy.compute()), f"{folder}/{rank}.pt")
     torch.distributed.destroy_process_group()
 
 
 def test_two_processes_have_one_mean_also_where_one_has_seen_nothing(tmp_path: Path) -> None:
     spawn(_measure, (str(tmp_path),), nprocs=2)
     for rank in range(2):
-        assert torch.load(tmp_path / f"{rank}.pt").item() == (2**25 + 1) / 4
+        mean, accuracy = torch.load(tmp_path / f"{rank}.pt")
+        assert mean.item() == (2**25 + 1) / 4
+        assert accuracy.item() == 1 / 5
 
 
 def test_accuracy_counts_tokens_not_batches() -> None:
@@ -85,4 +89,6 @@ def test_accuracy_counts_tokens_not_batches() -> None:
     accuracy.update(torch.tensor(1), torch.tensor(10))
     assert accuracy.compute().item() == 3 / 12
     accuracy.update(torch.tensor(2**40 + 1), torch.tensor(2**41))  # more than float32 can count
-    assert accuracy.hits.item() == 2**40 + 4
+    assert accuracy.compute().item() == (2**40 + 4) / (2**41 + 12)
+    accuracy.reset()
+    assert accuracy.compute().isnan()

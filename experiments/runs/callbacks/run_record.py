@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import shlex
-import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -14,7 +14,8 @@ from typing import Protocol, runtime_checkable
 import lightning as L
 import torch
 import yaml
-from lightning.pytorch.cli import SaveConfigCallback
+from jsonargparse import Namespace
+from lightning.pytorch.cli import LightningArgumentParser, SaveConfigCallback
 
 from experiments.runs.commit import source_commit
 from experiments.runs.directory import CONFIG
@@ -46,7 +47,24 @@ class RunRecord(SaveConfigCallback):
     """Writes ``config.yaml`` and ``record.json`` into the run's directory, and logs both, when training starts.
 
     Other commands on the run leave both files as they are.
+
+    Args:
+        parser: Writes the config.
+        config: Of the run.
+        command: What was typed after ``seqlab``, or would have been.
+        save_to_log_dir: Whether Lightning writes a file of its own.
     """
+
+    def __init__(
+        self, parser: LightningArgumentParser, config: Namespace, command: Sequence[str], save_to_log_dir: bool = False
+    ) -> None:
+        super().__init__(parser, config, save_to_log_dir=save_to_log_dir)
+        self._command = shlex.join(["seqlab", *command])
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Writes when training starts, also where a validation came before it."""
+        if stage == "fit":
+            super().setup(trainer, pl_module, stage)
 
     def save_config(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Writes and logs; called on rank zero.
@@ -54,13 +72,11 @@ class RunRecord(SaveConfigCallback):
         Raises:
             RunFailed: A file cannot be written, for example on a full disk.
         """
-        if stage != "fit":
-            return
         run = Path(trainer.default_root_dir)
         config = self.parser.dump(self.config, skip_unset=False, skip_validation=True)  # parsing has checked it
         with durable_write(run / CONFIG) as file:
             file.write(config.encode())
-        record = run_record(trainer)
+        record = run_record(trainer, self._command)
         with durable_write(run / "record.json") as file:
             file.write((json.dumps(record, indent=2) + "\n").encode())
         told = {name: value for name, value in record.items() if name != "initial_parameters"}  # a column for each name
@@ -68,7 +84,7 @@ class RunRecord(SaveConfigCallback):
             logger.log_hyperparams({**yaml.safe_load(config), "record": told})
 
 
-def run_record(trainer: L.Trainer) -> dict[str, object]:
+def run_record(trainer: L.Trainer, command: str) -> dict[str, object]:
     """Versions, commit, command, machine and data of a run, and how it begins.
 
     ``initial_parameters`` and ``data_order`` are hashes: two runs that shall differ in one part can be compared in all
@@ -77,7 +93,7 @@ def run_record(trainer: L.Trainer) -> dict[str, object]:
     data = trainer.datamodule  # type: ignore[attr-defined]
     model = trainer.lightning_module
     return {
-        "command": shlex.join(["seqlab", *sys.argv[1:]]),
+        "command": command,
         "commit": source_commit(),
         "versions": {package: version(package) for package in PACKAGES},
         "python": platform.python_version(),

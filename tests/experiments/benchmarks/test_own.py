@@ -129,9 +129,10 @@ def test_the_limit_is_the_time_of_all_products(monkeypatch: pytest.MonkeyPatch) 
     assert limit.target_tokens_per_second == pytest.approx(11 / limit.seconds)
 
 
-def test_it_is_typed_in_the_project(
+def test_away_from_the_project_only_the_corpus_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SEQLAB_DATA", raising=False)
     assert main(["benchmark", "train", "--directory", str(tmp_path)]) == 2
-    assert f"no file {CONFIG}: type the command in the directory of the project" in capsys.readouterr().err
+    assert "no file multi30k/train.en.gz or data/multi30k/train.en.gz" in capsys.readouterr().err
