@@ -14,6 +14,7 @@ from torch import Tensor
 
 from datamodules.errors import UserError, suggest
 from experiments.runs.class_paths import check_class_paths
+from experiments.runs.own_modules import look_in_working_directory
 
 _ZIP_MAGIC = b"PK\x03\x04"
 _VERSION_KEY = "pytorch-lightning_version"
@@ -66,6 +67,8 @@ def read_checkpoint(path: Path, trusted: Sequence[str] = ()) -> dict[str, Any]:
     weights = checkpoint["state_dict"]
     if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
         raise UserError(f"{path} is no checkpoint of a run: its 'state_dict' holds other things than tensors")
+    if trusted:
+        look_in_working_directory()
     try:
         check_class_paths(checkpoint, trusted)
     except UserError as error:

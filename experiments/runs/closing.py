@@ -13,7 +13,9 @@ from experiments.runs.loggers import RunWandbLogger
 from lightning_modules.encoder_decoder import EncoderDecoder
 
 
-def closing_lines(run: Path, best: Path | None, loggers: Sequence[Logger], model: L.LightningModule) -> str:
+def closing_lines(
+    run: Path, best: Path | None, loggers: Sequence[Logger], model: L.LightningModule, to_trust: Sequence[str] = ()
+) -> str:
     """What a run says when it ends.
 
     Args:
@@ -21,6 +23,7 @@ def closing_lines(run: Path, best: Path | None, loggers: Sequence[Logger], model
         best: Its best checkpoint, if it has one; a run that never validated has a last one alone.
         loggers: Those of the run.
         model: What was trained.
+        to_trust: Packages that a command has to trust which reads the checkpoint alone.
     """
     lines = ["", f"run              {shown(run)}"]
     last = run / CHECKPOINTS / "last.ckpt"
@@ -38,7 +41,7 @@ def closing_lines(run: Path, best: Path | None, loggers: Sequence[Logger], model
     if checkpoint is not None:
         of_run = f"--config {shown(run / 'config.yaml')} --ckpt_path {shown(checkpoint)}"
         lines += ["", f"next: seqlab test {of_run}"]
-        translate = f"translate --ckpt_path {shown(checkpoint)}"
+        translate = f"translate --ckpt_path {shown(checkpoint)}{''.join(f' --trust {each}' for each in to_trust)}"
         lines += [f"  or: seqlab {translate if isinstance(model, EncoderDecoder) else f'predict {of_run}'}"]
     return "\n".join(lines)
 

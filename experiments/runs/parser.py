@@ -6,6 +6,7 @@ import importlib
 import re
 from argparse import Action, ArgumentParser
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -18,6 +19,7 @@ from datamodules.errors import UserError, suggest
 from experiments.runs.closing import shown
 from experiments.runs.config_file import check_config_file
 from experiments.runs.known_classes import expected_types, subclasses, suggest_class
+from experiments.runs.own_modules import why_not_found
 
 ALL_OPTIONS = "in seqlab fit --help"
 """Where a list that is too long for a line can be seen."""
@@ -118,6 +120,8 @@ def _wrong_value(parser: ArgumentParser, key: str, lines: str) -> str:
     value = found[1].strip() if found else ""
     kinds = list(_expected(parser, key))
     bases = [kind for kind in kinds if isinstance(kind, type) and kind not in PLAIN_TYPES]
+    if unfound := _not_found(key, lines):
+        return unfound
     if value.startswith("{'init_args'"):
         return f"{key} has init_args, but no class_path; {suggest_class('', subclasses(bases))}"
     told = [line.strip(" -") for line in lines.splitlines() if line.strip() and not re.search(JSONARGPARSE_SAYS, line)]
@@ -142,23 +146,29 @@ def _wrong_value(parser: ArgumentParser, key: str, lines: str) -> str:
 
 def _no_class(given: str, bases: Iterable[type]) -> str:
     """A path that leads to no class, or to one of another kind."""
-    module, _, name = given.rpartition(".")
     bases = list(bases)
+    if unfound := why_not_found(given):
+        return unfound
+    module, _, name = given.rpartition(".")
     further = []
     if module:
-        try:
+        with suppress(ImportError):  # a mistyped path of a known package
             found = getattr(importlib.import_module(module), name, None)
-        except ModuleNotFoundError as error:
-            if error.name is None or not f"{module}.".startswith(f"{error.name}."):
-                return f"{given} cannot be imported: {error}"
-        except Exception as error:  # whatever a module does when it is imported
-            return f"{given} cannot be imported: {type(error).__name__}: {error}"
-        else:
             further.append(module)
             if found is not None:
                 kinds = " or ".join(base.__name__ for base in bases)
                 return f"{given} is no {kinds}; {suggest_class(given, subclasses(bases))}"
     return f"there is no class '{given}': {suggest_class(given, subclasses(bases, *further))}"
+
+
+def _not_found(key: str, lines: str) -> str | None:
+    """Of the class paths in a message the first that leads to nothing, and why; where it can be told, with its key."""
+    if nested := re.search(JSONARGPARSE_NESTED, lines):
+        key = f"{key}.init_args.{nested[1]}"
+    for found in dict.fromkeys(re.findall(CLASS_PATH, lines)):
+        if not Path(found).exists() and (why := why_not_found(found)):
+            return f"{key}: {why}"
+    return None
 
 
 def _expected(parser: ArgumentParser, key: str) -> Iterable[object]:
@@ -198,6 +208,12 @@ JSONARGPARSE_WAS_GIVEN = (
     r"Given value: (.*)",
 )
 """Where a message has the value, the most telling place first: of a class, its path."""
+
+JSONARGPARSE_NESTED = r"NestedArg\(key='([\w.]+)', val='[\w.]+'\)"
+"""Where a message has the key of an argument within a part."""
+
+CLASS_PATH = r"(?:'|Given value: )((?:[A-Za-z_]\w*\.)+[A-Z]\w*[a-z]\w*)(?:'|$)"
+"""A class path in a message, within a value or alone; what else has a point is hardly written like one."""
 
 JSONARGPARSE_SAYS = (
     r"^\s*-?\s*(Does not validate against|Subtypes:|Errors:|Given value|Expected a|Not a valid subclass|"
