@@ -31,6 +31,7 @@ from types import FunctionType, NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from datamodules.errors import UserError
+from datamodules.hyperparameters import SCRIPT
 from experiments.runs.own_modules import why_not_found
 
 _PROJECT = ("datamodules", "lightning_modules", "experiments")
@@ -90,7 +91,7 @@ def trusted_by(settings: Mapping[str, Any]) -> list[str]:
         Python's own modules and of :data:`_WIDE`, which have callables for everything, the very classes alone.
     """
     trusted: dict[str, None] = {}
-    for class_path in filter(_DOTTED.fullmatch, _class_paths(settings)):
+    for class_path in filter(_DOTTED.fullmatch, _named_in(settings)):
         names = [class_path]
         with contextlib.suppress(UserError):  # a class within a class
             named = resolve(class_path)
@@ -101,6 +102,21 @@ def trusted_by(settings: Mapping[str, Any]) -> list[str]:
             if package not in _PROJECT:  # whose classes may be named, but not all that its modules import
                 trusted[name if is_wide else package] = None
     return list(trusted)
+
+
+def _named_in(settings: object) -> Iterator[str]:
+    """The class paths of parsed settings, and the paths of functions, which are imported there already."""
+    if isinstance(settings, FunctionType):
+        yield f"{settings.__module__}.{settings.__qualname__}"
+    elif isinstance(settings, Mapping):
+        for key, entry in settings.items():
+            if key == "class_path" and isinstance(entry, str):
+                yield entry
+            else:
+                yield from _named_in(entry)
+    elif isinstance(settings, list | tuple):
+        for entry in settings:
+            yield from _named_in(entry)
 
 
 def packages_to_trust(checkpoint: Mapping[str, Any]) -> list[str]:
@@ -188,6 +204,10 @@ def _is_permitted(class_path: str) -> bool:
 
 def _check_name(class_path: str, trusted: Sequence[str]) -> None:
     """Checks the words of a class path; imports nothing."""
+    if class_path.startswith(f"{SCRIPT}."):
+        raise UserError(
+            f"names {class_path}, which was defined in the script that wrote it: define it in a module, and train anew"
+        )
     is_permitted = _is_permitted(class_path)
     if not _DOTTED.fullmatch(class_path) or (is_permitted and _HIDDEN.search(class_path)):
         raise UserError(f"has {class_path!r} where a class path belongs: nothing of it was run")

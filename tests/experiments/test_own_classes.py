@@ -19,9 +19,14 @@ from lightning_modules.forcing import Linear
 from lightning_modules.layers.attention import GeneralAttention
 from datamodules.translation import TranslationDataModule
 from datamodules.tokenizers import WhitespaceTokenizer
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import ConstantLR, LRScheduler
 
 class OwnAttention(GeneralAttention):
     '''Ours.'''
+
+def own_rate(optimizer: Optimizer) -> LRScheduler:
+    return ConstantLR(optimizer)
 
 class OwnSchedule(Linear):
     '''Ours.'''
@@ -182,6 +187,16 @@ def test_why_a_class_is_not_found(
     if class_path.startswith(("own_syntax", "own_needs", "own_fails", "own_script")):
         assert f"{config.parent}/{class_path.partition('.')[0]}.py, line" in line
     assert not list(config.parent.glob("runs/*"))
+
+
+def test_a_function_of_ones_own_is_trusted_like_a_class(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fit = ["fit", "--config", config, "--model.init_args.scheduler", "own_parts.own_rate", "--trainer.max_epochs", 1]
+    assert seqlab(*fit, "--trainer.logger", "false") == 0
+    assert capsys.readouterr().out.endswith(" --trust own_parts\n")
+    run = config.parent / "runs" / "tiny" / "1"
+    assert "add --trust own_parts" in told(capsys, "validate", "--config", config, "--ckpt_path", run)
+    of_run = ["--config", run / "config.yaml", "--trainer.logger", "false"]
+    assert seqlab("validate", *of_run, "--ckpt_path", run) == 0
 
 
 def test_a_study_whose_class_is_not_found_trains_nothing(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
