@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from datamodules.errors import RunFailed
 from datamodules.hyperparameters import DATA, MODEL, classes_of_script, described_module
 from lightning_modules.feeding import Feeding
+from lightning_modules.layers.contracts import check_first_calls
 from lightning_modules.optimizer_options import apply_given_options
 from lightning_modules.places import place_of
 from lightning_modules.schedules import WarmupSchedule
@@ -109,11 +110,12 @@ class StepLossModule(L.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def on_fit_start(self) -> None:
-        """Sees, before anything is trained, whether checkpoints can keep how model and data were made.
+        """Sees, before anything is trained, whether parts fit, and checkpoints can keep how model and data were made.
 
         Raises:
             UserError: One of their arguments cannot be written as plain values.
         """
+        check_first_calls(self)
         if not self.trainer.checkpoint_callbacks:
             return
         names = classes_of_script(self._described())

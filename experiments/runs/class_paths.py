@@ -228,7 +228,7 @@ def _check_is_class(class_path: str, trusted: Sequence[str]) -> None:
 
 def _check_arguments(class_path: str, arguments: Mapping[str, Any], where: str, trusted: Sequence[str]) -> None:
     """Checks the strings among the arguments of a class that was checked before."""
-    hints = _hints(resolve(class_path))
+    hints = constructor_hints(resolve(class_path))
     for name, value in arguments.items():
         if name not in (*_CLASS_KEYS, "_instantiator"):
             _check_strings(value, hints.get(name, Any), f"{where}.{name}", trusted)
@@ -260,8 +260,12 @@ def _check_strings(value: object, hint: Any, where: str, trusted: Sequence[str])
         _check_is_class(value, trusted)
 
 
-def _hints(part: object) -> dict[str, Any]:
-    """The annotations of a class's constructor, those of its bases included; empty where they cannot be told."""
+def constructor_hints(part: object) -> dict[str, Any]:
+    """The annotations of a class's constructor, those of its bases included; empty where they cannot be told.
+
+    Args:
+        part: The class.
+    """
     hints: dict[str, Any] = {}
     for owner in reversed(part.__mro__ if isinstance(part, type) else ()):
         constructor = vars(owner).get("__init__")
@@ -276,7 +280,7 @@ def _fields(hint: Any) -> dict[str, Any]:  # noqa: ANN401 - annotations have no 
     """The annotations of the fields of a dataclass, or of a union of some: a config gives those as dicts."""
     fields: dict[str, Any] = {}
     for leaf in filter(is_dataclass, _leaves(hint)):
-        for name, field_hint in _hints(leaf).items():
+        for name, field_hint in constructor_hints(leaf).items():
             fields[name] = Union[fields.get(name, field_hint), field_hint]  # noqa: UP007 - made while running
     return fields
 

@@ -53,8 +53,9 @@ from experiments.runs.initial_weights import load_initial_weights
 from experiments.runs.known_classes import import_parts
 from experiments.runs.lightning_notices import without_lightning_notices
 from experiments.runs.links import LINKED, check_links
-from experiments.runs.own_modules import look_in_working_directory, where
+from experiments.runs.own_modules import look_in_working_directory, own_errors, where
 from experiments.runs.parser import OneLineErrorParser
+from experiments.runs.part_checks import check_parts
 from experiments.runs.progress import training_progress
 from experiments.runs.saved_config import check_same_parts, saved_config, with_config
 from experiments.runs.saved_data import SavedData, checkpoint_parts
@@ -169,6 +170,7 @@ class SeqlabCLI(LightningCLI):
         if "subcommand" not in self.config or self.config.subcommand is None:
             raise UserError("say what to do: seqlab fit, validate, test or predict")
         settings = self.config[self.config.subcommand]
+        check_parts(settings.as_dict())
         self._trusted = trusted = [*_words(settings.trust), *trusted_by(settings.as_dict())]
         checkpoint = self._checkpoint(settings)
         if checkpoint is not None:
@@ -277,7 +279,8 @@ class SeqlabCLI(LightningCLI):
         Where that fails, nothing is left of the run's new directory.
         """
         try:
-            super().instantiate_classes()
+            with own_errors():
+                super().instantiate_classes()
             if self.subcommand == "fit" and self.trainer.checkpoint_callbacks:
                 self._to_trust = self._packages_to_trust()
             if self.subcommand == "fit" and isinstance(self.datamodule, ParallelDataModule):

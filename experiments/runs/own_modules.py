@@ -6,15 +6,19 @@ import importlib
 import importlib.util
 import pkgutil
 import sys
+import sysconfig
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 
-from datamodules.errors import suggest
+from datamodules.errors import UserError, suggest
 
-KNOWN_PACKAGES = ("datamodules", "lightning_modules", "experiments", "torch", "lightning", "torchmetrics")
+SEQLAB = ("datamodules", "lightning_modules", "experiments")
+
+KNOWN_PACKAGES = (*SEQLAB, "torch", "lightning", "torchmetrics")
 """What configs name most: a package with nearly such a name is mistyped."""
 
 
@@ -54,25 +58,67 @@ def why_not_found(class_path: str) -> str | None:
     return f"{_shown(module)} has no class '{name}': {suggest(name, _classes(module), 'in that file')}"
 
 
-def where(error: BaseException) -> str:
-    """The file and line, outside of installed packages, at which an error arose; empty where there is none.
+@contextmanager
+def own_errors() -> Iterator[None]:
+    """Within it parts are made; what fails in a constructor of one's own is told with its place.
+
+    Raises:
+        UserError: Something did, whatever it was wrapped in.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        for each in chain_of(error):
+            if isinstance(each, UserError):
+                break
+            if place := where(each):
+                said = " ".join(str(each).split())
+                raise UserError(f"{place}: {type(each).__name__}: {said}") from error
+        raise
+
+
+def chain_of(error: BaseException | None) -> list[BaseException]:
+    """An error and those that it was raised from, the first one first.
 
     Args:
         error: As caught.
     """
+    chain: list[BaseException] = []
+    while error is not None:
+        chain.insert(0, error)
+        error = error.__cause__ or error.__context__
+    return chain
+
+
+def where(error: BaseException) -> str:
+    """The place, outside of seqlab and of installed packages, at which an error arose; empty where there is none.
+
+    Args:
+        error: As caught.
+
+    Returns:
+        ``myatt.MyAttention.score, /home/me/myatt.py, line 12``; of a syntax error the file and the line alone.
+    """
     if isinstance(error, SyntaxError) and error.filename is not None:
         return f"{error.filename}, line {error.lineno}"
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if is_own_file(frame.filename)]
-    return f"{own[-1].filename}, line {own[-1].lineno}" if own else ""
+    own = [place for place in traceback.walk_tb(error.__traceback__) if is_own_file(place[0].f_code.co_filename)]
+    if not own:
+        return ""
+    frame, line = own[-1]
+    code = frame.f_code
+    name = "" if code.co_name.startswith("<") else f"{frame.f_globals.get('__name__')}.{code.co_qualname}, "
+    return f"{name}{code.co_filename}, line {line}"
 
 
 def is_own_file(file: str) -> bool:
     """Whether a file is neither seqlab's, nor Python's, nor an installed package's."""
-    seqlab = Path(__file__).parents[2]
-    path = Path(file)
-    is_ours = path.is_relative_to(seqlab) and path.relative_to(seqlab).parts[0] in KNOWN_PACKAGES
-    return not (is_ours or file.startswith(("<", sys.base_prefix, sys.prefix)) or "site-packages" in path.parts)
+    seqlab, path = Path(__file__).parents[2], Path(file)
+    if file.startswith("<") or path.is_relative_to(sysconfig.get_path("stdlib")):
+        return False
+    is_ours = path.is_relative_to(seqlab) and path.relative_to(seqlab).parts[0] in SEQLAB
+    return not (is_ours or {"site-packages", "dist-packages"} & set(path.parts))
 
 
 def _no_package(package: str, class_path: str) -> str:

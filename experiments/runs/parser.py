@@ -20,6 +20,7 @@ from experiments.runs.closing import shown
 from experiments.runs.config_file import check_config_file
 from experiments.runs.known_classes import expected_types, subclasses, suggest_class
 from experiments.runs.own_modules import why_not_found
+from experiments.runs.part_checks import is_own, takes, why_abstract
 
 ALL_OPTIONS = "in seqlab fit --help"
 """Where a list that is too long for a line can be seen."""
@@ -122,6 +123,8 @@ def _wrong_value(parser: ArgumentParser, key: str, lines: str) -> str:
     bases = [kind for kind in kinds if isinstance(kind, type) and kind not in PLAIN_TYPES]
     if unfound := _not_found(key, lines):
         return unfound
+    if needed := _needed(key, lines):
+        return needed
     if value.startswith("{'init_args'"):
         return f"{key} has init_args, but no class_path; {suggest_class('', subclasses(bases))}"
     told = [line.strip(" -") for line in lines.splitlines() if line.strip() and not re.search(JSONARGPARSE_SAYS, line)]
@@ -166,9 +169,25 @@ def _not_found(key: str, lines: str) -> str | None:
     if nested := re.search(JSONARGPARSE_NESTED, lines):
         key = f"{key}.init_args.{nested[1]}"
     for found in dict.fromkeys(re.findall(CLASS_PATH, lines)):
-        if not Path(found).exists() and (why := why_not_found(found)):
+        if not Path(found).exists() and (why := why_not_found(found) or _why_abstract(found)):
             return f"{key}: {why}"
     return None
+
+
+def _needed(key: str, lines: str) -> str | None:
+    """What is said of a class of one's own that needs an argument which nobody gives."""
+    missing = re.search(r"the following arguments are required: (\w+)", lines)
+    if missing is None:
+        return None
+    for found in dict.fromkeys(re.findall(CLASS_PATH, lines)):
+        if takes(found, missing[1]):
+            return f"{key}: {found} needs the argument '{missing[1]}': give it among its init_args, or a default"
+    return None
+
+
+def _why_abstract(class_path: str) -> str | None:
+    """What a class lacks, if it is one of one's own."""
+    return why_abstract(class_path) if is_own(class_path) else None
 
 
 def _expected(parser: ArgumentParser, key: str) -> Iterable[object]:
@@ -209,7 +228,7 @@ JSONARGPARSE_WAS_GIVEN = (
 )
 """Where a message has the value, the most telling place first: of a class, its path."""
 
-JSONARGPARSE_NESTED = r"NestedArg\(key='([\w.]+)', val='[\w.]+'\)"
+JSONARGPARSE_NESTED = r"NestedArg\(key='([\w.]+)', val='([\w.]+)'\)"
 """Where a message has the key of an argument within a part."""
 
 CLASS_PATH = r"(?:'|Given value: )((?:[A-Za-z_]\w*\.)+[A-Z]\w*[a-z]\w*)(?:'|$)"

@@ -199,6 +199,128 @@ def test_a_function_of_ones_own_is_trusted_like_a_class(config: Path, capsys: py
     assert seqlab("validate", *of_run, "--ckpt_path", run) == 0
 
 
+WRONG = """\
+import lightning as L
+import torch
+from datamodules.parallel import ParallelDataModule
+from datamodules.tokenizers import Tokenizer, WhitespaceTokenizer
+from lightning_modules.forcing import ForcingSchedule, Linear
+from lightning_modules.layers.attention import Attention, GeneralAttention
+from lightning_modules.layers.bridge import ProjectionBridge
+from lightning_modules.layers.decoder import Decoder
+from lightning_modules.layers.encoder import Encoder, RecurrentEncoder
+
+class NoScore(Attention): ...
+
+class OneSize(GeneralAttention):
+    def __init__(self, size: int) -> None:
+        super().__init__(size, size)
+
+class NoSizes(GeneralAttention):
+    def __init__(self, query_size: int, memory_size: int) -> None:
+        super().__init__()
+
+class OneMore(GeneralAttention):
+    def __init__(self, query_size: int, memory_size: int, depth: int) -> None:
+        super().__init__(query_size, memory_size)
+
+class FlatWeights(GeneralAttention):
+    def forward(self, query, keys, memory, mask):
+        context, weights = super().forward(query, keys, memory, mask)
+        return context, weights.squeeze(1)
+
+class Fails(GeneralAttention):
+    def score(self, query, keys):
+        return super().score(query, keys[:, :, 0])
+
+class NoForward(Encoder): ...
+
+class NoWidth(RecurrentEncoder):
+    def __init__(self) -> None:
+        super().__init__(8)
+
+class OneShape(ProjectionBridge):
+    def __init__(self, encoder) -> None:
+        super().__init__(encoder, encoder)
+
+class NoStep(Decoder):
+    def start(self, recurrent): ...
+    def forward(self, embedded, memory, state): ...
+
+class NoPairs(ParallelDataModule): ...
+
+class NoWords(WhitespaceTokenizer):
+    def __init__(self, path: str = "nowhere.txt") -> None:
+        super().__init__()
+        open(path)
+
+class NoEncode(Tokenizer):
+    def decode(self, ids): ...
+
+class NoRatio(ForcingSchedule): ...
+
+class Late(L.Callback):
+    def on_train_start(self, trainer, pl_module):
+        pl_module.nothing_such()
+
+class Early(L.Callback):
+    def __init__(self) -> None:
+        {}["a"]
+"""
+
+
+PLACES = {
+    "attention": ATTENTION,
+    "encoder": "--model.init_args.encoder",
+    "bridge": "--model.init_args.bridge",
+    "decoder": "--model.init_args.decoder",
+    "data": "--data",
+    "tokenizer": "--data.init_args.tokenizer",
+    "schedule": "--model.init_args.feeding lightning_modules.feeding.ScheduledSampling "
+    "--model.init_args.feeding.init_args.schedule",
+    "callback": "--trainer.callbacks+",
+}
+
+AT_FIRST = "too many positional arguments"
+
+
+@pytest.mark.parametrize(
+    ("part", "kind", "status", "message"),
+    [
+        ("attention", "NoScore", 2, " is abstract: it has to define Attention.score(query, keys)"),
+        ("attention", "OneSize", 2, f"(size) cannot be made ({AT_FIRST}): LuongDecoder calls its constructor with "
+         "(query_size, memory_size); let it begin with these, as that of Attention"),
+        ("attention", "NoSizes", 2, ".__init__, {file}, line 19: TypeError: GeneralAttention.__init__() missing 2"),
+        ("attention", "OneMore", 2, " needs the argument 'depth': give it among its init_args, or a default"),
+        ("attention", "FlatWeights", 2, ".forward returns weights of shape (40, "),
+        ("attention", "Fails", 1, ".score, {file}, line 32: IndexError: Dimension out of range"),
+        ("encoder", "NoForward", 2, " is abstract: it has to define Encoder.forward(embedded, lengths)"),
+        ("encoder", "NoWidth", 2, f"() cannot be made ({AT_FIRST}): AttentionNMT calls its constructor with (int)"),
+        ("bridge", "OneShape", 2, f"(encoder) cannot be made ({AT_FIRST}): AttentionNMT calls its constructor with (S"),
+        ("decoder", "NoStep", 2, " is abstract: it has to define Decoder.step(embedded, memory, state, rows)"),
+        ("data", "NoPairs", 2, " is abstract: it has to define ParallelDataModule.content(split), Paralle"),
+        ("tokenizer", "NoEncode", 2, " is abstract: it has to define Tokenizer.encode(sentence), Tokenizer"),
+        ("tokenizer", "NoWords", 2, ".__init__, {file}, line 53: FileNotFoundError: "),
+        ("schedule", "NoRatio", 2, " is abstract: it has to define ForcingSchedule.ratio("),
+        ("callback", "Late", 1, ".on_train_start, {file}, line 62: AttributeError: 'AttentionNMT' object has"),
+        ("callback", "Early", 2, ".__init__, {file}, line 66: KeyError: 'a'"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_class(
+    part: str, kind: str, status: int, message: str, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = config.parent / "own_wrong.py"
+    file.write_text(WRONG)
+    capsys.readouterr()
+    own = [*PLACES[part].split(), f"own_wrong.{kind}"]
+    fit = ["fit", "--config", config, *own, "--trainer.max_epochs", 1, "--trainer.logger", "false"]
+    assert seqlab(*fit) == status
+    lines = [line for line in capsys.readouterr().err.splitlines() if "seqlab: error:" in line]
+    assert len(lines) == 1
+    assert f"own_wrong.{kind}{message.format(file=file)}" in lines[0]
+    assert not list(config.parent.glob("**/*.ckpt"))
+
+
 def test_a_study_whose_class_is_not_found_trains_nothing(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     study = config.parent / "own_study.yaml"
     study.write_text(
