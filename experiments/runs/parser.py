@@ -20,7 +20,7 @@ from experiments.runs.closing import shown
 from experiments.runs.config_file import check_config_file
 from experiments.runs.known_classes import expected_types, subclasses, suggest_class
 from experiments.runs.own_modules import why_not_found
-from experiments.runs.part_checks import is_own, takes, why_abstract
+from experiments.runs.part_checks import takes, why_abstract
 
 ALL_OPTIONS = "in seqlab fit --help"
 """Where a list that is too long for a line can be seen."""
@@ -168,8 +168,8 @@ def _not_found(key: str, lines: str) -> str | None:
     """Of the class paths in a message the first that leads to nothing, and why; where it can be told, with its key."""
     if nested := re.search(JSONARGPARSE_NESTED, lines):
         key = f"{key}.init_args.{nested[1]}"
-    for found in dict.fromkeys(re.findall(CLASS_PATH, lines)):
-        if not Path(found).exists() and (why := why_not_found(found) or _why_abstract(found)):
+    for found in _class_paths(lines):
+        if not Path(found).exists() and (why := why_not_found(found) or why_abstract(found)):
             return f"{key}: {why}"
     return None
 
@@ -179,15 +179,15 @@ def _needed(key: str, lines: str) -> str | None:
     missing = re.search(r"the following arguments are required: (\w+)", lines)
     if missing is None:
         return None
-    for found in dict.fromkeys(re.findall(CLASS_PATH, lines)):
+    for found in _class_paths(lines):
         if takes(found, missing[1]):
             return f"{key}: {found} needs the argument '{missing[1]}': give it among its init_args, or a default"
     return None
 
 
-def _why_abstract(class_path: str) -> str | None:
-    """What a class lacks, if it is one of one's own."""
-    return why_abstract(class_path) if is_own(class_path) else None
+def _class_paths(lines: str) -> Iterable[str]:
+    """The class paths in a message, each once."""
+    return dict.fromkeys(re.findall(CLASS_PATH, lines))
 
 
 def _expected(parser: ArgumentParser, key: str) -> Iterable[object]:
@@ -231,7 +231,7 @@ JSONARGPARSE_WAS_GIVEN = (
 JSONARGPARSE_NESTED = r"NestedArg\(key='([\w.]+)', val='([\w.]+)'\)"
 """Where a message has the key of an argument within a part."""
 
-CLASS_PATH = r"(?:'|Given value: )((?:[A-Za-z_]\w*\.)+[A-Z]\w*[a-z]\w*)(?:'|$)"
+CLASS_PATH = r"(?:(?<!<class )'|Given value: )((?:[A-Za-z_]\w*\.)+[A-Z]\w*[a-z]\w*)(?:'|$)"
 """A class path in a message, within a value or alone; what else has a point is hardly written like one."""
 
 JSONARGPARSE_SAYS = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable as CallableABC
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from types import FunctionType, UnionType
 from typing import Any, Union, get_args, get_origin
 
@@ -33,40 +34,46 @@ def check_parts(settings: Mapping[str, Any]) -> None:
             _check_part(callback, "trainer.callbacks")
 
 
-def is_own(class_path: str) -> bool:
-    """Whether a class is of a package that is neither seqlab's nor one that its configs always name."""
-    return class_path.partition(".")[0] not in KNOWN_PACKAGES
-
-
 def takes(class_path: str, argument: str) -> bool:
-    """Whether a class is one of one's own, and its constructor has an argument of that name.
+    """Whether it is a class of one's own, and its constructor has an argument of that name.
 
     Args:
-        class_path: Of a class that exists.
+        class_path: Of a class that may not exist.
         argument: The name.
     """
-    return is_own(class_path) and argument in inspect.signature(resolve(class_path)).parameters
+    named = _own_class(class_path)
+    return named is not None and argument in inspect.signature(named).parameters
 
 
 def why_abstract(class_path: str) -> str | None:
     """Words what a class of one's own lacks; None where it lacks nothing.
 
     Args:
-        class_path: Of a class that exists.
+        class_path: Of a class that may not exist.
     """
-    named = resolve(class_path)
+    named = _own_class(class_path)
     missing = sorted(getattr(named, "__abstractmethods__", ()))
-    if not missing:
+    if named is None or not missing:
         return None
     told = ", ".join(f"{_owner(named, name).__name__}.{name}{_signature(getattr(named, name))}" for name in missing)
     return f"{class_path} is abstract: it has to define {told}"
 
 
+def _own_class(class_path: str) -> type | None:
+    """A class of a package that is neither seqlab's nor one that its configs always name; None where it is no such."""
+    if class_path.partition(".")[0] in KNOWN_PACKAGES:
+        return None
+    with suppress(UserError):
+        named = resolve(class_path)
+        return named if isinstance(named, type) else None
+    return None
+
+
 def _check_part(part: Mapping[str, Any], key: str) -> None:
     """Checks a part, and those that it is made of."""
-    named = resolve(part["class_path"])
-    if is_own(part["class_path"]) and (lacking := why_abstract(part["class_path"])):
+    if lacking := why_abstract(part["class_path"]):
         raise UserError(f"{key}: {lacking}")
+    named = resolve(part["class_path"])
     hints = constructor_hints(named)
     for name, value in (part.get("init_args") or {}).items():
         if not isinstance(value, Mapping) or "class_path" not in value:
@@ -81,8 +88,8 @@ def _check_constructor(
     part: Mapping[str, Any], key: str, given: Sequence[Any], base: type, owner: type | FunctionType
 ) -> None:
     """Checks whether a class of one's own can be called with what its owner gives it, and with its own arguments."""
-    named = resolve(part["class_path"])
-    if not is_own(part["class_path"]) or not isinstance(named, type) or why_abstract(part["class_path"]):
+    named = _own_class(part["class_path"])
+    if named is None or why_abstract(part["class_path"]):
         return
     try:
         inspect.signature(named).bind(*given, **(part.get("init_args") or {}))
