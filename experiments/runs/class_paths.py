@@ -172,9 +172,11 @@ def resolve(class_path: str) -> Any:  # noqa: ANN401 - whatever has that name
     try:
         return getattr(importlib.import_module(module_name), name)
     except Exception as error:  # whatever a module does when it is imported
-        remedy = "install its package, or the seqlab that wrote the file"
-        why = why_not_found(class_path) or f"which does not exist here: {remedy}"
-        raise UserError(f"names {class_path}, {why}") from error
+        if why := why_not_found(class_path):
+            raise UserError(f"names {class_path}: {why}") from error
+        raise UserError(
+            f"names {class_path}, which does not exist here: install its package, or the seqlab that wrote the file"
+        ) from error
 
 
 def _class_paths(value: object) -> Iterator[str]:

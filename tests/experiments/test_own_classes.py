@@ -88,6 +88,9 @@ def test_what_a_command_names_is_trusted_in_it_and_in_no_other(
     translate = line.partition("seqlab ")[2].split()
     assert seqlab(*translate, "--input", source, "--output", config.parent / "hypotheses") == 0
     assert len((config.parent / "hypotheses").read_text().splitlines()) == len(source.read_text().splitlines())
+    (config.parent / "own_parts.py").rename(config.parent / "elsewhere.py")
+    del sys.modules["own_parts"]
+    assert "names own_parts.OwnAttention: package own_parts cannot be found" in told(capsys, *translate)
 
 
 def test_a_package_that_only_one_part_of_the_data_comes_from(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
