@@ -6,9 +6,9 @@ import copy
 import io
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal
 
 import lightning as L
 import numpy as np
@@ -21,9 +21,10 @@ from datamodules.cache import Cache
 from datamodules.curriculum import Curriculum
 from datamodules.encoded import EncodedCorpus, Summary, encode_corpus
 from datamodules.errors import RunFailed, UserError, listed_numbers
+from datamodules.hyperparameters import NotKept, described_value
 from datamodules.piece_dropout import PieceDropout, check_rate
 from datamodules.plan import BatchUnit, planned_loader
-from datamodules.tokenizers import Setting, Tokenizer, class_path, restore_tokenizer
+from datamodules.tokenizers import Tokenizer, class_path, restore_tokenizer
 from datamodules.training_lengths import TrainingLengths
 
 Split = Literal["train", "val", "test"]
@@ -32,14 +33,6 @@ _TOKENIZER_FILE = "tokenizer.pt"
 
 HASH_DIGITS = 16
 """Hexadecimal digits of a content's hash in messages; the record of a run has all 64."""
-
-
-@runtime_checkable
-class Part(Protocol):
-    """What a config gives by class path and arguments: a tokenizer, a task."""
-
-    def settings(self) -> dict[str, Setting]:
-        """The constructor's arguments by name."""
 
 
 class ParallelDataModule(L.LightningDataModule, ABC):
@@ -84,7 +77,7 @@ class ParallelDataModule(L.LightningDataModule, ABC):
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
-        self.save_hyperparameters({name: _plain(value) for name, value in self.hparams.items()})
+        self.save_hyperparameters({name: _plain(value, name) for name, value in self.hparams.items()})
         for name, value, least in (
             ("batch_size", batch_size, 1),
             ("eval_batch_size", eval_batch_size, 1),
@@ -399,10 +392,9 @@ def _report(split: Split, summary: Summary, max_length: int | None) -> str:
     return report
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401
-    """A constructor argument as a config writes it: a checkpoint holds plain values, whoever called the constructor."""
-    if isinstance(value, Part):
-        return {"class_path": class_path(value), "init_args": value.settings()}
-    if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    return str(value) if isinstance(value, Path) else value
+def _plain(value: object, name: str) -> Any:  # noqa: ANN401 - plain values have no common type
+    """An argument as a config writes it; as it is where no checkpoint can keep it, of which the model tells."""
+    try:
+        return described_value(value, name)
+    except NotKept:
+        return value

@@ -124,9 +124,13 @@ def _told_in_one_line(run: Callable[[], int], debug: bool) -> int:
 
 
 def _unforeseen(error: Exception) -> str:
-    """One line on an error that nobody wrote for a person."""
+    """One line on an error that nobody wrote for a person, with its place where that is in code of one's own."""
+    from experiments.runs.own_modules import where
+
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0] if lines else 'no message'} (--debug shows the traceback)"
+    place = where(error)
+    told = f"{f'{place}: ' if place else ''}{type(error).__name__}: {lines[0] if lines else 'no message'}"
+    return f"{told} (--debug shows the traceback)"
 
 
 def _missing_package(error: Exception) -> BaseException | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -10,7 +11,9 @@ from torch import Tensor, nn
 
 from datamodules.batch import LabelledBatch, SequenceBatch, VectorBatch
 from datamodules.errors import RunFailed
+from datamodules.hyperparameters import DATA, MODEL, classes_of_script, described_module
 from lightning_modules.feeding import Feeding
+from lightning_modules.layers.contracts import check_first_calls
 from lightning_modules.module import LightningModule, LRSchedulerCallable, OptimizerCallable
 from lightning_modules.optimizer_options import apply_given_options
 from lightning_modules.places import place_of
@@ -138,6 +141,38 @@ class StepLossModule(LightningModule):
             if math.isfinite(updates):
                 scheduler.plan(int(updates))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def on_fit_start(self) -> None:
+        """Sees, before anything is trained, whether parts fit, and checkpoints can keep how model and data were made.
+
+        Raises:
+            UserError: One of their arguments cannot be written as plain values.
+        """
+        check_first_calls(self)
+        if not self.trainer.checkpoint_callbacks:
+            return
+        names = classes_of_script(self._described())
+        if names and self.trainer.is_global_zero:
+            warnings.warn(
+                f"no other process can read the checkpoints of this training, for {', '.join(names)} is defined in a "
+                "script or a notebook: define it in a module, and import it from there",
+                stacklevel=2,
+            )
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keeps how model and data were made as plain values: the checkpoint is enough then, as one of ``seqlab fit``.
+
+        Raises:
+            UserError: An argument cannot be written as plain values.
+        """
+        checkpoint.update(self._described())
+
+    def _described(self) -> dict[str, Any]:
+        """What a checkpoint keeps of the arguments of model and data."""
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        # Of its own copy Lightning leaves out what cannot be pickled.
+        described = {MODEL: described_module(self, self.hparams_initial)}
+        return described if data is None else {**described, DATA: described_module(data, data.hparams)}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Compares shapes before any weight is loaded.

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from datamodules.errors import LONGEST_LIST, UserError, suggest
 from experiments.runs.class_paths import check_class_paths
+from experiments.runs.own_modules import look_in_working_directory
 from experiments.runs.shell import quoted
 
 TRAINING_STATE = ("optimizer_states", "lr_schedulers", "callbacks")
@@ -103,6 +104,8 @@ def read_checkpoint(path: Path, trusted: Sequence[str] = (), unused: Collection[
     weights = checkpoint["state_dict"]
     if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
         raise UserError(f"{path} is no checkpoint of a run: its 'state_dict' holds other things than tensors")
+    if trusted:
+        look_in_working_directory()
     try:
         check_class_paths(checkpoint, trusted, unused)
     except UserError as error:

@@ -4,13 +4,17 @@ A checkpoint says by class path of which model, data, parts and tokenizers it wa
 and calls what it names. A path from a stranger can name anything: importing a module runs it, and ``torch.hub.load`` or
 ``torch.utils.cpp_extension.load`` as a "class" runs whatever its arguments say. So a checkpoint is refused unless
 
-* each class path lies in this project, in :mod:`torch.nn` or :mod:`torch.optim`, is :data:`_LIGHTNING`, or lies in a
-  package that the user trusts. No part of it begins with an underscore. This is checked before anything is imported;
+* each class path lies in this project, in :mod:`torch.nn` or :mod:`torch.optim`, no part of it beginning with an
+  underscore, is :data:`_LIGHTNING`, or lies in a package that the user trusts. This is checked before anything is
+  imported;
 * each of them, unless the user trusts its package, is a class, and is defined where the first rule allows it:
   ``lightning_modules.nmt.torch.hub.load`` begins like one of ours, but is not;
 * a string argument stands where text is expected. Elsewhere it is a class path, and the rules above hold for it:
   jsonargparse imports what a string names where it expects a class or a function, and reads the string as YAML, or as
   the name of a file with more of it.
+
+The user trusts a package by ``--trust``, or by a config or an option of the same command that names a class of it: that
+class is imported anyway. Nothing that lies beside a checkpoint grants trust, for it may come from elsewhere too.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import re
+import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
 from enum import Enum
@@ -26,6 +31,8 @@ from types import FunctionType, NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from datamodules.errors import UserError
+from datamodules.hyperparameters import SCRIPT
+from experiments.runs.own_modules import why_not_found
 
 _PROJECT = ("datamodules", "lightning_modules", "experiments")
 _TORCH = ("torch.nn", "torch.optim")
@@ -37,10 +44,101 @@ DATA_HYPERPARAMETERS = "datamodule_hyper_parameters"
 _HYPERPARAMETERS = ("hyper_parameters", DATA_HYPERPARAMETERS)
 _CLASS_KEYS = ("class_path", "_class_path")
 _ARGUMENT_KEYS = ("init_args", "dict_kwargs")
-_DOTTED = re.compile(r"[A-Za-z]\w*(\.[A-Za-z]\w*)+", re.ASCII)
+_WIDE = ("torch", "lightning", "lightning_fabric", "pytorch_lightning", "numpy")
+_DOTTED = re.compile(r"[A-Za-z]\w*(\.\w+)+", re.ASCII)
+_HIDDEN = re.compile(r"\._")
 _WORD = re.compile(r"[\w +-]*", re.ASCII)
 _TEXT_TYPES = (str, int, float, bool, bytes, NoneType, Path)
 _COMPOUND = (Union, UnionType, list, tuple, set, dict, Sequence, Mapping)
+
+
+class NotTrusted(UserError):
+    """A name lies in a package that the user did not say to trust.
+
+    Args:
+        class_path: The name.
+
+    Attributes:
+        package: What ``--trust`` would have to name.
+    """
+
+    def __init__(self, class_path: str) -> None:
+        self.package = class_path.partition(".")[0]
+        super().__init__(
+            f"names {class_path}, which is no part of seqlab, torch.nn or torch.optim: nothing of it was run; if you "
+            f"trust whoever made the file, add --trust {self.package}"
+        )
+
+
+def import_classes(hyperparameters: Mapping[str, Any]) -> None:
+    """Imports every class that is named, as making them would; check them first.
+
+    Args:
+        hyperparameters: Of a checkpoint.
+
+    Raises:
+        UserError: One is not found. The message begins with a verb.
+    """
+    for class_path in _class_paths(hyperparameters):
+        resolve(class_path)
+
+
+def trusted_by(settings: Mapping[str, Any]) -> list[str]:
+    """What a config and the options of a command trust, in that they name it.
+
+    Args:
+        settings: As parsed: every class that they name was found.
+
+    Returns:
+        The packages of their classes, those included in which a class is defined that another one passes on. Of
+        Python's own modules and of :data:`_WIDE`, which have callables for everything, the very classes alone.
+    """
+    trusted: dict[str, None] = {}
+    for class_path in filter(_DOTTED.fullmatch, _named_in(settings)):
+        names = [class_path]
+        with contextlib.suppress(UserError):  # a class within a class
+            named = resolve(class_path)
+            names.append(f"{named.__module__}.{named.__qualname__}")
+        for name in names:
+            package = name.partition(".")[0]
+            is_wide = package in _WIDE or package in sys.stdlib_module_names
+            if package not in _PROJECT:  # whose classes may be named, but not all that its modules import
+                trusted[name if is_wide else package] = None
+    return list(trusted)
+
+
+def _named_in(settings: object) -> Iterator[str]:
+    """The class paths of parsed settings, and the paths of functions, which are imported there already."""
+    if isinstance(settings, FunctionType):
+        yield f"{settings.__module__}.{settings.__qualname__}"
+    elif isinstance(settings, Mapping):
+        for key, entry in settings.items():
+            if key == "class_path" and isinstance(entry, str):
+                yield entry
+            else:
+                yield from _named_in(entry)
+    elif isinstance(settings, list | tuple):
+        for entry in settings:
+            yield from _named_in(entry)
+
+
+def packages_to_trust(checkpoint: Mapping[str, Any]) -> list[str]:
+    """The packages that ``--trust`` has to name before a checkpoint is read.
+
+    Args:
+        checkpoint: Of this process: what it names is imported.
+
+    Raises:
+        UserError: It names what nobody can trust.
+    """
+    packages: list[str] = []
+    while True:
+        try:
+            check_class_paths(checkpoint, packages)
+        except NotTrusted as refusal:
+            packages.append(refusal.package)
+        else:
+            return packages
 
 
 def check_class_paths(checkpoint: Mapping[str, Any], trusted: Sequence[str] = (), unused: Collection[str] = ()) -> None:
@@ -72,12 +170,14 @@ def resolve(class_path: str) -> Any:  # noqa: ANN401 - whatever has that name
         class_path: Dotted: a module, then a name in it.
 
     Raises:
-        UserError: There is no such module or name. The message begins with a verb.
+        UserError: There is no such module or name, or the module fails. The message begins with a verb.
     """
     module_name, _, name = class_path.rpartition(".")
     try:
         return getattr(importlib.import_module(module_name), name)
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # whatever a module does when it is imported
+        if why := why_not_found(class_path):
+            raise UserError(f"names {class_path}: {why}") from error
         raise UserError(
             f"names {class_path}, which does not exist here: install its package, or the seqlab that wrote the file"
         ) from error
@@ -110,13 +210,15 @@ def _is_permitted(class_path: str) -> bool:
 
 def _check_name(class_path: str, trusted: Sequence[str]) -> None:
     """Checks the words of a class path; imports nothing."""
-    if not _DOTTED.fullmatch(class_path):
-        raise UserError(f"has {class_path!r} where a class path belongs: nothing of it was run")
-    if not (_is_permitted(class_path) or _is_within(class_path, trusted)):
+    if class_path.startswith(f"{SCRIPT}."):
         raise UserError(
-            f"names {class_path}, which is no part of seqlab, torch.nn or torch.optim: nothing of it was run; if you "
-            f"trust whoever made the file, add --trust {class_path.partition('.')[0]}"
+            f"names {class_path}, which was defined in the script that wrote it: define it in a module, and train anew"
         )
+    is_permitted = _is_permitted(class_path)
+    if not _DOTTED.fullmatch(class_path) or (is_permitted and _HIDDEN.search(class_path)):
+        raise UserError(f"has {class_path!r} where a class path belongs: nothing of it was run")
+    if not (is_permitted or _is_within(class_path, trusted)):
+        raise NotTrusted(class_path)
 
 
 def _check_is_class(class_path: str, trusted: Sequence[str]) -> None:
@@ -155,7 +257,10 @@ def _check_strings(value: object, hint: Any, where: str, trusted: Sequence[str])
             _check_strings(entry, hint, where, trusted)
     elif isinstance(value, str) and hint is Any:
         if not _WORD.fullmatch(value):
-            raise UserError(f"has {value!r} in {where}, where only a plain word may stand: nothing of it was run")
+            raise UserError(
+                f"has {value!r} in {where}, where only a plain word may stand, unless the argument has an annotation "
+                "(str, Path): nothing of it was run"
+            )
     elif isinstance(value, str) and not all(map(_is_text, _leaves(hint))):
         _check_name(value, trusted)
         _check_is_class(value, trusted)

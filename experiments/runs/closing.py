@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -23,13 +24,14 @@ class Remarking(Protocol):
         """A line; None where there is nothing to say."""
 
 
-def closing_lines(run: Path, trainer: L.Trainer, model: L.LightningModule) -> str:
+def closing_lines(run: Path, trainer: L.Trainer, model: L.LightningModule, to_trust: Sequence[str] = ()) -> str:
     """What a run says when it ends.
 
     Args:
         run: The run's directory.
         trainer: With the run's loggers and callbacks.
         model: What was trained.
+        to_trust: Packages that a command has to trust which reads the checkpoint alone.
     """
     best = best_checkpoint(trainer)
     lines = ["", f"run              {shown(run)}"]
@@ -51,7 +53,8 @@ def closing_lines(run: Path, trainer: L.Trainer, model: L.LightningModule) -> st
     if checkpoint is not None:
         trained: list[str | Path] = ["--ckpt_path", checkpoint]
         of_run = ["--config", run / "config.yaml", *trained]
-        use = ["translate", *trained] if isinstance(model, EncoderDecoder) else ["predict", *of_run]
+        trust = [word for package in to_trust for word in ("--trust", package)]
+        use = ["translate", *trained, *trust] if isinstance(model, EncoderDecoder) else ["predict", *of_run]
         lines += ["", f"next: {command('seqlab', 'test', *of_run)}", f"  or: {command('seqlab', *use)}"]
     return "\n".join(lines)
 

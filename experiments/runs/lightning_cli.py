@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -35,7 +36,7 @@ from experiments.runs.callbacks.unchanged_text import UnchangedText
 from experiments.runs.checkpoint_io import AtomicCheckpointIO
 from experiments.runs.checkpoint_names import name_plainly
 from experiments.runs.checkpoints import check_resumable, find_checkpoint, read_checkpoint
-from experiments.runs.class_paths import resolve
+from experiments.runs.class_paths import packages_to_trust, resolve, trusted_by
 from experiments.runs.closing import closing_lines
 from experiments.runs.directory import (
     CHECKPOINTS,
@@ -56,13 +57,18 @@ from experiments.runs.known_classes import import_parts
 from experiments.runs.lightning_notices import without_lightning_notices
 from experiments.runs.links import LINKED, check_links
 from experiments.runs.monitors import check_monitors
+from experiments.runs.own_modules import look_in_working_directory, own_errors, where
 from experiments.runs.parser import ConfigFile, OneLineErrorParser
+from experiments.runs.part_checks import check_parts
 from experiments.runs.profilers import REPORT, finished_report, with_dearest
 from experiments.runs.progress import training_progress
 from experiments.runs.saved_config import check_same_parts, saved_config, with_config
-from experiments.runs.saved_data import SavedData
+from experiments.runs.saved_data import SavedData, checkpoint_parts
 from experiments.runs.shell import quoted, shown
 from experiments.tuning.trial_variable import TRIAL_VARIABLE
+
+TRUST = re.compile(r"^--trust(?==|$)")
+"""An option that may be given several times: each adds to what the others trust."""
 
 RUNS = "runs"
 """Where runs are kept, unless ``--trainer.default_root_dir`` says otherwise."""
@@ -95,6 +101,8 @@ class SeqlabCLI(LightningCLI):
         self._begun_run: Path | None = None
         self._parent = os.getppid()
         self._saved_data: SavedData | None = None
+        self._trusted: list[str] = []
+        self._to_trust: list[str] = []
         self._trial_directory: TemporaryDirectory[str] | None = None
         super().__init__(
             L.LightningModule,
@@ -135,7 +143,8 @@ class SeqlabCLI(LightningCLI):
             "--trust",
             type=str | list[str],
             default=[],
-            help="A package, or a list of them, whose classes a checkpoint may name, beside seqlab's and torch's own.",
+            help="A package, or a list of them, whose classes a checkpoint may name, beside seqlab's and torch's own, "
+            "and beside the packages of the classes that this command's configs and options name.",
         )
         parser.add_argument(
             "--init_from",
@@ -168,11 +177,17 @@ class SeqlabCLI(LightningCLI):
         """
         if not isinstance(args, list):
             raise TypeError("arguments are a list of words")
-        self.config = parser.parse_args(args)
+        try:
+            self.config = parser.parse_args(args)
+        except SystemExit as left:
+            if place := where(left):  # --help and --print_config leave so as well
+                raise UserError(f"a module that this command names ended it when it was imported ({place})") from left
+            raise
         if "subcommand" not in self.config or self.config.subcommand is None:
             raise UserError("say what to do: seqlab fit, validate, test or predict")
         settings = self.config[self.config.subcommand]
-        trusted = _words(settings.trust)
+        check_parts(settings.as_dict())
+        self._trusted = trusted = [*_words(settings.trust), *trusted_by(settings.as_dict())]
         checkpoint = self._checkpoint(settings)
         if checkpoint is not None:
             content = read_checkpoint(checkpoint, trusted)
@@ -292,15 +307,29 @@ class SeqlabCLI(LightningCLI):
         Where that fails, nothing is left of the run's new directory.
         """
         try:
-            super().instantiate_classes()
+            with own_errors():
+                super().instantiate_classes()
             if self.subcommand == "fit":
                 check_monitors(self.trainer, self.model)
+            if self.subcommand == "fit" and self.trainer.checkpoint_callbacks:
+                self._to_trust = self._packages_to_trust()
             if self.subcommand == "fit" and isinstance(self.datamodule, ParallelDataModule):
                 self.datamodule.references("val")
         except BaseException:
             with suppress(OSError):  # a run that was there before is not empty
                 self.run_directory.rmdir()
             raise
+
+    def _packages_to_trust(self) -> list[str]:
+        """The packages that a command has to trust which reads a checkpoint of this run alone.
+
+        Raises:
+            UserError: No command could read one.
+        """
+        try:
+            return packages_to_trust(checkpoint_parts(self.model, self.datamodule))
+        except UserError as error:
+            raise UserError(f"no command could read the checkpoints of this run: a checkpoint that {error}") from error
 
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:  # noqa: ANN401 - LightningCLI's signature
         """Makes the trainer, with what every run has: atomic checkpoints, an exact resume, speed and figures."""
@@ -342,7 +371,7 @@ class SeqlabCLI(LightningCLI):
         """Gives the model its initial weights, where ``--init_from`` names them."""
         settings = self.config_init[self.subcommand]
         if settings.init_from is not None and settings.ckpt_path is None:
-            load_initial_weights(self.model, Path(settings.init_from), _words(settings.trust))
+            load_initial_weights(self.model, Path(settings.init_from), self._trusted)
 
     def before_validate(self) -> None:
         """Begins to count where the checkpoint's training stood: at that step the metrics are logged."""
@@ -378,7 +407,7 @@ class SeqlabCLI(LightningCLI):
     def after_fit(self) -> None:
         """Says where everything is, and what to type next."""
         if self._trial_directory is None and self.trainer.is_global_zero:
-            print(closing_lines(self.run_directory, self.trainer, self.model))
+            print(closing_lines(self.run_directory, self.trainer, self.model, self._to_trust))
 
 
 def _begins(run: Path | None, other: Path | None) -> str:
@@ -424,6 +453,7 @@ def main(arguments: list[str]) -> int:
         The exit status, 0.
     """
     import_parts()
+    look_in_working_directory()
     with without_lightning_notices():
-        SeqlabCLI(arguments)
+        SeqlabCLI([TRUST.sub("--trust+", word) for word in arguments])
     return 0

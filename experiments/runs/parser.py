@@ -6,6 +6,7 @@ import importlib
 import re
 from argparse import Action, ArgumentParser
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -17,6 +18,8 @@ from lightning.pytorch.cli import LightningArgumentParser
 from datamodules.errors import UserError, suggest
 from experiments.runs.config_file import check_config_file
 from experiments.runs.known_classes import expected_types, subclasses, suggest_class
+from experiments.runs.own_modules import why_not_found
+from experiments.runs.part_checks import takes, why_abstract
 from experiments.runs.shell import shown
 from experiments.runs.shipped_configs import find_config, shipped_configs
 
@@ -129,6 +132,10 @@ def _wrong_value(parser: ArgumentParser, key: str, lines: str) -> str:
     value = found[1].strip() if found else ""
     kinds = list(_expected(parser, key))
     bases = [kind for kind in kinds if isinstance(kind, type) and kind not in PLAIN_TYPES]
+    if unfound := _not_found(key, lines):
+        return unfound
+    if needed := _needed(key, lines):
+        return needed
     if value.startswith("{'init_args'"):
         return f"{key} has init_args, but no class_path; {suggest_class('', subclasses(bases))}"
     told = [line.strip(" -") for line in lines.splitlines() if line.strip() and not re.search(JSONARGPARSE_SAYS, line)]
@@ -153,23 +160,45 @@ def _wrong_value(parser: ArgumentParser, key: str, lines: str) -> str:
 
 def _no_class(given: str, bases: Iterable[type]) -> str:
     """A path that leads to no class, or to one of another kind."""
-    module, _, name = given.rpartition(".")
     bases = list(bases)
+    if unfound := why_not_found(given):
+        return unfound
+    module, _, name = given.rpartition(".")
     further = []
     if module:
-        try:
+        with suppress(ImportError):  # a mistyped path of a known package
             found = getattr(importlib.import_module(module), name, None)
-        except ModuleNotFoundError as error:
-            if error.name is None or not f"{module}.".startswith(f"{error.name}."):
-                return f"{given} cannot be imported: {error}"
-        except Exception as error:  # whatever a module does when it is imported
-            return f"{given} cannot be imported: {type(error).__name__}: {error}"
-        else:
             further.append(module)
             if found is not None:
                 kinds = " or ".join(base.__name__ for base in bases)
                 return f"{given} is no {kinds}; {suggest_class(given, subclasses(bases))}"
     return f"there is no class '{given}': {suggest_class(given, subclasses(bases, *further))}"
+
+
+def _not_found(key: str, lines: str) -> str | None:
+    """Of the class paths in a message the first that leads to nothing, and why; where it can be told, with its key."""
+    if nested := re.search(JSONARGPARSE_NESTED, lines):
+        key = f"{key}.init_args.{nested[1]}"
+    for found in _class_paths(lines):
+        if not Path(found).exists() and (why := why_not_found(found) or why_abstract(found)):
+            return f"{key}: {why}"
+    return None
+
+
+def _needed(key: str, lines: str) -> str | None:
+    """What is said of a class of one's own that needs an argument which nobody gives."""
+    missing = re.search(r"the following arguments are required: (\w+)", lines)
+    if missing is None:
+        return None
+    for found in _class_paths(lines):
+        if takes(found, missing[1]):
+            return f"{key}: {found} needs the argument '{missing[1]}': give it among its init_args, or a default"
+    return None
+
+
+def _class_paths(lines: str) -> Iterable[str]:
+    """The class paths in a message, each once."""
+    return dict.fromkeys(re.findall(CLASS_PATH, lines))
 
 
 def _expected(parser: ArgumentParser, key: str) -> Iterable[object]:
@@ -211,6 +240,12 @@ JSONARGPARSE_WAS_GIVEN = (
     r"Given value: (.*)",
 )
 """Where a message has the value, the most telling place first: of a class, its path."""
+
+JSONARGPARSE_NESTED = r"NestedArg\(key='([\w.]+)', val='([\w.]+)'\)"
+"""Where a message has the key of an argument within a part."""
+
+CLASS_PATH = r"(?:(?<!<class )'|Given value: )((?:[A-Za-z_]\w*\.)+[A-Z]\w*[a-z]\w*)(?:'|$)"
+"""A class path in a message, within a value or alone; what else has a point is hardly written like one."""
 
 JSONARGPARSE_SAYS = (
     r"^\s*-?\s*(Does not validate against|Subtypes:|Errors:|Given value|Expected a|Not a valid subclass|"

@@ -17,6 +17,21 @@ from experiments.runs.saved_tokenizers import CONTENT, LENGTHS, saved_state, sav
 TOKENIZER_ARGUMENTS = ("tokenizer", "target_tokenizer")
 
 
+def checkpoint_parts(model: L.LightningModule, data: L.LightningDataModule) -> dict[str, Any]:
+    """What a checkpoint will say of how model and data are made, before there is one.
+
+    Args:
+        model: The model.
+        data: Its data.
+    """
+    tokenizers = data.state_dict() if isinstance(data, ParallelDataModule) else {}
+    return {
+        "hyper_parameters": dict(model.hparams),
+        DATA_HYPERPARAMETERS: dict(data.hparams),
+        type(data).__name__: tokenizers,
+    }
+
+
 @dataclass(frozen=True)
 class SavedData:
     """The data side of the checkpoint that a command starts from, for the data module that the command makes.

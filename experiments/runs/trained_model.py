@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from datamodules.errors import UserError
-from experiments.runs.class_paths import resolve
+from experiments.runs.class_paths import import_classes, resolve
 from experiments.runs.parts import make_part
 from lightning_modules.module import LightningModule
 from lightning_modules.shapes import check_shapes
@@ -41,6 +41,7 @@ def _build(hyperparameters: object, kind: type[ModelT], otherwise: str) -> Model
     if not isinstance(hyperparameters, Mapping) or "_class_path" not in hyperparameters:
         raise UserError("does not say which model it is of: give a checkpoint that 'seqlab fit' wrote")
     class_path = hyperparameters["_class_path"]
+    import_classes(hyperparameters)
     model_class = resolve(class_path)
     if not (isinstance(model_class, type) and issubclass(model_class, kind)):
         raise UserError(f"is a checkpoint of {class_path}, {otherwise}")

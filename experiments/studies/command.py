@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from datamodules.errors import RunFailed, UserError
 from experiments.clusters.array import add_executor_options, for_slurm, run_array
+from experiments.runs.named_classes import check_named_classes
 from experiments.runs.shell import quoted
 from experiments.studies.commands import TIME_IS_OVER, TimeIsOver, ended_as_with_ctrl_c
 from experiments.studies.plan import RUNS, Key, PlannedRun, planned_runs, study_directory
@@ -96,11 +97,13 @@ def run_study(study: Study, given: argparse.Namespace, share: Share = WHOLE) -> 
         The rows of its runs.
 
     Raises:
-        UserError: There is no such preset, a config cannot be read, or the directory cannot be written to.
+        UserError: There is no such preset, a config cannot be read or names a class that is not found, or the directory
+            cannot be written to.
         RunFailed: Some runs failed.
     """
     directory = study_directory(given.directory, study, given.preset)
     runs = planned_runs(study, given.preset, given.seeds, directory)
+    check_named_classes(planned.words for planned in runs)
     _make(directory)
     with ended_as_with_ctrl_c():
         results = Results(directory / FILE_NAME)
@@ -126,10 +129,12 @@ def submit_study(study: Study, given: argparse.Namespace) -> None:
         given: The options of the command.
 
     Raises:
-        UserError: There is no such preset, a config cannot be read, or SLURM refuses the job.
+        UserError: There is no such preset, a config cannot be read or names a class that is not found, or SLURM refuses
+            the job.
     """
     directory = study_directory(given.directory, study, given.preset)
     runs = planned_runs(study, given.preset, given.seeds, directory)
+    check_named_classes(planned.words for planned in runs)
     tasks = min(given.jobs or len(runs), len(runs))
     results = Results(directory / FILE_NAME)
     seeds = "".join(f"{seed}," for seed in given.seeds)

@@ -189,6 +189,15 @@ class Search(_Part):
             for key, parameter in self.parameters.items()
         }
 
+    def choices(self) -> list[tuple[str, str]]:
+        """All values of parameters that have choices, each as it is typed: option and value."""
+        return [
+            (f"--{key}", typed(choice))
+            for key, parameter in self.parameters.items()
+            if isinstance(parameter, Choices)
+            for choice in parameter.choices
+        ]
+
     def words(self, drawn: Mapping[str, object]) -> tuple[str, ...]:
         """What is typed after ``seqlab`` to train with drawn values.
 

@@ -12,6 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
 
 from datamodules.errors import RunFailed, UserError
+from experiments.runs.named_classes import check_named_classes
 from experiments.studies.commands import Commands, Interrupted
 from experiments.studies.measure import last_checkpoint, logged_value, run_since
 from experiments.tuning.results import write_results
@@ -49,11 +50,14 @@ class Tuner:
     def check(self) -> None:
         """Has a first command parsed, and does not run it: a key that the experiment does not have fails here.
 
+        So does a class of one's own that is not found, in whichever choice it is.
+
         Raises:
             UserError: It is refused.
             RunFailed: It failed.
         """
         self._logs.mkdir(exist_ok=True)
+        check_named_classes([self._search.words(self._search.example()), *self._search.choices()])
         words = [*self._search.words(self._search.example()), "--print_config"]
         self._commands.run(words, self._logs / "check.log")
 

@@ -269,6 +269,12 @@ def test_a_class_that_is_gone(tmp_path: Path) -> None:
     assert "OldSearch, which does not exist here" in message
 
 
+def test_a_class_of_a_script_is_told_as_such(tmp_path: Path) -> None:
+    """Whatever script reads the file is another one."""
+    message = refusal(write(tmp_path / "scripted.ckpt", part("__main__.Part")), ("__main__",))
+    assert "names __main__.Part, which was defined in the script that wrote it" in message
+
+
 @pytest.mark.parametrize("trusted", ["evil", "evil.Part"])
 def test_a_trusted_package_may_be_named(tmp_path: Path, canary: Path, trusted: str) -> None:
     path = write(tmp_path / "friend.ckpt", part("evil.Part", size=3))

@@ -203,7 +203,7 @@ def test_a_part_of_ones_own_that_cannot_be_imported(
     line = told(capsys, "fit", "--config", config, option, "mine_broken.Mine")
     assert "mine_broken.Mine cannot be imported: No module named 'a_package_that_is_not_there'" in line
     line = told(capsys, "fit", "--config", config, option, "mine.MineAttenton")
-    assert "did you mean 'mine.MineAttention'" in line
+    assert f"mine ({tmp_path / 'mine.py'}) has no class 'MineAttenton': did you mean 'MineAttention'?" in line
     for name in ("mine", "mine_broken"):
         sys.modules.pop(name, None)
 
