@@ -123,7 +123,7 @@ def test_one_line_for_what_a_person_can_mend(best: Path, tmp_path: Path) -> None
         "line 2 is a bytes": lambda: translator.translate(["a", b"abc"]),  # type: ignore[list-item]
         "line 1 holds half of a surrogate pair": lambda: translator.translate(["a\ud800"]),
         "batch_size is 0": lambda: translator.translate(["a"], batch_size=0),
-        "n_best is 9: give 1 to beam_size": lambda: translator.beam_search(n_best=9),
+        "n_best is 9, but a beam of 5 finds 5 at most": lambda: translator.beam_search(n_best=9),
         "no checkpoint is given": lambda: seqlab.load([]),
         "there are no results of a study in": lambda: seqlab.study_results(tmp_path),
         "nix.yaml: there is no such file": lambda: seqlab.load_experiment("nix.yaml"),

@@ -22,6 +22,7 @@ from experiments.runs.trained_model import trained_model
 from experiments.runs.translation import Translation
 from lightning_modules.decoding.beam import BeamSearch
 from lightning_modules.decoding.ensemble import Ensemble, Member
+from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.decoding.hypothesis import Hypothesis
 from lightning_modules.decoding.search import Search
 from lightning_modules.encoder_decoder import EncoderDecoder
@@ -130,6 +131,11 @@ class Translator:
         """
         limits = self.members[0].test_search
         return BeamSearch(beam_size, length_penalty, n_best, limits.max_length, limits.max_ratio, limits.min_length)
+
+    def greedy_search(self) -> GreedySearch:
+        """Greedy search within the limits of the model's own test."""
+        limits = self.members[0].test_search
+        return GreedySearch(limits.max_length, limits.max_ratio, limits.min_length)
 
     def encode(self, sentence: str) -> list[int]:
         """The ids of a source sentence, closed by EOS."""

@@ -146,10 +146,9 @@ def _states(given: argparse.Namespace) -> Figure:
 def _alignment(given: argparse.Namespace) -> Figure:
     from datamodules.batch import EOS
     from experiments.figures.alignment import alignment_figure
-    from lightning_modules.decoding.beam import BeamSearch
 
     translator, ids = _translator(given)
-    ((best, *_),) = translator.search_batch([ids], BeamSearch(), with_attention=True)
+    ((best, *_),) = translator.search_batch([ids], translator.beam_search(), with_attention=True)
     if best.attention is None:
         raise UserError("the model of this checkpoint has no attention, and so no alignment")
     text = translator.target_tokenizer.decode(best.ids)
@@ -162,12 +161,11 @@ def _temperature(given: argparse.Namespace) -> Figure:
     from datamodules.batch import EOS
     from experiments.figures.temperature import temperature_figure
     from experiments.runs.attention_view import attention_view
-    from lightning_modules.decoding.greedy import GreedySearch
 
     if not given.temperature or not all(0.0 < each < math.inf for each in given.temperature):
         raise UserError(f"--temperature has {given.temperature}: give numbers above 0")
     translator, ids = _translator(given)
-    ((best,),) = translator.search_batch([ids], GreedySearch())
+    ((best,),) = translator.search_batch([ids], translator.greedy_search())
     pieces = translator.target_tokenizer.pieces([*best.ids, EOS])
     position = len(pieces) // 2 if given.target_position is None else given.target_position - 1
     if not 0 <= position < len(pieces):

@@ -14,7 +14,7 @@ from experiments.runs.known_classes import expected_types, subclasses, suggest_c
 from lightning_modules.layers.attention import Attention
 from tests.experiments.tiny_task import write_tiny_task
 
-MODEL_OPTIONS = "known: bridge, decoder, dropout, embedding_size, encoder, feeding, label_smoothing, optimizer"
+MODEL_OPTIONS = "known: bridge, decoder, dropout, embedding_size, encoder, feeding, label_smoothing, longest_ratio"
 DECODERS = "in lightning_modules.layers.decoder: BahdanauDecoder, LuongDecoder"
 COMMAND_OPTIONS = "known: ckpt_path, config, data, experiment, init_from, model"
 
