@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
+import json
 import re
 from argparse import Action, ArgumentParser
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal, NoReturn, get_args, get_origin
+from typing import Any, Literal, NoReturn, get_args, get_origin
 
 from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser
 
-from datamodules.errors import UserError, suggest
+from datamodules.errors import UserError, shortened, suggest
 from experiments.runs.closing import shown
 from experiments.runs.config_file import check_config_file
 from experiments.runs.known_classes import expected_types, subclasses, suggest_class
@@ -24,6 +26,9 @@ ALL_OPTIONS = "in seqlab fit --help"
 
 
 OPTIONS_OF_PARTS = "what model and data take is --model.init_args.NAME and --data.init_args.NAME"
+
+CONFIG_SUFFIXES = (".yaml", ".yml", ".json")
+"""How the names of configs end."""
 
 OPTION = r"--(?!help$|print_shtab$).*[^+]"
 """Options that are worth a mention."""
@@ -47,6 +52,24 @@ class OneLineErrorParser(LightningArgumentParser):
                 raise UserError(f"--config {file}, line {line}: {_unknown_option(self, key)}")
         return super().parse_path(path, *args, **kwargs)
 
+    def parse_args(self, args: Sequence[str] | None = None, *further: Any, **kwargs: Any) -> Namespace:  # noqa: ANN401
+        """Parses options, of a command or of a part.
+
+        jsonargparse has read the value of an option of a part already, and writes it for the part's parser as Python
+        does: null would come as the text None.
+        """
+        words = [_in_yaml(word) for word in args] if args is not None and hasattr(self, "_inner_parser") else args
+        return super().parse_args(words, *further, **kwargs)
+
+    def _get_values(self, action: Action, arg_strings: list[str]) -> Any:  # noqa: ANN401 - argparse's signature
+        for word in arg_strings:
+            _read_configs_alone(action, word)
+        return super()._get_values(action, arg_strings)
+
+    def _check_value_key(self, action: Action, value: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        _read_configs_alone(action, value)
+        return super()._check_value_key(action, value, *args, **kwargs)
+
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Raises in place of printing the usage and ending the process.
 
@@ -54,6 +77,39 @@ class OneLineErrorParser(LightningArgumentParser):
             UserError: Always.
         """
         raise UserError(one_line(self, message)) from ex
+
+
+def _in_yaml(option: str) -> str:
+    """An option with a value that jsonargparse has read, ``--max_ratio=None``, as a person writes it."""
+    name, equals, text = option.partition("=")
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return option
+    return f"{name}={json.dumps(value)}" if value is None or isinstance(value, list | dict) else option
+
+
+def _read_configs_alone(action: Action, value: object) -> None:
+    """Lets jsonargparse read a part's config from the file that a value names only where the name is one of a config.
+
+    It would read any file, data of any size, and take what is in it for what was typed.
+    """
+    if vars(action).setdefault("_takes_configs", getattr(action, "_enable_path", False)):
+        action._enable_path = not _names_data(value)  # type: ignore[attr-defined]
+
+
+def _names_data(value: object) -> bool:
+    """Whether a value, or one of several, is the name of a file that is no config."""
+    if isinstance(value, list):
+        return any(map(_names_data, value))
+    return isinstance(value, str) and Path(value).suffix not in CONFIG_SUFFIXES and _is_file(value)
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).is_file()
+    except OSError:  # a name that is too long for one
+        return False
 
 
 def one_line(parser: ArgumentParser, message: str) -> str:
@@ -66,7 +122,7 @@ def one_line(parser: ArgumentParser, message: str) -> str:
     for pattern, explain in EXPLANATIONS:
         if found := re.search(pattern, message):
             return explain(parser, *found.groups())
-    return " ".join(message.split())
+    return shortened(" ".join(message.split()))
 
 
 def _is_unknown(parser: ArgumentParser, key: str) -> bool:
@@ -86,7 +142,7 @@ def _is_unknown(parser: ArgumentParser, key: str) -> bool:
 
 def _unknown_option(parser: ArgumentParser, given: str) -> str:
     """An option or key that a parser does not have; of a dotted one, the first word that is unknown counts."""
-    if Path(given).suffix in (".yaml", ".yml"):
+    if Path(given).suffix in CONFIG_SUFFIXES:
         return f"'{given}' stands alone: say --config {given}"
     options = [name[2:] for each in parser._actions for name in each.option_strings if re.fullmatch(OPTION, name)]
     first, *rest = given.lstrip("-").partition("=")[0].split(".")
@@ -115,14 +171,14 @@ def _unknown_class_for_help(parser: ArgumentParser, key: str, given: str) -> str
 def _wrong_value(parser: ArgumentParser, key: str, lines: str) -> str:
     """A value that does not fit its key; what is said of a part of it already is passed on."""
     found = next(filter(None, (re.search(pattern, lines) for pattern in JSONARGPARSE_WAS_GIVEN)), None)
-    value = found[1].strip() if found else ""
+    value = shortened(found[1].strip(), LONGEST_GIVEN) if found else ""
     kinds = list(_expected(parser, key))
     bases = [kind for kind in kinds if isinstance(kind, type) and kind not in PLAIN_TYPES]
     if value.startswith("{'init_args'"):
         return f"{key} has init_args, but no class_path; {suggest_class('', subclasses(bases))}"
     told = [line.strip(" -") for line in lines.splitlines() if line.strip() and not re.search(JSONARGPARSE_SAYS, line)]
     if told:
-        return f"{key}: {'; '.join(dict.fromkeys(told))}"
+        return f"{key}: {'; '.join(map(shortened, dict.fromkeys(told)))}"
     choices = [str(choice) for kind in kinds if get_origin(kind) is Literal for choice in get_args(kind)]
     if choices:
         close = get_close_matches(value, choices, n=1)
@@ -135,9 +191,16 @@ def _wrong_value(parser: ArgumentParser, key: str, lines: str) -> str:
         return f"{key} is '{value}', but has to be of type {plain}{or_class}"
     records = [base for base in bases if is_dataclass(base)]
     if records:
-        forms = ("{" + ", ".join(f"{field.name}: ..." for field in fields(record)) + "}" for record in records)
+        forms = (_form(record, value) for record in records)
         return f"{key} is '{value}', but has to be {' or '.join(forms)}"
     return f"{key}: {_no_class(value, bases)}"
+
+
+def _form(record: type, value: str) -> str:
+    """How a config writes a record; of one with a single field, what was given may be that."""
+    names = [field.name for field in fields(record)]
+    is_plain = len(names) == 1 and value and value[0] not in "{["
+    return "{" + ", ".join(f"{name}: {value if is_plain else '...'}" for name in names) + "}"
 
 
 def _no_class(given: str, bases: Iterable[type]) -> str:
@@ -167,6 +230,14 @@ def _expected(parser: ArgumentParser, key: str) -> Iterable[object]:
     return expected_types(getattr(action, "_typehint", None))
 
 
+def _no_group(parser: ArgumentParser, group: str, given: str) -> str:
+    """What was given for a group of options at once."""
+    return (
+        f"{group} is '{shortened(given, LONGEST_GIVEN)}', but has to be the name of a YAML file: what it takes is "
+        f"--{group}.NAME ({ALL_OPTIONS})"
+    )
+
+
 def _no_file(_: ArgumentParser, path: str) -> str:
     directory = shown(Path(path).parent)
     if not directory.is_dir():
@@ -188,11 +259,15 @@ def _nothing_given(_: ArgumentParser) -> str:
     return "model and data are not given: name an experiment with --config, for example configs/nmt/dates.yaml"
 
 
+LONGEST_GIVEN = 100
+"""Characters that are shown of a value that does not fit."""
+
 PLAIN_TYPES = (bool, int, float, str)
 
 JSONARGPARSE_WAS_GIVEN = (
     r"given class_path '([^']+)'",
     r"dot import path string: (.*)",
+    r"Unexpected import path format: (.*)",
     r"Got value: Namespace\(class_path='([^']+)'",
     r"Got value: (.*)",
     r"Given value: (.*)",
@@ -202,8 +277,8 @@ JSONARGPARSE_WAS_GIVEN = (
 JSONARGPARSE_SAYS = (
     r"^\s*-?\s*(Does not validate against|Subtypes:|Errors:|Given value|Expected a|Not a valid subclass|"
     r"Subclass types expect|a class path \(str\)|a dict with|Problem with given class_path|"
-    r"module '.*' has no attribute|No module named|Import path does not correspond|"
-    r"Type .* expects a function or a callable class)"
+    r"module '.*' has no attribute|No module named|Import path does not correspond|Unexpected import path format|"
+    r"Type .* expects a function or a callable class|Subclasses are disabled for|Unable to load config)"
 )
 """Lines of jsonargparse's own; the others tell what one of our parsers has explained."""
 
@@ -215,6 +290,7 @@ EXPLANATIONS: tuple[tuple[str, Callable[..., str]], ...] = (
     (r"Path is not a file: '?([^'\n]+)'?", _no_config),
     (r"File is not readable: '?([^'\n]+)'?", _unreadable),
     (r"the following arguments are required: (?:fit|validate|test|predict)\.", _nothing_given),
+    (r"Parser key \"([\w.]+)\":\s+Unable to load config ['\"](?!\{)([\s\S]*?)['\"]\s*(?:$|\n)", _no_group),
     (r"^--([\w.]+)\.help: [\s\S]*(?:string: |class_path ')([\w.]+)", _unknown_class_for_help),
     (r"^Parser key \"([\w.]+)\":([\s\S]*)", _wrong_value),
 )
