@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 import importlib
-import json
 import re
 from argparse import Action, ArgumentParser
 from collections.abc import Callable, Iterable, Sequence
@@ -19,19 +17,10 @@ from lightning.pytorch.cli import LightningArgumentParser
 from datamodules.errors import UserError, shortened, suggest
 from experiments.runs.closing import shown
 from experiments.runs.config_file import check_config_file
+from experiments.runs.config_places import line_of_value, misplaced, parts_of
+from experiments.runs.given_values import in_yaml, read_configs_alone, with_record, with_record_in_text
 from experiments.runs.known_classes import expected_types, subclasses, suggest_class
-
-ALL_OPTIONS = "in seqlab fit --help"
-"""Where a list that is too long for a line can be seen."""
-
-
-OPTIONS_OF_PARTS = "what model and data take is --model.init_args.NAME and --data.init_args.NAME"
-
-CONFIG_SUFFIXES = (".yaml", ".yml", ".json")
-"""How the names of configs end."""
-
-OPTION = r"--(?!help$|print_shtab$).*[^+]"
-"""Options that are worth a mention."""
+from experiments.runs.unknown_options import ALL_OPTIONS, unknown_option
 
 
 class OneLineErrorParser(LightningArgumentParser):
@@ -40,6 +29,10 @@ class OneLineErrorParser(LightningArgumentParser):
     jsonargparse makes one such parser for each class that a config names: what that parser knows is what exists.
     """
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - LightningArgumentParser's signature
+        super().__init__(*args, **kwargs)
+        self._classes: dict[str, type] = {}
+
     def parse_path(self, path: str, *args: object, **kwargs: object) -> Namespace:
         """Parses a config file.
 
@@ -47,28 +40,38 @@ class OneLineErrorParser(LightningArgumentParser):
             UserError: It is no YAML, or something in it is wrong.
         """
         file = shown(Path(path))
-        for key, line in check_config_file(file).items():
-            if _is_unknown(self, key):
-                raise UserError(f"--config {file}, line {line}: {_unknown_option(self, key)}")
-        return super().parse_path(path, *args, **kwargs)
+        root = check_config_file(file)
+        parts = parts_of(root, self, self._classes)
+        if wrong := misplaced(root, self, parts):
+            raise UserError(f"--config {file}, line {wrong[0]}: {wrong[1]}")
+        try:
+            parsed = super().parse_path(path, *args, **kwargs)
+        except UserError as error:
+            line = line_of_value(root, str(error))
+            raise UserError(f"--config {file}{'' if line is None else f', line {line}'}: {error}") from error
+        self._classes |= {part.path: part.made for part in parts if part.made is not None}
+        return parsed
 
-    def parse_args(self, args: Sequence[str] | None = None, *further: Any, **kwargs: Any) -> Namespace:  # noqa: ANN401
-        """Parses options, of a command or of a part.
-
-        jsonargparse has read the value of an option of a part already, and writes it for the part's parser as Python
-        does: null would come as the text None.
-        """
-        words = [_in_yaml(word) for word in args] if args is not None and hasattr(self, "_inner_parser") else args
-        return super().parse_args(words, *further, **kwargs)
+    def parse_args(  # type: ignore[override]  # argparse's has overloads, jsonargparse's has not
+        self,
+        args: Sequence[str] | None = None,
+        namespace: Namespace | None = None,
+        env: bool | None = None,
+        defaults: bool = True,
+        **kwargs: Any,  # noqa: ANN401 - jsonargparse's signature
+    ) -> Namespace:
+        """Parses options, of a command or of a part."""
+        words = [in_yaml(word) for word in args] if args is not None and hasattr(self, "_inner_parser") else args
+        return super().parse_args(words, namespace, env, defaults, **kwargs)
 
     def _get_values(self, action: Action, arg_strings: list[str]) -> Any:  # noqa: ANN401 - argparse's signature
         for word in arg_strings:
-            _read_configs_alone(action, word)
-        return super()._get_values(action, arg_strings)
+            read_configs_alone(action, word)
+        return super()._get_values(action, [with_record_in_text(action, word) for word in arg_strings])
 
     def _check_value_key(self, action: Action, value: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        _read_configs_alone(action, value)
-        return super()._check_value_key(action, value, *args, **kwargs)
+        read_configs_alone(action, value)
+        return super()._check_value_key(action, with_record(action, value), *args, **kwargs)
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Raises in place of printing the usage and ending the process.
@@ -77,39 +80,6 @@ class OneLineErrorParser(LightningArgumentParser):
             UserError: Always.
         """
         raise UserError(one_line(self, message)) from ex
-
-
-def _in_yaml(option: str) -> str:
-    """An option with a value that jsonargparse has read, ``--max_ratio=None``, as a person writes it."""
-    name, equals, text = option.partition("=")
-    try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return option
-    return f"{name}={json.dumps(value)}" if value is None or isinstance(value, list | dict) else option
-
-
-def _read_configs_alone(action: Action, value: object) -> None:
-    """Lets jsonargparse read a part's config from the file that a value names only where the name is one of a config.
-
-    It would read any file, data of any size, and take what is in it for what was typed.
-    """
-    if vars(action).setdefault("_takes_configs", getattr(action, "_enable_path", False)):
-        action._enable_path = not _names_data(value)  # type: ignore[attr-defined]
-
-
-def _names_data(value: object) -> bool:
-    """Whether a value, or one of several, is the name of a file that is no config."""
-    if isinstance(value, list):
-        return any(map(_names_data, value))
-    return isinstance(value, str) and Path(value).suffix not in CONFIG_SUFFIXES and _is_file(value)
-
-
-def _is_file(name: str) -> bool:
-    try:
-        return Path(name).is_file()
-    except OSError:  # a name that is too long for one
-        return False
 
 
 def one_line(parser: ArgumentParser, message: str) -> str:
@@ -125,43 +95,10 @@ def one_line(parser: ArgumentParser, message: str) -> str:
     return shortened(" ".join(message.split()))
 
 
-def _is_unknown(parser: ArgumentParser, key: str) -> bool:
-    """Whether a config's key, of the first level or the second, leads to no option.
-
-    What is in a part, which has a class of its own, is not looked at.
-    """
-    options = {name[2:] for each in parser._actions for name in each.option_strings if not name.endswith(".help")}
-
-    def leads(to: str) -> bool:
-        return to in options or any(option.startswith(f"{to}.") for option in options)
-
-    group, _, inner = key.partition(".")
-    looked_at = not inner or any(option.startswith(f"{group}.") for option in options)
-    return looked_at and not leads(key)
-
-
-def _unknown_option(parser: ArgumentParser, given: str) -> str:
-    """An option or key that a parser does not have; of a dotted one, the first word that is unknown counts."""
-    if Path(given).suffix in CONFIG_SUFFIXES:
-        return f"'{given}' stands alone: say --config {given}"
-    options = [name[2:] for each in parser._actions for name in each.option_strings if re.fullmatch(OPTION, name)]
-    first, *rest = given.lstrip("-").partition("=")[0].split(".")
-    prefix = ""
-    while rest and any(option.startswith(f"{prefix}{first}.") for option in options):
-        prefix, first, *rest = f"{prefix}{first}.", *rest
-    known = {option.removeprefix(prefix).partition(".")[0] for option in options if option.startswith(prefix)}
-    hint = suggest(first, known, ALL_OPTIONS)
-    if "model" in known and not get_close_matches(first, known):
-        deeper = {option.rpartition(".")[2]: f"--{option}" for option in options if "." in option}
-        close = [repr(deeper[name]) for name in get_close_matches(first, deeper)]
-        hint = f"did you mean {' or '.join(close)}? {hint}" if close else f"{hint}; {OPTIONS_OF_PARTS}"
-    return f"unknown option '{given}': {hint}"
-
-
 def _unknown_option_of_command(parser: ArgumentParser, command: str, key: str) -> str:
     """The same, of a key in a config: the parser that says so is that of all commands."""
     parsers = next(action.choices for action in parser._actions if isinstance(action.choices, dict))
-    return _unknown_option(parsers[command], key)
+    return unknown_option(parsers[command], key)
 
 
 def _unknown_class_for_help(parser: ArgumentParser, key: str, given: str) -> str:
@@ -230,7 +167,7 @@ def _expected(parser: ArgumentParser, key: str) -> Iterable[object]:
     return expected_types(getattr(action, "_typehint", None))
 
 
-def _no_group(parser: ArgumentParser, group: str, given: str) -> str:
+def _no_group(_: ArgumentParser, group: str, given: str) -> str:
     """What was given for a group of options at once."""
     return (
         f"{group} is '{shortened(given, LONGEST_GIVEN)}', but has to be the name of a YAML file: what it takes is "
@@ -283,8 +220,8 @@ JSONARGPARSE_SAYS = (
 """Lines of jsonargparse's own; the others tell what one of our parsers has explained."""
 
 EXPLANATIONS: tuple[tuple[str, Callable[..., str]], ...] = (
-    (r"^[Uu]nrecognized arguments: (\S+)", _unknown_option),
-    (r"^Option '([^']+)' is not accepted", _unknown_option),
+    (r"^[Uu]nrecognized arguments: (\S+)", unknown_option),
+    (r"^Option '([^']+)' is not accepted", unknown_option),
     (r"^Subcommand '(\w+)' does not accept option '([^']+)'", _unknown_option_of_command),
     (r"File does not exist: '?([^'\n]+)'?", _no_file),
     (r"Path is not a file: '?([^'\n]+)'?", _no_config),
