@@ -53,6 +53,7 @@ from experiments.runs.known_classes import import_parts
 from experiments.runs.lightning_notices import without_lightning_notices
 from experiments.runs.links import LINKED, check_links
 from experiments.runs.parser import OneLineErrorParser
+from experiments.runs.precisions import check_precision, take_frozen_batches
 from experiments.runs.progress import training_progress
 from experiments.runs.saved_config import check_same_parts, saved_config, with_config
 from experiments.runs.saved_data import SavedData
@@ -240,6 +241,8 @@ class SeqlabCLI(LightningCLI):
         self._given[self.config.subcommand].version = None
         settings = self.config[self.config.subcommand]
         check_links(resolve(settings.model.class_path), resolve(settings.data.class_path))
+        if self.config.subcommand == "fit":
+            check_precision(settings.trainer.precision)
         trainer = settings.trainer
         given = settings.ckpt_path
         known = run_of(Path(given)) if given and settings.version is None else None
@@ -301,9 +304,10 @@ class SeqlabCLI(LightningCLI):
             plugins.append(AtomicCheckpointIO())
         try:
             trainer = super().instantiate_trainer(plugins=plugins, **kwargs)
-        except (TypeError, ValueError, MisconfigurationException) as error:
+        except (TypeError, ValueError, ImportError, MisconfigurationException) as error:
             raise UserError(f"trainer: {' '.join(str(error).split())} (seqlab fit --help tells its options)") from error
         go_on_exactly(trainer)
+        take_frozen_batches(trainer)
         return trainer
 
     def before_fit(self) -> None:

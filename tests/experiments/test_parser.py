@@ -279,7 +279,7 @@ def test_a_file_of_data_is_not_read_as_a_config(config: Path, capsys: pytest.Cap
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["fit", "--config", "{config}", "--experiment", "x" * 5000],
+        ["fit", "--config", "{config}", "--seed_everything", "x" * 5000],
         ["fit", "--config", "{config}", "--data.init_args.batch_size", "so many " * 1000],
         ["fit", "--config", "{config}", "--trainer.callbacks", f"[{'1, ' * 5000}1]"],
         ["fit", "--config", "{config}", f"--{'y' * 5000}", "1"],
