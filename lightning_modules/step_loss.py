@@ -7,18 +7,23 @@ from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable, ReduceLROnPlateau
 from lightning.pytorch.utilities import GradClipAlgorithmType
-from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from lightning.pytorch.utilities.types import LRSchedulerTypeUnion, OptimizerLRScheduler
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LRScheduler
 
-from datamodules.errors import RunFailed
+from datamodules.errors import RunFailed, UserError
+from lightning_modules.configured import configured
 from lightning_modules.feeding import Feeding
 from lightning_modules.optimizer_options import apply_given_options
 from lightning_modules.places import place_of
 from lightning_modules.schedules import WarmupSchedule
 from lightning_modules.shapes import check_shapes
 from lightning_modules.step_batches import StepBatches
+
+OPTIMIZER, SCHEDULER = "model.init_args.optimizer", "model.init_args.scheduler"
+"""Their keys in a config."""
 
 _CLIP_EPSILON = 1e-6
 """As in ``torch.nn.utils.clip_grad_norm_``."""
@@ -94,17 +99,40 @@ class StepLossModule(L.LightningModule):
         self.log("train/forcing_ratio", ratio)
         return ratio
 
+    def check_optimizer(self) -> None:
+        """Makes optimizer and schedule for a try, and lets them take two steps that change no weight.
+
+        Raises:
+            UserError: An argument of theirs is refused; names its key.
+        """
+        optimizer = configured(OPTIMIZER, self._optimizer, list(self.parameters()))
+        if self._scheduler is not None:
+            configured(SCHEDULER, self._scheduler, optimizer, _take_two_steps)
+
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """The optimizer, and the schedule stepped per update."""
-        optimizer = self._optimizer(self.parameters())
+        """The optimizer, and the schedule stepped per update; one that looks at a metric, after each validation."""
+        optimizer = configured(OPTIMIZER, self._optimizer, list(self.parameters()))
         if self._scheduler is None:
             return optimizer
-        scheduler = self._scheduler(optimizer)
+        scheduler = configured(SCHEDULER, self._scheduler, optimizer)
         if isinstance(scheduler, WarmupSchedule):
             updates = self.trainer.estimated_stepping_batches
             if math.isfinite(updates):
                 scheduler.plan(int(updates))
+        if isinstance(scheduler, ReduceLROnPlateau):  # it looks at a metric, which there is after an epoch
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "monitor": scheduler.monitor}}
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def lr_scheduler_step(self, scheduler: LRSchedulerTypeUnion, metric: Any | None) -> None:  # noqa: ANN401
+        """Lightning's.
+
+        Raises:
+            UserError: The schedule has no further step.
+        """
+        try:
+            super().lr_scheduler_step(scheduler, metric)
+        except (ValueError, ArithmeticError) as error:
+            raise UserError(f"{SCHEDULER}: {error}") from error
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Compares shapes before any weight is loaded.
@@ -160,6 +188,14 @@ class StepLossModule(L.LightningModule):
         else:
             torch._foreach_mul_(gradients, factor)
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+
+
+def _take_two_steps(scheduler: LRSchedulerTypeUnion) -> None:
+    """Steps a schedule as training does; without gradients its optimizer changes nothing."""
+    if isinstance(scheduler, LRScheduler) and not isinstance(scheduler, ReduceLROnPlateau):
+        for _ in range(2):
+            scheduler.optimizer.step(lambda: 0.0)
+            scheduler.step()
 
 
 def _total_norm(gradients: list[Tensor]) -> Tensor:

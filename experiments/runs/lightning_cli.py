@@ -57,7 +57,9 @@ from experiments.runs.precisions import check_precision, take_frozen_batches
 from experiments.runs.progress import training_progress
 from experiments.runs.saved_config import check_same_parts, saved_config, with_config
 from experiments.runs.saved_data import SavedData
+from experiments.runs.trainer_ranges import check_trainer_ranges
 from experiments.tuning.trial_variable import TRIAL_VARIABLE
+from lightning_modules.step_loss import StepLossModule
 
 RUNS = "runs"
 """Where runs are kept, unless ``--trainer.default_root_dir`` says otherwise."""
@@ -243,6 +245,7 @@ class SeqlabCLI(LightningCLI):
         check_links(resolve(settings.model.class_path), resolve(settings.data.class_path))
         if self.config.subcommand == "fit":
             check_precision(settings.trainer.precision)
+            check_trainer_ranges(settings.trainer)
         trainer = settings.trainer
         given = settings.ckpt_path
         known = run_of(Path(given)) if given and settings.version is None else None
@@ -268,6 +271,8 @@ class SeqlabCLI(LightningCLI):
         """
         try:
             super().instantiate_classes()
+            if self.subcommand == "fit" and isinstance(self.model, StepLossModule):
+                self.model.check_optimizer()
             if self.subcommand == "fit" and isinstance(self.datamodule, ParallelDataModule):
                 self.datamodule.references("val")
         except BaseException:

@@ -161,11 +161,65 @@ def test_a_loss_that_is_not_finite_keeps_the_last_checkpoint(config: Path, capsy
     assert last.read_bytes() == before
 
 
-def test_what_nobody_foresaw_is_one_line_too(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    status = main(["fit", "--config", str(config), "--model.init_args.optimizer.init_args.lr", "-1"])
+OPTIMIZER, SCHEDULER = "model.init_args.optimizer", "model.init_args.scheduler"
+STEP = ["--" + SCHEDULER, "torch.optim.lr_scheduler.StepLR"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([f"--{OPTIMIZER}.init_args.lr", -1], f"{OPTIMIZER}.init_args.lr is -1.0: Invalid learning rate"),
+        ([f"--{OPTIMIZER}.init_args.betas", "[2, 2]"], f"{OPTIMIZER}.init_args.betas is (2.0, 2.0): Invalid beta"),
+        ([f"--{OPTIMIZER}.init_args.betas", "2"], "model: betas is '2', but has to be"),
+        ([f"--{OPTIMIZER}", "torch.optim.SGD", f"--{OPTIMIZER}.init_args.nesterov", "true"], "nesterov is True: Nest"),
+        ([*STEP, f"--{SCHEDULER}.init_args.step_size", 0], f"{SCHEDULER}.init_args.step_size is 0: integer"),
+        (
+            ["--" + SCHEDULER, "CosineAnnealingLR", f"--{SCHEDULER}.init_args.T_max", 0],
+            f"{SCHEDULER}.init_args.T_max is 0: ",
+        ),
+        ([f"--{SCHEDULER}.init_args.warmup_steps", -1], "warmup_steps is -1: give 0 or more"),
+    ],
+)
+def test_what_an_optimizer_or_schedule_refuses_has_its_key(
+    options: list[object], message: str, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before anything is written."""
+    assert message in told(capsys, "fit", "--config", config, *options)
+    assert not list(config.parent.glob("runs/tiny/*"))
+
+
+def test_a_schedule_that_ends_too_early(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    schedule = ["--" + SCHEDULER, "OneCycleLR", f"--{SCHEDULER}.init_args.max_lr", 0.1]
+    line = told(
+        capsys, "fit", "--config", config, *schedule, f"--{SCHEDULER}.init_args.total_steps", 2,
+        "--trainer.logger", "false",
+    )  # fmt: skip
+    assert f"{SCHEDULER}: Tried to step 3 times. The specified number of total steps is 2" in line
+
+
+def test_a_schedule_that_looks_at_a_metric(config: Path) -> None:
+    schedule = [
+        "--" + SCHEDULER,
+        "lightning.pytorch.cli.ReduceLROnPlateau",
+        f"--{SCHEDULER}.init_args.monitor",
+        "val/loss",
+    ]
+    assert (
+        main(["fit", "--config", str(config), *schedule, "--trainer.max_epochs", "1", "--trainer.logger", "false"]) == 0
+    )
+
+
+def test_what_nobody_foresaw_is_one_line_too(
+    config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise KeyError("what nobody foresaw")
+
+    monkeypatch.setattr("experiments.runs.lightning_cli.go_on_exactly", fails)
+    status = main(["fit", "--config", str(config)])
     error = capsys.readouterr().err
     assert status == 1
-    assert "seqlab: error: ValueError" in error
+    assert "seqlab: error: KeyError: 'what nobody foresaw'" in error
     assert "--debug" in error
 
 

@@ -1,0 +1,31 @@
+"""Options of Lightning's Trainer that it takes with any number, and fails with later, or trains with something else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from datamodules.errors import UserError
+
+LEAST = {
+    "accumulate_grad_batches": 1,
+    "check_val_every_n_epoch": 1,
+    "gradient_clip_val": 0,
+    "log_every_n_steps": 0,
+    "max_steps": -1,
+}
+"""The smallest number that an option can mean."""
+
+
+def check_trainer_ranges(trainer: Mapping[str, object]) -> None:
+    """Refuses a number that no training can have.
+
+    Args:
+        trainer: The trainer's options, as parsed.
+
+    Raises:
+        UserError: Names the option.
+    """
+    for name, least in LEAST.items():
+        value = trainer.get(name)
+        if isinstance(value, int | float) and value < least:
+            raise UserError(f"trainer.{name} is {value}: give {least} or more")
