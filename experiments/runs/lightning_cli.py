@@ -48,6 +48,7 @@ from experiments.runs.directory import (
 )
 from experiments.runs.ending import ending
 from experiments.runs.fit_loop import go_on_exactly
+from experiments.runs.given_configs import decided_by, with_config_of_run
 from experiments.runs.initial_weights import load_initial_weights
 from experiments.runs.known_classes import import_parts
 from experiments.runs.lightning_notices import without_lightning_notices
@@ -155,10 +156,13 @@ class SeqlabCLI(LightningCLI):
         """
         if not isinstance(args, list):
             raise TypeError("arguments are a list of words")
+        args = with_config_of_run(args)
         self.config = parser.parse_args(args)
         if "subcommand" not in self.config or self.config.subcommand is None:
             raise UserError("say what to do: seqlab fit, validate, test or predict")
         settings = self.config[self.config.subcommand]
+        if decision := decided_by([Path(str(path)) for path in settings.config or [] if path is not None]):
+            rank_zero_info(f"seqlab: warning: {decision}")
         trusted = _words(settings.trust)
         checkpoint = self._checkpoint(settings)
         if checkpoint is not None:

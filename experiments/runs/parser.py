@@ -192,8 +192,16 @@ def _unreadable(_: ArgumentParser, path: str) -> str:
     return f"--config {shown(Path(path))} cannot be read: you have no permission"
 
 
-def _nothing_given(_: ArgumentParser) -> str:
-    return "model and data are not given: name an experiment with --config, for example configs/nmt/dates.yaml"
+def _not_given(_: ArgumentParser, required: str, command: str) -> str:
+    """What an experiment consists of, and no config says."""
+    missing = [part for part in ("model", "data") if f"{command}.{part}" in required.split(", ")]
+    told = f"{' and '.join(missing)} {'are' if len(missing) > 1 else 'is'} not given"
+    if len(missing) == 1:
+        return (
+            f"{told}: a config that changes a part goes after that of an experiment, for example --config "
+            "configs/nmt/dates.yaml --config yours.yaml"
+        )
+    return f"{told}: name an experiment with --config, for example configs/nmt/dates.yaml"
 
 
 LONGEST_GIVEN = 100
@@ -226,7 +234,7 @@ EXPLANATIONS: tuple[tuple[str, Callable[..., str]], ...] = (
     (r"File does not exist: '?([^'\n]+)'?", _no_file),
     (r"Path is not a file: '?([^'\n]+)'?", _no_config),
     (r"File is not readable: '?([^'\n]+)'?", _unreadable),
-    (r"the following arguments are required: (?:fit|validate|test|predict)\.", _nothing_given),
+    (r"the following arguments are required: ((fit|validate|test|predict)\..*)", _not_given),
     (r"Parser key \"([\w.]+)\":\s+Unable to load config ['\"](?!\{)([\s\S]*?)['\"]\s*(?:$|\n)", _no_group),
     (r"^--([\w.]+)\.help: [\s\S]*(?:string: |class_path ')([\w.]+)", _unknown_class_for_help),
     (r"^Parser key \"([\w.]+)\":([\s\S]*)", _wrong_value),
