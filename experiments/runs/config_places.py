@@ -13,6 +13,7 @@ import jsonargparse
 import yaml
 
 from datamodules.errors import suggest
+from experiments.runs.given_values import takes_null
 from experiments.runs.known_classes import expected_types, subclasses
 from experiments.runs.unknown_options import is_unknown, unknown_option
 
@@ -34,6 +35,7 @@ class Part:
         options: What it takes.
         keys: The keys that stand beside class_path, each with its line.
         arguments: The keys under init_args, likewise.
+        empty: Those of them that are null.
     """
 
     path: str
@@ -42,6 +44,7 @@ class Part:
     options: ArgumentParser
     keys: dict[str, int]
     arguments: dict[str, int]
+    empty: frozenset[str] = frozenset()
 
     def takes(self, key: str) -> bool:
         """Whether the class has an argument of that name."""
@@ -121,6 +124,9 @@ def _misplaced_in(part: Part, parts: list[Part]) -> tuple[int, str] | None:
             )
         if not part.takes(key):
             return line, f"{place}: {unknown_option(part.options, key)}{_takers(parts, key)}"
+    for action in part.options._actions:
+        if action.dest in part.empty and not takes_null(action):
+            return part.arguments[action.dest], f"{place}: {action.dest} is null: give a value, or leave it out"
     return None
 
 
@@ -159,7 +165,9 @@ def _parts_in(node: yaml.Node, path: str, hint: object, before: Mapping[str, typ
     if made is not None:
         inner = _entries(entries["init_args"][1]) if "init_args" in entries else entries if named is None else {}
         options = _options(made)
-        yield Part(path, made.__name__, made, options, {} if inner is entries else _lines(entries), _lines(inner))
+        keys = {} if inner is entries else _lines(entries)
+        empty = frozenset(key for key, (_, value) in inner.items() if value.tag == _NULL)
+        yield Part(path, made.__name__, made, options, keys, _lines(inner), empty)
         if made is not before.get(path):
             before = {}
         for action in options._actions:

@@ -7,7 +7,8 @@ import json
 from argparse import Action
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import Any, get_args
 
 import yaml
 
@@ -56,6 +57,17 @@ def _is_file(name: str) -> bool:
         return Path(name).is_file()
     except OSError:  # a name that is too long for one
         return False
+
+
+def takes_null(action: Action) -> bool:
+    """Whether null can be a value, as far as the annotation tells.
+
+    Args:
+        action: What jsonargparse reads the value with.
+    """
+    hint = getattr(action, "_typehint", None)
+    kinds = list(expected_types(hint))
+    return not kinds or Any in kinds or object in kinds or NoneType in get_args(hint)
 
 
 def with_record(action: Action, value: Any) -> Any:  # noqa: ANN401 - whatever a config holds

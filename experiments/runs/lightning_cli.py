@@ -58,7 +58,7 @@ from experiments.runs.precisions import check_precision, take_frozen_batches
 from experiments.runs.progress import training_progress
 from experiments.runs.saved_config import check_same_parts, saved_config, with_config
 from experiments.runs.saved_data import SavedData
-from experiments.runs.trainer_ranges import check_trainer_ranges
+from experiments.runs.trainer_ranges import check_seed, check_trainer_ranges
 from experiments.tuning.trial_variable import TRIAL_VARIABLE
 from lightning_modules.step_loss import StepLossModule
 
@@ -161,6 +161,7 @@ class SeqlabCLI(LightningCLI):
         if "subcommand" not in self.config or self.config.subcommand is None:
             raise UserError("say what to do: seqlab fit, validate, test or predict")
         settings = self.config[self.config.subcommand]
+        check_seed(settings.seed_everything)
         if decision := decided_by([Path(str(path)) for path in settings.config or [] if path is not None]):
             rank_zero_info(f"seqlab: warning: {decision}")
         trusted = _words(settings.trust)
@@ -279,9 +280,12 @@ class SeqlabCLI(LightningCLI):
                 self.model.check_optimizer()
             if self.subcommand == "fit" and isinstance(self.datamodule, ParallelDataModule):
                 self.datamodule.references("val")
-        except BaseException:
+        except BaseException as error:
             with suppress(OSError):  # a run that was there before is not empty
                 self.run_directory.rmdir()
+            # What a part of Lightning's refuses.
+            if not isinstance(error, UserError) and isinstance(error.__cause__, MisconfigurationException):
+                raise UserError(" ".join(str(error.__cause__).split())) from error
             raise
 
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:  # noqa: ANN401 - LightningCLI's signature

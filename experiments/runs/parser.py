@@ -18,7 +18,7 @@ from datamodules.errors import UserError, shortened, suggest
 from experiments.runs.closing import shown
 from experiments.runs.config_file import check_config_file
 from experiments.runs.config_places import line_of_value, misplaced, parts_of
-from experiments.runs.given_values import in_yaml, read_configs_alone, with_record, with_record_in_text
+from experiments.runs.given_values import in_yaml, read_configs_alone, takes_null, with_record, with_record_in_text
 from experiments.runs.known_classes import expected_types, subclasses, suggest_class
 from experiments.runs.unknown_options import ALL_OPTIONS, unknown_option
 
@@ -71,6 +71,8 @@ class OneLineErrorParser(LightningArgumentParser):
 
     def _check_value_key(self, action: Action, value: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         read_configs_alone(action, value)
+        if value is None and action.default is not None and not takes_null(action):  # which jsonargparse lets pass
+            raise TypeError(f'Parser key "{action.dest}":\nGiven value: null')
         return super()._check_value_key(action, with_record(action, value), *args, **kwargs)
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
@@ -123,6 +125,8 @@ def _wrong_value(parser: ArgumentParser, key: str, lines: str) -> str:
         return f"{key} is '{value}', but has to be one of {', '.join(dict.fromkeys(choices))}{hint}"
     known = subclasses(bases)
     plain = " or ".join(kind.__name__ for kind in kinds if kind in PLAIN_TYPES)
+    if plain and (count := _tuple_length(parser, key)) and value[:1] not in ("[", "("):
+        return f"{key} is '{value}', but has to be a list: [{', '.join([plain] * count)}]"
     if plain:
         or_class = f", or a class: {suggest_class(value, known)}" if known else ""
         return f"{key} is '{value}', but has to be of type {plain}{or_class}"
@@ -173,6 +177,14 @@ def _no_group(_: ArgumentParser, group: str, given: str) -> str:
         f"{group} is '{shortened(given, LONGEST_GIVEN)}', but has to be the name of a YAML file: what it takes is "
         f"--{group}.NAME ({ALL_OPTIONS})"
     )
+
+
+def _tuple_length(parser: ArgumentParser, key: str) -> int:
+    """How many values a key takes at once; 0 where it is one, or any number."""
+    action: Action | None = next((action for action in parser._actions if action.dest == key), None)
+    hint = getattr(action, "_typehint", None)
+    values = get_args(hint) if get_origin(hint) is tuple else ()
+    return 0 if Ellipsis in values else len(values)
 
 
 def _no_file(_: ArgumentParser, path: str) -> str:

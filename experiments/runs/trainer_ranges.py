@@ -1,4 +1,4 @@
-"""Options of Lightning's Trainer that it takes with any number, and fails with later, or trains with something else."""
+"""Numbers that Lightning takes, and fails with later, or trains with something else."""
 
 from __future__ import annotations
 
@@ -29,3 +29,20 @@ def check_trainer_ranges(trainer: Mapping[str, object]) -> None:
         value = trainer.get(name)
         if isinstance(value, int | float) and value < least:
             raise UserError(f"trainer.{name} is {value}: give {least} or more")
+
+
+LARGEST_SEED = 2**32 - 1
+"""The largest that numpy takes."""
+
+
+def check_seed(seed: object) -> None:
+    """Refuses a seed that numpy does not take.
+
+    Args:
+        seed: ``--seed_everything``; true is a random one.
+
+    Raises:
+        UserError: It is out of bounds.
+    """
+    if isinstance(seed, int) and not 0 <= seed <= LARGEST_SEED:
+        raise UserError(f"seed_everything is {seed}: give 0 to {LARGEST_SEED}")

@@ -54,6 +54,11 @@ def test_what_is_mistyped(
     assert not list(config.parent.glob("runs/tiny/*/checkpoints"))
 
 
+def test_what_a_part_of_lightning_refuses(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config.write_text(config.read_text().replace("mode: max", "mode: mx"))
+    assert "`mode` can be min, max but got mx" in told(capsys, "fit", "--config", config)
+
+
 def test_a_run_that_did_not_begin_leaves_nothing(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told(capsys, "fit", "--config", config, "--trainer.devices", 0)
     told(capsys, "fit", "--config", config, "--data.init_args.max_length", 0)
@@ -246,7 +251,7 @@ STEP = ["--" + SCHEDULER, "torch.optim.lr_scheduler.StepLR"]
     [
         ([f"--{OPTIMIZER}.init_args.lr", -1], f"{OPTIMIZER}.init_args.lr is -1.0: Invalid learning rate"),
         ([f"--{OPTIMIZER}.init_args.betas", "[2, 2]"], f"{OPTIMIZER}.init_args.betas is (2.0, 2.0): Invalid beta"),
-        ([f"--{OPTIMIZER}.init_args.betas", "2"], "model: betas is '2', but has to be"),
+        ([f"--{OPTIMIZER}.init_args.betas", "2"], "model: betas is '2', but has to be a list: [float, float]"),
         ([f"--{OPTIMIZER}", "torch.optim.SGD", f"--{OPTIMIZER}.init_args.nesterov", "true"], "nesterov is True: Nest"),
         ([*STEP, f"--{SCHEDULER}.init_args.step_size", 0], f"{SCHEDULER}.init_args.step_size is 0: integer"),
         (

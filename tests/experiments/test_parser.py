@@ -95,6 +95,8 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
         ("--model.init_args.encoder.init_args.cell", "lstmm", ["one of lstm, gru, rnn: did you mean 'lstm'?"]),
         ("--model.init_args.encoder.init_args.cell", "zzz", ["cell is 'zzz', but has to be one of lstm, gru, rnn"]),
         ("--model.init_args.optimizer.init_args.lr", "fast", ["lr is 'fast', but has to be of type float"]),
+        ("--model.init_args.dropout", "null", ["model: dropout is 'null', but has to be of type float"]),
+        ("--seed_everything", -1, ["seed_everything is -1: give 0 to 4294967295"]),
         ("--data.init_args.batch_size", "x", ["data: batch_size is 'x', but has to be of type int"]),
         (
             "--data.init_args.train",
@@ -212,6 +214,11 @@ DECODER = f"{NMT}    decoder:\n      class_path: lightning_modules.layers.decode
         (
             "model:\n  init_args:\n    decoder:\n      hidden: {}",
             "line 4: model.init_args.decoder (LuongDecoder): unknown ",
+        ),
+        (f"{NMT}    dropout: null", "line 4: model (AttentionNMT): dropout is null: give a value, or leave it out"),
+        (
+            f"{DECODER}      init_args: {{hidden_size:}}",
+            "line 6: model.init_args.decoder (LuongDecoder): hidden_size is",
         ),
         ("data:\n  class_path: [1]", "line 2: class_path has to be the import path of a class"),
         ("trainer:", "line 1: trainer has no keys: give some, one a line and indented, or leave trainer out"),
