@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -26,6 +27,40 @@ MOST_NUMBERS = 128
 
 LONGEST_LIST = 24
 """Names that are listed in one line; of more, only those that are close to what was typed."""
+
+
+LONGEST_VALUE = 300
+"""Characters of somebody's data that one line shows."""
+
+LONGEST_MESSAGE = 2000
+"""Characters of one line in all: what is wrong, and everything that could be meant."""
+
+_VALUE = re.compile(rf"(?<!\w)(['\"])(?:(?!\1).){{{LONGEST_VALUE},}}\1|\S{{{LONGEST_VALUE},}}")
+
+
+def shortened(text: str, longest: int = LONGEST_VALUE) -> str:
+    """Leaves out the middle of a text that is too long for a line.
+
+    Args:
+        text: Of any length.
+        longest: Characters that are left, at most.
+
+    Returns:
+        The text; of a longer one the beginning, ``…`` and the end, which often says what to do.
+    """
+    if len(text) <= longest:
+        return text
+    end = longest // 3
+    return f"{text[: longest - end - 1]}…{text[-end:]}"
+
+
+def short_message(message: str) -> str:
+    """A message whose values, in quotes or without a space in them, are shortened; its own words stay.
+
+    Args:
+        message: As it was raised.
+    """
+    return shortened(_VALUE.sub(lambda value: shortened(value[0]), message), LONGEST_MESSAGE)
 
 
 def suggest(name: str, known: Iterable[str], all_are: str = "") -> str:

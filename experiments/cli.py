@@ -106,7 +106,7 @@ def _run(words: list[str]) -> int:
 
 def _told_in_one_line(run: Callable[[], int], debug: bool) -> int:
     """Runs something; an error meant for a person becomes one line on stderr and an exit status."""
-    from datamodules.errors import UserError
+    from datamodules.errors import UserError, short_message
 
     try:
         return run()
@@ -119,17 +119,18 @@ def _told_in_one_line(run: Callable[[], int], debug: bool) -> int:
         if debug:
             raise
         told = _meant_for_a_person(error) or _missing_package(error)
-        print(f"seqlab: error: {told or _unforeseen(error)}", file=sys.stderr)
+        print(f"seqlab: error: {short_message(str(told)) if told else _unforeseen(error)}", file=sys.stderr)
         return 2 if isinstance(told, UserError) or type(error).__name__ == "MisconfigurationException" else 1
 
 
 def _unforeseen(error: Exception) -> str:
     """One line on an error that nobody wrote for a person, with its place where that is in code of one's own."""
+    from datamodules.errors import shortened
     from experiments.runs.own_modules import where
 
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     place = where(error)
-    told = f"{f'{place}: ' if place else ''}{type(error).__name__}: {lines[0] if lines else 'no message'}"
+    told = f"{f'{place}: ' if place else ''}{type(error).__name__}: {shortened(lines[0]) if lines else 'no message'}"
     return f"{told} (--debug shows the traceback)"
 
 

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from datamodules.batch import LabelledBatch, SequenceBatch, VectorBatch
-from datamodules.errors import RunFailed
+from datamodules.errors import RunFailed, UserError
 from datamodules.hyperparameters import DATA, MODEL, classes_of_script, described_module
+from lightning_modules.configured import configured
 from lightning_modules.feeding import Feeding
 from lightning_modules.layers.contracts import check_first_calls
 from lightning_modules.module import LightningModule, LRSchedulerCallable, OptimizerCallable
@@ -23,6 +25,9 @@ from lightning_modules.step_batches import StepBatches
 
 if TYPE_CHECKING:
     from lightning.pytorch.utilities.types import LRSchedulerTypeUnion, OptimizerLRScheduler
+
+OPTIMIZER, SCHEDULER = "model.init_args.optimizer", "model.init_args.scheduler"
+"""Their keys in a config."""
 
 _CLIP_EPSILON = 1e-6
 """As in ``torch.nn.utils.clip_grad_norm_``."""
@@ -120,15 +125,25 @@ class StepLossModule(LightningModule):
             UserError: It has to wait for one, and says none.
         """
         scheduler = self._scheduler(self._optimizer(self.parameters())) if self._scheduler is not None else None
-        return monitor_of(scheduler) if isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau) else None
+        return monitor_of(scheduler) if isinstance(scheduler, ReduceLROnPlateau) else None
+
+    def check_optimizer(self) -> None:
+        """Makes optimizer and schedule for a try, and lets them take two steps that change no weight.
+
+        Raises:
+            UserError: An argument of theirs is refused; names its key.
+        """
+        optimizer = configured(OPTIMIZER, self._optimizer, list(self.parameters()))
+        if self._scheduler is not None:
+            configured(SCHEDULER, self._scheduler, optimizer, _take_two_steps)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimizer, and the schedule, stepped per update; one that waits for a metric, per validated epoch."""
-        optimizer = self._optimizer(self.parameters())
+        optimizer = configured(OPTIMIZER, self._optimizer, list(self.parameters()))
         if self._scheduler is None:
             return optimizer
-        scheduler = self._scheduler(optimizer)
-        if isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
+        scheduler = configured(SCHEDULER, self._scheduler, optimizer)
+        if isinstance(scheduler, ReduceLROnPlateau):
             for group in optimizer.param_groups:
                 group["initial_lr"] = group["lr"]  # as other schedules do, so that a resumed run knows both
             every = self.trainer.check_val_every_n_epoch or 1
@@ -190,13 +205,21 @@ class StepLossModule(LightningModule):
         for config in self.trainer.lr_scheduler_configs:
             scheduler, metric = config.scheduler, self.trainer.callback_metrics.get(config.monitor or "")
             is_due = (self.trainer.current_epoch + 1) % config.frequency == 0
-            if isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau) and is_due and metric is not None:
+            if isinstance(scheduler, ReduceLROnPlateau) and is_due and metric is not None:
                 scheduler.step(float(metric))
 
     def lr_scheduler_step(self, scheduler: LRSchedulerTypeUnion, metric: Any | None) -> None:  # noqa: ANN401
-        """Steps a schedule, but for those that :meth:`on_train_epoch_end` steps."""
-        if metric is None:
+        """Steps a schedule, but for those that :meth:`on_train_epoch_end` steps.
+
+        Raises:
+            UserError: The schedule has no further step.
+        """
+        if metric is not None:
+            return
+        try:
             super().lr_scheduler_step(scheduler, metric)
+        except (ValueError, ArithmeticError) as error:
+            raise UserError(f"{SCHEDULER}: {error}") from error
 
     def on_train_start(self) -> None:
         """Options of the optimizer that were given win over those of a restored state."""
@@ -244,6 +267,14 @@ class StepLossModule(LightningModule):
         else:
             torch._foreach_mul_(gradients, factor)
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+
+
+def _take_two_steps(scheduler: LRSchedulerTypeUnion) -> None:
+    """Steps a schedule as training does; without gradients its optimizer changes nothing."""
+    if isinstance(scheduler, LRScheduler) and not isinstance(scheduler, ReduceLROnPlateau):
+        for _ in range(2):
+            scheduler.optimizer.step(lambda: 0.0)
+            scheduler.step()
 
 
 def _total_norm(gradients: list[Tensor]) -> Tensor:

@@ -37,11 +37,16 @@ from experiments.runs.own_modules import why_not_found
 _PROJECT = ("datamodules", "lightning_modules", "experiments")
 _TORCH = ("torch.nn", "torch.optim")
 _LIGHTNING = "lightning.pytorch.cli.ReduceLROnPlateau"
+_LIGHTNING_PARTS = tuple(
+    f"lightning.pytorch.{name}" for name in ("callbacks", "loggers", "profilers", "strategies", "plugins")
+)
 _INSTANTIATOR = "lightning.pytorch.cli.instantiate_module"
 DATA_HYPERPARAMETERS = "datamodule_hyper_parameters"
 """Where Lightning keeps the arguments of the data module."""
 
 _HYPERPARAMETERS = ("hyper_parameters", DATA_HYPERPARAMETERS)
+_CONFIG_PARTS = ("model", "data", "trainer")
+_CONFIG_TEXTS = ("trainer.default_root_dir", "trainer.max_time", "trainer.val_check_interval", "trainer.devices")
 _CLASS_KEYS = ("class_path", "_class_path")
 _ARGUMENT_KEYS = ("init_args", "dict_kwargs")
 _WIDE = ("torch", "lightning", "lightning_fabric", "pytorch_lightning", "numpy")
@@ -163,6 +168,41 @@ def check_class_paths(checkpoint: Mapping[str, Any], trusted: Sequence[str] = ()
             _check_arguments(hyperparameters["_class_path"], hyperparameters, key, trusted)
 
 
+def check_config_classes(config: Mapping[str, Any], trusted: Sequence[str] = ()) -> None:
+    """Refuses the config of a run's directory that names what a checkpoint may not; parts of Lightning's are permitted.
+
+    Args:
+        config: As loaded, plain values only.
+        trusted: Packages (or modules) of which any name may be used.
+
+    Raises:
+        UserError: A name is not trusted, or does not exist. The message begins with a verb, whose subject is the file.
+    """
+    for class_path in _class_paths(config):
+        _check_name(class_path, trusted, _LIGHTNING_PARTS)
+        _check_is_class(class_path, trusted, _LIGHTNING_PARTS)
+    for key, value in config.items():
+        _check_config_strings(value, key, trusted)
+
+
+def _check_config_strings(value: object, where: str, trusted: Sequence[str]) -> None:
+    """Checks the strings of a config: in a part by what it takes, elsewhere those that could name a class or a file."""
+    if isinstance(value, Mapping) and "class_path" in value:
+        _check_strings(value, Any, where, trusted, _LIGHTNING_PARTS)
+    elif isinstance(value, Mapping):
+        for key, entry in value.items():
+            _check_config_strings(entry, f"{where}.{key}", trusted)
+    elif isinstance(value, list):
+        for entry in value:
+            _check_config_strings(entry, where, trusted)
+    elif isinstance(value, str) and where.startswith(_CONFIG_PARTS):
+        if _DOTTED.fullmatch(value):
+            _check_name(value, trusted, _LIGHTNING_PARTS)
+            _check_is_class(value, trusted, _LIGHTNING_PARTS)
+        elif not _WORD.fullmatch(value) and where not in _CONFIG_TEXTS:
+            raise UserError(f"has {value!r} in {where}, where only a plain word may stand: nothing of it was run")
+
+
 def resolve(class_path: str) -> Any:  # noqa: ANN401 - whatever has that name
     """Imports what a class path names; check it first.
 
@@ -204,57 +244,65 @@ def _is_within(class_path: str, packages: Sequence[str]) -> bool:
     return any(f"{class_path}.".startswith(f"{package}.") for package in packages)
 
 
-def _is_permitted(class_path: str) -> bool:
-    return _is_within(class_path, (*_PROJECT, *_TORCH)) or class_path == _LIGHTNING
+def _is_permitted(class_path: str, further: Sequence[str]) -> bool:
+    return _is_within(class_path, (*_PROJECT, *_TORCH, *further)) or class_path == _LIGHTNING
 
 
-def _check_name(class_path: str, trusted: Sequence[str]) -> None:
+def _check_name(class_path: str, trusted: Sequence[str], further: Sequence[str] = ()) -> None:
     """Checks the words of a class path; imports nothing."""
     if class_path.startswith(f"{SCRIPT}."):
         raise UserError(
             f"names {class_path}, which was defined in the script that wrote it: define it in a module, and train anew"
         )
-    is_permitted = _is_permitted(class_path)
+    is_permitted = _is_permitted(class_path, further)
     if not _DOTTED.fullmatch(class_path) or (is_permitted and _HIDDEN.search(class_path)):
         raise UserError(f"has {class_path!r} where a class path belongs: nothing of it was run")
     if not (is_permitted or _is_within(class_path, trusted)):
         raise NotTrusted(class_path)
 
 
-def _check_is_class(class_path: str, trusted: Sequence[str]) -> None:
+def _check_is_class(class_path: str, trusted: Sequence[str], further: Sequence[str] = ()) -> None:
     """Checks what a path names, whose words were checked before."""
     if _is_within(class_path, trusted):
         return
     named = resolve(class_path)
-    if not isinstance(named, type) or not _is_permitted(f"{named.__module__}.{named.__qualname__}"):
+    if not isinstance(named, type) or not _is_permitted(f"{named.__module__}.{named.__qualname__}", further):
         raise UserError(
             f"names {class_path}, which is no class of seqlab, torch.nn or torch.optim: nothing of it was run"
         )
 
 
-def _check_arguments(class_path: str, arguments: Mapping[str, Any], where: str, trusted: Sequence[str]) -> None:
+def _check_arguments(
+    class_path: str, arguments: Mapping[str, Any], where: str, trusted: Sequence[str], further: Sequence[str] = ()
+) -> None:
     """Checks the strings among the arguments of a class that was checked before."""
     hints = constructor_hints(resolve(class_path))
     for name, value in arguments.items():
         if name not in (*_CLASS_KEYS, "_instantiator"):
-            _check_strings(value, hints.get(name, Any), f"{where}.{name}", trusted)
+            _check_strings(value, hints.get(name, Any), f"{where}.{name}", trusted, further)
 
 
-def _check_strings(value: object, hint: Any, where: str, trusted: Sequence[str]) -> None:  # noqa: ANN401
+def _check_strings(
+    value: object,
+    hint: Any,  # noqa: ANN401 - annotations have no common type
+    where: str,
+    trusted: Sequence[str],
+    further: Sequence[str] = (),
+) -> None:
     """Checks the strings in a value for which a parameter has an annotation; Any where it has none."""
     if isinstance(value, Mapping) and "class_path" in value:
         for key in _ARGUMENT_KEYS:
             arguments = value.get(key, {})
             if not isinstance(arguments, Mapping):
                 raise UserError(f"has {arguments!r} in {where}.{key} in place of arguments: nothing of it was run")
-            _check_arguments(value["class_path"], arguments, f"{where}.{key}", trusted)
+            _check_arguments(value["class_path"], arguments, f"{where}.{key}", trusted, further)
     elif isinstance(value, Mapping):
         fields = _fields(hint)
         for key, entry in value.items():
-            _check_strings(entry, fields.get(key, hint), f"{where}.{key}", trusted)
+            _check_strings(entry, fields.get(key, hint), f"{where}.{key}", trusted, further)
     elif isinstance(value, list | tuple | set):
         for entry in value:
-            _check_strings(entry, hint, where, trusted)
+            _check_strings(entry, hint, where, trusted, further)
     elif isinstance(value, str) and hint is Any:
         if not _WORD.fullmatch(value):
             raise UserError(
@@ -262,8 +310,8 @@ def _check_strings(value: object, hint: Any, where: str, trusted: Sequence[str])
                 "(str, Path): nothing of it was run"
             )
     elif isinstance(value, str) and not all(map(_is_text, _leaves(hint))):
-        _check_name(value, trusted)
-        _check_is_class(value, trusted)
+        _check_name(value, trusted, further)
+        _check_is_class(value, trusted, further)
 
 
 def constructor_hints(part: object) -> dict[str, Any]:

@@ -52,6 +52,7 @@ from experiments.runs.directory import (
 )
 from experiments.runs.ending import ending
 from experiments.runs.fit_loop import go_on_exactly
+from experiments.runs.given_configs import decided_by, with_config_of_run
 from experiments.runs.initial_weights import load_initial_weights
 from experiments.runs.known_classes import import_parts
 from experiments.runs.lightning_notices import without_lightning_notices
@@ -60,12 +61,15 @@ from experiments.runs.monitors import check_monitors
 from experiments.runs.own_modules import look_in_working_directory, own_errors, where
 from experiments.runs.parser import ConfigFile, OneLineErrorParser
 from experiments.runs.part_checks import check_parts
+from experiments.runs.precisions import check_precision, take_frozen_batches
 from experiments.runs.profilers import REPORT, finished_report, with_dearest
 from experiments.runs.progress import training_progress
 from experiments.runs.saved_config import check_same_parts, saved_config, with_config
 from experiments.runs.saved_data import SavedData, checkpoint_parts
 from experiments.runs.shell import quoted, shown
+from experiments.runs.trainer_ranges import check_seed, check_trainer_ranges
 from experiments.tuning.trial_variable import TRIAL_VARIABLE
+from lightning_modules.step_loss import StepLossModule
 
 TRUST = re.compile(r"^--trust(?==|$)")
 """An option that may be given several times: each adds to what the others trust."""
@@ -177,6 +181,7 @@ class SeqlabCLI(LightningCLI):
         """
         if not isinstance(args, list):
             raise TypeError("arguments are a list of words")
+        args = with_config_of_run(args)
         try:
             self.config = parser.parse_args(args)
         except SystemExit as left:
@@ -186,6 +191,9 @@ class SeqlabCLI(LightningCLI):
         if "subcommand" not in self.config or self.config.subcommand is None:
             raise UserError("say what to do: seqlab fit, validate, test or predict")
         settings = self.config[self.config.subcommand]
+        check_seed(settings.seed_everything)
+        if decision := decided_by([Path(str(path)) for path in settings.config or [] if path is not None]):
+            rank_zero_info(f"seqlab: warning: {decision}")
         check_parts(settings.as_dict())
         self._trusted = trusted = [*_words(settings.trust), *trusted_by(settings.as_dict())]
         checkpoint = self._checkpoint(settings)
@@ -277,6 +285,9 @@ class SeqlabCLI(LightningCLI):
         self._given[self.config.subcommand].version = None
         settings = self.config[self.config.subcommand]
         check_links(resolve(settings.model.class_path), resolve(settings.data.class_path))
+        if self.config.subcommand == "fit":
+            check_precision(settings.trainer.precision)
+            check_trainer_ranges(settings.trainer)
         trainer = settings.trainer
         trainer.profiler = with_dearest(trainer.profiler)
         given = settings.ckpt_path
@@ -309,15 +320,20 @@ class SeqlabCLI(LightningCLI):
         try:
             with own_errors():
                 super().instantiate_classes()
+            if self.subcommand == "fit" and isinstance(self.model, StepLossModule):
+                self.model.check_optimizer()
             if self.subcommand == "fit":
                 check_monitors(self.trainer, self.model)
             if self.subcommand == "fit" and self.trainer.checkpoint_callbacks:
                 self._to_trust = self._packages_to_trust()
             if self.subcommand == "fit" and isinstance(self.datamodule, ParallelDataModule):
                 self.datamodule.references("val")
-        except BaseException:
+        except BaseException as error:
             with suppress(OSError):  # a run that was there before is not empty
                 self.run_directory.rmdir()
+            # What a part of Lightning's refuses.
+            if not isinstance(error, UserError) and isinstance(error.__cause__, MisconfigurationException):
+                raise UserError(" ".join(str(error.__cause__).split())) from error
             raise
 
     def _packages_to_trust(self) -> list[str]:
@@ -361,10 +377,11 @@ class SeqlabCLI(LightningCLI):
             plugins.append(AtomicCheckpointIO())
         try:
             trainer = super().instantiate_trainer(plugins=plugins, **kwargs)
-        except (TypeError, ValueError, MisconfigurationException) as error:
+        except (TypeError, ValueError, ImportError, MisconfigurationException) as error:
             raise UserError(f"trainer: {' '.join(str(error).split())} (seqlab fit --help tells its options)") from error
         go_on_exactly(trainer)
         name_plainly(trainer, self.run_directory / CHECKPOINTS)
+        take_frozen_batches(trainer)
         return trainer
 
     def before_fit(self) -> None:

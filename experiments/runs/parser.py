@@ -5,32 +5,26 @@ from __future__ import annotations
 import importlib
 import re
 from argparse import Action, ArgumentParser
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal, NoReturn, get_args, get_origin
+from typing import Any, Literal, NoReturn, get_args, get_origin
 
 from jsonargparse import ActionConfigFile, Namespace
 from lightning.pytorch.cli import LightningArgumentParser
 
-from datamodules.errors import UserError, suggest
+from datamodules.errors import UserError, shortened, suggest
 from experiments.runs.config_file import check_config_file
+from experiments.runs.config_places import line_of_value, misplaced, parts_of
+from experiments.runs.given_values import in_yaml, read_configs_alone, takes_null, with_record, with_record_in_text
 from experiments.runs.known_classes import expected_types, subclasses, suggest_class
 from experiments.runs.own_modules import why_not_found
 from experiments.runs.part_checks import takes, why_abstract
 from experiments.runs.shell import shown
 from experiments.runs.shipped_configs import find_config, shipped_configs
-
-ALL_OPTIONS = "in seqlab fit --help"
-"""Where a list that is too long for a line can be seen."""
-
-
-OPTIONS_OF_PARTS = "what model and data take is --model.init_args.NAME and --data.init_args.NAME"
-
-OPTION = r"--(?!help$|print_shtab$).*[^+]"
-"""Options that are worth a mention."""
+from experiments.runs.unknown_options import ALL_OPTIONS, unknown_option
 
 
 class OneLineErrorParser(LightningArgumentParser):
@@ -39,6 +33,10 @@ class OneLineErrorParser(LightningArgumentParser):
     jsonargparse makes one such parser for each class that a config names: what that parser knows is what exists.
     """
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - LightningArgumentParser's signature
+        super().__init__(*args, **kwargs)
+        self._classes: dict[str, type] = {}
+
     def parse_path(self, path: str, *args: object, **kwargs: object) -> Namespace:
         """Parses a config file.
 
@@ -46,10 +44,40 @@ class OneLineErrorParser(LightningArgumentParser):
             UserError: It is no YAML, or something in it is wrong.
         """
         file = shown(Path(path))
-        for key, line in check_config_file(file).items():
-            if _is_unknown(self, key):
-                raise UserError(f"--config {file}, line {line}: {_unknown_option(self, key)}")
-        return super().parse_path(path, *args, **kwargs)
+        root = check_config_file(file)
+        parts = parts_of(root, self, self._classes)
+        if wrong := misplaced(root, self, parts):
+            raise UserError(f"--config {file}, line {wrong[0]}: {wrong[1]}")
+        try:
+            parsed = super().parse_path(path, *args, **kwargs)
+        except UserError as error:
+            line = line_of_value(root, str(error))
+            raise UserError(f"--config {file}{'' if line is None else f', line {line}'}: {error}") from error
+        self._classes |= {part.path: part.made for part in parts if part.made is not None}
+        return parsed
+
+    def parse_args(  # type: ignore[override]  # argparse's has overloads, jsonargparse's has not
+        self,
+        args: Sequence[str] | None = None,
+        namespace: Namespace | None = None,
+        env: bool | None = None,
+        defaults: bool = True,
+        **kwargs: Any,  # noqa: ANN401 - jsonargparse's signature
+    ) -> Namespace:
+        """Parses options, of a command or of a part."""
+        words = [in_yaml(word) for word in args] if args is not None and hasattr(self, "_inner_parser") else args
+        return super().parse_args(words, namespace, env, defaults, **kwargs)
+
+    def _get_values(self, action: Action, arg_strings: list[str]) -> Any:  # noqa: ANN401 - argparse's signature
+        for word in arg_strings:
+            read_configs_alone(action, word)
+        return super()._get_values(action, [with_record_in_text(action, word) for word in arg_strings])
+
+    def _check_value_key(self, action: Action, value: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        read_configs_alone(action, value)
+        if value is None and action.default is not None and not takes_null(action):  # which jsonargparse lets pass
+            raise TypeError(f'Parser key "{action.dest}":\nGiven value: null')
+        return super()._check_value_key(action, with_record(action, value), *args, **kwargs)
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Raises in place of printing the usage and ending the process.
@@ -80,46 +108,13 @@ def one_line(parser: ArgumentParser, message: str) -> str:
     for pattern, explain in EXPLANATIONS:
         if found := re.search(pattern, message):
             return explain(parser, *found.groups())
-    return " ".join(message.split())
-
-
-def _is_unknown(parser: ArgumentParser, key: str) -> bool:
-    """Whether a config's key, of the first level or the second, leads to no option.
-
-    What is in a part, which has a class of its own, is not looked at.
-    """
-    options = {name[2:] for each in parser._actions for name in each.option_strings if not name.endswith(".help")}
-
-    def leads(to: str) -> bool:
-        return to in options or any(option.startswith(f"{to}.") for option in options)
-
-    group, _, inner = key.partition(".")
-    looked_at = not inner or any(option.startswith(f"{group}.") for option in options)
-    return looked_at and not leads(key)
-
-
-def _unknown_option(parser: ArgumentParser, given: str) -> str:
-    """An option or key that a parser does not have; of a dotted one, the first word that is unknown counts."""
-    if Path(given).suffix in (".yaml", ".yml"):
-        return f"'{given}' stands alone: say --config {given}"
-    options = [name[2:] for each in parser._actions for name in each.option_strings if re.fullmatch(OPTION, name)]
-    first, *rest = given.lstrip("-").partition("=")[0].split(".")
-    prefix = ""
-    while rest and any(option.startswith(f"{prefix}{first}.") for option in options):
-        prefix, first, *rest = f"{prefix}{first}.", *rest
-    known = {option.removeprefix(prefix).partition(".")[0] for option in options if option.startswith(prefix)}
-    hint = suggest(first, known, ALL_OPTIONS)
-    if "model" in known and not get_close_matches(first, known):
-        deeper = {option.rpartition(".")[2]: f"--{option}" for option in options if "." in option}
-        close = [repr(deeper[name]) for name in get_close_matches(first, deeper)]
-        hint = f"did you mean {' or '.join(close)}? {hint}" if close else f"{hint}; {OPTIONS_OF_PARTS}"
-    return f"unknown option '{given}': {hint}"
+    return shortened(" ".join(message.split()))
 
 
 def _unknown_option_of_command(parser: ArgumentParser, command: str, key: str) -> str:
     """The same, of a key in a config: the parser that says so is that of all commands."""
     parsers = next(action.choices for action in parser._actions if isinstance(action.choices, dict))
-    return _unknown_option(parsers[command], key)
+    return unknown_option(parsers[command], key)
 
 
 def _unknown_class_for_help(parser: ArgumentParser, key: str, given: str) -> str:
@@ -129,7 +124,7 @@ def _unknown_class_for_help(parser: ArgumentParser, key: str, given: str) -> str
 def _wrong_value(parser: ArgumentParser, key: str, lines: str) -> str:
     """A value that does not fit its key; what is said of a part of it already is passed on."""
     found = next(filter(None, (re.search(pattern, lines) for pattern in JSONARGPARSE_WAS_GIVEN)), None)
-    value = found[1].strip() if found else ""
+    value = shortened(found[1].strip(), LONGEST_GIVEN) if found else ""
     kinds = list(_expected(parser, key))
     bases = [kind for kind in kinds if isinstance(kind, type) and kind not in PLAIN_TYPES]
     if unfound := _not_found(key, lines):
@@ -140,7 +135,7 @@ def _wrong_value(parser: ArgumentParser, key: str, lines: str) -> str:
         return f"{key} has init_args, but no class_path; {suggest_class('', subclasses(bases))}"
     told = [line.strip(" -") for line in lines.splitlines() if line.strip() and not re.search(JSONARGPARSE_SAYS, line)]
     if told:
-        return f"{key}: {'; '.join(dict.fromkeys(told))}"
+        return f"{key}: {'; '.join(map(shortened, dict.fromkeys(told)))}"
     choices = [str(choice) for kind in kinds if get_origin(kind) is Literal for choice in get_args(kind)]
     if choices:
         close = get_close_matches(value, choices, n=1)
@@ -148,14 +143,23 @@ def _wrong_value(parser: ArgumentParser, key: str, lines: str) -> str:
         return f"{key} is '{value}', but has to be one of {', '.join(dict.fromkeys(choices))}{hint}"
     known = subclasses(bases)
     plain = " or ".join(kind.__name__ for kind in kinds if kind in PLAIN_TYPES)
+    if plain and (count := _tuple_length(parser, key)) and value[:1] not in ("[", "("):
+        return f"{key} is '{value}', but has to be a list: [{', '.join([plain] * count)}]"
     if plain:
         or_class = f", or a class: {suggest_class(value, known)}" if known else ""
         return f"{key} is '{value}', but has to be of type {plain}{or_class}"
     records = [base for base in bases if is_dataclass(base)]
     if records:
-        forms = ("{" + ", ".join(f"{field.name}: ..." for field in fields(record)) + "}" for record in records)
+        forms = (_form(record, value) for record in records)
         return f"{key} is '{value}', but has to be {' or '.join(forms)}"
     return f"{key}: {_no_class(value, bases)}"
+
+
+def _form(record: type, value: str) -> str:
+    """How a config writes a record; of one with a single field, what was given may be that."""
+    names = [field.name for field in fields(record)]
+    is_plain = len(names) == 1 and value and value[0] not in "{["
+    return "{" + ", ".join(f"{name}: {value if is_plain else '...'}" for name in names) + "}"
 
 
 def _no_class(given: str, bases: Iterable[type]) -> str:
@@ -207,6 +211,22 @@ def _expected(parser: ArgumentParser, key: str) -> Iterable[object]:
     return expected_types(getattr(action, "_typehint", None))
 
 
+def _no_group(_: ArgumentParser, group: str, given: str) -> str:
+    """What was given for a group of options at once."""
+    return (
+        f"{group} is '{shortened(given, LONGEST_GIVEN)}', but has to be the name of a YAML file: what it takes is "
+        f"--{group}.NAME ({ALL_OPTIONS})"
+    )
+
+
+def _tuple_length(parser: ArgumentParser, key: str) -> int:
+    """How many values a key takes at once; 0 where it is one, or any number."""
+    action: Action | None = next((action for action in parser._actions if action.dest == key), None)
+    hint = getattr(action, "_typehint", None)
+    values = get_args(hint) if get_origin(hint) is tuple else ()
+    return 0 if Ellipsis in values else len(values)
+
+
 def _no_file(_: ArgumentParser, path: str) -> str:
     directory = shown(Path(path).parent)
     if not directory.is_dir():
@@ -226,15 +246,27 @@ def _unreadable(_: ArgumentParser, path: str) -> str:
     return f"--config {shown(Path(path))} cannot be read: you have no permission"
 
 
-def _nothing_given(_: ArgumentParser) -> str:
-    return "model and data are not given: name an experiment with --config, for example configs/nmt/dates.yaml"
+def _not_given(_: ArgumentParser, required: str, command: str) -> str:
+    """What an experiment consists of, and no config says."""
+    missing = [part for part in ("model", "data") if f"{command}.{part}" in required.split(", ")]
+    told = f"{' and '.join(missing)} {'are' if len(missing) > 1 else 'is'} not given"
+    if len(missing) == 1:
+        return (
+            f"{told}: a config that changes a part goes after that of an experiment, for example --config "
+            "configs/nmt/dates.yaml --config yours.yaml"
+        )
+    return f"{told}: name an experiment with --config, for example configs/nmt/dates.yaml"
 
+
+LONGEST_GIVEN = 100
+"""Characters that are shown of a value that does not fit."""
 
 PLAIN_TYPES = (bool, int, float, str)
 
 JSONARGPARSE_WAS_GIVEN = (
     r"given class_path '([^']+)'",
     r"dot import path string: (.*)",
+    r"Unexpected import path format: (.*)",
     r"Got value: Namespace\(class_path='([^']+)'",
     r"Got value: (.*)",
     r"Given value: (.*)",
@@ -250,19 +282,20 @@ CLASS_PATH = r"(?:(?<!<class )'|Given value: )((?:[A-Za-z_]\w*\.)+[A-Z]\w*[a-z]\
 JSONARGPARSE_SAYS = (
     r"^\s*-?\s*(Does not validate against|Subtypes:|Errors:|Given value|Expected a|Not a valid subclass|"
     r"Subclass types expect|a class path \(str\)|a dict with|Problem with given class_path|"
-    r"module '.*' has no attribute|No module named|Import path does not correspond|"
-    r"Type .* expects a function or a callable class)"
+    r"module '.*' has no attribute|No module named|Import path does not correspond|Unexpected import path format|"
+    r"Type .* expects a function or a callable class|Subclasses are disabled for|Unable to load config)"
 )
 """Lines of jsonargparse's own; the others tell what one of our parsers has explained."""
 
 EXPLANATIONS: tuple[tuple[str, Callable[..., str]], ...] = (
-    (r"^[Uu]nrecognized arguments: (\S+)", _unknown_option),
-    (r"^Option '([^']+)' is not accepted", _unknown_option),
+    (r"^[Uu]nrecognized arguments: (\S+)", unknown_option),
+    (r"^Option '([^']+)' is not accepted", unknown_option),
     (r"^Subcommand '(\w+)' does not accept option '([^']+)'", _unknown_option_of_command),
     (r"File does not exist: '?([^'\n]+)'?", _no_file),
     (r"Path is not a file: '?([^'\n]+)'?", _no_config),
     (r"File is not readable: '?([^'\n]+)'?", _unreadable),
-    (r"the following arguments are required: (?:fit|validate|test|predict)\.", _nothing_given),
+    (r"the following arguments are required: ((fit|validate|test|predict)\..*)", _not_given),
+    (r"Parser key \"([\w.]+)\":\s+Unable to load config ['\"](?!\{)([\s\S]*?)['\"]\s*(?:$|\n)", _no_group),
     (r"^--([\w.]+)\.help: [\s\S]*(?:string: |class_path ')([\w.]+)", _unknown_class_for_help),
     (r"^Parser key \"([\w.]+)\":([\s\S]*)", _wrong_value),
 )

@@ -3,8 +3,11 @@
 from pathlib import Path
 
 import pytest
+import torch
 
+from datamodules.errors import UserError
 from experiments.cli import main
+from experiments.runs.class_paths import check_config_classes
 from tests.experiments.tiny_task import write_tiny_task
 
 
@@ -49,6 +52,11 @@ def test_what_is_mistyped(
 ) -> None:
     assert message in told(capsys, "fit", "--config", config, *arguments)
     assert not list(config.parent.glob("runs/tiny/*/checkpoints"))
+
+
+def test_what_a_part_of_lightning_refuses(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config.write_text(config.read_text().replace("mode: max", "mode: mx"))
+    assert "`mode` can be min, max but got mx" in told(capsys, "fit", "--config", config)
 
 
 def test_a_run_that_did_not_begin_leaves_nothing(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -132,6 +140,79 @@ def test_a_checkpoint_of_another_model_writes_nothing_over(
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
 
+def test_two_whole_experiments_say_which_decides(config: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder, text = config.parent, config.read_text()
+    other, part = folder / "other.yaml", folder / "part.yaml"
+    other.write_text(text)
+    part.write_text(text[text.index("model:") : text.index("data:")])
+    for second, warns in ((other, True), (part, False)):
+        caplog.clear()
+        assert main(["fit", "--config", str(config), "--config", str(second), "--trainer.fast_dev_run", "1"]) == 0
+        warnings = [message for message in caplog.messages if message.startswith("seqlab: warning:")]
+        assert len(warnings) == warns
+        assert all(
+            f"{config} and {other} are whole experiments: model and data are those of {other}" in w for w in warnings
+        )
+
+
+def test_a_part_alone_is_no_experiment(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text, part = config.read_text(), config.parent / "part.yaml"
+    after = "is not given: a config that changes a part goes after that of an experiment, for example --config"
+    part.write_text(text[text.index("model:") : text.index("data:")])
+    assert f"data {after}" in told(capsys, "fit", "--config", part)
+    part.write_text(text[text.index("data:") : text.index("trainer:")])
+    assert f"model {after}" in told(capsys, "test", "--config", part)
+    part.write_text("trainer: {max_epochs: 1}")
+    assert "model and data are not given: name an experiment" in told(capsys, "fit", "--config", part)
+
+
+def test_a_run_brings_its_config_but_no_trust(
+    config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(config.parent)
+    assert main(["fit", "--config", str(config), "--trainer.max_epochs", "1"]) == 0
+    run = config.parent / "runs" / "tiny" / "1"
+    for command in ("validate", "test", "predict"):
+        assert main([command, "--ckpt_path", str(run)]) == 0
+    assert main(["test", "--ckpt_path", "runs/tiny/1/checkpoints/last.ckpt"]) == 0
+    assert main(["fit", "--ckpt_path", "runs/tiny/1", "--trainer.max_epochs", "2"]) == 0
+    assert [path.name for path in run.parent.iterdir()] == ["1"]
+
+    original = (run / "config.yaml").read_text()
+    schedule = "lightning_modules.schedules.WarmupSchedule"
+    hostile = [
+        (schedule, "os.system", "names os.system"),
+        (
+            "experiments.runs.callbacks.PredictionWriter",
+            "lightning.pytorch.callbacks.timer.os.system",
+            "names lightning.",
+        ),
+        (
+            "experiments.runs.callbacks.PredictionWriter",
+            "LambdaCallback",
+            "has 'LambdaCallback' where a class path belongs",
+        ),
+        ("profiler: null", "profiler: evil.Profiler", "names evil.Profiler"),
+        ("profiler: null", "profiler: evil/part.yaml", "has 'evil/part.yaml' in trainer.profiler"),
+    ]
+    for old, new, message in hostile:
+        assert old in original
+        (run / "config.yaml").write_text(original.replace(old, new))
+        line = told(capsys, "test", "--ckpt_path", run)
+        assert f"runs/tiny/1/config.yaml {message}" in line
+
+    callback = {"class_path": "lightning.pytorch.callbacks.LambdaCallback", "init_args": {"on_fit_start": "os.system"}}
+    with pytest.raises(UserError, match=r"names os\.system"):
+        check_config_classes({"trainer": {"callbacks": [callback]}})
+
+    (run / "config.yaml").write_text(original.replace("trust: []", "trust: [evil]"))
+    best = run / "checkpoints" / "best.ckpt"
+    content = torch.load(best, weights_only=True)
+    content["hyper_parameters"]["encoder"]["class_path"] = "evil.Encoder"
+    torch.save(content, best)
+    assert "names evil.Encoder" in told(capsys, "test", "--ckpt_path", run)
+
+
 def test_a_vocabulary_larger_than_the_data_allows(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tokenizer = "datamodules.tokenizers.SentencePieceTokenizer"
     line = told(capsys, "fit", "--config", config, "--data.init_args.tokenizer", tokenizer)
@@ -161,11 +242,65 @@ def test_a_loss_that_is_not_finite_keeps_the_last_checkpoint(config: Path, capsy
     assert last.read_bytes() == before
 
 
-def test_what_nobody_foresaw_is_one_line_too(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    status = main(["fit", "--config", str(config), "--model.init_args.optimizer.init_args.lr", "-1"])
+OPTIMIZER, SCHEDULER = "model.init_args.optimizer", "model.init_args.scheduler"
+STEP = ["--" + SCHEDULER, "torch.optim.lr_scheduler.StepLR"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([f"--{OPTIMIZER}.init_args.lr", -1], f"{OPTIMIZER}.init_args.lr is -1.0: Invalid learning rate"),
+        ([f"--{OPTIMIZER}.init_args.betas", "[2, 2]"], f"{OPTIMIZER}.init_args.betas is (2.0, 2.0): Invalid beta"),
+        ([f"--{OPTIMIZER}.init_args.betas", "2"], "model: betas is '2', but has to be a list: [float, float]"),
+        ([f"--{OPTIMIZER}", "torch.optim.SGD", f"--{OPTIMIZER}.init_args.nesterov", "true"], "nesterov is True: Nest"),
+        ([*STEP, f"--{SCHEDULER}.init_args.step_size", 0], f"{SCHEDULER}.init_args.step_size is 0: integer"),
+        (
+            ["--" + SCHEDULER, "CosineAnnealingLR", f"--{SCHEDULER}.init_args.T_max", 0],
+            f"{SCHEDULER}.init_args.T_max is 0: ",
+        ),
+        ([f"--{SCHEDULER}.init_args.warmup_steps", -1], "warmup_steps is -1: give 0 or more"),
+    ],
+)
+def test_what_an_optimizer_or_schedule_refuses_has_its_key(
+    options: list[object], message: str, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before anything is written."""
+    assert message in told(capsys, "fit", "--config", config, *options)
+    assert not list(config.parent.glob("runs/tiny/*"))
+
+
+def test_a_schedule_that_ends_too_early(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    schedule = ["--" + SCHEDULER, "OneCycleLR", f"--{SCHEDULER}.init_args.max_lr", 0.1]
+    line = told(
+        capsys, "fit", "--config", config, *schedule, f"--{SCHEDULER}.init_args.total_steps", 2,
+        "--trainer.logger", "false",
+    )  # fmt: skip
+    assert f"{SCHEDULER}: Tried to step 3 times. The specified number of total steps is 2" in line
+
+
+def test_a_schedule_that_looks_at_a_metric(config: Path) -> None:
+    schedule = [
+        "--" + SCHEDULER,
+        "lightning.pytorch.cli.ReduceLROnPlateau",
+        f"--{SCHEDULER}.init_args.monitor",
+        "val/loss",
+    ]
+    assert (
+        main(["fit", "--config", str(config), *schedule, "--trainer.max_epochs", "1", "--trainer.logger", "false"]) == 0
+    )
+
+
+def test_what_nobody_foresaw_is_one_line_too(
+    config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise KeyError("what nobody foresaw")
+
+    monkeypatch.setattr("experiments.runs.lightning_cli.go_on_exactly", fails)
+    status = main(["fit", "--config", str(config)])
     error = capsys.readouterr().err
     assert status == 1
-    assert "seqlab: error: ValueError" in error
+    assert "seqlab: error: KeyError: 'what nobody foresaw'" in error
     assert "--debug" in error
 
 
@@ -181,7 +316,5 @@ def test_last_without_a_last_checkpoint_does_not_start_over(config: Path) -> Non
 
 
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:
-    from datamodules.errors import UserError
-
     with pytest.raises(UserError):
         main(["fit", "--config", str(tmp_path / "none.yaml"), "--debug"])
