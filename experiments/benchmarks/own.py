@@ -122,7 +122,6 @@ class Seqlab:
             *("--device", "cuda" if self._hardware.is_gpu else "cpu"),
             *("--beam_size", str(beam_size)),
             *("--batch_size", str(batch_size)),
-            *("--max_length", str(recipe.MAX_LENGTH)),
             *("--length_penalty", str(recipe.LENGTH_PENALTY)),
             "--report_time",
         )
