@@ -11,9 +11,9 @@ import yaml
 
 from datamodules.errors import UserError
 from experiments.runs.class_paths import check_config_classes
-from experiments.runs.closing import shown
 from experiments.runs.config_file import check_config_file
 from experiments.runs.directory import CHECKPOINTS, CONFIG
+from experiments.runs.shell import shown
 
 PARTS = ("model", "data")
 """What makes an experiment of a config."""

@@ -181,7 +181,7 @@ class SeqlabCLI(LightningCLI):
         """
         if not isinstance(args, list):
             raise TypeError("arguments are a list of words")
-        args = with_config_of_run(args)
+        given, args = args, with_config_of_run(args)
         try:
             self.config = parser.parse_args(args)
         except SystemExit as left:
@@ -195,7 +195,9 @@ class SeqlabCLI(LightningCLI):
         if decision := decided_by([Path(str(path)) for path in settings.config or [] if path is not None]):
             rank_zero_info(f"seqlab: warning: {decision}")
         check_parts(settings.as_dict())
-        self._trusted = trusted = [*_words(settings.trust), *trusted_by(settings.as_dict())]
+        # What a run's directory brings grants nothing: it may come from elsewhere.
+        named = trusted_by(settings.as_dict()) if args == given else []
+        self._trusted = trusted = [*_words(settings.trust), *named]
         checkpoint = self._checkpoint(settings)
         if checkpoint is not None:
             content = read_checkpoint(checkpoint, trusted)
