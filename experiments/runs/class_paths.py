@@ -61,17 +61,17 @@ class NotTrusted(UserError):
     """A name lies in a package that the user did not say to trust.
 
     Args:
-        class_path: The name.
+        class_paths: The names, at least one.
 
     Attributes:
-        package: What ``--trust`` would have to name.
+        packages: What ``--trust`` would have to name.
     """
 
-    def __init__(self, class_path: str) -> None:
-        self.package = class_path.partition(".")[0]
+    def __init__(self, *class_paths: str) -> None:
+        self.packages = list(dict.fromkeys(path.partition(".")[0] for path in class_paths))
         super().__init__(
-            f"names {class_path}, which is no part of seqlab, torch.nn or torch.optim: nothing of it was run; if you "
-            f"trust whoever made the file, add --trust {self.package}"
+            f"names {class_paths[0]}, which is no part of seqlab, torch.nn or torch.optim: nothing of it was run; if "
+            f"you trust whoever made the file, add {' '.join(f'--trust {package}' for package in self.packages)}"
         )
 
 
@@ -141,7 +141,7 @@ def packages_to_trust(checkpoint: Mapping[str, Any]) -> list[str]:
         try:
             check_class_paths(checkpoint, packages)
         except NotTrusted as refusal:
-            packages.append(refusal.package)
+            packages += refusal.packages
         else:
             return packages
 
@@ -157,8 +157,14 @@ def check_class_paths(checkpoint: Mapping[str, Any], trusted: Sequence[str] = ()
     Raises:
         UserError: A name is not trusted, or does not exist. The message begins with a verb, whose subject is the file.
     """
+    refused = []
     for class_path in _class_paths(checkpoint):
-        _check_name(class_path, trusted)
+        try:
+            _check_name(class_path, trusted)
+        except NotTrusted:
+            refused.append(class_path)
+    if refused:
+        raise NotTrusted(*refused)
     used = {key: value for key, value in checkpoint.items() if key not in unused}
     for class_path in _class_paths(used):
         _check_is_class(class_path, trusted)

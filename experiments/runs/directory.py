@@ -250,5 +250,5 @@ def meant_checkpoint(given: str, root: Path, experiment: str) -> Path:
     path = run / CHECKPOINTS / f"{given}.ckpt"
     if not path.is_file():
         there = sorted(found.stem for found in path.parent.glob("*.ckpt"))
-        raise UserError(f"--ckpt_path {given}: {path} does not exist; {suggest(given, there)}")
+        raise UserError(f"--ckpt_path {given}: {path} does not exist; {suggest(given, there)} (--ckpt_path NAME)")
     return path

@@ -18,6 +18,28 @@ from experiments.runs.shell import shown
 PARTS = ("model", "data")
 """What makes an experiment of a config."""
 
+CONFIG_OPTIONS = ("--config", "-c")
+"""What a config file is given to."""
+
+
+def configs_first(arguments: list[str]) -> list[str]:
+    """The arguments with the configs before the options: what is typed wins over every file, wherever it stands.
+
+    Args:
+        arguments: Of the command line, the subcommand first.
+    """
+    configs: list[str] = []
+    options: list[str] = []
+    words = iter(arguments[1:])
+    for word in words:
+        if word in CONFIG_OPTIONS:
+            configs += [word, *next(([each] for each in words), [])]
+        elif word.startswith("--config="):
+            configs.append(word)
+        else:
+            options.append(word)
+    return [*arguments[:1], *configs, *options]
+
 
 def with_config_of_run(arguments: list[str]) -> list[str]:
     """The arguments, with the config of the run that ``--ckpt_path`` names where no config is given.
@@ -29,7 +51,7 @@ def with_config_of_run(arguments: list[str]) -> list[str]:
         UserError: That config names a class that is not trusted: a run's directory may come from elsewhere.
     """
     named = next(_values(arguments, "--ckpt_path"), None)
-    if named is None or any(True for name in ("--config", "-c") for _ in _values(arguments, name)):
+    if named is None or any(True for name in CONFIG_OPTIONS for _ in _values(arguments, name)):
         return arguments
     given = Path(named)
     run = given.parent.parent if given.parent.name == CHECKPOINTS else given

@@ -52,7 +52,7 @@ from experiments.runs.directory import (
 )
 from experiments.runs.ending import ending
 from experiments.runs.fit_loop import go_on_exactly
-from experiments.runs.given_configs import decided_by, with_config_of_run
+from experiments.runs.given_configs import configs_first, decided_by, with_config_of_run
 from experiments.runs.initial_weights import load_initial_weights
 from experiments.runs.known_classes import import_parts
 from experiments.runs.lightning_notices import without_lightning_notices
@@ -181,7 +181,8 @@ class SeqlabCLI(LightningCLI):
         """
         if not isinstance(args, list):
             raise TypeError("arguments are a list of words")
-        given, args = args, with_config_of_run(args)
+        given = configs_first(args)
+        args = with_config_of_run(given)
         try:
             self.config = parser.parse_args(args)
         except SystemExit as left:

@@ -39,7 +39,8 @@ def add_checkpoint_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch_size", type=int, default=64, metavar="N", help="lines in a batch (default: 64)")
     parser.add_argument(
         "--trust",
-        action="append",
+        action="extend",
+        nargs="+",
         default=[],
         metavar="PACKAGE",
         help="a package whose classes the checkpoint may name",

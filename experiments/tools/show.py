@@ -256,7 +256,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--trust",
-        action="append",
+        action="extend",
+        nargs="+",
         default=[],
         metavar="PACKAGE",
         help="a package whose classes the checkpoint may name",

@@ -83,13 +83,13 @@ class Search(ABC):
         no_repeat_ngram_size: int = 0,
     ) -> None:
         if max_length is not None and max_length < 1:
-            raise UserError(f"max_length is {max_length}: give at least 1, or null for what the training pairs suggest")
+            raise UserError(f"max_length is {max_length}: give at least 1, or leave it out, for what training suggests")
         if min_length < 0:
             raise UserError(f"min_length is {min_length}: give 0 or more")
         if max_length is not None and min_length > max_length:
             raise UserError(f"min_length is {min_length}: give 0 to max_length, which is {max_length}")
         if max_ratio is not None and not 0 < max_ratio < math.inf:
-            raise UserError(f"max_ratio is {max_ratio}: give more than 0, or null for what the training pairs suggest")
+            raise UserError(f"max_ratio is {max_ratio}: give more than 0, or leave it out, for what training suggests")
         if no_repeat_ngram_size < 0:
             raise UserError(f"no_repeat_ngram_size is {no_repeat_ngram_size}: give 1 or more, or 0 for no such rule")
         self.max_length = max_length

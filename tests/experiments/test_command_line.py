@@ -114,6 +114,14 @@ def test_test_predict_and_translate_agree(trained: Trained) -> None:
     assert translated.stdout.splitlines() == [*hypotheses[:10], "", hypotheses[10]]
 
 
+def test_an_option_wins_over_a_config_that_stands_after_it(trained: Trained) -> None:
+    """A run's own config says that no checkpoint was given."""
+    last = trained.run / "checkpoints" / "last.ckpt"
+    tested = seqlab("test", "--ckpt_path", last, "--config", trained.run / "config.yaml")
+    assert tested.returncode == 0, tested.stderr
+    assert f"the checkpoint at {last}" in " ".join((tested.stdout + tested.stderr).split())
+
+
 def test_score_reproduces_what_translate_and_validate_report(trained: Trained, tmp_path: Path) -> None:
     source, target, scores = trained.config.parent / "val.de", tmp_path / "val.fr", tmp_path / "scores.tsv"
     files = ["--input", source, "--output", target, "--scores", scores]

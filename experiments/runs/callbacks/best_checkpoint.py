@@ -70,9 +70,10 @@ class BestCheckpoint(ModelCheckpoint):
         if self._validations < 2 or self._has_moved or self.monitor == LOSS:
             return None
         decided = f"{LOSS} has chosen" if math.isfinite(self._best_loss) else "the last is kept as"
+        advice = "; train longer, or monitor another metric" if self._lowest == 0 and self.mode == "max" else ""
         return (
             f"{self.monitor} was {self._lowest:.4g} in each of {self._validations} validations: {decided} "
-            f"{self.filename}.ckpt; train longer, or monitor another metric"
+            f"{self.filename}.ckpt{advice}"
         )
 
     def state_dict(self) -> dict[str, Any]:
