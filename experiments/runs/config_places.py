@@ -74,10 +74,12 @@ def parts_of(root: yaml.MappingNode, parser: ArgumentParser, before: Mapping[str
     """
     parts: list[Part] = []
     for action in parser._actions:
-        node: yaml.Node | None = root
-        for name in action.dest.split("."):
-            node = _entries(node)[name][1] if name in _entries(node) else None
-        if node is not None:
+        nodes: list[yaml.Node] = [root]
+        for name in action.dest.split("."):  # with a + behind its name what is given is added to a list
+            nodes = [
+                entries[key][1] for entries in map(_entries, nodes) for key in (name, f"{name}+") if key in entries
+            ]
+        for node in nodes:
             parts.extend(_parts_in(node, action.dest, getattr(action, "_typehint", None), before))
     return parts
 

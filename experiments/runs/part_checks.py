@@ -13,6 +13,9 @@ from datamodules.errors import UserError
 from experiments.runs.class_paths import constructor_hints, resolve
 from experiments.runs.own_modules import KNOWN_PACKAGES
 
+_CALLED_BY_US = ("lightning_modules.layers.", "lightning_modules.decoding.", "datamodules.tokenizers")
+"""Where base classes are defined whose methods seqlab calls, with all their arguments; hooks are Lightning's matter."""
+
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -73,6 +76,7 @@ def _check_part(part: Mapping[str, Any], key: str) -> None:
     """Checks a part, and those that it is made of."""
     if lacking := why_abstract(part["class_path"]):
         raise UserError(f"{key}: {lacking}")
+    _check_methods(part["class_path"], key)
     named = resolve(part["class_path"])
     hints = constructor_hints(named)
     for name, value in (part.get("init_args") or {}).items():
@@ -99,6 +103,24 @@ def _check_constructor(
             f"{key}: {part['class_path']}{_signature(named)} cannot be made ({error}): {owner.__name__} calls its "
             f"constructor with ({', '.join(expected)}); let it begin with these, as that of {base.__name__}"
         ) from error
+
+
+def _check_methods(class_path: str, key: str) -> None:
+    """Checks whether the methods of a class of one's own take what those are called with that they replace."""
+    named = _own_class(class_path)
+    for base in named.__mro__[1:] if named is not None else ():
+        for name, asked in vars(base).items() if base.__module__.startswith(_CALLED_BY_US) else ():
+            method = inspect.getattr_static(named, name)
+            if name.startswith("_") or method is asked or not all(isinstance(f, FunctionType) for f in (asked, method)):
+                continue
+            arguments = [None for each in inspect.signature(asked).parameters.values() if each.kind in _POSITIONAL]
+            try:
+                inspect.signature(method).bind(*arguments)
+            except TypeError as error:
+                raise UserError(
+                    f"{key}: {class_path}.{name}{_signature(method)} does not take what it is called with ({error}): "
+                    f"{base.__name__}.{name}{_signature(asked)}"
+                ) from error
 
 
 def _made_of(hint: Any) -> Iterator[tuple[Sequence[Any], type]]:  # noqa: ANN401 - annotations have no common type

@@ -236,6 +236,10 @@ class Fails(GeneralAttention):
     def score(self, query, keys):
         return super().score(query, keys[:, :, 0])
 
+class FewKeys(GeneralAttention):
+    def score(self, query):
+        return query
+
 class NoForward(Encoder): ...
 
 class NoWidth(RecurrentEncoder):
@@ -297,16 +301,18 @@ AT_FIRST = "too many positional arguments"
         ("attention", "OneMore", 2, " needs the argument 'depth': give it among its init_args, or a default"),
         ("attention", "FlatWeights", 2, ".forward returns weights of shape (40, "),
         ("attention", "Fails", 1, ".score, {file}, line 32: IndexError: Dimension out of range"),
+        ("attention", "FewKeys", 2, ".score(query) does not take what it is called with (too many positional arguments):"
+         " GeneralAttention.score(query, keys)"),
         ("encoder", "NoForward", 2, " is abstract: it has to define Encoder.forward(embedded, lengths)"),
         ("encoder", "NoWidth", 2, f"() cannot be made ({AT_FIRST}): AttentionNMT calls its constructor with (int)"),
         ("bridge", "OneShape", 2, f"(encoder) cannot be made ({AT_FIRST}): AttentionNMT calls its constructor with (S"),
         ("decoder", "NoStep", 2, " is abstract: it has to define Decoder.step(embedded, memory, state, rows)"),
         ("data", "NoPairs", 2, " is abstract: it has to define ParallelDataModule.content(split), Paralle"),
         ("tokenizer", "NoEncode", 2, " is abstract: it has to define Tokenizer.encode(sentence), Tokenizer"),
-        ("tokenizer", "NoWords", 2, ".__init__, {file}, line 53: FileNotFoundError: "),
+        ("tokenizer", "NoWords", 2, ".__init__, {file}, line 57: FileNotFoundError: "),
         ("schedule", "NoRatio", 2, " is abstract: it has to define ForcingSchedule.ratio("),
-        ("callback", "Late", 1, ".on_train_start, {file}, line 62: AttributeError: 'AttentionNMT' object has"),
-        ("callback", "Early", 2, ".__init__, {file}, line 66: KeyError: 'a'"),
+        ("callback", "Late", 1, ".on_train_start, {file}, line 66: AttributeError: 'AttentionNMT' object has"),
+        ("callback", "Early", 2, ".__init__, {file}, line 70: KeyError: 'a'"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_class(

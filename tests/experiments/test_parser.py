@@ -206,6 +206,10 @@ DECODER = f"{NMT}    decoder:\n      class_path: lightning_modules.layers.decode
             "line 5: trainer.callbacks[1] (AlignmentFigures): 'sentences' stands beside class_path: put it under ",
         ),
         (
+            "trainer:\n  callbacks+:\n    - class_path: AlignmentFigures\n      sentences: 2",
+            "line 4: trainer.callbacks[0] (AlignmentFigures): 'sentences' stands beside class_path: put it under ",
+        ),
+        (
             "trainer:\n  callbacks:\n    - TextMetrics: {}",
             "line 3: trainer.callbacks[0] (Callback): unknown option 'TextMetrics': known: class_path, init_args",
         ),
