@@ -301,8 +301,8 @@ AT_FIRST = "too many positional arguments"
         ("attention", "OneMore", 2, " needs the argument 'depth': give it among its init_args, or a default"),
         ("attention", "FlatWeights", 2, ".forward returns weights of shape (40, "),
         ("attention", "Fails", 1, ".score, {file}, line 32: IndexError: Dimension out of range"),
-        ("attention", "FewKeys", 2, ".score(query) does not take what it is called with (too many positional arguments):"
-         " GeneralAttention.score(query, keys)"),
+        ("attention", "FewKeys", 2, ".score(query) does not take what it is called with (too many positional "
+         "arguments): GeneralAttention.score(query, keys)"),
         ("encoder", "NoForward", 2, " is abstract: it has to define Encoder.forward(embedded, lengths)"),
         ("encoder", "NoWidth", 2, f"() cannot be made ({AT_FIRST}): AttentionNMT calls its constructor with (int)"),
         ("bridge", "OneShape", 2, f"(encoder) cannot be made ({AT_FIRST}): AttentionNMT calls its constructor with (S"),
