@@ -10,9 +10,10 @@ from typing import Any
 import yaml
 
 from datamodules.errors import UserError
+from experiments.runs.checkpoints import find_checkpoint, load_archive
 from experiments.runs.class_paths import check_config_classes
 from experiments.runs.config_file import check_config_file
-from experiments.runs.directory import CHECKPOINTS, CONFIG
+from experiments.runs.directory import CHECKPOINTS, CONFIG, KEYWORDS
 from experiments.runs.shell import shown
 
 PARTS = ("model", "data")
@@ -48,7 +49,8 @@ def with_config_of_run(arguments: list[str]) -> list[str]:
         arguments: Of the command line, the subcommand first.
 
     Raises:
-        UserError: That config names a class that is not trusted: a run's directory may come from elsewhere.
+        UserError: There is no such checkpoint, or the run's config names a class that is not trusted: its directory
+            may come from elsewhere.
     """
     named = next(_values(arguments, "--ckpt_path"), None)
     if named is None or any(True for name in CONFIG_OPTIONS for _ in _values(arguments, name)):
@@ -57,6 +59,8 @@ def with_config_of_run(arguments: list[str]) -> list[str]:
     run = given.parent.parent if given.parent.name == CHECKPOINTS else given
     config = run / CONFIG
     if not config.is_file():
+        if named not in KEYWORDS:
+            load_archive(find_checkpoint(given))  # says what there is in its place
         return arguments
     check_config_file(config)
     content: dict[str, Any] = yaml.safe_load(config.read_text(encoding="utf-8"))

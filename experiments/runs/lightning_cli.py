@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -204,6 +205,7 @@ class SeqlabCLI(LightningCLI):
             content = read_checkpoint(checkpoint, trusted)
             if self.config.subcommand == "fit":
                 check_resumable(content, checkpoint)
+                _check_epochs(content, settings.trainer.max_epochs)
             check_same_parts(settings, content, checkpoint, self.config.subcommand)
             self._progress = training_progress(content)
             self.config = parser.parse_args(with_config(args, saved_config(content, self.config.subcommand)))
@@ -428,6 +430,15 @@ class SeqlabCLI(LightningCLI):
         """Says where everything is, and what to type next."""
         if self._trial_directory is None and self.trainer.is_global_zero:
             print(closing_lines(self.run_directory, self.trainer, self.model, self._to_trust))
+
+
+def _check_epochs(checkpoint: Mapping[str, Any], most: int | None) -> None:
+    """Refuses to go on from a checkpoint of a later epoch than the trainer is to train, as Lightning does."""
+    trained = checkpoint.get("epoch")
+    if isinstance(trained, int) and most is not None and 0 <= most < trained:
+        raise UserError(
+            f"trainer.max_epochs is {most}, but --ckpt_path is a checkpoint of epoch {trained + 1}: raise it to go on"
+        )
 
 
 def _begins(run: Path | None, other: Path | None) -> str:

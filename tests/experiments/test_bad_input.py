@@ -92,6 +92,18 @@ def test_a_broken_validation_text_leaves_no_run(config: Path, capsys: pytest.Cap
     assert not list(config.parent.glob("runs/tiny/*"))
 
 
+def test_a_checkpoint_that_does_not_go_with_what_is_asked(
+    config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(config.parent)
+    assert main(["fit", "--config", str(config), "--trainer.max_epochs", "3", "--trainer.logger", "false"]) == 0
+    line = told(capsys, "fit", "--config", config, "--ckpt_path", "last", "--trainer.max_epochs", 1)
+    assert "trainer.max_epochs is 1, but --ckpt_path is a checkpoint of epoch 3: raise it to go on" in line
+    for given in ("runs/tiny", "runs"):
+        assert "give one of its runs, runs/tiny/1" in told(capsys, "test", "--ckpt_path", given)
+    assert "runs/nothere" in told(capsys, "test", "--ckpt_path", "runs/nothere/2")
+
+
 def test_a_missing_corpus(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (config.parent / "train.de").rename(config.parent / "tran.de")
     line = told(capsys, "fit", "--config", config)
