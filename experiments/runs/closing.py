@@ -16,6 +16,10 @@ from experiments.runs.shell import command, shown
 from lightning_modules.encoder_decoder import EncoderDecoder
 
 
+POSITIONS = ("epoch", "step")
+"""What a callback monitors that keeps the latest checkpoints."""
+
+
 @runtime_checkable
 class Remarking(Protocol):
     """A callback that may have something to say when a training ends."""
@@ -33,10 +37,10 @@ def closing_lines(run: Path, trainer: L.Trainer, model: L.LightningModule, to_tr
         model: What was trained.
         to_trust: Packages that a command has to trust which reads the checkpoint alone.
     """
-    best = best_checkpoint(trainer)
+    best, latest = best_checkpoint(trainer), latest_checkpoint(trainer)
     lines = ["", f"run              {shown(run)}"]
     last = run / CHECKPOINTS / "last.ckpt"
-    checkpoint = best or (last if last.is_file() else None)
+    checkpoint = best or (last if last.is_file() else latest)
     if checkpoint is not None:
         lines.append(f"{'best' if best else 'last'} checkpoint  {shown(checkpoint)}")
     averaged = run / CHECKPOINTS / "averaged.ckpt"
@@ -60,7 +64,14 @@ def closing_lines(run: Path, trainer: L.Trainer, model: L.LightningModule, to_tr
 
 
 def best_checkpoint(trainer: L.Trainer) -> Path | None:
-    """The best checkpoint of a run; None where none was written, as in a run that never validated."""
+    """The best checkpoint of a run; None where no metric has chosen one, as in a run that never validated."""
     written = [each for each in trainer.checkpoint_callbacks if isinstance(each, ModelCheckpoint)]
+    written = [each for each in written if each.monitor not in (None, *POSITIONS)]
     paths = [each.best_model_path for each in sorted(written, key=lambda each: not isinstance(each, BestCheckpoint))]
     return next((Path(path) for path in paths if path), None)
+
+
+def latest_checkpoint(trainer: L.Trainer) -> Path | None:
+    """A checkpoint that is kept for its place in the training; None where there is none."""
+    written = [each for each in trainer.checkpoint_callbacks if isinstance(each, ModelCheckpoint)]
+    return next((Path(each.best_model_path) for each in written if each.best_model_path), None)
