@@ -15,7 +15,6 @@ from experiments.runs.loggers import RunWandbLogger
 from experiments.runs.shell import command, shown
 from lightning_modules.encoder_decoder import EncoderDecoder
 
-
 POSITIONS = ("epoch", "step")
 """What a callback monitors that keeps the latest checkpoints."""
 
