@@ -8,16 +8,16 @@ import lightning as L
 
 from datamodules.errors import UserError
 
-LINKED = (
+SIZES = (
     "source_vocabulary_size",
     "target_vocabulary_size",
     "source_feature_size",
     "target_feature_size",
     "class_count",
-    "longest_source",
-    "longest_target",
-    "longest_ratio",
 )
+"""What a model cannot be made without."""
+
+LINKED = (*SIZES, "longest_source", "longest_target", "longest_ratio")
 """The numbers. A data module offers those that it has as properties, a model takes those that it needs as arguments of
 its constructor, and each is passed on where both sides name it."""
 
@@ -33,9 +33,9 @@ def check_links(model: type[L.LightningModule], data: type[L.LightningDataModule
         UserError: The model needs a size that the data do not have.
     """
     needed = inspect.signature(model).parameters
-    for name in LINKED:
+    for name in SIZES:
         if name in needed and needed[name].default is inspect.Parameter.empty and not hasattr(data, name):
-            offered = ", ".join(other for other in LINKED if hasattr(data, other)) or "none"
+            offered = ", ".join(other for other in SIZES if hasattr(data, other)) or "none"
             raise UserError(
                 f"{model.__name__} needs {name} of its data, but {data.__name__} has no property of that name (it "
                 f"offers {offered}): choose a model and data of one kind"

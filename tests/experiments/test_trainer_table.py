@@ -69,7 +69,7 @@ TABLE: list[tuple[str, object, str]] = [
     ("inference_mode", "false", WORKS),
     ("use_distributed_sampler", "true", WORKS),
     ("profiler", "simple", WORKS),
-    ("profiler", "x", "trainer: When passing string value for the `profiler` parameter"),
+    ("profiler", "x", "trainer.profiler is 'x': known: advanced, "),
     ("detect_anomaly", "true", WORKS),
     ("barebones", "true", "trainer: `Trainer(barebones=True, logger="),
     ("plugins", "lightning.pytorch.plugins.AsyncCheckpointIO", WORKS),
