@@ -295,7 +295,9 @@ def test_torchrun_trains_in_one_directory_as_well(trained: Trained, tmp_path: Pa
     assert metrics(run, "val/loss")[1] == pytest.approx(loss, rel=1e-6), "one process or two measure the same"
 
 
-def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(trained: Trained, tmp_path: Path) -> None:
+def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(
+    request: pytest.FixtureRequest, trained: Trained, tmp_path: Path
+) -> None:
     arguments = [
         "fit",
         "--config",
@@ -314,6 +316,7 @@ def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(trained: Trained, tmp_path: P
         text=True,
         start_new_session=True,
     )
+    request.addfinalizer(process.kill)
     last = tmp_path / "my runs" / "tiny" / "1" / "checkpoints" / "last.ckpt"
     deadline = time.monotonic() + 60
     while not last.exists() and time.monotonic() < deadline:

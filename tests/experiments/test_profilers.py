@@ -110,11 +110,12 @@ def test_an_unknown_profiler_is_told_with_those_that_there_are(
     assert not (config.parent / "runs").exists()
 
 
-def test_ctrl_c_loses_no_report(config: Path) -> None:
+def test_ctrl_c_loses_no_report(request: pytest.FixtureRequest, config: Path) -> None:
     words = ["fit", "--config", str(config), "--trainer.max_epochs", "-1", "--trainer.profiler", "simple"]
     process = subprocess.Popen(
         [sys.executable, "-m", "experiments.cli", *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
+    request.addfinalizer(process.kill)
     last = config.parent / "runs" / "tiny" / "1" / "checkpoints" / "last.ckpt"
     deadline = time.monotonic() + 120
     while not last.exists() and process.poll() is None and time.monotonic() < deadline:
