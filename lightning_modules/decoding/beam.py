@@ -28,7 +28,7 @@ class BeamSearch(Search):
     log-probability alone. A prefix that ends within the best ``beam_size`` continuations of its sentence is a
     hypothesis; a sentence is finished as soon as no open prefix can still become one of the ``n_best``: the most that
     it can score is its log-probability, kept up to the longest hypothesis that is allowed. So nothing is lost by
-    stopping (Huang, Zhao and Ma 2017, section 3, have the criterion for scores without a length penalty).
+    stopping (Huang, Zhao and Ma 2017, for scores without a length penalty).
 
     Args:
         beam_size: Prefixes kept for each sentence; at most the size of the target vocabulary.
