@@ -74,7 +74,7 @@ def load(path: Location | Sequence[Location], trust: str | Sequence[str] = (), d
     _check_packages()
     from experiments.runs.translator import load_ensemble
 
-    return load_ensemble(_paths(path), [trust] if isinstance(trust, str) else trust, device)
+    return load_ensemble(_paths(path, "path"), [trust] if isinstance(trust, str) else trust, device)
 
 
 def load_experiment(
@@ -85,7 +85,7 @@ def load_experiment(
     Args:
         config: A config file, or several, of which later ones win.
         overrides: Options of ``seqlab fit`` by their names, as ``{"trainer.max_epochs": 1}``, or as they are typed, as
-            ``["--trainer.max_epochs=1"]``; they win over all files.
+            ``["--trainer.max_epochs=1"]``, with or without ``--``; they win over all files.
 
     Returns:
         Model, data and trainer. ``trainer.fit(model, data)`` trains as ``seqlab fit`` does, in a run's directory that
@@ -97,7 +97,7 @@ def load_experiment(
     _check_packages()
     from experiments.runs import experiment
 
-    return experiment.load_experiment(_paths(config), overrides)
+    return experiment.load_experiment(_paths(config, "config"), overrides)
 
 
 def study_results(path: Location) -> StudyRows:
@@ -119,8 +119,18 @@ def study_results(path: Location) -> StudyRows:
     return read_rows(Path(path))
 
 
-def _paths(given: Location | Sequence[Location]) -> list[Path]:
-    return [Path(given)] if isinstance(given, str | PathLike) else [Path(each) for each in given]
+def _paths(given: Location | Sequence[Location], name: str) -> list[Path]:
+    """One path, or several, as a list.
+
+    Raises:
+        UserError: It is nothing of the kind.
+    """
+    from datamodules.errors import UserError
+
+    each = [given] if isinstance(given, str | PathLike) else given
+    if not isinstance(each, Sequence) or not all(isinstance(one, str | PathLike) for one in each):
+        raise UserError(f"{name} is {given!r}, but has to be a path, or a list of them")
+    return [Path(one) for one in each]
 
 
 def _check_packages() -> None:

@@ -124,6 +124,7 @@ def test_one_line_for_what_a_person_can_mend(best: Path, tmp_path: Path) -> None
         "line 1 holds half of a surrogate pair": lambda: translator.translate(["a\ud800"]),
         "batch_size is 0": lambda: translator.translate(["a"], batch_size=0),
         "n_best is 9, but a beam of 5 finds 5 at most": lambda: translator.beam_search(n_best=9),
+        "path is 3, but has to be a path, or a list of them": lambda: seqlab.load(3),  # type: ignore[arg-type]
         "no checkpoint is given": lambda: seqlab.load([]),
         "there are no results of a study in": lambda: seqlab.study_results(tmp_path),
         "nix.yaml: there is no such file": lambda: seqlab.load_experiment("nix.yaml"),
@@ -142,8 +143,8 @@ def test_an_experiment_trains_as_the_command_does(tmp_path: Path, monkeypatch: p
     assert main(["fit", "--config", str(config), *words, "--trainer.default_root_dir", str(tmp_path / "command")]) == 0
     root = tmp_path / "python"
     options["trainer.default_root_dir"] = str(root)
-    model, data, trainer = seqlab.load_experiment(config, options)
-    other = seqlab.load_experiment([str(config)], [f"--{name}={value}" for name, value in options.items()])
+    model, data, trainer = seqlab.load_experiment(config, {f"--{name}": value for name, value in options.items()})
+    other = seqlab.load_experiment([str(config)], [f"{name}={value}" for name, value in options.items()])
     assert not root.exists()
     assert (trainer.default_root_dir, other.trainer.default_root_dir) == tuple(
         str(root / "tiny" / each) for each in "12"

@@ -156,6 +156,14 @@ def test_nor_does_a_service_or_a_score_need_more(lean: Environment) -> None:
     assert "1 pairs" in scored.stderr
 
 
+def test_results_of_a_study_are_read(lean: Environment) -> None:
+    told = "panel,variant,seed,status,error,started,updates,parameters,data_order,seconds,run,commit,configs"
+    header = f"{told},command,test_command"
+    (lean.away / "results.csv").write_text(f"{header},val/loss\n,a,1,finished,,,3,,,2.5,,,,,,0.5\n")
+    read = lean.run("python", "-c", "import seqlab; print(seqlab.study_results('results.csv')[0]['val/loss'])")
+    assert read.stdout == "0.5\n", read.stderr
+
+
 def test_what_needs_more_says_so_in_one_line(lean: Environment) -> None:
     refused = lean.run("seqlab", "fit", "--config", "configs/nmt/dates.yaml")
     assert refused.returncode == 2

@@ -14,11 +14,8 @@ import yaml
 
 from datamodules.errors import suggest
 from experiments.runs.given_values import takes_null
-from experiments.runs.known_classes import expected_types, subclasses
+from experiments.runs.known_classes import CLASS_KEYS, expected_types, subclasses
 from experiments.runs.unknown_options import is_unknown, unknown_option
-
-CLASS_KEYS = ("class_path", "init_args", "dict_kwargs")
-"""The keys of a part that is a class; what the class takes stands under init_args."""
 
 _MERGE = "tag:yaml.org,2002:merge"
 _NULL = "tag:yaml.org,2002:null"

@@ -120,9 +120,9 @@ def load_experiment(configs: Sequence[Path], options: Mapping[str, object] | Seq
     """
     words = ["fit", *(f"--config={path}" for path in configs)]
     if isinstance(options, Mapping):
-        words += [f"--{name}={typed(value)}" for name, value in options.items()]
+        words += [f"--{name.removeprefix('--')}={typed(value)}" for name, value in options.items()]
     else:
-        words += options
+        words += [word if word.startswith("-") or "=" not in word else f"--{word}" for word in options]
     import_parts()
     with without_lightning_notices():
         made = _ExperimentCLI(words)

@@ -12,7 +12,8 @@ from typing import Any, get_args
 
 import yaml
 
-from experiments.runs.known_classes import expected_types
+from datamodules.errors import UserError, suggest
+from experiments.runs.known_classes import CLASS_KEYS, expected_types
 
 CONFIG_SUFFIXES = (".yaml", ".yml", ".json")
 """How the names of configs end."""
@@ -78,17 +79,31 @@ def with_record(action: Action, value: Any) -> Any:  # noqa: ANN401 - whatever a
     Args:
         action: What jsonargparse reads the value with.
         value: As it was given.
+
+    Raises:
+        UserError: One of its keys is none of any of the records.
     """
-    kinds = expected_types(getattr(action, "_typehint", None))
-    records = [kind for kind in kinds if isinstance(kind, type) and is_dataclass(kind)]
+    records = _records(action)
     if not isinstance(value, dict) or "class_path" in value or len(records) < 2:
         return value
-    meant = [
-        kind for kind in records if isinstance(kind, type) and value.keys() <= {each.name for each in fields(kind)}
-    ]
+    known = {name for record in records for name in _names(record)}
+    if unknown := [key for key in value if key not in known and key not in CLASS_KEYS]:
+        kinds = " or ".join(record.__name__ for record in records)
+        raise UserError(f"{action.dest} ({kinds}): unknown option '{unknown[0]}': {suggest(str(unknown[0]), known)}")
+    meant = [kind for kind in records if value.keys() <= _names(kind)]
     if len(meant) != 1:
         return value
     return {"class_path": f"{meant[0].__module__}.{meant[0].__qualname__}", "init_args": value}
+
+
+def _records(action: Action) -> list[type]:
+    """The records that a value may be."""
+    kinds = expected_types(getattr(action, "_typehint", None))
+    return [kind for kind in kinds if isinstance(kind, type) and is_dataclass(kind)]
+
+
+def _names(record: type) -> set[str]:
+    return {each.name for each in fields(record)}
 
 
 def with_record_in_text(action: Action, word: str) -> str:

@@ -26,6 +26,9 @@ OTHER_MODULES = (
 )
 """The modules of others whose classes a config names."""
 
+CLASS_KEYS = ("class_path", "init_args", "dict_kwargs")
+"""The keys of a part that is a class; what the class takes stands under init_args."""
+
 
 def expected_types(hint: object) -> Iterator[object]:
     """What a value for an annotation may be.

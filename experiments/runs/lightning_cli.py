@@ -86,6 +86,15 @@ HELP = {
 }
 """What Lightning's options mean here."""
 
+TITLES = {
+    "model": "The model",
+    "data": "The data",
+    "trainer": "Lightning's Trainer",
+    "optimizer": "The optimizer",
+    "lr_scheduler": "The schedule of the learning rate",
+}
+"""Of groups of options, for ``--help``: else each has the first words of its class."""
+
 LOGGERS = [
     {"class_path": "experiments.runs.loggers.MetricsCSV"},
     {"class_path": "experiments.runs.loggers.RunWandbLogger"},
@@ -173,6 +182,8 @@ class SeqlabCLI(LightningCLI):
         parser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
         for action in parser._actions:
             action.help = HELP.get(action.dest, action.help)
+        for name, group in (parser.groups or {}).items():
+            group.title = TITLES.get(name, f"Lightning's Trainer, {subcommand}")
         return parser
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:

@@ -22,8 +22,9 @@ from experiments.runs.given_values import in_yaml, read_configs_alone, takes_nul
 from experiments.runs.known_classes import expected_types, subclasses, suggest_class
 from experiments.runs.own_modules import why_not_found
 from experiments.runs.part_checks import takes, why_abstract
+from experiments.runs.precisions import PRECISIONS
 from experiments.runs.shell import shown
-from experiments.runs.shipped_configs import find_config, shipped_configs
+from experiments.runs.shipped_configs import close_configs, find_config
 from experiments.runs.unknown_options import ALL_OPTIONS, unknown_option
 
 
@@ -34,7 +35,7 @@ class OneLineErrorParser(LightningArgumentParser):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - LightningArgumentParser's signature
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, **{"allow_abbrev": False} | kwargs)
         self._classes: dict[str, type] = {}
 
     def parse_path(self, path: str, *args: object, **kwargs: object) -> Namespace:
@@ -136,7 +137,8 @@ def _wrong_value(parser: ArgumentParser, key: str, lines: str) -> str:
     told = [line.strip(" -") for line in lines.splitlines() if line.strip() and not re.search(JSONARGPARSE_SAYS, line)]
     if told:
         return f"{key}: {'; '.join(map(shortened, dict.fromkeys(told)))}"
-    choices = [str(choice) for kind in kinds if get_origin(kind) is Literal for choice in get_args(kind)]
+    literals = [str(choice) for kind in kinds if get_origin(kind) is Literal for choice in get_args(kind)]
+    choices = CHOICES.get(key, literals)
     if choices:
         close = get_close_matches(value, choices, n=1)
         hint = f": did you mean '{close[0]}'?" if close else ""
@@ -228,14 +230,15 @@ def _tuple_length(parser: ArgumentParser, key: str) -> int:
 
 
 def _no_file(_: ArgumentParser, path: str) -> str:
+    given = shown(Path(path))
     directory = shown(Path(path).parent)
+    if close := [repr(each) for each in close_configs(str(given))]:
+        return f"--config {given}: there is no such file; did you mean {' or '.join(close)}?"
     if not directory.is_dir():
-        if close := get_close_matches(str(shown(Path(path))), shipped_configs()):
-            return f"--config {shown(Path(path))}: there is no such file; did you mean {' or '.join(map(repr, close))}?"
-        return f"--config {shown(Path(path))}: the directory {directory} does not exist"
+        return f"--config {given}: the directory {directory} does not exist"
     known = [each.name for each in directory.glob("*.y*ml")]
     hint = suggest(Path(path).name, known, f"in {directory}") if known else f"{directory.absolute()} has no YAML file"
-    return f"--config {shown(Path(path))}: there is no such file; {hint}"
+    return f"--config {given}: there is no such file; {hint}"
 
 
 def _no_config(_: ArgumentParser, path: str) -> str:
@@ -262,6 +265,9 @@ LONGEST_GIVEN = 100
 """Characters that are shown of a value that does not fit."""
 
 PLAIN_TYPES = (bool, int, float, str)
+
+CHOICES: dict[str, Sequence[str]] = {"trainer.precision": PRECISIONS}
+"""What keys may be, where that is less than their types say."""
 
 JSONARGPARSE_WAS_GIVEN = (
     r"given class_path '([^']+)'",

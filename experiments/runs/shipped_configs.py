@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
+from difflib import get_close_matches
 from pathlib import Path
 
 FOLDER = "configs"
@@ -30,6 +31,22 @@ def find_config(given: Path) -> Path:
     """
     shipped = shipped_configs().get(Path(os.path.normpath(given)).as_posix())
     return given if shipped is None or given.exists() else shipped
+
+
+def close_configs(name: str) -> list[str]:
+    """The paths that a name which is none of them could mean, of those that are here and that come with seqlab.
+
+    Args:
+        name: A path with something mistyped, or its last part alone, as ``dates`` or ``date.yaml``.
+    """
+    here = [path.as_posix() for path in Path(name).parent.glob("*.y*ml")]
+    known = [*here, *shipped_configs()]
+    stem = Path(name).stem
+    same = [path for path in known if Path(path).stem == stem]
+    if same:
+        return same
+    stems = get_close_matches(stem, [Path(path).stem for path in known]) if Path(name).parent == Path() else []
+    return get_close_matches(name, known) or [path for path in known if Path(path).stem in stems]
 
 
 def configs_in(folder: Path) -> dict[str, Path]:

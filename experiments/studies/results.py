@@ -8,12 +8,15 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
 from datamodules.errors import UserError
 from experiments.runs.durable import durable_write
-from experiments.studies.plan import Key, PlannedRun
+
+if TYPE_CHECKING:  # rows are read where nothing is installed that plans a study
+    from experiments.studies.plan import Key, PlannedRun
 
 FILE_NAME = "results.csv"
 

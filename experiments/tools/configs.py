@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from difflib import get_close_matches
 from pathlib import Path
 
 from datamodules.errors import RunFailed, UserError
-from experiments.runs.shipped_configs import shipped_configs, summary_of
+from experiments.runs.shipped_configs import close_configs, shipped_configs, summary_of
 from experiments.tools.parser import ToolParser
 
 EPILOG = """\
@@ -64,7 +63,7 @@ def _meant(name: str) -> dict[str, Path]:
     known = shipped_configs()
     found = {each: path for each, path in known.items() if each == name or each.startswith(f"{name.rstrip('/')}/")}
     if not found:
-        close = [repr(each) for each in get_close_matches(name, known)]
+        close = [repr(each) for each in close_configs(name)]
         hint = f"did you mean {' or '.join(close)}? " if close else ""
         raise UserError(f"seqlab has no config '{name}': {hint}seqlab configs lists all")
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from datamodules.errors import UserError
@@ -90,7 +91,7 @@ def _decoder_outputs(part: Any, inputs: tuple[Any, ...], output: Any) -> Checks:
 def _pair(part: nn.Module, output: object, *names: str) -> tuple[Any, Any]:
     """The first two of what a method has to return."""
     if not isinstance(output, tuple | list) or len(output) != len(names):
-        raise _unfit(part, "forward", "return", output, (f"a tuple of {', '.join(names)}",))
+        raise _unfit(part, "forward", "", output, (f"a tuple of {', '.join(names)}",))
     return output[0], output[1]
 
 
@@ -113,6 +114,11 @@ def _check_scores(part: Attention) -> None:
         if type(module).forward is Attention.forward:
             scores = part.score(query, keys)
             _check(module, "score", "scores", scores, (len(query), "heads", query.shape[1], memory.shape[1]))
+            if scores.dtype == torch.float64 != memory.dtype:
+                raise UserError(
+                    f"{_method(module, 'score')} returns scores of {scores.dtype}, but the memory is of "
+                    f"{memory.dtype}: {_documented(module, 'score')}"
+                )
 
     handle = part.register_forward_pre_hook(check)
 
@@ -146,12 +152,22 @@ def _fits(value: Tensor, shape: tuple[Size, ...]) -> bool:
 
 def _unfit(part: nn.Module, method: str, name: str, value: object, shape: tuple[Size, ...]) -> UserError:
     came = f"of shape {_words(tuple(value.shape))}" if isinstance(value, Tensor) else f"as a {type(value).__name__}"
+    if not name:
+        came = f"a tensor {came}" if isinstance(value, Tensor) else came.removeprefix("as ")
     expected = shape[0] if len(shape) == 1 and isinstance(shape[0], str) else f"a tensor of shape {_words(shape)}"
+    told = f"{_method(part, method)} returns {f'{name} {came}'.lstrip()}, but {expected} is expected"
+    return UserError(f"{told}: {_documented(part, method)}")
+
+
+def _method(part: nn.Module, name: str) -> str:
+    """A method as a person finds it in their code."""
+    return f"{type(part).__module__}.{type(part).__qualname__}.{name}"
+
+
+def _documented(part: nn.Module, method: str) -> str:
+    """Where a method is described that a part of one's own replaces."""
     base = next(each for each in reversed(type(part).__mro__) if _is_ours(each) and method in vars(each))
-    own = f"{type(part).__module__}.{type(part).__qualname__}.{method}"
-    return UserError(
-        f"{own} returns {name} {came}, but {expected} is expected: see {base.__module__}.{base.__name__}.{method}"
-    )
+    return f"see {base.__module__}.{base.__name__}.{method}"
 
 
 def _is_ours(kind: type) -> bool:

@@ -109,7 +109,13 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
             "WandbLoger",
             ["trainer.logger is 'WandbLoger', but has to be of type bool, or a class: did"],
         ),
-        ("--trainer.precision", "15", ["trainer.precision is '15', but has to be one of 64, 32, 16"]),
+        ("--trainer.precision", "15", ["trainer.precision is '15', but has to be one of 32-true, 64-true, bf16-true"]),
+        ("--trainer.max_epoch", 1, ["unknown option '--trainer.max_epoch': did you mean 'max_epochs'"]),
+        (
+            "--data.init_args.train",
+            "{tvs: x}",
+            ["train (TextFiles or TsvFile): unknown option 'tvs': did you mean 'tsv'? known: source, target, tsv"],
+        ),
     ],
 )
 def test_mistyped_options(

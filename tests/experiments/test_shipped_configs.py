@@ -56,6 +56,13 @@ def test_a_mistyped_one_is_close_to_one_that_is_there(capsys: pytest.CaptureFixt
     assert "--config configs/nmt/date.yaml: there is no such file; did you mean 'configs/nmt/dates.yaml'" in line
 
 
+@pytest.mark.parametrize("name", ["dates", "dates.yaml", "date.yaml", "date"])
+def test_a_name_alone_leads_to_the_path(name: str, elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "did you mean 'configs/nmt/dates.yaml'" in refusal(capsys, "configs", "copy", name)
+    if name.endswith("yaml"):
+        assert "did you mean 'configs/nmt/dates.yaml'" in refusal(capsys, "fit", "--config", name)
+
+
 def test_studies_and_searches_are_found_too(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert {"attention", "bottleneck"} <= set(known_studies())
     assert hash_of([DATES]) == hash_of([str(PROJECT / DATES)])

@@ -16,7 +16,7 @@ from tests.experiments.tiny_task import write_tiny_task
 
 WORKS = ""
 PRECISIONS = "give one of 32-true, 64-true, bf16-true, bf16-mixed, 16-mixed"
-NO_ENGINE = "trainer: Requirement 'transformer_engine"
+NO_ENGINE = f"which needs the package transformer_engine: {PRECISIONS}"
 
 TABLE: list[tuple[str, object, str]] = [
     ("accelerator", "cpu", WORKS),

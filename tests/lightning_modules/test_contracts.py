@@ -13,7 +13,7 @@ from datamodules.errors import UserError
 from lightning_modules.birnn import BiRNNClassifier
 from lightning_modules.decoding.beam import BeamSearch
 from lightning_modules.layers import attention, contracts, pooling
-from lightning_modules.layers.attention import Attention, GeneralAttention
+from lightning_modules.layers.attention import Attention, DotAttention, GeneralAttention
 from lightning_modules.layers.bridge import CopyBridge, ProjectionBridge, ZeroBridge
 from lightning_modules.layers.contracts import check_first_calls
 from lightning_modules.layers.decoder import BahdanauDecoder, Decoder, LuongDecoder, MultiStepDecoder
@@ -81,6 +81,16 @@ class _FlatScores(Attention):
         return query @ keys.transpose(1, 2)
 
 
+class _DoubleScores(DotAttention):
+    def score(self, query: Tensor, keys: Tensor) -> Tensor:
+        return super().score(query.double(), keys.double())
+
+
+class _NoWeights(DotAttention):
+    def forward(self, query: Tensor, keys: Tensor, memory: Tensor, mask: Tensor) -> Tensor:  # type: ignore[override]
+        return super().forward(query, keys, memory, mask)[0]
+
+
 class _NarrowMemory(RecurrentEncoder):
     def forward(self, embedded: Tensor, lengths: Tensor) -> tuple[Tensor, State]:
         memory, state = super().forward(embedded, lengths)
@@ -111,6 +121,8 @@ class _HeadlessStep(LuongDecoder):
     [
         ("attention", _FlatWeights, "forward returns weights of shape (2, 1, 4), but a tensor of shape (2, heads"),
         ("attention", _FlatScores, "score returns scores of shape (2, 1, 4), but a tensor of shape (2, heads"),
+        ("attention", _DoubleScores, "score returns scores of torch.float64, but the memory is of torch.float32: see"),
+        ("attention", _NoWeights, "forward returns a tensor of shape (2, 1, 8), but a tuple of context, weights is"),
         ("encoder", _NarrowMemory, "forward returns memory of shape (2, 4, 5), but a tensor of shape (2, 4, 6) is exp"),
         ("encoder", _BareState, "forward returns state of shape (1, 2, 6), but a tuple of 1 is expected: see"),
         ("bridge", _FlatState, "forward returns state[0] of shape (2, 6), but a tensor of shape (1, 2, 6) is expected"),
