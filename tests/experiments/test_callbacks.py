@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import time
 from pathlib import Path
@@ -32,11 +31,7 @@ from experiments.runs.loggers import MetricsCSV
 from lightning_modules.decoding.hypothesis import Hypothesis
 from lightning_modules.decoding.search import Search
 from tests.experiments.echo_task import REFERENCES, SOURCES, EchoData, EchoModel, make_trainer
-
-
-def logged(run: Path, name: str) -> list[float]:
-    with (run / "metrics.csv").open(newline="") as file:
-        return [float(row[name]) for row in csv.DictReader(file) if row.get(name)]
+from tests.experiments.metrics_table import values
 
 
 def fit(
@@ -57,9 +52,9 @@ class TestTextMetrics:
         bleu = sacrebleu.corpus_bleu(SOURCES, [REFERENCES]).score
         chrf = sacrebleu.corpus_chrf(SOURCES, [REFERENCES]).score
         assert 0 < bleu < 100
-        assert logged(tmp_path, "val/bleu") == pytest.approx([bleu, bleu], rel=1e-6)
-        assert logged(tmp_path, "val/chrf") == pytest.approx([chrf, chrf], rel=1e-6)
-        assert logged(tmp_path, "val/exact_match") == pytest.approx([2 / 5, 2 / 5])
+        assert values(tmp_path, "val/bleu") == pytest.approx([bleu, bleu], rel=1e-6)
+        assert values(tmp_path, "val/chrf") == pytest.approx([chrf, chrf], rel=1e-6)
+        assert values(tmp_path, "val/exact_match") == pytest.approx([2 / 5, 2 / 5])
 
     def test_checkpoints_and_early_stopping_can_monitor_them(self, tmp_path: Path) -> None:
         best = ModelCheckpoint(tmp_path / "checkpoints", monitor="val/bleu", mode="max")
@@ -88,7 +83,7 @@ class TestTextMetrics:
                 assert list(tmp_path.iterdir()) == []
 
         fit(tmp_path, TextMetrics(), TranslationTable(), AlignmentFigures(), Stop(), max_epochs=1)
-        assert len(logged(tmp_path, "val/bleu")) == 1
+        assert len(values(tmp_path, "val/bleu")) == 1
 
     def test_data_without_text_is_one_clear_line(self, tmp_path: Path) -> None:
         class Numbers(EchoData):
@@ -106,9 +101,9 @@ class TestTextMetrics:
         fit(tmp_path / "one", TextMetrics(), max_epochs=1)
 
         for name in ("val/bleu", "val/chrf", "val/exact_match"):
-            assert logged(tmp_path / "two", name) == logged(tmp_path / "one", name)
+            assert values(tmp_path / "two", name) == values(tmp_path / "one", name)
             assert [json.loads((tmp_path / f"rank{rank}").read_text())[name] for rank in (0, 1)] == (
-                logged(tmp_path / "one", name) * 2
+                values(tmp_path / "one", name) * 2
             )
 
 
@@ -324,7 +319,7 @@ def test_throughput_counts_target_tokens_and_training_time_alone(
 
     words = [len(REFERENCES[index].split()) + 1 for index in range(4)]  # EOS is a token
     first, second = sum(words[:2]) / 2, sum(words[2:]) / 2
-    assert logged(tmp_path, "train/tokens_per_second") == [first, second, first, second]
+    assert values(tmp_path, "train/tokens_per_second") == [first, second, first, second]
 
 
 def test_curves_are_drawn_when_training_ends(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 import torch
 import yaml
 
+from tests.experiments.metrics_table import values
 from tests.experiments.seqlab_process import seqlab
 from tests.experiments.tiny_task import translate, write_tiny_task
 
@@ -46,11 +47,6 @@ def same_cache(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEQLAB_CACHE", str(trained.config.parent / "cache"))
 
 
-def metrics(run: Path, name: str) -> list[float]:
-    with (run / "metrics.csv").open(newline="") as file:
-        return [float(row[name]) for row in csv.DictReader(file) if row.get(name)]
-
-
 def test_a_run_has_everything_in_its_directory(trained: Trained) -> None:
     names = {path.name for path in trained.run.iterdir()}
     assert {"config.yaml", "record.json", "metrics.csv", "checkpoints", "figures", "wandb", "translations.md"} <= names
@@ -69,9 +65,9 @@ def test_the_last_lines_say_where_everything_is(trained: Trained) -> None:
 
 
 def test_it_learned(trained: Trained) -> None:
-    assert metrics(trained.run, "val/exact_match")[-1] >= 0.9
-    assert metrics(trained.run, "val/bleu")[-1] >= 90
-    loss = metrics(trained.run, "train/loss")
+    assert values(trained.run, "val/exact_match")[-1] >= 0.9
+    assert values(trained.run, "val/bleu")[-1] >= 90
+    loss = values(trained.run, "train/loss")
     assert loss[-1] < 0.2 * loss[0]
     for name in (
         "train/gradient_norm",
@@ -81,7 +77,7 @@ def test_it_learned(trained: Trained) -> None:
         "val/perplexity",
         "val/chrf",
     ):
-        assert metrics(trained.run, name), name
+        assert values(trained.run, name), name
 
 
 def test_the_saved_config_is_whole(trained: Trained) -> None:
@@ -95,7 +91,7 @@ def test_the_saved_config_is_whole(trained: Trained) -> None:
 def test_test_predict_and_translate_agree(trained: Trained) -> None:
     tested = seqlab("test", "--config", trained.config)
     assert tested.returncode == 0, tested.stderr
-    assert metrics(trained.run, "test/exact_match")[-1] >= 0.75
+    assert values(trained.run, "test/exact_match")[-1] >= 0.75
     assert "test/bleu" in tested.stdout
     assert "tok:13a" in tested.stdout + tested.stderr, "the signature stands beside the score"
 
@@ -138,7 +134,7 @@ def test_score_reproduces_what_translate_and_validate_report(trained: Trained, t
     references = seqlab("score", "--ckpt_path", trained.run, "--source", source, "--target", source.with_suffix(".fr"))
     validated = seqlab("validate", "--config", trained.config, "--ckpt_path", trained.run)
     assert validated.returncode == 0, validated.stderr
-    perplexity = metrics(trained.run, "val/perplexity")[-1]
+    perplexity = values(trained.run, "val/perplexity")[-1]
     assert float(references.stderr.split()[-1]) == pytest.approx(perplexity, rel=1e-3)
 
 
@@ -155,7 +151,7 @@ def test_training_goes_on_exactly(trained: Trained, tmp_path: Path) -> None:
     for name, value in one.items():
         assert torch.equal(value, other[name]), name
     for name in ("train/loss", "val/loss", "val/bleu", "train/learning_rate"):
-        assert metrics(runs[0], name) == metrics(runs[1], name), name
+        assert values(runs[0], name) == values(runs[1], name), name
 
 
 def test_a_checkpoint_beats_configs_and_the_command_line_beats_both(trained: Trained, tmp_path: Path) -> None:
@@ -192,7 +188,7 @@ def test_fine_tuning_begins_with_the_weights_of_a_checkpoint(trained: Trained, t
         "--trainer.max_epochs", 1, "--trainer.limit_train_batches", 1, "--model.init_args.optimizer.init_args.lr", 0.0,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert metrics(tmp_path / "tiny" / "1", "val/bleu")[0] == pytest.approx(max(metrics(trained.run, "val/bleu")))
+    assert values(tmp_path / "tiny" / "1", "val/bleu")[0] == pytest.approx(max(values(trained.run, "val/bleu")))
 
 
 def test_fine_tuning_on_other_text_keeps_the_vocabulary(trained: Trained, tmp_path: Path) -> None:
@@ -205,7 +201,7 @@ def test_fine_tuning_on_other_text_keeps_the_vocabulary(trained: Trained, tmp_pa
     assert done.returncode == 0, done.stderr
     assert "unknown tokens" in done.stderr
     run = tmp_path / "runs" / "tiny" / "1"
-    assert metrics(run, "val/exact_match")[0] >= 0.7
+    assert values(run, "val/exact_match")[0] >= 0.7
     before, after = (
         torch.load(of / "checkpoints" / "last.ckpt", weights_only=True)["TranslationDataModule"]
         for of in (trained.run, run)
@@ -269,7 +265,7 @@ def test_two_processes_train_in_one_directory(trained: Trained, tmp_path: Path) 
     assert [run.name for run in (tmp_path / "tiny").iterdir()] == ["1"]
     run = tmp_path / "tiny" / "1"
     assert torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 32
-    assert metrics(run, "val/bleu")
+    assert values(run, "val/bleu")
 
 
 def test_torchrun_trains_in_one_directory_as_well(trained: Trained, tmp_path: Path) -> None:
@@ -288,11 +284,11 @@ def test_torchrun_trains_in_one_directory_as_well(trained: Trained, tmp_path: Pa
     assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
     assert [path.name for path in (tmp_path / "tiny").iterdir()] == ["1"]
     run = tmp_path / "tiny" / "1"
-    (loss,) = metrics(run, "val/loss")
+    (loss,) = values(run, "val/loss")
 
     alone = seqlab("validate", "--config", trained.config, "--ckpt_path", run)
     assert alone.returncode == 0, alone.stderr
-    assert metrics(run, "val/loss")[1] == pytest.approx(loss, rel=1e-6), "one process or two measure the same"
+    assert values(run, "val/loss")[1] == pytest.approx(loss, rel=1e-6), "one process or two measure the same"
 
 
 def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(

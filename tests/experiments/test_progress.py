@@ -1,19 +1,13 @@
 """Evaluations stand at the step and epoch of the checkpoint that they measured."""
 
-import csv
 from pathlib import Path
 
 import pytest
 
+from tests.experiments.metrics_table import rows
 from tests.experiments.seqlab_process import seqlab
 from tests.experiments.tiny_task import write_tiny_task
 from tests.experiments.wandb_log import history
-
-
-def rows(run: Path, metric: str) -> list[dict[str, str]]:
-    """The rows of a run in which a metric was logged."""
-    with (run / "metrics.csv").open(newline="") as file:
-        return [row for row in csv.DictReader(file) if row.get(metric)]
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 import secrets
@@ -31,6 +30,7 @@ SHORT = {
     "trainer.enable_progress_bar": False,
     "trainer.enable_model_summary": False,
 }
+from tests.experiments.metrics_table import values
 
 
 def seqlab(command: str, root: Path, **more: object) -> int:
@@ -49,8 +49,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def logged(root: Path, name: str) -> float:
-    with (root / "reversal" / "1" / "metrics.csv").open(newline="") as file:
-        return [float(row[name]) for row in csv.DictReader(file) if row.get(name)][-1]
+    return values(root / "reversal" / "1", name)[-1]
 
 
 def test_it_is_learned(root: Path) -> None:

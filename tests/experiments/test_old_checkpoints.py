@@ -1,0 +1,58 @@
+"""Checkpoints of an earlier seqlab: what it wrote still loads, measures the same, and can be trained further.
+
+The files in ``old_checkpoints/`` were written by commit 99273c3, with the configs that lie beside them.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from experiments.cli import main
+from tests.experiments.metrics_table import rows
+
+FILES = Path(__file__).parent / "old_checkpoints"
+
+MEASURED = {
+    "translation": {"val/loss": 1.6565362215042114, "val/accuracy": 0.1818181872367859, "val/chrf": 2.780970573425293},
+    "forcing": {"val/loss": 2.614490032196045, "val/accuracy": 0.2222222238779068, "val/exact_match": 0.0},
+    "vectors": {"val/loss": 1.029881238937378, "val/loss_free_running": 1.03395676612854},
+}
+"""What ``seqlab validate`` of that commit says of each."""
+
+
+@pytest.fixture
+def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    monkeypatch.chdir(shutil.copytree(FILES, tmp_path / "old"))
+    return tmp_path / "old"
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_it_measures_the_same(name: str, old: Path) -> None:
+    assert main(["validate", "--config", f"{name}.yaml", "--ckpt_path", f"{name}.ckpt"]) == 0
+    (measured,) = rows(next((old / "runs" / name).iterdir()), "val/loss")
+    assert {metric: float(measured[metric]) for metric in MEASURED[name]} == pytest.approx(MEASURED[name], rel=1e-5)
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_it_is_trained_further(name: str, old: Path) -> None:
+    words = ["--config", f"{name}.yaml", "--ckpt_path", f"{name}.ckpt", "--trainer.max_epochs", "3"]
+    assert main(["fit", *words]) == 0
+    before, after = (torch.load(path) for path in (f"{name}.ckpt", f"runs/{name}/1/checkpoints/last.ckpt"))
+    assert after["global_step"] == before["global_step"] * 3 // 2
+    assert before["state_dict"].keys() == after["state_dict"].keys()
+
+
+def test_it_translates(old: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["--ckpt_path", "translation.ckpt", "--source", "val.de", "--target", "val.fr"]
+    assert main(["score", *words]) == 0
+    assert [line.split("\t")[0] for line in capsys.readouterr().out.splitlines()] == [
+        "-4.868163",
+        "-5.492131",
+        "-4.868163",
+        "-2.993444",
+    ]
