@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from experiments.cli import main
+from tests.experiments.metrics_table import values
 
 CONFIG = Path(__file__).parents[2] / "configs" / "seq2seq" / "reversal.yaml"
 
@@ -30,7 +31,6 @@ SHORT = {
     "trainer.enable_progress_bar": False,
     "trainer.enable_model_summary": False,
 }
-from tests.experiments.metrics_table import values
 
 
 def seqlab(command: str, root: Path, **more: object) -> int:
