@@ -247,26 +247,45 @@ class StepLossModule(LightningModule):
         # DDP has averaged the gradients over processes; their sum is wanted.
         factor = self.trainer.world_size / max(1, int(tokens))
         norm = _total_norm(gradients) * factor
-        rate = float(optimizer.param_groups[0]["lr"])
         # Mixed precision in 16 bits tries a scale, and skips the step itself where that was too large.
         scales = getattr(self.trainer.precision_plugin, "scaler", None) is not None
-        if not torch.isfinite(norm) and not scales:
-            in_loss, index = self._step_batches.suspects()
-            raise RunFailed(
-                f"the {'loss' if in_loss else 'gradient'} became NaN or infinite at step {self.trainer.global_step} "
-                f"(learning rate {rate:.3g}), in a batch of {place_of(self.trainer, 'train', index)}: nothing of this "
-                "step was applied; lower the learning rate or gradient_clip_val, and go on from the last checkpoint "
-                "with --ckpt_path last"
-            )
+        rate = float(optimizer.param_groups[0]["lr"])
+        if not scales:
+            self._check_finite(norm, rate)
         self._step_batches.clear()
         self.log("train/gradient_norm", norm)
         self.log("train/learning_rate", rate)
         by_norm = gradient_clip_algorithm in (None, "norm") and not scales
         if by_norm and gradient_clip_val:
-            torch._foreach_mul_(gradients, factor * (gradient_clip_val / (norm + _CLIP_EPSILON)).clamp(max=1.0))
+            _multiply(gradients, factor * (gradient_clip_val / (norm + _CLIP_EPSILON)).clamp(max=1.0))
         else:
-            torch._foreach_mul_(gradients, factor)
+            _multiply(gradients, factor)
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+
+    def _check_finite(self, norm: Tensor, rate: float) -> None:
+        """Refuses gradients that are NaN or infinite.
+
+        Raises:
+            RunFailed: They are: the message has the step, and the batch that it came of.
+        """
+        if torch.isfinite(norm):
+            return
+        in_loss, index = self._step_batches.suspects()
+        raise RunFailed(
+            f"the {'loss' if in_loss else 'gradient'} became NaN or infinite at step {self.trainer.global_step} "
+            f"(learning rate {rate:.3g}), in a batch of {place_of(self.trainer, 'train', index)}: nothing of this "
+            "step was applied; lower the learning rate or gradient_clip_val, and go on from the last checkpoint "
+            "with --ckpt_path last"
+        )
+
+
+def _multiply(gradients: list[Tensor], factor: float | Tensor) -> None:
+    """Multiplies all of them in place; in one call where torch has its operation, which is private."""
+    if hasattr(torch, "_foreach_mul_"):
+        torch._foreach_mul_(gradients, factor)
+    else:
+        for gradient in gradients:
+            gradient.mul_(factor)
 
 
 def _take_two_steps(scheduler: LRSchedulerTypeUnion) -> None:

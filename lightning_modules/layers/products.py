@@ -193,4 +193,11 @@ def _suits(matrix: Tensor) -> bool:
         and matrix.device.type == "cpu"
         and bool(torch.backends.mkldnn.enabled)
         and torch.backends.mkldnn.is_available()
+        and _has_operations()
     )
+
+
+@cache
+def _has_operations() -> bool:
+    """Whether this torch has the operations, which are private: without them its plain ones are taken."""
+    return all(hasattr(torch.ops.mkldnn, name) for name in ("_linear_pointwise", "_reorder_linear_weight"))
