@@ -25,9 +25,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from datamodules.errors import RunFailed, UserError
+    from experiments.checkpoints.translation import Translation
+    from experiments.checkpoints.translator import Translator
     from experiments.runs.experiment import Experiment
-    from experiments.runs.translation import Translation
-    from experiments.runs.translator import Translator
     from experiments.studies.rows import StudyRows
 
 __all__ = [
@@ -46,8 +46,8 @@ _LATE = {
     "Experiment": "experiments.runs.experiment",
     "RunFailed": "datamodules.errors",
     "StudyRows": "experiments.studies.rows",
-    "Translation": "experiments.runs.translation",
-    "Translator": "experiments.runs.translator",
+    "Translation": "experiments.checkpoints.translation",
+    "Translator": "experiments.checkpoints.translator",
     "UserError": "datamodules.errors",
 }
 """The classes, each with its module, which is imported when it is asked for."""
@@ -66,13 +66,13 @@ def load(path: Location | Sequence[Location], trust: str | Sequence[str] = (), d
 
     Returns:
         Its ``translate(lines)`` gives for each line a hypothesis, with text, score, tokens, their probabilities, and
-        what they attended to; see :class:`experiments.runs.translator.Translator`.
+        what they attended to; see :class:`experiments.checkpoints.translator.Translator`.
 
     Raises:
         UserError: There is no such checkpoint or device, or the checkpoint cannot be used.
     """
     _check_packages()
-    from experiments.runs.translator import load_ensemble
+    from experiments.checkpoints.translator import load_ensemble
 
     return load_ensemble(_paths(path, "path"), [trust] if isinstance(trust, str) else trust, device)
 

@@ -10,6 +10,8 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from typing import NamedTuple
 
+from experiments.tuning.trial_variable import TRIAL_VARIABLE
+
 
 class Command(NamedTuple):
     """A command of seqlab.
@@ -23,16 +25,22 @@ class Command(NamedTuple):
     summary: str
 
 
+LIGHTNING = "experiments.runs.lightning_cli"
+"""What has the commands of LightningCLI."""
+
+TRIAL = "experiments.tuning.trial_report"
+"""What trains where a search has started the training."""
+
 COMMANDS = {
-    "fit": Command("experiments.runs.lightning_cli", "train the experiment of a config"),
-    "validate": Command("experiments.runs.lightning_cli", "measure a checkpoint on the validation set"),
-    "test": Command("experiments.runs.lightning_cli", "measure a checkpoint on the test set"),
-    "predict": Command("experiments.runs.lightning_cli", "write a checkpoint's predictions for the test set"),
+    "fit": Command(LIGHTNING, "train the experiment of a config"),
+    "validate": Command(LIGHTNING, "measure a checkpoint on the validation set"),
+    "test": Command(LIGHTNING, "measure a checkpoint on the test set"),
+    "predict": Command(LIGHTNING, "write a checkpoint's predictions for the test set"),
     "translate": Command("experiments.tools.translate", "translate lines with a checkpoint alone, or several"),
     "score": Command("experiments.tools.score", "print how probable given translations are to a checkpoint"),
     "show": Command("experiments.tools.show", "draw masks, schedules, states, alignments, temperatures"),
     "average": Command("experiments.tools.average", "average the weights of several checkpoints"),
-    "slurm": Command("experiments.clusters.command", "train on a cluster: seqlab fit as a SLURM job"),
+    "slurm": Command("experiments.slurm.command", "train on a cluster: seqlab fit as a SLURM job"),
     "study": Command("experiments.studies.command", "compare variants of a config, with several seeds"),
     "tune": Command("experiments.tuning.command", "search the parameters with which an experiment does best"),
     "benchmark": Command("experiments.benchmarks.command", "measure what models cost, and what they reach"),
@@ -85,7 +93,7 @@ def main(arguments: list[str] | None = None) -> int:
     for variable, capacity in ONEDNN_CACHES.items():
         os.environ.setdefault(variable, capacity)
     if "SLURM_JOB_ID" in os.environ:
-        from experiments.clusters import signals  # all imports that take time come later
+        from experiments.resume import signals  # all imports that take time come later
 
         if words[0] == "fit":
             signals.listen()
@@ -98,10 +106,13 @@ def _run(words: list[str]) -> int:
 
     if words[0] not in COMMANDS:
         raise UserError(f"unknown command '{words[0]}': {suggest(words[0], COMMANDS)}")
-    command = COMMANDS[words[0]]
-    run: Callable[[list[str]], int] = importlib.import_module(command.module).main
+    module = COMMANDS[words[0]].module
+    is_lightnings = module == LIGHTNING
+    if words[0] == "fit" and TRIAL_VARIABLE in os.environ:
+        module = TRIAL
+    run: Callable[[list[str]], int] = importlib.import_module(module).main
     # LightningCLI tells its commands apart by their name, the tools know theirs.
-    return run(words if command.module.endswith("lightning_cli") else words[1:])
+    return run(words if is_lightnings else words[1:])
 
 
 def _told_in_one_line(run: Callable[[], int], debug: bool) -> int:
@@ -126,7 +137,7 @@ def _told_in_one_line(run: Callable[[], int], debug: bool) -> int:
 def _unforeseen(error: Exception) -> str:
     """One line on an error that nobody wrote for a person, with its place where that is in code of one's own."""
     from datamodules.errors import shortened
-    from experiments.runs.own_modules import where
+    from experiments.config.own_modules import where
 
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     place = where(error)

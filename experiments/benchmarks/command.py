@@ -7,8 +7,8 @@ import importlib
 from pathlib import Path
 
 from datamodules.errors import UserError
-from experiments.tools.outputs import check_outputs
-from experiments.tools.parser import ToolParser
+from experiments.config.tool_parser import ToolParser
+from experiments.storage.outputs import check_outputs
 
 BENCHMARKS = {
     "models": "experiments.benchmarks.models_command",

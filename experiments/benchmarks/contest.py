@@ -12,8 +12,8 @@ from experiments.benchmarks.own import CONFIG, Seqlab
 from experiments.benchmarks.peers import PEERS, Peer, PeerCorpus, recipe
 from experiments.benchmarks.peers.hardware import Hardware
 from experiments.benchmarks.pieces import write_pieces
-from experiments.runs.shipped_configs import find_config
-from experiments.runs.translator import load_translator
+from experiments.checkpoints.translator import load_translator
+from experiments.config.shipped_configs import find_config
 
 
 @dataclass(frozen=True)

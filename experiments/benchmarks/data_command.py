@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from experiments.benchmarks.options import add_report_options
-from experiments.tools.outputs import check_outputs
-from experiments.tools.parser import positive
+from experiments.config.tool_parser import positive
+from experiments.storage.outputs import check_outputs
 
 SUMMARY = "time to prepare corpora of several sizes, speed of loading them, and memory"
 

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from experiments.benchmarks.options import add_hardware_options, add_report_options, check_device
-from experiments.tools.parser import positive
+from experiments.config.tool_parser import positive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments.benchmarks.options import check_device
+from experiments.config.tool_parser import positive
+from experiments.storage.layout import CHECKPOINTS
 from experiments.studies.command import add_study_options, run_study
 from experiments.studies.plan import Key, study_directory
 from experiments.studies.results import Row
 from experiments.studies.study import Study, find_study, panels_of, read_study
-from experiments.tools.parser import positive
 
 if TYPE_CHECKING:
     from experiments.benchmarks.models import Measured
@@ -63,8 +64,8 @@ def run(given: argparse.Namespace) -> int:
 
     from experiments.benchmarks.models import ROUNDS, Measured, middle, table_of
     from experiments.figures.benchmark import Bars, benchmark_figure
-    from experiments.runs.durable import durable_write
     from experiments.runs.loggers.media import write_figure
+    from experiments.storage.durable import durable_write
     from experiments.studies.comparison import compare
 
     directory = study_directory(given.directory, study, given.preset)
@@ -100,7 +101,7 @@ def _probes(study: Study, rows: Mapping[Key, Row], given: argparse.Namespace) ->
 
     ((_, panel),) = panels_of(study).items()
     checkpoints = {
-        name: Path(rows["", name, given.seeds[0]]["run"]) / "checkpoints" / f"{study.checkpoint}.ckpt"
+        name: Path(rows["", name, given.seeds[0]]["run"]) / CHECKPOINTS / f"{study.checkpoint}.ckpt"
         for name in panel.variants
     }
     rounds: defaultdict[str, list[Probe]] = defaultdict(list)

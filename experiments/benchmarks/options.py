@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from datamodules.errors import UserError
-from experiments.tools.parser import positive
+from experiments.config.tool_parser import positive
 
 PEER_NAMES = ("opennmt", "joeynmt", "yoyodyne")
 """The keys of :data:`experiments.benchmarks.peers.PEERS`, which need not be imported to be named in a help text."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import re
 import shutil
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from datamodules.corpus import TextFiles, find_file
@@ -24,6 +22,8 @@ from experiments.benchmarks.peers.speed import (
     search_seconds,
     training_speed,
 )
+from experiments.storage.layout import CHECKPOINTS, LAST_CHECKPOINT, METRICS, RUNS
+from experiments.storage.metrics_table import read_metrics
 
 CONFIG = Path("configs") / "benchmarks" / "input_feeding.yaml"
 """The model of :mod:`experiments.benchmarks.peers.recipe`."""
@@ -58,7 +58,7 @@ class Seqlab:
     @property
     def checkpoint(self) -> Path:
         """What the last training left."""
-        return self.directory / "runs" / "benchmark" / "1" / "checkpoints" / "last.ckpt"
+        return self.directory / RUNS / "benchmark" / "1" / CHECKPOINTS / LAST_CHECKPOINT
 
     def train(self, steps: int) -> TrainingSpeed:
         """Trains from the beginning, and leaves a checkpoint.
@@ -92,7 +92,7 @@ class Seqlab:
             *("--trainer.callbacks.save_last", "true"),
             *("--trainer.callbacks.save_top_k", "0"),
         )
-        return training_speed(read_reports(self.checkpoint.parents[1] / "metrics.csv"), finished.peak_memory_mib)
+        return training_speed(read_reports(self.checkpoint.parents[1] / METRICS), finished.peak_memory_mib)
 
     def translate(self, source: Path, beam_size: int, batch_size: int, sentences: int | None = None) -> Translation:
         """Translates a file with the checkpoint that was trained last.
@@ -146,16 +146,11 @@ def read_reports(metrics: Path) -> list[Report]:
         RunFailed: The file is not there.
     """
     try:
-        with metrics.open(newline="", encoding="utf-8") as file:
-            rows: Sequence[dict[str, str]] = list(csv.DictReader(file))
+        speeds = read_metrics(metrics).get("train/tokens_per_second", [])
     except OSError as error:
         raise RunFailed(f"the training left no metrics: {error}") from error
-    return [
-        # Lightning numbers the steps from 0.
-        Report(int(row["step"]) + 1, float(row["time"]), float(row["train/tokens_per_second"]))
-        for row in rows
-        if row.get("train/tokens_per_second")
-    ]
+    # Lightning numbers the steps from 0.
+    return [Report(each.step + 1, each.time, each.value) for each in speeds]
 
 
 def corpus_files(split: str) -> TextFiles:

@@ -23,9 +23,9 @@ from datamodules.batch import LabelledBatch
 from datamodules.errors import RunFailed, UserError
 from datamodules.synthetic import SyntheticDataModule
 from experiments.benchmarks.operations import classifier_operations
-from experiments.runs.checkpoints import read_checkpoint
-from experiments.runs.saved_data import SavedData
-from experiments.runs.trained_model import trained_model
+from experiments.checkpoints.reading import read_checkpoint
+from experiments.checkpoints.saved_data import SavedData
+from experiments.checkpoints.trained_model import trained_model
 from lightning_modules.birnn import BiRNNClassifier
 from lightning_modules.layers.encoder import RecurrentEncoder
 

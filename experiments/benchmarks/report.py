@@ -14,8 +14,8 @@ from tabulate import tabulate
 
 from experiments.benchmarks.rounds import Figure, Rounds, middle, ratios, values_of
 from experiments.runs.callbacks.run_record import PACKAGES
-from experiments.runs.commit import source_commit
-from experiments.runs.durable import durable_write
+from experiments.storage.commit import source_commit
+from experiments.storage.durable import durable_write
 
 
 def comparison_table(figures: Sequence[Figure], rounds: Rounds) -> str:

@@ -10,7 +10,7 @@ from datamodules.tokenizers import Tokenizer
 from experiments.benchmarks.operations import BatchCounts
 from experiments.benchmarks.peers import Translation
 from experiments.benchmarks.peers.corpus import read_lines
-from experiments.runs.translator import Translator
+from experiments.checkpoints.translator import Translator
 
 
 def searching_figures(

@@ -50,7 +50,7 @@ def run(given: argparse.Namespace) -> int:
     from experiments.benchmarks.report import comparison_table, machine, write_report
     from experiments.benchmarks.rounds import Figure, System, in_turn
     from experiments.benchmarks.startup import BARE_LIGHTNING, SEQLAB, command_times, first_step_times
-    from experiments.runs.shipped_configs import find_config
+    from experiments.config.shipped_configs import find_config
 
     if not find_config(given.config).is_file():
         raise UserError(f"--config {given.config}: there is no such file")

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from experiments.benchmarks.options import FLOAT32, add_peer_options, add_report_options
-from experiments.tools.parser import positive
+from experiments.config.tool_parser import positive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,7 +69,7 @@ def run(given: argparse.Namespace) -> int:
     from experiments.benchmarks.pieces import mean_batch
     from experiments.benchmarks.report import comparison_table, hardware_line, write_report
     from experiments.benchmarks.rounds import Figure, System, in_turn
-    from experiments.runs.translator import load_translator
+    from experiments.checkpoints.translator import load_translator
 
     torch.set_num_threads(given.threads)
     contest = contest_of(given, precision=given.precision)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
 import math
 import textwrap
@@ -16,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, StrMethodFormatter
 
 from experiments.figures.whole_numbers import count_in_whole_numbers
+from experiments.storage.metrics_table import read_metrics
 
 STAGE_COLOURS = {"train": "#6f9bc6", "val": "#d1495b"}
 """The colour of the first metric of a stage."""
@@ -87,24 +87,23 @@ MOST_OTHER_PANELS = 24
 """Panels of other metrics; a callback that logs the state of the machine has hundreds."""
 
 
-def read_metrics(metrics_csv: Path) -> dict[str, Series]:
+def read_series(metrics_csv: Path) -> dict[str, Series]:
     """Reads what a run logged.
 
     Args:
-        metrics_csv: A table with a ``step`` column and one column for each metric; a cell is empty where the metric
-            was not logged. Rows need not be in order: an evaluation of an older checkpoint stands at the end.
+        metrics_csv: The run's ``metrics.csv``.
 
     Returns:
         The series of each metric that was logged at least once, in the order of the columns. Of several values at one
         step the first counts, which is training's own.
     """
-    logged: dict[str, dict[int, float]] = {}
-    with metrics_csv.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            for name, value in row.items():
-                if value and row["step"] and name not in ("step", "epoch", "time"):
-                    logged.setdefault(name, {}).setdefault(int(row["step"]), float(value))
-    return {name: Series(sorted(values), [values[step] for step in sorted(values)]) for name, values in logged.items()}
+    series: dict[str, Series] = {}
+    for name, logged in read_metrics(metrics_csv).items():
+        values: dict[int, float] = {}
+        for each in logged:
+            values.setdefault(each.step, each.value)
+        series[name] = Series(sorted(values), [values[step] for step in sorted(values)])
+    return series
 
 
 def learning_curves(metrics_csv: Path) -> Figure:
@@ -119,7 +118,7 @@ def learning_curves(metrics_csv: Path) -> Figure:
     Returns:
         A figure without ties to pyplot; where nothing was logged, it says so.
     """
-    logged = read_metrics(metrics_csv)
+    logged = read_series(metrics_csv)
     others = _other_panels(logged)
     drawn = [*PANELS, *others[:MOST_OTHER_PANELS]]
     panels = [(panel, chosen) for panel in drawn if (chosen := panel.chosen(logged))]

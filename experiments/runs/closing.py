@@ -10,9 +10,9 @@ import lightning as L
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from experiments.runs.callbacks.best_checkpoint import BestCheckpoint
-from experiments.runs.directory import CHECKPOINTS
 from experiments.runs.loggers import RunWandbLogger
-from experiments.runs.shell import command, shown
+from experiments.storage.layout import CHECKPOINTS, CONFIG, FIGURES, LAST_CHECKPOINT
+from experiments.storage.shell import command, shown
 from lightning_modules.encoder_decoder import EncoderDecoder
 
 POSITIONS = ("epoch", "step")
@@ -38,14 +38,14 @@ def closing_lines(run: Path, trainer: L.Trainer, model: L.LightningModule, to_tr
     """
     best, latest = best_checkpoint(trainer), latest_checkpoint(trainer)
     lines = ["", f"run              {shown(run)}"]
-    last = run / CHECKPOINTS / "last.ckpt"
+    last = run / CHECKPOINTS / LAST_CHECKPOINT
     checkpoint = best or (last if last.is_file() else latest)
     if checkpoint is not None:
         lines.append(f"{'best' if best else 'last'} checkpoint  {shown(checkpoint)}")
     averaged = run / CHECKPOINTS / "averaged.ckpt"
     if averaged.is_file():
         lines.append(f"averaged         {shown(averaged)}")
-    figures = run / "figures"
+    figures = run / FIGURES
     if figures.is_dir():
         lines.append(f"figures          {shown(figures)} ({len(list(figures.glob('*.png')))} pictures)")
     callbacks: list[L.Callback] = trainer.callbacks  # type: ignore[attr-defined]
@@ -55,7 +55,7 @@ def closing_lines(run: Path, trainer: L.Trainer, model: L.LightningModule, to_tr
     lines += [f"W&B (offline)    upload it with: {upload}" for upload in uploads if upload]
     if checkpoint is not None:
         trained: list[str | Path] = ["--ckpt_path", checkpoint]
-        of_run = ["--config", run / "config.yaml", *trained]
+        of_run = ["--config", run / CONFIG, *trained]
         trust = [word for package in to_trust for word in ("--trust", package)]
         use = ["translate", *trained, *trust] if isinstance(model, EncoderDecoder) else ["predict", *of_run]
         lines += ["", f"next: {command('seqlab', 'test', *of_run)}", f"  or: {command('seqlab', *use)}"]

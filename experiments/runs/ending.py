@@ -10,13 +10,14 @@ import lightning as L
 from lightning.pytorch.trainer.states import TrainerStatus
 
 from datamodules.errors import RunFailed
-from experiments.clusters.handover import HandedOver, is_preempted, requeue
-from experiments.clusters.signals import Wish, in_job
+from experiments.processes.lost_processes import lost_processes
+from experiments.processes.memory_errors import is_out_of_memory
+from experiments.processes.other_processes import end_with_this_one
+from experiments.resume.handover import HandedOver, is_preempted, requeue
+from experiments.resume.signals import Wish, in_job
 from experiments.runs.loggers import RunWandbLogger
-from experiments.runs.lost_processes import lost_processes
-from experiments.runs.other_processes import end_with_this_one
-from experiments.runs.out_of_memory import is_out_of_memory, out_of_memory
-from experiments.runs.shell import quoted, shown
+from experiments.runs.out_of_memory import out_of_memory
+from experiments.storage.shell import quoted, shown
 
 
 @contextmanager

@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 import lightning as L
 from lightning.pytorch.callbacks import Callback
 
-from experiments.runs.directory import CHECKPOINTS, LAST_CHECKPOINT, alone_in, make_run, reserved_run
+from experiments.config.given_values import typed
+from experiments.config.known_classes import import_parts
 from experiments.runs.ending import ending
-from experiments.runs.known_classes import import_parts
 from experiments.runs.lightning_cli import SeqlabCLI
 from experiments.runs.lightning_notices import without_lightning_notices
-from experiments.studies.plan import typed
+from experiments.storage.layout import CHECKPOINTS, LAST_CHECKPOINT
+from experiments.storage.run_directory import alone_in, make_run, reserved_run
 
 
 class Experiment(NamedTuple):

@@ -10,11 +10,11 @@ from typing import Any
 import yaml
 
 from datamodules.errors import UserError
-from experiments.runs.checkpoints import find_checkpoint, load_archive
-from experiments.runs.class_paths import check_config_classes
-from experiments.runs.config_file import check_config_file
-from experiments.runs.directory import CHECKPOINTS, CONFIG, KEYWORDS
-from experiments.runs.shell import shown
+from experiments.checkpoints.reading import load_archive
+from experiments.config.class_paths import check_config_classes
+from experiments.config.config_file import check_config_file
+from experiments.storage.layout import CHECKPOINTS, CONFIG, KEYWORDS, find_checkpoint
+from experiments.storage.shell import shown
 
 PARTS = ("model", "data")
 """What makes an experiment of a config."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,63 +20,59 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from datamodules.errors import UserError
 from datamodules.parallel import ParallelDataModule
-from experiments.clusters.handover import Handover
-from experiments.runs.agreement import leave_shared_store, started_by_torchrun
+from experiments.checkpoints.checkpoint_io import AtomicCheckpointIO
+from experiments.checkpoints.checkpoint_names import name_plainly
+from experiments.checkpoints.finding import meant_checkpoint, newest_checkpoint
+from experiments.checkpoints.initial_weights import load_initial_weights
+from experiments.checkpoints.reading import check_resumable, read_checkpoint
+from experiments.checkpoints.saved_config import check_same_parts, saved_config, with_config
+from experiments.checkpoints.saved_data import SavedData, checkpoint_parts
+from experiments.config.class_paths import packages_to_trust, resolve, trusted_by
+from experiments.config.known_classes import import_parts
+from experiments.config.links import LINKED, check_links
+from experiments.config.own_modules import look_in_working_directory, own_errors, where
+from experiments.config.parser import ConfigFile, OneLineErrorParser
+from experiments.config.part_checks import check_parts
+from experiments.config.trainer_ranges import check_precision, check_seed, check_trainer_ranges
+from experiments.processes.agreement import leave_shared_store, started_by_torchrun
+from experiments.resume.fit_loop import go_on_exactly
+from experiments.resume.handover import Handover
+from experiments.resume.positional_seeds import PositionalSeeds
+from experiments.resume.progress import training_progress
+from experiments.resume.step_count import StepCount
+from experiments.resume.truncate_checkpoints import CheckpointsCutBack
+from experiments.resume.truncate_metrics import MetricsCutBack
 from experiments.runs.callbacks.best_checkpoint import BestCheckpoint
-from experiments.runs.callbacks.checkpoints_cut_back import CheckpointsCutBack
+from experiments.runs.callbacks.current_batch import PresentBatch
 from experiments.runs.callbacks.curve_figures import CurveFigures
 from experiments.runs.callbacks.divergence import Divergence
-from experiments.runs.callbacks.metrics_cut_back import MetricsCutBack
-from experiments.runs.callbacks.positional_seeds import PositionalSeeds
 from experiments.runs.callbacks.prediction_writer import PREDICTIONS
-from experiments.runs.callbacks.present_batch import PresentBatch
 from experiments.runs.callbacks.run_record import RunRecord
-from experiments.runs.callbacks.step_count import StepCount
 from experiments.runs.callbacks.throughput import Throughput
 from experiments.runs.callbacks.unchanged_text import UnchangedText
-from experiments.runs.checkpoint_io import AtomicCheckpointIO
-from experiments.runs.checkpoint_names import name_plainly
-from experiments.runs.checkpoints import check_resumable, find_checkpoint, read_checkpoint
-from experiments.runs.class_paths import packages_to_trust, resolve, trusted_by
 from experiments.runs.closing import closing_lines
-from experiments.runs.directory import (
+from experiments.runs.ending import ending
+from experiments.runs.given_configs import configs_first, decided_by, with_config_of_run
+from experiments.runs.lightning_notices import without_lightning_notices
+from experiments.runs.monitors import check_monitors
+from experiments.runs.precisions import take_frozen_batches
+from experiments.runs.profilers import REPORT, finished_report, with_dearest
+from experiments.storage.layout import (
     CHECKPOINTS,
     LAST_CHECKPOINT,
-    alone_in,
+    RUNS,
+    find_checkpoint,
     has_checkpoint,
     last_begun_run,
-    meant_checkpoint,
-    new_run,
-    newest_checkpoint,
     newest_run,
     run_of,
 )
-from experiments.runs.ending import ending
-from experiments.runs.fit_loop import go_on_exactly
-from experiments.runs.given_configs import configs_first, decided_by, with_config_of_run
-from experiments.runs.initial_weights import load_initial_weights
-from experiments.runs.known_classes import import_parts
-from experiments.runs.lightning_notices import without_lightning_notices
-from experiments.runs.links import LINKED, check_links
-from experiments.runs.monitors import check_monitors
-from experiments.runs.own_modules import look_in_working_directory, own_errors, where
-from experiments.runs.parser import ConfigFile, OneLineErrorParser
-from experiments.runs.part_checks import check_parts
-from experiments.runs.precisions import check_precision, take_frozen_batches
-from experiments.runs.profilers import REPORT, finished_report, with_dearest
-from experiments.runs.progress import training_progress
-from experiments.runs.saved_config import check_same_parts, saved_config, with_config
-from experiments.runs.saved_data import SavedData, checkpoint_parts
-from experiments.runs.shell import quoted, shown
-from experiments.runs.trainer_ranges import check_seed, check_trainer_ranges
-from experiments.tuning.trial_variable import TRIAL_VARIABLE
+from experiments.storage.run_directory import alone_in, new_run
+from experiments.storage.shell import quoted, shown
 from lightning_modules.step_loss import StepLossModule
 
 TRUST = re.compile(r"^--trust(?==|$)")
 """An option that may be given several times: each adds to what the others trust."""
-
-RUNS = "runs"
-"""Where runs are kept, unless ``--trainer.default_root_dir`` says otherwise."""
 
 HELP = {
     "ckpt_path": "fit: the checkpoint to go on from. Else: the one to measure; best if none is given. A file, the "
@@ -106,11 +102,13 @@ class SeqlabCLI(LightningCLI):
 
     Args:
         arguments: What follows ``seqlab``, the subcommand first.
+        callbacks: What the trainer has beside those of every run.
     """
 
     trainer_type: type[L.Trainer] = L.Trainer
 
-    def __init__(self, arguments: list[str]) -> None:
+    def __init__(self, arguments: list[str], callbacks: Sequence[Callback] = ()) -> None:
+        self._further_callbacks = callbacks
         self.run_directory = Path()
         self._begun_run: Path | None = None
         self._parent = os.getppid()
@@ -382,10 +380,7 @@ class SeqlabCLI(LightningCLI):
             callbacks.insert(0, Handover(self.run_directory / CHECKPOINTS / LAST_CHECKPOINT))
         if settings.logger:
             callbacks.append(CurveFigures())
-        if self.subcommand == "fit" and (trial := os.environ.get(TRIAL_VARIABLE)):
-            from experiments.tuning.trial_report import TrialReport
-
-            callbacks.append(TrialReport(Path(trial)))
+        callbacks += self._further_callbacks
         self.trainer_defaults["callbacks"] = callbacks
         plugins = settings.plugins if isinstance(settings.plugins, list) else [settings.plugins]
         plugins = [plugin for plugin in plugins if plugin is not None]
@@ -485,11 +480,12 @@ def _fill(part: Any, name: str, value: str) -> None:  # noqa: ANN401 - jsonargpa
         arguments[name] = value
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str], callbacks: Sequence[Callback] = ()) -> int:
     """Runs a subcommand of LightningCLI.
 
     Args:
         arguments: What follows ``seqlab``, the subcommand first.
+        callbacks: What the trainer has beside those of every run.
 
     Returns:
         The exit status, 0.
@@ -497,5 +493,5 @@ def main(arguments: list[str]) -> int:
     import_parts()
     look_in_working_directory()
     with without_lightning_notices():
-        SeqlabCLI([TRUST.sub("--trust+", word) for word in arguments])
+        SeqlabCLI([TRUST.sub("--trust+", word) for word in arguments], callbacks)
     return 0

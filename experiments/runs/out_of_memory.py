@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
-
 from datamodules.batch import LabelledBatch, Padded, SequenceBatch, VectorBatch
 from datamodules.errors import RunFailed
 from lightning_modules.places import Split, place_of
@@ -13,27 +11,9 @@ from lightning_modules.places import Split, place_of
 if TYPE_CHECKING:
     import lightning as L
 
-    from experiments.runs.callbacks.present_batch import Stage
-
-_ALLOCATORS = (
-    "DefaultCPUAllocator: can't allocate memory",
-    "DefaultCPUAllocator: not enough memory",
-    "out of memory",
-    "CUBLAS_STATUS_ALLOC_FAILED",
-    "CUDNN_STATUS_ALLOC_FAILED",
-    "Cannot allocate memory",
-    "std::bad_alloc",  # of what a library beneath torch took for itself
-)
-"""How torch's allocators say that there is no memory left."""
+    from experiments.runs.callbacks.current_batch import Stage
 
 _SPLITS: dict[Stage, Split] = {"train": "train", "val": "val", "test": "test", "predict": "test"}
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that no memory is left, on the CPU or on a device."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError | OSError) and any(words in str(error) for words in _ALLOCATORS)
 
 
 def out_of_memory(error: BaseException, trainer: L.Trainer) -> RunFailed:
@@ -43,7 +23,7 @@ def out_of_memory(error: BaseException, trainer: L.Trainer) -> RunFailed:
         error: For which :func:`is_out_of_memory` holds.
         trainer: With the :class:`PresentBatch` of the run.
     """
-    from experiments.runs.callbacks.present_batch import PresentBatch  # translating has no callbacks
+    from experiments.runs.callbacks.current_batch import PresentBatch  # translating has no callbacks
 
     at_work = next(callback for callback in trainer.callbacks if isinstance(callback, PresentBatch))  # type: ignore[attr-defined]
     step, device = trainer.global_step, trainer.strategy.root_device

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass, replace
-from importlib.util import find_spec
 from typing import Any
 
 import lightning as L
 import torch
 from lightning.pytorch.plugins import DoublePrecision, HalfPrecision
 from torch import Tensor
-
-from datamodules.errors import UserError
-
-PRECISIONS = ("32-true", "64-true", "bf16-true", "bf16-mixed", "16-mixed")
-"""Those that train here, by Lightning's names."""
 
 
 class DoubleBatches(DoublePrecision):
@@ -46,23 +40,6 @@ def in_precision(content: Any, dtype: torch.dtype) -> Any:  # noqa: ANN401 - a b
         copies = {field.name: in_precision(getattr(content, field.name), dtype) for field in fields(content)}
         return replace(content, **copies)
     return content
-
-
-def check_precision(given: object) -> None:
-    """Refuses to train in a precision that is not to be had, or in which no model learns.
-
-    Args:
-        given: ``--trainer.precision``.
-
-    Raises:
-        UserError: It is float16 for the weights too: what Adam adds to a denominator, 1e-8, is 0 in it. Or it needs a
-            package that is not installed.
-    """
-    advice = f"give one of {', '.join(PRECISIONS)}"
-    if given == "16-true":
-        raise UserError(f"trainer.precision is {given}, in which weights become NaN at once: {advice}")
-    if str(given).startswith("transformer-engine") and find_spec("transformer_engine") is None:
-        raise UserError(f"trainer.precision is {given}, which needs the package transformer_engine: {advice}")
 
 
 def take_frozen_batches(trainer: L.Trainer) -> None:

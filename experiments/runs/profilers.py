@@ -16,8 +16,8 @@ from lightning.pytorch.utilities import rank_zero_only
 from tabulate import tabulate
 
 from datamodules.errors import UserError, suggest
-from experiments.runs.class_paths import resolve
-from experiments.runs.known_classes import subclasses
+from experiments.config.class_paths import resolve
+from experiments.config.known_classes import subclasses
 
 REPORT = "profile"
 """The name of a report, after the stage: ``fit-profile.txt``; of several processes each has its own, with its rank."""

@@ -10,19 +10,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from datamodules.errors import RunFailed, UserError
-from experiments.clusters.array import add_executor_options, for_slurm, run_array
-from experiments.runs.named_classes import check_named_classes
-from experiments.runs.shell import quoted
-from experiments.studies.commands import TIME_IS_OVER, TimeIsOver, ended_as_with_ctrl_c
+from experiments.config.named_classes import check_named_classes
+from experiments.config.tool_parser import ToolParser, positive
+from experiments.processes.commands import TIME_IS_OVER, TimeIsOver, ended_as_with_ctrl_c
+from experiments.slurm.array import add_executor_options, for_slurm, run_array
+from experiments.storage.layout import FIGURES
+from experiments.storage.shell import quoted
 from experiments.studies.plan import RUNS, Key, PlannedRun, planned_runs, study_directory
 from experiments.studies.results import FILE_NAME, Results, Row, rows_of, same_run
 from experiments.studies.runner import LOGS, Outcome, Runner
 from experiments.studies.study import Study, find_study, known_studies, question_of, read_study, slug
-from experiments.tools.parser import ToolParser, positive
 
 REPORT = "table.md"
-
-FIGURES = "figures"
 
 EPILOG = """\
 studies:
@@ -170,8 +169,8 @@ def _run(study: Study, runs: Sequence[PlannedRun], results: Results, directory: 
 
 def _report(study: Study, preset: str, runs: Sequence[PlannedRun], results: Results, directory: Path) -> None:
     """Writes and prints the tables, and draws the figures."""
-    from experiments.runs.durable import durable_write
     from experiments.runs.loggers.media import write_figure
+    from experiments.storage.durable import durable_write
     from experiments.studies.comparison import compare
     from experiments.studies.pictures import study_figures
     from experiments.studies.report import report

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import math
@@ -12,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from datamodules.errors import RunFailed, UserError, suggest
+from experiments.storage.layout import CHECKPOINTS, LAST_CHECKPOINT, METRICS, RECORD
+from experiments.storage.metrics_table import Logged, read_metrics
 from experiments.studies.plan import PlannedRun
 from experiments.studies.study import FIT_STAGES, Metric
-
-METRICS = "metrics.csv"
-RECORD = "record.json"
 
 
 def run_since(started: str, parent: Path) -> Path | None:
@@ -38,7 +36,7 @@ def last_checkpoint(run: Path | None) -> Path | None:
     Args:
         run: Its directory.
     """
-    last = run / "checkpoints" / "last.ckpt" if run else None
+    last = run / CHECKPOINTS / LAST_CHECKPOINT if run else None
     return last if last and last.is_file() else None
 
 
@@ -69,7 +67,9 @@ def measured(planned: PlannedRun, run: Path) -> dict[str, str]:
     """
     record = read_record(run)
     logged = _read(run / METRICS)
-    updates = 1 + max((step for name in logged if name.startswith(FIT_STAGES) for step, _ in logged[name]), default=-1)
+    updates = 1 + max(
+        (step for name in logged if name.startswith(FIT_STAGES) for step, _, _ in logged[name]), default=-1
+    )
     cells = {
         "updates": str(updates),
         "parameters": str(record.get("parameters", "")),
@@ -97,21 +97,14 @@ def _data_order(record: Mapping[str, Any]) -> str:
     return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 
-def _read(metrics_csv: Path) -> dict[str, list[tuple[int, float]]]:
-    """Step and value of each metric, in the order of the file."""
+def _read(metrics_csv: Path) -> dict[str, list[Logged]]:
     if not metrics_csv.is_file():
         raise UserError(f"{metrics_csv} is missing: a study needs the logger MetricsCSV")
-    logged: dict[str, list[tuple[int, float]]] = {}
-    with metrics_csv.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            for name, value in row.items():
-                if value and "/" in name:
-                    logged.setdefault(name, []).append((int(row["step"] or 0), float(value)))
-    return logged
+    return read_metrics(metrics_csv)
 
 
-def _value(metric: Metric, name: str, logged: Mapping[str, list[tuple[int, float]]], run: Path) -> float:
-    values = [value for _, value in logged.get(name, [])]
+def _value(metric: Metric, name: str, logged: Mapping[str, list[Logged]], run: Path) -> float:
+    values = [each.value for each in logged.get(name, [])]
     if not values:
         raise UserError(f"metric '{name}' is not in {run / METRICS}: {suggest(name, logged)}")
     if metric.take == "last":

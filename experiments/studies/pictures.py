@@ -8,12 +8,12 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from experiments.figures.curves import Series, read_metrics
+from experiments.figures.curves import Series, read_series
 from experiments.figures.differences import VariantValues, differences_figure
 from experiments.figures.mean_curves import mean_curves_figure
 from experiments.figures.numeric_axis import Line, numeric_axis_figure
+from experiments.storage.layout import METRICS
 from experiments.studies.comparison import Comparison, Entry
-from experiments.studies.measure import METRICS
 from experiments.studies.plan import Key
 from experiments.studies.results import Row
 from experiments.studies.statistics import ERROR_RATE
@@ -123,6 +123,6 @@ def _curves(panel: str, metric: str, rows: Mapping[Key, Row]) -> dict[str, list[
     curves: defaultdict[str, list[Series]] = defaultdict(list)
     for (name, variant, _), row in rows.items():
         path = Path(row["run"]) / METRICS
-        if name == panel and path.is_file() and metric in (logged := read_metrics(path)):
+        if name == panel and path.is_file() and metric in (logged := read_series(path)):
             curves[variant].append(logged[metric])
     return dict(curves)

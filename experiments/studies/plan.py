@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from datamodules.errors import UserError, suggest
-from experiments.runs.shipped_configs import find_config
+from experiments.config.given_values import typed
+from experiments.config.shipped_configs import find_config
+from experiments.storage.layout import CHECKPOINTS, CONFIG, RUNS
 from experiments.studies.study import Metric, Panel, Study, merged, panels_of, slug
-
-RUNS = "runs"
-"""Where a study's runs are, in its directory."""
 
 Key = tuple[str, str, int]
 """Panel, variant and seed: what tells one run of a study from the others."""
@@ -72,8 +70,8 @@ class PlannedRun:
         """
         if all(metric.is_of_training for metric in self.metrics):
             return ()
-        checkpoint = run / "checkpoints" / f"{self.checkpoint}.ckpt"
-        return ("test", "--config", str(run / "config.yaml"), "--ckpt_path", str(checkpoint))
+        checkpoint = run / CHECKPOINTS / f"{self.checkpoint}.ckpt"
+        return ("test", "--config", str(run / CONFIG), "--ckpt_path", str(checkpoint))
 
 
 def study_directory(root: Path, study: Study, preset: str) -> Path:
@@ -133,11 +131,6 @@ def _planned(
         parent=directory / RUNS / experiment,
         checkpoint=study.checkpoint,
     )
-
-
-def typed(value: object) -> str:
-    """A value of the YAML file as it is typed on a command line."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def hash_of(configs: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from datamodules.errors import UserError
-from experiments.runs.durable import durable_write
+from experiments.storage.durable import durable_write
 
 if TYPE_CHECKING:  # rows are read where nothing is installed that plans a study
     from experiments.studies.plan import Key, PlannedRun

@@ -15,8 +15,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from datamodules.errors import RunFailed, UserError
-from experiments.runs.commit import source_commit
-from experiments.studies.commands import Commands, Interrupted
+from experiments.processes.commands import Commands, Interrupted
+from experiments.storage.commit import source_commit
 from experiments.studies.measure import last_checkpoint, measured, run_since
 from experiments.studies.plan import Key, PlannedRun
 from experiments.studies.results import FAILED, FINISHED, STARTED, Results, Row, same_run

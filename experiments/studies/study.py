@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from datamodules.errors import UserError, suggest
-from experiments.runs.shipped_configs import configs_in, find_config
+from experiments.config.shipped_configs import configs_in, find_config
 
 STUDIES = Path("configs") / "studies"
 """Where the studies are, by name."""

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from datamodules.errors import UserError
-from experiments.tools.parser import ToolParser
+from experiments.config.tool_parser import ToolParser
 
 EPILOG = """\
 examples:
@@ -40,8 +40,8 @@ def main(arguments: list[str]) -> int:
         raise UserError(f"--output {given.output} is a directory: give a file in it")
     if given.output.exists() and not given.overwrite:
         raise UserError(f"--output {given.output} is there already: give another name, or --overwrite to replace it")
-    from experiments.runs.averaging import average_checkpoints, last_checkpoints
-    from experiments.runs.checkpoint_io import save_checkpoint
+    from experiments.checkpoints.averaging import average_checkpoints, last_checkpoints
+    from experiments.checkpoints.checkpoint_io import save_checkpoint
 
     paths = given.checkpoints or last_checkpoints(given.run, given.last, given.trust)
     average = average_checkpoints(paths, given.trust)

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from datamodules.errors import RunFailed, UserError
-from experiments.runs.shipped_configs import close_configs, shipped_configs, summary_of
-from experiments.tools.parser import ToolParser
+from experiments.config.shipped_configs import close_configs, shipped_configs, summary_of
+from experiments.config.tool_parser import ToolParser
 
 EPILOG = """\
 Every command takes these paths in any directory: where the working directory has no such file, the one that comes with

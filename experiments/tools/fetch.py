@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datamodules.errors import RunFailed, UserError, suggest
-from experiments.runs.shell import command, quoted
-from experiments.tools.parser import ToolParser
+from experiments.config.tool_parser import ToolParser
+from experiments.storage.shell import command, quoted
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datamodules.errors import RunFailed, UserError, listed_numbers
+from experiments.config.tool_parser import ToolParser, add_checkpoint_options, check_batch_size
+from experiments.storage.outputs import STANDARD_OUTPUT, add_overwrite_option, check_outputs, open_output, write
 from experiments.tools.line_faults import LineFaults, add_strict_option
 from experiments.tools.lines import WINDOW_BATCHES, windows
-from experiments.tools.outputs import STANDARD_OUTPUT, add_overwrite_option, check_outputs, open_output, write
-from experiments.tools.parser import ToolParser, add_checkpoint_options, check_batch_size
 
 if TYPE_CHECKING:
     from datamodules.corpus import ParallelText
     from datamodules.tokenizers import Tokenizer
-    from experiments.runs.translator import Translator
+    from experiments.checkpoints.translator import Translator
 
 EPILOG = """\
 One row of three columns between tabs is written for each pair, in the same order: the log-probability of the target
@@ -85,8 +85,8 @@ def main(arguments: list[str]) -> int:
 def _score(given: argparse.Namespace) -> None:
     from datamodules.batch import UNK
     from datamodules.corpus import TextFiles, TsvFile
-    from experiments.runs.checkpoints import find_checkpoint
-    from experiments.runs.translator import load_ensemble
+    from experiments.checkpoints.translator import load_ensemble
+    from experiments.storage.layout import find_checkpoint
 
     texts = TextFiles(given.source, given.target) if given.tsv is None else TsvFile(given.tsv)
     files = texts.files()
@@ -185,7 +185,7 @@ def _read_ids(line: str, tokenizer: Tokenizer) -> list[int]:
 
 def _score_sorted(translator: Translator, pairs: list[_Pair], batch_size: int) -> list[list[float]]:
     """For each pair the log-probabilities of its tokens and EOS, scored in batches of similar length; none if empty."""
-    from experiments.runs.translator import BatchTooLarge
+    from experiments.checkpoints.translator import BatchTooLarge
 
     try:
         return translator.score_sorted([each.source for each in pairs], [each.target for each in pairs], batch_size)

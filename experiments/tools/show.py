@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datamodules.errors import UserError
+from experiments.config.tool_parser import ToolParser
+from experiments.storage.outputs import check_outputs
 from experiments.tools.line_faults import LineFaults
-from experiments.tools.outputs import check_outputs
-from experiments.tools.parser import ToolParser
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from experiments.runs.translator import Translator
+    from experiments.checkpoints.translator import Translator
 
 SENTENCES = ("a dog runs", "two children play in the snow", "a man reads a book")
 """What is shown of masks where no sentence is given."""
@@ -54,7 +54,7 @@ def main(arguments: list[str]) -> int:
     check_outputs(checkpoints, {"--output": output})
     kind = _picture_kind(output)
     figure = VIEWS[given.what](given)
-    from experiments.runs.durable import durable_write
+    from experiments.storage.durable import durable_write
 
     with durable_write(output.resolve()) as file:
         figure.savefig(file, format=kind, dpi=150)
@@ -120,9 +120,10 @@ def _schedules(given: argparse.Namespace) -> Figure:
 def _states(given: argparse.Namespace) -> Figure:
     import torch
 
+    from experiments.checkpoints.reading import read_checkpoint
+    from experiments.checkpoints.trained_model import trained_model
     from experiments.figures.states import states_figure
-    from experiments.runs.checkpoints import find_checkpoint, read_checkpoint
-    from experiments.runs.trained_model import trained_model
+    from experiments.storage.layout import find_checkpoint
     from lightning_modules.birnn import BiRNNClassifier
 
     path = find_checkpoint(_checkpoint(given))
@@ -160,7 +161,7 @@ def _alignment(given: argparse.Namespace) -> Figure:
 def _temperature(given: argparse.Namespace) -> Figure:
     from datamodules.batch import EOS
     from experiments.figures.temperature import temperature_figure
-    from experiments.runs.attention_view import attention_view
+    from experiments.tools.attention_view import attention_view
 
     if not given.temperature or not all(0.0 < each < math.inf for each in given.temperature):
         raise UserError(f"--temperature has {given.temperature}: give numbers above 0")
@@ -212,7 +213,7 @@ def _sentences(given: argparse.Namespace) -> list[str]:
 
 def _translator(given: argparse.Namespace) -> tuple[Translator, list[int]]:
     """The translator, and the ids of the sentence to show."""
-    from experiments.runs.translator import load_translator
+    from experiments.checkpoints.translator import load_translator
 
     path = _checkpoint(given)
     sentence = next(iter(_sentences(given)), "")

@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from datamodules.errors import RunFailed, UserError, listed_numbers
-from experiments.tools.line_faults import LineFaults, add_strict_option
-from experiments.tools.lines import WINDOW_BATCHES, count_lines, open_input, read_lines, windows
-from experiments.tools.outputs import (
+from experiments.config.tool_parser import ToolParser, add_checkpoint_options, check_batch_size
+from experiments.storage.outputs import (
     STANDARD_INPUT,
     STANDARD_OUTPUT,
     add_overwrite_option,
@@ -26,10 +25,11 @@ from experiments.tools.outputs import (
     open_output,
     write,
 )
-from experiments.tools.parser import ToolParser, add_checkpoint_options, check_batch_size
+from experiments.tools.line_faults import LineFaults, add_strict_option
+from experiments.tools.lines import WINDOW_BATCHES, count_lines, open_input, read_lines, windows
 
 if TYPE_CHECKING:
-    from experiments.runs.translator import Translator
+    from experiments.checkpoints.translator import Translator
     from lightning_modules.decoding.hypothesis import Hypothesis
     from lightning_modules.decoding.search import Search
 
@@ -224,7 +224,7 @@ def _check_options(given: argparse.Namespace) -> None:
 
 def _check_files(given: argparse.Namespace) -> None:
     """Refuses outputs that cannot be written, or that the command reads."""
-    from experiments.runs.checkpoints import find_checkpoint
+    from experiments.storage.layout import find_checkpoint
 
     checkpoints = [("--ckpt_path", find_checkpoint(path)) for path in given.ckpt_path]
     texts = [STANDARD_INPUT if given.input is None else ("--input", given.input)]
@@ -260,7 +260,7 @@ def _prepare(given: argparse.Namespace) -> tuple[Translator, Search]:
     """The translator of the checkpoints, and the search; limits that no option gives are those of the first model."""
     import torch
 
-    from experiments.runs.translator import load_ensemble
+    from experiments.checkpoints.translator import load_ensemble
 
     translator = load_ensemble(given.ckpt_path, given.trust, given.device)
     limits = translator.members[0].test_search
@@ -353,7 +353,7 @@ def _translate_sorted(
     translator: Translator, search: Search, lines: list[_Line], batch_size: int, with_attention: bool
 ) -> list[list[Hypothesis]]:
     """For each line its hypotheses, best first, translated in batches of similar length; none for an empty line."""
-    from experiments.runs.translator import BatchTooLarge
+    from experiments.checkpoints.translator import BatchTooLarge
 
     sources, prefixes = [line.ids for line in lines], [line.prefix for line in lines]
     try:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datamodules.errors import RunFailed
-from experiments.clusters.array import add_executor_options, for_slurm, run_array
-from experiments.runs.shell import command
-from experiments.studies.commands import TIME_IS_OVER, TimeIsOver, ended_as_with_ctrl_c
-from experiments.tools.outputs import check_outputs
-from experiments.tools.parser import ToolParser, positive
+from experiments.config.tool_parser import ToolParser, positive
+from experiments.processes.commands import TIME_IS_OVER, TimeIsOver, ended_as_with_ctrl_c
+from experiments.slurm.array import add_executor_options, for_slurm, run_array
+from experiments.storage.outputs import check_outputs
+from experiments.storage.shell import command
 
 if TYPE_CHECKING:
     from experiments.tuning.search import Search

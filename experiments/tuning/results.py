@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 from optuna.trial import FrozenTrial, TrialState
 
-from experiments.runs.durable import durable_write
+from experiments.storage.durable import durable_write
+from experiments.storage.layout import CONFIG
 from experiments.tuning.search import Search
 from experiments.tuning.shared_trials import SharedTrials, is_pruned
 
@@ -78,7 +79,7 @@ def _best_config(search: Search, best: FrozenTrial) -> str:
     Wherever a class has its arguments the class stands beside them, as in the config of the run: arguments alone are
     no part of a config.
     """
-    used: dict[str, Any] = yaml.safe_load((Path(best.user_attrs["run"]) / "config.yaml").read_text(encoding="utf-8"))
+    used: dict[str, Any] = yaml.safe_load((Path(best.user_attrs["run"]) / CONFIG).read_text(encoding="utf-8"))
     config: dict[str, Any] = {}
     for key in search.parameters:
         *parts, last = key.split(".")

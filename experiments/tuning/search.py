@@ -16,8 +16,9 @@ from optuna.pruners import BasePruner
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
 from datamodules.errors import UserError, suggest
-from experiments.runs.shipped_configs import configs_in, find_config
-from experiments.studies.plan import hash_of, typed
+from experiments.config.given_values import typed
+from experiments.config.shipped_configs import configs_in, find_config
+from experiments.studies.plan import hash_of
 from experiments.studies.study import Metric
 
 SEARCHES = Path("configs") / "tune"

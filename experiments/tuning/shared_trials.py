@@ -17,6 +17,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from datamodules.errors import RunFailed, UserError
+from experiments.storage.layout import CHECKPOINTS, LAST_CHECKPOINT
 from experiments.tuning.search import Search
 
 RUNS = "runs"
@@ -264,5 +265,5 @@ def title(number: int) -> str:
 
 def _place(parent: Path) -> str:
     """Where a trial would go on from: a word that changes with its last checkpoint."""
-    written = [path.stat().st_mtime_ns for path in parent.glob("*/checkpoints/last.ckpt")]
+    written = [path.stat().st_mtime_ns for path in parent.glob(f"*/{CHECKPOINTS}/{LAST_CHECKPOINT}")]
     return str(max(written, default=0))

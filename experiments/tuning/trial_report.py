@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import lightning as L
@@ -10,9 +11,11 @@ from lightning.pytorch.callbacks import Callback
 from optuna.trial import TrialState
 
 from datamodules.errors import UserError, suggest
+from experiments.runs import lightning_cli
 from experiments.runs.monitors import Monitor, check_monitor
 from experiments.tuning.search import Search
 from experiments.tuning.shared_trials import STUDY, open_journal, trial_id
+from experiments.tuning.trial_variable import TRIAL_VARIABLE
 
 
 class TrialReport(Callback):
@@ -83,3 +86,15 @@ class TrialReport(Callback):
             return False
         self._storage.set_trial_user_attr(self._id, "pruned", self._validations)
         return True
+
+
+def main(arguments: list[str]) -> int:
+    """Runs a training that is a trial of a search.
+
+    Args:
+        arguments: What follows ``seqlab``, ``fit`` first.
+
+    Returns:
+        The exit status, 0.
+    """
+    return lightning_cli.main(arguments, [TrialReport(Path(os.environ[TRIAL_VARIABLE]))])

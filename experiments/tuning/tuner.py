@@ -12,8 +12,8 @@ from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
 
 from datamodules.errors import RunFailed, UserError
-from experiments.runs.named_classes import check_named_classes
-from experiments.studies.commands import Commands, Interrupted
+from experiments.config.named_classes import check_named_classes
+from experiments.processes.commands import Commands, Interrupted
 from experiments.studies.measure import last_checkpoint, logged_value, run_since
 from experiments.tuning.results import write_results
 from experiments.tuning.shared_trials import RUNS, SUCCEEDED, HeldTrial, SharedTrials, is_pruned, title

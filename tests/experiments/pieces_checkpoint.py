@@ -9,7 +9,7 @@ import torch
 
 from datamodules.batch import EOS
 from datamodules.tokenizers import SentencePieceTokenizer
-from experiments.runs.parts import make_part
+from experiments.config.parts import make_part
 from lightning_modules.nmt import AttentionNMT
 from tests.experiments.tiny_checkpoint import tiny_checkpoint
 

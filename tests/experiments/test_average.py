@@ -11,9 +11,9 @@ import torch
 
 from datamodules.errors import UserError
 from datamodules.tokenizers import CharacterTokenizer
+from experiments.checkpoints.averaging import average_checkpoints, last_checkpoints
+from experiments.checkpoints.reading import read_checkpoint
 from experiments.cli import main
-from experiments.runs.averaging import average_checkpoints, last_checkpoints
-from experiments.runs.checkpoints import read_checkpoint
 from tests.experiments.tiny_checkpoint import tiny_checkpoint, write
 
 

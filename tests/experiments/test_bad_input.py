@@ -8,7 +8,7 @@ import torch
 
 from datamodules.errors import UserError
 from experiments.cli import main
-from experiments.runs.class_paths import check_config_classes
+from experiments.config.class_paths import check_config_classes
 from tests.experiments.tiny_task import write_tiny_task
 
 

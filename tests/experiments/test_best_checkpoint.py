@@ -16,9 +16,9 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from datamodules.batch import SequenceBatch
 from experiments.cli import main
+from experiments.config.class_paths import resolve
 from experiments.runs.callbacks import BestCheckpoint
 from experiments.runs.callbacks.text_metrics import ngram_order
-from experiments.runs.class_paths import resolve
 from lightning_modules.decoding.hypothesis import Hypothesis
 from tests.experiments.echo_task import EchoData, EchoModel, make_trainer
 from tests.experiments.test_bad_input import told

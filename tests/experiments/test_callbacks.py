@@ -26,7 +26,7 @@ from experiments.runs.callbacks import (
     Throughput,
     TranslationTable,
 )
-from experiments.runs.callbacks.text_access import gathered, watched_sentences
+from experiments.runs.callbacks.text import gathered, watched_sentences
 from experiments.runs.loggers import MetricsCSV
 from lightning_modules.decoding.hypothesis import Hypothesis
 from lightning_modules.decoding.search import Search

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from datamodules.errors import RunFailed, UserError
-from experiments.runs.checkpoint_io import AtomicCheckpointIO
+from experiments.checkpoints.checkpoint_io import AtomicCheckpointIO
 
 
 @contextmanager

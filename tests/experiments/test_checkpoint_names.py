@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from experiments.checkpoints.checkpoint_names import plain_name
 from experiments.cli import main
-from experiments.runs.checkpoint_names import plain_name
 from tests.experiments.tiny_task import write_tiny_task
 
 LIGHTNINGS = "--trainer.callbacks=lightning.pytorch.callbacks.ModelCheckpoint"

@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from datamodules.errors import UserError
-from experiments.runs.checkpoints import find_checkpoint, read_checkpoint
+from experiments.checkpoints.reading import read_checkpoint
+from experiments.storage.layout import find_checkpoint
 from tests.experiments.tiny_checkpoint import tiny_checkpoint, write
 
 

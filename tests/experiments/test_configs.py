@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from experiments.cli import main
-from experiments.runs.class_paths import resolve
+from experiments.config.class_paths import resolve
 from lightning_modules.encoder_decoder import EncoderDecoder
 
 CONFIGS = sorted(

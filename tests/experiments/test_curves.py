@@ -15,7 +15,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 from experiments.cli import main
-from experiments.figures.curves import MOST_OTHER_PANELS, learning_curves, read_metrics
+from experiments.figures.curves import MOST_OTHER_PANELS, learning_curves, read_series
 from experiments.runs.loggers.media import write_figure
 from tests.experiments.tiny_task import write_tiny_task
 
@@ -121,13 +121,13 @@ def test_values_that_are_not_finite_are_drawn_around(tmp_path: Path) -> None:
         warnings.simplefilter("error")
         learning_curves(path).savefig(io.BytesIO(), format="png")
 
-    assert read_metrics(path)["train/loss"].steps == [0, 1]
+    assert read_series(path)["train/loss"].steps == [0, 1]
 
 
 def test_an_evaluation_of_an_older_checkpoint_does_not_bend_the_curves(tmp_path: Path) -> None:
     path = tmp_path / "metrics.csv"
     path.write_text("step,epoch,time,val/loss\n2,0,1.0,3.0\n5,1,2.0,2.0\n2,0,3.0,3.5\n8,2,4.0,1.0\n")
-    logged = read_metrics(path)["val/loss"]
+    logged = read_series(path)["val/loss"]
     assert (logged.steps, logged.values) == ([2, 5, 8], [3.0, 2.0, 1.0])
 
 

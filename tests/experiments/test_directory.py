@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from datamodules.errors import UserError
-from experiments.runs.directory import alone_in, meant_checkpoint, new_run, newest_run, run_of
+from experiments.checkpoints.finding import meant_checkpoint
+from experiments.storage.layout import newest_run, run_of
+from experiments.storage.run_directory import alone_in, new_run
 
 
 @pytest.fixture(autouse=True)

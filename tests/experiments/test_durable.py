@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from datamodules.errors import RunFailed
-from experiments.runs.durable import PARTIAL_SUFFIX, durable_write
+from experiments.storage.durable import PARTIAL_SUFFIX, durable_write
 
 WRITER = """
 import sys, time
 from pathlib import Path
-from experiments.runs.durable import durable_write
+from experiments.storage.durable import durable_write
 with durable_write(Path(sys.argv[1])) as file:
     file.write(b"half of what is to be written")
     file.flush()

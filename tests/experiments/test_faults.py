@@ -16,8 +16,8 @@ from datamodules.corpus import TextFiles
 from datamodules.errors import RunFailed
 from datamodules.tokenizers import WhitespaceTokenizer
 from datamodules.translation import TranslationDataModule
+from experiments.checkpoints.reading import read_checkpoint
 from experiments.cli import main
-from experiments.runs.checkpoints import read_checkpoint
 from tests.experiments.seqlab_process import seqlab
 from tests.experiments.small_disk import read_only, resize, small_disk
 from tests.experiments.tiny_task import write_tiny_task

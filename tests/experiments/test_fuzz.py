@@ -16,7 +16,7 @@ import torch
 
 from datamodules.corpus import TextFiles, TsvFile
 from datamodules.errors import UserError
-from experiments.runs.checkpoints import read_checkpoint
+from experiments.checkpoints.reading import read_checkpoint
 from tests.experiments.tiny_checkpoint import tiny_checkpoint, write
 
 SECONDS = float(os.environ.get("SEQLAB_FUZZ_SECONDS", "15"))

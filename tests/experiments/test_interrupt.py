@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from experiments.checkpoints.reading import read_checkpoint
 from experiments.cli import main
-from experiments.runs.checkpoints import read_checkpoint
 from tests.experiments.clusters.test_handover import assert_same, run_of
 from tests.experiments.tiny_task import write_tiny_task
 

@@ -21,8 +21,8 @@ from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from matplotlib.figure import Figure
 
 from datamodules.errors import RunFailed, UserError
-from experiments.runs.callbacks.metrics_cut_back import MetricsCutBack
-from experiments.runs.fit_loop import go_on_exactly
+from experiments.resume.fit_loop import go_on_exactly
+from experiments.resume.truncate_metrics import MetricsCutBack
 from experiments.runs.loggers import MetricsCSV, RunWandbLogger, run_wandb
 from experiments.runs.loggers.media import log_figure, log_table
 from experiments.runs.loggers.run_wandb import wandb_mode

@@ -12,7 +12,7 @@ import torch
 import yaml
 
 from experiments.cli import main
-from experiments.runs.known_classes import expected_types, subclasses, suggest_class
+from experiments.config.known_classes import expected_types, subclasses, suggest_class
 from lightning_modules.layers.attention import Attention
 from tests.experiments.tiny_task import write_tiny_task
 

@@ -14,8 +14,8 @@ import torch
 
 import seqlab
 from datamodules.errors import UserError
-from experiments.runs.parts import UnfitValueError, make_part
-from experiments.runs.shipped_configs import shipped_configs
+from experiments.config.parts import UnfitValueError, make_part
+from experiments.config.shipped_configs import shipped_configs
 from lightning_modules.decoding.beam import BeamSearch
 from lightning_modules.encoder_decoder import EncoderDecoder
 from lightning_modules.layers.attention import Attention, BahdanauAttention, GeneralAttention

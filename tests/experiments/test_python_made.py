@@ -21,10 +21,10 @@ from datamodules.hyperparameters import described_value
 from datamodules.reversal import SequenceTask
 from datamodules.tokenizers import Tokenizer, WhitespaceTokenizer
 from datamodules.translation import TranslationDataModule
+from experiments.checkpoints.translator import load_translator
 from experiments.cli import main
-from experiments.runs.class_paths import resolve
-from experiments.runs.known_classes import subclasses
-from experiments.runs.translator import load_translator
+from experiments.config.class_paths import resolve
+from experiments.config.known_classes import subclasses
 from lightning_modules.decoding.beam import BeamSearch
 from lightning_modules.decoding.search import Search
 from lightning_modules.feeding import Feeding, ScheduledSampling

@@ -12,8 +12,8 @@ from datamodules.dates import DatesDataModule
 from datamodules.errors import UserError
 from datamodules.tokenizers import WhitespaceTokenizer
 from datamodules.translation import TranslationDataModule
+from experiments.checkpoints.saved_data import SavedData
 from experiments.cli import main
-from experiments.runs.saved_data import SavedData
 from tests.experiments.echo_task import EchoData
 from tests.experiments.tiny_checkpoint import SOURCE_CHARACTERS, TARGET_CHARACTERS, tiny_checkpoint
 from tests.experiments.tiny_task import write_tiny_task

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from datamodules.batch import EOS, SequenceBatch
+from experiments.checkpoints.translator import Translator, load_ensemble, load_translator
 from experiments.cli import main
-from experiments.runs.translator import Translator, load_ensemble, load_translator
 from tests.experiments.tiny_checkpoint import tiny_checkpoint, write
 
 SOURCES = ["abc", "hgfedcba", "", "a", "dd ee ff gg hh aa bb", "ffffff"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from experiments.cli import main
-from experiments.runs.shipped_configs import find_config, shipped_configs
+from experiments.config.shipped_configs import find_config, shipped_configs
 from experiments.studies.plan import hash_of
 from experiments.studies.study import known_studies
 

@@ -10,11 +10,11 @@ import torch
 from PIL import Image
 
 from datamodules.batch import SequenceBatch
+from experiments.checkpoints.translator import load_translator
 from experiments.cli import main
 from experiments.figures.masks import masks_figure
 from experiments.figures.temperature import entropy_of
-from experiments.runs.attention_view import attention_view
-from experiments.runs.translator import load_translator
+from experiments.tools.attention_view import attention_view
 from lightning_modules.birnn import BiRNNClassifier
 from lightning_modules.decoding.greedy import GreedySearch
 from tests.experiments.tiny_checkpoint import tiny_checkpoint, write

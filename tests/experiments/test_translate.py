@@ -19,8 +19,8 @@ import torch
 from datamodules.batch import SPECIAL_PIECES
 from datamodules.errors import UserError
 from datamodules.tokenizers import CharacterTokenizer
+from experiments.checkpoints.translator import Translator, choose_device, load_ensemble, load_translator
 from experiments.cli import main
-from experiments.runs.translator import Translator, choose_device, load_ensemble, load_translator
 from experiments.tools import translate
 from lightning_modules.decoding.beam import BeamSearch
 from tests.experiments.tiny_checkpoint import LENGTH_LIMIT, SOURCE_CHARACTERS, TARGET_CHARACTERS, tiny_checkpoint, write

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.runs.loggers.bounded import call_within
+from experiments.runs.loggers.timeouts import call_within
 from tests.experiments.tiny_task import write_tiny_task
 from tests.experiments.wandb_log import history
 

@@ -20,8 +20,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from experiments.checkpoints.checkpoint_io import AtomicCheckpointIO
 from experiments.cli import main as seqlab
-from experiments.runs.checkpoint_io import AtomicCheckpointIO
 from tests.faults.outcome import Outcome
 from tests.faults.task import VARIANTS, write_task
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from experiments.runs.durable import PARTIAL_SUFFIX
+from experiments.storage.durable import PARTIAL_SUFFIX
 from tests.faults.phase import told_phase
 from tests.faults.victim import Victim
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from experiments.studies.processes import start_seqlab
+from experiments.processes.seqlab_process import start_seqlab
 
 
 class Victim:

@@ -1,5 +1,6 @@
 """What happens around training: scores of texts, tables, figures, speed."""
 
+from experiments.resume.truncate_metrics import MetricsCutBack
 from experiments.runs.callbacks.alignment_figures import AlignmentFigures
 from experiments.runs.callbacks.attention_statistics import AttentionStatistics
 from experiments.runs.callbacks.average_at_end import AverageAtEnd
@@ -8,7 +9,6 @@ from experiments.runs.callbacks.curve_figures import CurveFigures
 from experiments.runs.callbacks.exposure_bias import ExposureBias
 from experiments.runs.callbacks.label_writer import LabelWriter
 from experiments.runs.callbacks.length_scores import LengthScores
-from experiments.runs.callbacks.metrics_cut_back import MetricsCutBack
 from experiments.runs.callbacks.prediction_writer import PredictionWriter
 from experiments.runs.callbacks.text_metrics import TextMetrics
 from experiments.runs.callbacks.throughput import Throughput

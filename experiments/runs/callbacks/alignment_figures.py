@@ -9,7 +9,7 @@ from torch import Tensor
 
 from datamodules.batch import EOS, PAD, SPECIAL_PIECES
 from experiments.figures.alignment import alignment_figure
-from experiments.runs.callbacks.text_access import parallel_text, translate_watched, watched_sentences
+from experiments.runs.callbacks.text import parallel_text, translate_watched, watched_sentences
 from experiments.runs.loggers.media import log_figure
 
 

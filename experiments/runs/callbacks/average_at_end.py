@@ -9,8 +9,9 @@ import lightning as L
 from lightning.pytorch.utilities import rank_zero_info
 
 from datamodules.errors import UserError
-from experiments.runs.averaging import average_checkpoints, checkpoints_by_step
-from experiments.runs.checkpoint_io import save_checkpoint
+from experiments.checkpoints.averaging import average_checkpoints, checkpoints_by_step
+from experiments.checkpoints.checkpoint_io import save_checkpoint
+from experiments.storage.layout import CHECKPOINTS
 
 
 class AverageAtEnd(L.Callback):
@@ -31,7 +32,7 @@ class AverageAtEnd(L.Callback):
 
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Averages, on rank zero; nothing where none was written."""
-        folder = Path(trainer.default_root_dir) / "checkpoints"
+        folder = Path(trainer.default_root_dir) / CHECKPOINTS
         if not trainer.is_global_zero or not folder.is_dir():
             return
         # This process made them, with the classes that it has imported.

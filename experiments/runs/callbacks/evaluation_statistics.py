@@ -11,7 +11,7 @@ import torch
 
 from datamodules.batch import SequenceBatch
 from datamodules.errors import UserError
-from experiments.runs.callbacks.text_access import gathered
+from experiments.runs.callbacks.text import gathered
 from experiments.runs.callbacks.text_metrics import Stage
 from lightning_modules.encoder_decoder import EncoderDecoder
 

@@ -15,8 +15,8 @@ from datamodules.batch import EOS, SequenceBatch
 from experiments.figures.exposure import exposure_figure
 from experiments.runs.callbacks.evaluation_statistics import EvaluationStatistics, log_scores
 from experiments.runs.callbacks.text_metrics import Stage
-from experiments.runs.durable import durable_write
 from experiments.runs.loggers.media import log_figure
+from experiments.storage.durable import durable_write
 from lightning_modules.encoder_decoder import EncoderDecoder
 from lightning_modules.feeding import ScheduledSampling
 from lightning_modules.forcing import Constant

@@ -8,7 +8,7 @@ from torch import Tensor
 from datamodules.batch import LabelledBatch
 from datamodules.errors import UserError
 from experiments.runs.callbacks.prediction_writer import write_predictions
-from experiments.runs.callbacks.text_access import gathered
+from experiments.runs.callbacks.text import gathered
 
 COLUMNS = ("index", "label", "prediction", "probability")
 

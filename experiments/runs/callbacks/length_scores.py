@@ -10,7 +10,7 @@ import lightning as L
 
 from datamodules.batch import EOS, SequenceBatch
 from experiments.figures.lengths import length_figure
-from experiments.runs.callbacks.text_access import gathered
+from experiments.runs.callbacks.text import gathered
 from experiments.runs.loggers.media import log_figure
 from lightning_modules.decoding.hypothesis import Hypothesis
 

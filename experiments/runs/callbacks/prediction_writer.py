@@ -8,8 +8,8 @@ from pathlib import Path
 import lightning as L
 
 from datamodules.batch import SequenceBatch
-from experiments.runs.callbacks.text_access import gathered, parallel_text
-from experiments.runs.durable import durable_write
+from experiments.runs.callbacks.text import gathered, parallel_text
+from experiments.storage.durable import durable_write
 from lightning_modules.decoding.hypothesis import Hypothesis
 
 PREDICTIONS = "predictions.tsv"

@@ -17,10 +17,10 @@ import yaml
 from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser, SaveConfigCallback
 
-from experiments.runs.commit import source_commit
-from experiments.runs.directory import CONFIG
-from experiments.runs.durable import durable_write
-from experiments.runs.fingerprints import order_fingerprint, parameter_fingerprints
+from experiments.storage.commit import source_commit
+from experiments.storage.durable import durable_write
+from experiments.storage.fingerprints import order_fingerprint, parameter_fingerprints
+from experiments.storage.layout import CONFIG, RECORD
 
 PACKAGES = (
     "seqlab",
@@ -77,7 +77,7 @@ class RunRecord(SaveConfigCallback):
         with durable_write(run / CONFIG) as file:
             file.write(config.encode())
         record = run_record(trainer, self._command)
-        with durable_write(run / "record.json") as file:
+        with durable_write(run / RECORD) as file:
             file.write((json.dumps(record, indent=2) + "\n").encode())
         told = {name: value for name, value in record.items() if name != "initial_parameters"}  # a column for each name
         for logger in trainer.loggers:

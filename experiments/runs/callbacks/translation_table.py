@@ -10,14 +10,14 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.trainer.states import TrainerFn
 
-from experiments.runs.callbacks.text_access import (
+from experiments.runs.callbacks.text import (
     ParallelText,
     parallel_text,
     translate_watched,
     watched_sentences,
 )
-from experiments.runs.durable import durable_write
 from experiments.runs.loggers.media import log_table
+from experiments.storage.durable import durable_write
 
 TRANSLATIONS = "translations.md"
 

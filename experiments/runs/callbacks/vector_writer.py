@@ -10,7 +10,7 @@ from torch import Tensor
 from datamodules.batch import VectorBatch
 from datamodules.errors import UserError
 from experiments.runs.callbacks.prediction_writer import write_predictions
-from experiments.runs.callbacks.text_access import gathered
+from experiments.runs.callbacks.text import gathered
 
 
 class VectorWriter(L.Callback):

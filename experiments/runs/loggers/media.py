@@ -10,10 +10,8 @@ import lightning as L
 from matplotlib.figure import Figure
 
 from datamodules.errors import RunFailed
-from experiments.runs.durable import durable_write
-
-FIGURES = "figures"
-"""The folder of a run's pictures."""
+from experiments.storage.durable import durable_write
+from experiments.storage.layout import FIGURES
 
 DOTS_PER_INCH = 100
 

@@ -16,11 +16,9 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
 from datamodules.errors import RunFailed, UserError
-from experiments.runs.durable import durable_write
-
-FILE_NAME = "metrics.csv"
-
-FIRST_COLUMNS = ("step", "epoch", "time")
+from experiments.storage.durable import durable_write
+from experiments.storage.layout import METRICS
+from experiments.storage.metrics_table import FIRST_COLUMNS, read_rows
 
 
 class MetricsCSV(Logger):
@@ -64,7 +62,7 @@ class MetricsCSV(Logger):
         """
         if self._save_dir is None:
             raise UserError("MetricsCSV has no directory to write to: set its save_dir")
-        return Path(self._save_dir) / FILE_NAME
+        return Path(self._save_dir) / METRICS
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float | Tensor], step: int | None = None) -> None:
@@ -83,7 +81,7 @@ class MetricsCSV(Logger):
             self._open()
         missing = [name for name in cells if name not in self._columns]
         if missing:
-            _, rows = self._read()
+            _, rows = read_rows(self.path)
             self._write([*self._columns, *missing], [*rows, cells])
         else:
             self._append(cells)
@@ -123,7 +121,7 @@ class MetricsCSV(Logger):
         if not self.path.exists():
             return
         self._open()
-        columns, all_rows = self._read()
+        columns, all_rows = read_rows(self.path)
         kept = all_rows[:rows] if rows is not None else [row for row in all_rows if _is_before(row, step)]
         if len(kept) < len(all_rows):
             self._write(columns, kept)
@@ -137,18 +135,10 @@ class MetricsCSV(Logger):
             self._rows = 0
             return
         is_torn = not self.path.read_bytes().endswith(b"\n")
-        self._columns, rows = self._read()
+        self._columns, rows = read_rows(self.path)
         self._rows = len(rows)
         if is_torn:
             self._write(self._columns, rows)
-
-    def _read(self) -> tuple[list[str], list[dict[str, str]]]:
-        """The columns and the complete rows."""
-        text = self.path.read_text(encoding="utf-8")
-        lines = text[: text.rfind("\n") + 1].splitlines(keepends=True)
-        reader = csv.DictReader(lines)
-        rows = list(reader)
-        return list(reader.fieldnames or FIRST_COLUMNS), rows
 
     def _append(self, cells: Mapping[str, str]) -> None:
         try:

@@ -11,7 +11,7 @@ import torch
 
 from datamodules.errors import RunFailed
 from experiments.cli import main
-from experiments.clusters.handover import is_preempted, requeue
+from experiments.resume.handover import is_preempted, requeue
 from tests.experiments.tiny_task import write_tiny_task
 
 SCONTROL = """\

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from datamodules.errors import UserError
-from experiments.clusters.sbatch import JOB_ID, JobRequest, sbatch_script, submit
+from experiments.slurm.sbatch import JOB_ID, JobRequest, sbatch_script, submit
 
 SRUN = """\
 #!/usr/bin/env python3

@@ -10,7 +10,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from datamodules.plan import BatchPlan
-from experiments.runs.fingerprints import order_fingerprint, parameter_fingerprints
+from experiments.storage.fingerprints import order_fingerprint, parameter_fingerprints
 from experiments.studies.fairness import DATA, START, UPDATES, WARNING, fairness_lines
 from experiments.studies.plan import Key
 from experiments.studies.results import Row

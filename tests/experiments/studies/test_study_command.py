@@ -21,7 +21,7 @@ import pytest
 import yaml
 
 from experiments.cli import main
-from experiments.figures.curves import read_metrics
+from experiments.figures.curves import read_series
 from tests.experiments.tiny_task import write_tiny_task
 
 ATTENTION = "model.init_args.decoder.init_args.attention"
@@ -132,7 +132,7 @@ def test_the_results_say_how_each_run_is_repeated(stopped: Stopped, tmp_path: Pa
     again = [sys.executable, "-m", "experiments.cli", *words[1:], "--trainer.default_root_dir", str(tmp_path)]
     assert subprocess.run(again, capture_output=True, check=False).returncode == 0
     (run,) = (tmp_path / f"{row['variant']}-seed{row['seed']}").iterdir()
-    repeated = read_metrics(run / "metrics.csv")
+    repeated = read_series(run / "metrics.csv")
     assert repeated["val/loss"].values[-1] == float(row["val/loss"])
     assert fmean(repeated["train/loss"].values) == pytest.approx(float(row["mean train/loss"]))
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from datamodules.errors import RunFailed, UserError
-from experiments.studies.commands import Commands
+from experiments.processes.commands import Commands
 from experiments.tuning.search import read_search
 from experiments.tuning.shared_trials import SharedTrials
 from experiments.tuning.tuner import Tuner

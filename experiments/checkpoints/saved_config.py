@@ -1,0 +1,76 @@
+"""What a checkpoint says of its model and data, between the config files and the overrides of a command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from datamodules.errors import UserError
+from experiments.config.class_paths import DATA_HYPERPARAMETERS, resolve
+from experiments.config.links import LINKED
+
+
+def saved_config(checkpoint: Mapping[str, Any], subcommand: str) -> dict[str, Any]:
+    """What a checkpoint says of the model and, when training goes on, of the data, as a config.
+
+    Args:
+        checkpoint: As read.
+        subcommand: Of seqlab; with ``fit`` training goes on.
+    """
+    config = {}
+    for part, saved in _saved_parts(checkpoint, subcommand).items():
+        if "_class_path" in saved:
+            arguments = {
+                name: value for name, value in saved.items() if not name.startswith("_") and name not in LINKED
+            }
+            config[part] = {"class_path": saved["_class_path"], "init_args": arguments}
+    return config
+
+
+def _saved_parts(checkpoint: Mapping[str, Any], subcommand: str) -> dict[str, Mapping[str, Any]]:
+    """The arguments of the model and, when training goes on, of the data, their class among them."""
+    keys = (
+        {"model": "hyper_parameters", "data": DATA_HYPERPARAMETERS}
+        if subcommand == "fit"
+        else {"model": "hyper_parameters"}
+    )
+    return {part: checkpoint.get(key) or {} for part, key in keys.items()}
+
+
+def check_same_parts(settings: Any, checkpoint: Mapping[str, Any], path: Path, subcommand: str) -> None:  # noqa: ANN401
+    """Refuses a checkpoint of another model, or when training goes on of other data, than config and options say.
+
+    Args:
+        settings: What was parsed for the subcommand.
+        checkpoint: As read.
+        path: Of the checkpoint, for the message.
+        subcommand: Of seqlab.
+
+    Raises:
+        UserError: The classes differ.
+    """
+    for part, saved in _saved_parts(checkpoint, subcommand).items():
+        given, had = settings.get(f"{part}.class_path"), saved.get("_class_path")
+        if given is not None and had is not None and resolve(given) is not resolve(had):
+            raise UserError(
+                f"--ckpt_path {path} was trained with {part} {had}, but the config says {given}: give the config of "
+                "its run, or a checkpoint of this experiment"
+            )
+
+
+def with_config(arguments: list[str], config: dict[str, Any]) -> list[str]:
+    """The arguments with one more config after the last that they give, before the overrides that follow it.
+
+    Args:
+        arguments: Of the command line, the subcommand first.
+        config: What is added.
+    """
+    position = 1
+    for index, word in enumerate(arguments):
+        if word in ("-c", "--config"):
+            position = index + 2
+        elif word.startswith("--config="):
+            position = index + 1
+    return [*arguments[:position], "--config", json.dumps(config), *arguments[position:]]

@@ -1,0 +1,376 @@
+"""A checkpoint made ready to translate text: model and tokenizers, without config or data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from datamodules.batch import BOS, EOS, Padded, SequenceBatch
+from datamodules.corpus import FORBIDDEN
+from datamodules.errors import RunFailed, UserError
+from datamodules.tokenizers import Tokenizer
+from experiments.checkpoints.reading import read_checkpoint
+from experiments.checkpoints.saved_tokenizers import restore_tokenizers
+from experiments.checkpoints.trained_model import trained_model
+from experiments.checkpoints.translation import Translation
+from experiments.config.class_paths import DATA_HYPERPARAMETERS
+from experiments.processes.memory_errors import is_out_of_memory
+from experiments.storage.layout import find_checkpoint
+from lightning_modules.decoding.beam import BeamSearch
+from lightning_modules.decoding.ensemble import Ensemble, Member
+from lightning_modules.decoding.greedy import GreedySearch
+from lightning_modules.decoding.hypothesis import Hypothesis
+from lightning_modules.decoding.search import Search
+from lightning_modules.encoder_decoder import EncoderDecoder
+
+_AS_SPACE = str.maketrans(dict.fromkeys((*FORBIDDEN, "\n", "\r"), " "))
+
+
+class BatchTooLarge(RunFailed):
+    """The memory does not suffice for a batch.
+
+    Attributes:
+        positions: Of its lines among all, counted from 0.
+    """
+
+    def __init__(self, message: str, positions: Sequence[int]) -> None:
+        super().__init__(message)
+        self.positions = positions
+
+
+@dataclass(frozen=True)
+class Translator:
+    """A trained model, or an ensemble of several, between two tokenizers.
+
+    Nothing of it changes while it works, so that several threads may share it.
+
+    Attributes:
+        members: The models, in evaluation mode on one device: one, or those of an ensemble.
+        source_tokenizer: Reads the source.
+        target_tokenizer: Writes the hypotheses; the same object where the vocabulary is joint.
+    """
+
+    members: tuple[EncoderDecoder, ...]
+    source_tokenizer: Tokenizer
+    target_tokenizer: Tokenizer
+
+    @property
+    def model(self) -> Member:
+        """What searches and scores: the model, or the ensemble."""
+        return self.members[0] if len(self.members) == 1 else Ensemble(self.members)
+
+    @property
+    def longest_source(self) -> int | None:
+        """Tokens of the longest source in training, EOS not counted: of an ensemble, the least; None if not known."""
+        return _least(member.longest_source for member in self.members)
+
+    @property
+    def longest_target(self) -> int | None:
+        """Tokens of the longest target in training, EOS not counted: of an ensemble, the least; None if not known."""
+        return _least(member.longest_target for member in self.members)
+
+    def translate(self, lines: Sequence[str], search: Search | None = None, batch_size: int = 64) -> list[Translation]:
+        """Translates lines, as ``seqlab translate`` does.
+
+        Args:
+            lines: Any number of them, in any order; an empty one stays empty.
+            search: How; :meth:`beam_search` if not given.
+            batch_size: Lines that are translated at once.
+
+        Returns:
+            For each line its best hypothesis.
+
+        Raises:
+            UserError: What is given is no list of lines, or the search does not fit the model.
+            RunFailed: The memory does not suffice.
+        """
+        return [found[0] for found in self.hypotheses(lines, search, batch_size)]
+
+    def hypotheses(
+        self, lines: Sequence[str], search: Search | None = None, batch_size: int = 64
+    ) -> list[list[Translation]]:
+        """Translates lines, and keeps all that the search finds: ``hypotheses(lines, beam_search(n_best=3))``.
+
+        Args:
+            lines: As :meth:`translate` takes them.
+            search: How; :meth:`beam_search` if not given.
+            batch_size: Lines that are translated at once.
+
+        Returns:
+            For each line its hypotheses, best first; one without tokens for an empty line.
+
+        Raises:
+            UserError: As :meth:`translate`.
+            RunFailed: As :meth:`translate`.
+        """
+        search = self.beam_search() if search is None else search
+        search.check_vocabulary(self.target_tokenizer.vocabulary_size)
+        sources = self._encoded(lines)
+        found = self.search_sorted(sources, search, batch_size, with_attention=True)
+        rows = [(line, each) for line, hypotheses in enumerate(found) for each in hypotheses]
+        scores = self.score_sorted([sources[line] for line, _ in rows], [each.ids for _, each in rows], batch_size)
+        told: list[list[Translation]] = [[] if source else [Translation.of_nothing()] for source in sources]
+        for (line, hypothesis), row in zip(rows, scores, strict=True):
+            told[line].append(self._told(sources[line], hypothesis, row))
+        return told
+
+    def beam_search(self, beam_size: int = 5, n_best: int = 1, length_penalty: float = 1.0) -> BeamSearch:
+        """A beam search within the limits of the model's own test.
+
+        Args:
+            beam_size: Prefixes kept; 1 is greedy search.
+            n_best: Hypotheses of each line.
+            length_penalty: Larger values favour longer hypotheses.
+
+        Raises:
+            UserError: A value is out of range.
+        """
+        limits = self.members[0].test_search
+        return BeamSearch(beam_size, length_penalty, n_best, limits.max_length, limits.max_ratio, limits.min_length)
+
+    def greedy_search(self) -> GreedySearch:
+        """Greedy search within the limits of the model's own test."""
+        limits = self.members[0].test_search
+        return GreedySearch(limits.max_length, limits.max_ratio, limits.min_length)
+
+    def encode(self, sentence: str) -> list[int]:
+        """The ids of a source sentence, closed by EOS."""
+        return [*self.source_tokenizer.encode(sentence), EOS]
+
+    def text(self, hypothesis: Hypothesis) -> str:
+        """A hypothesis in one line, whatever the training text had in it."""
+        return self.target_tokenizer.decode(hypothesis.ids).replace("\n", " ")
+
+    def search_sorted(
+        self,
+        sources: Sequence[list[int]],
+        search: Search,
+        batch_size: int,
+        with_attention: bool = False,
+        prefixes: Sequence[list[int]] | None = None,
+    ) -> list[list[Hypothesis]]:
+        """Searches in batches of similar length.
+
+        Args:
+            sources: From :meth:`encode`; an empty one is passed over.
+            search: How.
+            batch_size: Sources of a batch.
+            with_attention: Also return what each hypothesis attended to.
+            prefixes: For each source the target ids that its hypotheses begin with; None for nothing.
+
+        Returns:
+            For each source its hypotheses, best first; none for an empty one.
+
+        Raises:
+            BatchTooLarge: The memory does not suffice for a batch.
+        """
+        found: list[list[Hypothesis]] = [[] for _ in sources]
+        for batch in _batches([len(source) for source in sources], batch_size):
+            forced = None if prefixes is None else [prefixes[index] for index in batch]
+            with _fitting(batch, max(len(sources[index]) for index in batch), batch_size):
+                results = self.search_batch(
+                    [sources[index] for index in batch],
+                    search,
+                    with_attention,
+                    forced if forced is not None and any(forced) else None,
+                )
+            for index, hypotheses in zip(batch, results, strict=True):
+                found[index] = hypotheses
+        return found
+
+    @torch.inference_mode()
+    def search_batch(
+        self,
+        sources: Sequence[list[int]],
+        search: Search,
+        with_attention: bool = False,
+        prefixes: Sequence[list[int]] | None = None,
+    ) -> list[list[Hypothesis]]:
+        """Searches in one batch.
+
+        Args:
+            sources: From :meth:`encode`, at least one.
+            search: How.
+            with_attention: Also return what each hypothesis attended to.
+            prefixes: For each source the target ids that its hypotheses begin with; None for nothing.
+
+        Returns:
+            For each source its hypotheses, best first; :meth:`text` writes them.
+        """
+        forced = None if prefixes is None else self._padded(prefixes)
+        return search(self.model, self._padded(sources), with_attention, forced)
+
+    def score_sorted(
+        self, sources: Sequence[list[int]], targets: Sequence[list[int]], batch_size: int
+    ) -> list[list[float]]:
+        """Scores given targets in batches of similar length.
+
+        Args:
+            sources: From :meth:`encode`; an empty one is passed over.
+            targets: For each source the ids of its target, without EOS.
+            batch_size: Pairs of a batch.
+
+        Returns:
+            For each target the log-probabilities of its tokens and of EOS; none where the source is empty.
+
+        Raises:
+            BatchTooLarge: The memory does not suffice for a batch.
+        """
+        scores: list[list[float]] = [[] for _ in sources]
+        lengths = [(len(target), len(source)) if source else 0 for source, target in zip(sources, targets, strict=True)]
+        for batch in _batches(lengths, batch_size):
+            longest = max(max(len(sources[index]), len(targets[index])) for index in batch)
+            with _fitting(batch, longest, batch_size):
+                found = self.score([sources[index] for index in batch], [targets[index] for index in batch])
+            for index, row in zip(batch, found, strict=True):
+                scores[index] = row
+        return scores
+
+    @torch.inference_mode()
+    def score(self, sources: Sequence[list[int]], targets: Sequence[list[int]]) -> list[list[float]]:
+        """Scores given targets, one batch.
+
+        Args:
+            sources: From :meth:`encode`, at least one.
+            targets: For each source the ids of its target, without EOS.
+
+        Returns:
+            For each target the log-probabilities of its tokens and of EOS, under teacher forcing.
+        """
+        closed = self._padded([[BOS, *target, EOS] for target in targets])
+        batch = SequenceBatch(self._padded(sources), closed, torch.arange(len(sources)))
+        scores = self.model.score(batch).tolist()
+        return [row[: len(target) + 1] for row, target in zip(scores, targets, strict=True)]
+
+    def _encoded(self, lines: Sequence[str]) -> list[list[int]]:
+        """The ids of each line, read as the command reads them; none of an empty line."""
+        if isinstance(lines, str):
+            raise UserError(f"translate takes a list of lines: give [{lines!r:.80}] for one")
+        sources = []
+        for number, line in enumerate(lines, start=1):
+            if not isinstance(line, str):
+                raise UserError(f"line {number} is a {type(line).__name__}: translate takes a list of strings")
+            if any("\ud800" <= character <= "\udfff" for character in line):
+                raise UserError(f"line {number} holds half of a surrogate pair, which is no text: decode it anew")
+            text = line.rstrip("\r\n").translate(_AS_SPACE)
+            sources.append(self.encode(text) if text.strip() else [])
+        return sources
+
+    def _told(self, source: list[int], hypothesis: Hypothesis, log_probabilities: list[float]) -> Translation:
+        attention = hypothesis.attention
+        return Translation(
+            self.text(hypothesis),
+            hypothesis.score,
+            hypothesis.log_probability,
+            tuple(self.target_tokenizer.pieces([*hypothesis.ids, EOS])),
+            np.exp(np.array(log_probabilities, dtype=np.float64)),
+            tuple(self.source_tokenizer.pieces(source)),
+            None if attention is None else attention.float().cpu().numpy(),
+        )
+
+    def _padded(self, sequences: Sequence[list[int]]) -> Padded:
+        return Padded.from_sequences(sequences).to(self.members[0].device)
+
+
+def _batches(lengths: Sequence[int | tuple[int, int]], batch_size: int) -> Iterator[list[int]]:
+    """Positions in batches of similar length, the shortest first; those of length 0 are passed over."""
+    if batch_size < 1:
+        raise UserError(f"batch_size is {batch_size}: give at least 1")
+    order = sorted((index for index, length in enumerate(lengths) if length), key=lambda index: lengths[index])
+    for start in range(0, len(order), batch_size):
+        yield order[start : start + batch_size]
+
+
+@contextmanager
+def _fitting(batch: Sequence[int], longest: int, batch_size: int) -> Iterator[None]:
+    """Names the batch that the memory does not suffice for."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise BatchTooLarge(
+            f"out of memory on {len(batch):,} lines at once, the longest of {longest:,} tokens: lower batch_size, "
+            f"which is {batch_size}, or split long lines",
+            batch,
+        ) from error
+
+
+def load_ensemble(paths: Sequence[Path], trusted: Sequence[str] = (), device: str = "auto") -> Translator:
+    """Makes one translator of several checkpoints, whose probabilities are averaged at each step.
+
+    Args:
+        paths: At least one; each as :func:`load_translator` takes it.
+        trusted: Packages whose classes the checkpoints may name, besides the project's own.
+        device: As :func:`load_translator` takes it.
+
+    Raises:
+        UserError: There is no checkpoint, one cannot be used alone (see :func:`load_translator`), or two have unlike
+            vocabularies.
+    """
+    if not paths:
+        raise UserError("no checkpoint is given: give at least one")
+    first, *others = (load_translator(path, trusted, device) for path in paths)
+    for path, other in zip(paths[1:], others, strict=True):
+        for side in ("source", "target"):
+            one, another = (getattr(each, f"{side}_tokenizer").fingerprint() for each in (first, other))
+            if one != another:
+                raise UserError(
+                    f"{paths[0]} and {path} have unlike {side} vocabularies: an ensemble needs checkpoints whose "
+                    "tokenizers were trained on the same text with the same settings"
+                )
+    members = tuple(member for each in (first, *others) for member in each.members)
+    return Translator(members, first.source_tokenizer, first.target_tokenizer)
+
+
+def load_translator(path: Path, trusted: Sequence[str] = (), device: str = "auto") -> Translator:
+    """Makes a translator of a checkpoint alone.
+
+    Args:
+        path: A checkpoint, or the directory of a run: then its best one.
+        trusted: Packages whose classes the checkpoint may name, besides the project's own.
+        device: A device of torch, or ``auto``: CUDA where there is one, else the CPU.
+
+    Raises:
+        UserError: The device does not exist; the checkpoint cannot be read (see
+            :func:`experiments.checkpoints.reading.read_checkpoint`), is of another model class, has no tokenizers, or
+            its weights do not fit its hyperparameters.
+    """
+    chosen = choose_device(device)
+    path = find_checkpoint(path)
+    checkpoint = read_checkpoint(path, trusted, unused=[DATA_HYPERPARAMETERS])
+    model = trained_model(checkpoint, path, EncoderDecoder, "which does not translate: give one of an encoder-decoder")
+    try:
+        source_tokenizer, target_tokenizer = restore_tokenizers(checkpoint)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+    return Translator((model.to(chosen).eval(),), source_tokenizer, target_tokenizer)
+
+
+def choose_device(name: str) -> torch.device:
+    """The device that a name means on this machine.
+
+    Args:
+        name: A device of torch (``cpu``, ``cuda``, ``cuda:1``, ``mps``), or ``auto``: CUDA where there is one, else
+            the CPU.
+
+    Raises:
+        UserError: There is no such device.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise UserError(f"there is no device {name!r} here: give cpu, cuda, mps or auto") from error
+    return device
+
+
+def _least(lengths: Iterable[int | None]) -> int | None:
+    return min((length for length in lengths if length is not None), default=None)

@@ -1,0 +1,123 @@
+"""Processes of seqlab that begin with everything imported: a run of a study is short, and imports take seconds."""
+
+from __future__ import annotations
+
+import atexit
+import multiprocessing
+import os
+import runpy
+import signal
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from multiprocessing import connection
+from multiprocessing.context import ForkServerContext, SpawnContext
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from datamodules.errors import RunFailed
+
+PROGRAM = "experiments.cli"
+"""What runs, as by ``python -m``."""
+
+PRELOADED = (
+    "experiments.processes.ignore_signals",
+    "experiments.processes.seqlab_process",
+    "experiments.runs.lightning_cli",
+    "experiments.runs.callbacks",
+    "experiments.runs.loggers",
+    "datamodules.dates",
+    "datamodules.translation",
+    "lightning_modules.nmt",
+)
+"""Imported once, by the process that the others are forked from. It runs nothing, so it holds no thread and no GPU. Not
+among them is wandb, which makes temporary directories when it is imported: each run needs its own."""
+
+CONTEXT: ForkServerContext | SpawnContext = (
+    multiprocessing.get_context("forkserver") if sys.platform == "linux" else multiprocessing.get_context("spawn")
+)
+"""Elsewhere than on Linux, a fork after torch was imported is not safe."""
+
+
+def start_seqlab(words: Sequence[str], log: Path, environment: Mapping[str, str], threads: int | None) -> BaseProcess:
+    """Starts a command of seqlab as a process in a session of its own: what Ctrl-C sends to the terminal it is spared.
+
+    Args:
+        words: What is typed after ``seqlab``.
+        log: A file; all that the command prints is added to it.
+        environment: Its environment variables.
+        threads: Of its CPU; None where the environment says.
+
+    Returns:
+        The process. It can be sent signals.
+
+    Raises:
+        RunFailed: It could not be started.
+    """
+    if isinstance(CONTEXT, ForkServerContext):
+        CONTEXT.set_forkserver_preload(list(PRELOADED))
+    process = CONTEXT.Process(target=_seqlab, args=(tuple(words), log, dict(environment), threads, Path.cwd()))
+    try:
+        process.start()
+    except (OSError, EOFError) as error:
+        raise RunFailed(f"cannot start a process for a run: {error or type(error).__name__}") from error
+    while process.is_alive() and not _leads_a_session(process):
+        time.sleep(0.005)
+    return process
+
+
+def send(process: BaseProcess, number: signal.Signals) -> None:
+    """Sends a signal to a process and to all that it has started; nothing where it has ended.
+
+    Args:
+        process: From :func:`start_seqlab`.
+        number: The signal.
+    """
+    assert process.pid is not None
+    try:
+        os.killpg(process.pid, number)
+    except ProcessLookupError:
+        return
+
+
+def _leads_a_session(process: BaseProcess) -> bool:
+    assert process.pid is not None
+    try:
+        return os.getpgid(process.pid) == process.pid
+    except ProcessLookupError:
+        return False
+
+
+def _end_with_parent() -> None:
+    """Waits for the end of the process that started this one, and ends all of it: a run does not outlive its study."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    connection.wait([parent.sentinel])
+    os.killpg(0, signal.SIGKILL)
+
+
+def _seqlab(
+    words: tuple[str, ...], log: Path, environment: dict[str, str], threads: int | None, directory: Path
+) -> None:
+    """What the new process does; it ends with the status of the command."""
+    with log.open("ab") as output:
+        for stream in (1, 2):
+            os.dup2(output.fileno(), stream)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.setsid()  # from here on it can be told to end
+    os.chdir(directory)
+    os.environ.clear()
+    os.environ.update(environment)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    multiprocessing.set_start_method(None, force=True)  # workers of a loader start as in any process
+    try:
+        import torch
+
+        if threads is not None:
+            torch.set_num_threads(threads)
+        sys.argv = [PROGRAM, *words]
+        runpy.run_module(PROGRAM, run_name="__main__", alter_sys=True)
+    finally:
+        atexit._run_exitfuncs()  # the end of a child of multiprocessing calls none: loggers close their files so
