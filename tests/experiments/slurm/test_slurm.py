@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from experiments.cli import main
-from tests.experiments.clusters.slurm import TwoNodes, missing, wait_for
+from tests.experiments.slurm.slurm import TwoNodes, missing, wait_for
 from tests.experiments.test_classifier import write_config
 
 pytestmark = [pytest.mark.slurm, pytest.mark.alone, pytest.mark.timeout(600)]
@@ -69,7 +69,7 @@ def test_a_job_that_is_requeued_twice_is_the_one_that_never_was(
         "--nodes", 2, "--time", "00:10:00", "--config", config, "--seed_everything", seed,
         "--trainer.log_every_n_steps", 1, "--data.init_args.train_size", 1000,
         "--trainer.logger+=experiments.runs.loggers.RunWandbLogger",
-        "--trainer.callbacks+=tests.experiments.clusters.strike.Slow", "--trainer.callbacks.seconds=0.05",
+        "--trainer.callbacks+=tests.experiments.slurm.strike.Slow", "--trainer.callbacks.seconds=0.05",
     ]  # fmt: skip
     stopped, stopped_log, stopped_run = submitted(capsys, *words)
     whole, whole_log, whole_run = submitted(capsys, *words)

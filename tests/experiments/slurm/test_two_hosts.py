@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from experiments.cli import main
-from tests.experiments.clusters.two_hosts import ADDRESSES, TwoHosts
+from tests.experiments.slurm.two_hosts import ADDRESSES, TwoHosts
 from tests.experiments.test_classifier import write_config
 
 pytestmark = [pytest.mark.two_hosts, pytest.mark.alone]

@@ -19,7 +19,7 @@ from lightning_modules.step_loss import StepLossModule
 from tests.experiments.echo_task import EchoData, make_trainer
 from tests.experiments.tiny_task import write_tiny_task
 
-CONFIGS = Path(__file__).parents[2] / "configs"
+CONFIGS = Path(__file__).parents[3] / "configs"
 NOTHING = "that of a model that has learned nothing"
 
 

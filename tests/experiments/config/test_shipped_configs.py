@@ -11,7 +11,7 @@ from experiments.config.shipped_configs import find_config, shipped_configs
 from experiments.studies.plan import hash_of
 from experiments.studies.study import known_studies
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[3]
 DATES = "configs/nmt/dates.yaml"
 
 

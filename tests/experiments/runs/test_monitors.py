@@ -19,7 +19,7 @@ from lightning_modules.nmt import AttentionNMT
 from tests.experiments.test_bad_input import told
 from tests.experiments.tiny_task import write_tiny_task
 
-CONFIGS = Path(__file__).parents[2] / "configs"
+CONFIGS = Path(__file__).parents[3] / "configs"
 LOGGED = (
     "known: train/gradient_norm, train/learning_rate, train/loss, train/tokens_per_second, val/accuracy, val/bleu, "
     "val/chrf, val/exact_match, val/loss, val/perplexity"

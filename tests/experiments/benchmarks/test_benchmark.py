@@ -29,7 +29,7 @@ from lightning_modules.layers.encoder import RecurrentEncoder, StepwiseEncoder
 from lightning_modules.layers.recurrent import Cell
 from lightning_modules.nmt import AttentionNMT
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])

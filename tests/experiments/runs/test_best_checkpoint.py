@@ -178,7 +178,7 @@ def test_the_best_has_no_state_of_the_training(
 
 
 @pytest.mark.parametrize(
-    "config", sorted((Path(__file__).parents[2] / "configs").rglob("*.yaml")), ids=lambda path: path.stem
+    "config", sorted((Path(__file__).parents[3] / "configs").rglob("*.yaml")), ids=lambda path: path.stem
 )
 def test_every_config_keeps_its_best_in_this_way(config: Path) -> None:
     callbacks = (yaml.safe_load(config.read_text()).get("trainer") or {}).get("callbacks", [])

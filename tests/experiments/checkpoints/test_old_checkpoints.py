@@ -1,6 +1,6 @@
 """Checkpoints of an earlier seqlab: what it wrote still loads, measures the same, and can be trained further.
 
-The files in ``old_checkpoints/`` were written by commit 99273c3, with the configs that lie beside them.
+The files in ``written_before/`` were written by commit 99273c3, with the configs that lie beside them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from experiments.cli import main
 from tests.experiments.metrics_table import rows
 
-FILES = Path(__file__).parent / "old_checkpoints"
+FILES = Path(__file__).parent / "written_before"
 
 MEASURED = {
     "translation": {"val/loss": 1.6565362215042114, "val/accuracy": 0.1818181872367859, "val/chrf": 2.780970573425293},

@@ -79,7 +79,7 @@ def assert_same(found: Path, expected: Path) -> None:
 
 
 def stopped_after(step: int, signal_name: str = "SIGUSR1") -> list[object]:
-    strike = "--trainer.callbacks+=tests.experiments.clusters.strike.Strike"
+    strike = "--trainer.callbacks+=tests.experiments.slurm.strike.Strike"
     return [strike, f"--trainer.callbacks.step={step}", f"--trainer.callbacks.name={signal_name}"]
 
 

@@ -11,7 +11,7 @@ import torch
 
 from experiments.checkpoints.reading import read_checkpoint
 from experiments.cli import main
-from tests.experiments.clusters.test_handover import assert_same, run_of
+from tests.experiments.resume.test_handover import assert_same, run_of
 from tests.experiments.tiny_task import write_tiny_task
 
 

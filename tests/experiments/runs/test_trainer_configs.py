@@ -15,7 +15,7 @@ from experiments.cli import main
 from tests.experiments.seqlab_process import seqlab
 from tests.experiments.test_classifier import write_config
 
-CONFIGS = Path(__file__).parents[2] / "configs"
+CONFIGS = Path(__file__).parents[3] / "configs"
 TRAINERS = sorted((CONFIGS / "trainer").glob("*.yaml"))
 
 

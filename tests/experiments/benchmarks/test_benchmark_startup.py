@@ -13,7 +13,7 @@ from experiments.benchmarks import startup
 from experiments.benchmarks.startup import BARE_LIGHTNING, SEQLAB, command_times, first_step_times
 from experiments.cli import main
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[3]
 
 
 def test_a_training_is_timed_to_its_first_step() -> None:
