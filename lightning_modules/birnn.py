@@ -12,12 +12,12 @@ from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
 from datamodules.batch import LabelledBatch, Padded
-from lightning_modules.layers.dropout import Dropout
+from lightning_modules.kernels.dropout import Dropout
+from lightning_modules.kernels.linear import Linear
+from lightning_modules.layers.checks import check_shares
 from lightning_modules.layers.encoder import EncoderFactory, RecurrentEncoder
 from lightning_modules.layers.initialisation import initialise
-from lightning_modules.layers.linear import Linear
 from lightning_modules.layers.pooling import FinalStatePooling, PoolingFactory
-from lightning_modules.layers.ranges import check_shares
 from lightning_modules.step_loss import StepLossModule
 
 

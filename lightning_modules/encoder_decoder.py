@@ -19,15 +19,15 @@ from lightning_modules.decoding.length_limits import LengthLimits
 from lightning_modules.decoding.prefixes import Integers
 from lightning_modules.decoding.search import Search
 from lightning_modules.feeding import Feedback, Feeding
+from lightning_modules.kernels.argmax import most_probable
+from lightning_modules.kernels.linear import Linear
+from lightning_modules.kernels.projected_loss import projected_cross_entropy, projected_outcomes
 from lightning_modules.layers.bridge import Bridge, ProjectionBridge
-from lightning_modules.layers.classes import most_probable
+from lightning_modules.layers.checks import check_shares, check_sizes
 from lightning_modules.layers.decoder import Decoder, LuongDecoder
 from lightning_modules.layers.embedding import TokenEmbedding
 from lightning_modules.layers.encoder import EncoderFactory, RecurrentEncoder
 from lightning_modules.layers.initialisation import initialise
-from lightning_modules.layers.linear import Linear
-from lightning_modules.layers.losses import projected_cross_entropy, projected_outcomes
-from lightning_modules.layers.ranges import check_shares, check_sizes
 from lightning_modules.layers.state import DecoderState, Memory, StateShape, shared
 from lightning_modules.metrics import PerTokenLoss, Share
 from lightning_modules.module import LRSchedulerCallable, OptimizerCallable

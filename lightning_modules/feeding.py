@@ -10,8 +10,8 @@ from torch import Tensor
 
 from datamodules.errors import UserError
 from lightning_modules.forcing import ForcingSchedule
+from lightning_modules.kernels.deferred_gradients import GatheredGradients
 from lightning_modules.layers.decoder import Decoder
-from lightning_modules.layers.gathered import GatheredGradients
 from lightning_modules.layers.state import DecoderState, Memory
 
 Feedback = Literal["argmax", "sample"]

@@ -14,11 +14,11 @@ from datamodules.batch import LabelledBatch, SequenceBatch, VectorBatch
 from datamodules.errors import RunFailed, UserError
 from datamodules.hyperparameters import DATA, MODEL, classes_of_script, described_module
 from lightning_modules.configured import configured
+from lightning_modules.contracts import check_first_calls
 from lightning_modules.feeding import Feeding
-from lightning_modules.layers.contracts import check_first_calls
+from lightning_modules.locations import place_of
 from lightning_modules.module import LightningModule, LRSchedulerCallable, OptimizerCallable
 from lightning_modules.optimizer_options import apply_given_options
-from lightning_modules.places import place_of
 from lightning_modules.schedules import WarmupSchedule, monitor_of
 from lightning_modules.shapes import check_shapes
 from lightning_modules.step_batches import StepBatches

@@ -10,12 +10,12 @@ from datamodules.batch import VectorBatch
 from lightning_modules.encoder_decoder import BridgeFactory, DecoderFactory
 from lightning_modules.feeding import Feedback, Feeding, ScheduledSampling
 from lightning_modules.forcing import Constant
+from lightning_modules.kernels.linear import Linear
 from lightning_modules.layers.bridge import ProjectionBridge
+from lightning_modules.layers.checks import check_sizes
 from lightning_modules.layers.encoder import EncoderFactory, RecurrentEncoder
 from lightning_modules.layers.fixed_context import FixedContextDecoder
 from lightning_modules.layers.initialisation import initialise
-from lightning_modules.layers.linear import Linear
-from lightning_modules.layers.ranges import check_sizes
 from lightning_modules.layers.state import DecoderState, Memory
 from lightning_modules.metrics import PerTokenLoss
 from lightning_modules.module import LRSchedulerCallable, OptimizerCallable

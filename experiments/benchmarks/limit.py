@@ -13,7 +13,7 @@ from torch import Tensor
 
 from experiments.benchmarks.operations import BatchCounts, Product, forward_operations, translation_products
 from lightning_modules.encoder_decoder import EncoderDecoder
-from lightning_modules.layers.products import product as linear_product
+from lightning_modules.kernels.onednn import product as linear_product
 
 Multiply = Callable[[Tensor, Tensor], Tensor]
 """``(rows, in)`` and ``(in, out)`` to ``(rows, out)``."""

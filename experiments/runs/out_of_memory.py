@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from datamodules.batch import LabelledBatch, Padded, SequenceBatch, VectorBatch
 from datamodules.errors import RunFailed
-from lightning_modules.places import Split, place_of
+from lightning_modules.locations import Split, place_of
 
 if TYPE_CHECKING:
     import lightning as L

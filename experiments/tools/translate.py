@@ -116,7 +116,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _translate(given: argparse.Namespace) -> None:
-    from lightning_modules.layers.products import PackedWeights
+    from lightning_modules.kernels.onednn import PackedWeights
 
     with contextlib.ExitStack() as stack:
         source = sys.stdin.buffer if given.input is None else stack.enter_context(open_input("--input", given.input))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from lightning_modules.decoding.unbranched import UnbranchedSearch
-from lightning_modules.layers.classes import most_probable
+from lightning_modules.kernels.argmax import most_probable
 
 
 class GreedySearch(UnbranchedSearch):

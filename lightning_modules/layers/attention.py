@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from datamodules.errors import UserError
-from lightning_modules.layers.energy import additive_energy
-from lightning_modules.layers.linear import Linear, linear, matmul
-from lightning_modules.layers.ranges import check_sizes
+from lightning_modules.kernels.additive_score import additive_energy
+from lightning_modules.kernels.linear import Linear, linear, matmul
+from lightning_modules.layers.checks import check_sizes
 
 
 class Attention(nn.Module, ABC):

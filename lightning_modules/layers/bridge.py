@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from datamodules.errors import UserError
-from lightning_modules.layers.linear import Linear
+from lightning_modules.kernels.linear import Linear
 from lightning_modules.layers.recurrent import State
 from lightning_modules.layers.state import StateShape
 

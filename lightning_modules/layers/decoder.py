@@ -9,11 +9,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from lightning_modules.kernels.deferred_gradients import GatheredGradients
+from lightning_modules.kernels.dropout import Dropout
+from lightning_modules.kernels.linear import Linear
 from lightning_modules.layers.attention import Attention, BahdanauAttention, GeneralAttention
-from lightning_modules.layers.dropout import Dropout
-from lightning_modules.layers.gathered import GatheredGradients
-from lightning_modules.layers.linear import Linear
-from lightning_modules.layers.ranges import check_shares, check_sizes
+from lightning_modules.layers.checks import check_shares, check_sizes
 from lightning_modules.layers.recurrent import Cell, RecurrentStack, State
 from lightning_modules.layers.state import BatchWeights, DecoderState, Memory, StateShape, given_to
 

@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.layers.dropout import Dropout
-from lightning_modules.layers.ranges import check_shares, check_sizes
+from lightning_modules.kernels.dropout import Dropout
+from lightning_modules.layers.checks import check_shares, check_sizes
 
 
 class TokenEmbedding(nn.Embedding):

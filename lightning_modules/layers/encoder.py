@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from lightning_modules.layers.aligned import AlignedLSTM
-from lightning_modules.layers.dropout import Dropout
-from lightning_modules.layers.linear import linear
-from lightning_modules.layers.ranges import check_shares, check_sizes
+from lightning_modules.kernels.aligned_lstm import AlignedLSTM
+from lightning_modules.kernels.dropout import Dropout
+from lightning_modules.kernels.linear import linear
+from lightning_modules.layers.checks import check_shares, check_sizes
 from lightning_modules.layers.recurrent import CELLS, STATE_PARTS, STEPS, Cell, RecurrentDropout, State
 from lightning_modules.layers.state import StateShape, Thinned
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.layers.linear import Linear
-from lightning_modules.layers.ranges import check_sizes
+from lightning_modules.kernels.linear import Linear
+from lightning_modules.layers.checks import check_sizes
 from lightning_modules.layers.recurrent import State
 
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from lightning_modules.layers.dropout import Dropout
-from lightning_modules.layers.gates import lstm_gates
-from lightning_modules.layers.linear import joint_linear, linear
+from lightning_modules.kernels.dropout import Dropout
+from lightning_modules.kernels.linear import joint_linear, linear
+from lightning_modules.kernels.lstm_gates import lstm_gates
 from lightning_modules.layers.state import BatchWeights, StateShape, Thinned, given_to
 
 Cell = Literal["lstm", "gru", "rnn"]

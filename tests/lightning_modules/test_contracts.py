@@ -10,12 +10,13 @@ from torch import Tensor
 
 from datamodules.batch import LabelledBatch, Padded, SequenceBatch
 from datamodules.errors import UserError
+from lightning_modules import contracts
 from lightning_modules.birnn import BiRNNClassifier
+from lightning_modules.contracts import check_first_calls
 from lightning_modules.decoding.beam import BeamSearch
-from lightning_modules.layers import attention, contracts, pooling
+from lightning_modules.layers import attention, pooling
 from lightning_modules.layers.attention import Attention, DotAttention, GeneralAttention
 from lightning_modules.layers.bridge import CopyBridge, ProjectionBridge, ZeroBridge
-from lightning_modules.layers.contracts import check_first_calls
 from lightning_modules.layers.decoder import BahdanauDecoder, Decoder, LuongDecoder, MultiStepDecoder
 from lightning_modules.layers.encoder import RecurrentEncoder
 from lightning_modules.layers.fixed_context import FixedContextDecoder

@@ -12,7 +12,7 @@ from datamodules.batch import EOS, Padded, SequenceBatch
 from datamodules.errors import UserError
 from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.decoding.sampling import SamplingSearch
-from tests.lightning_modules.tiny_search import LIVE, Sayable, everything, sources, tiny_model
+from tests.lightning_modules.decoding.tiny_search import LIVE, Sayable, everything, sources, tiny_model
 
 DRAWS, SOURCE = 4_000, [4, 5, 4]
 

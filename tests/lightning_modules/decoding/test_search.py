@@ -19,7 +19,7 @@ from lightning_modules.encoder_decoder import EncoderDecoder
 from lightning_modules.layers.attention import NoAttention
 from lightning_modules.layers.decoder import BahdanauDecoder, LuongDecoder, MultiStepDecoder
 from lightning_modules.layers.state import LEAST_SHARED_ROWS
-from tests.lightning_modules.tiny_search import (
+from tests.lightning_modules.decoding.tiny_search import (
     LIVE,
     LONGEST,
     VOCABULARY,

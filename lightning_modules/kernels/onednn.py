@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lightning_modules.layers.scope import Scope
+from lightning_modules.kernels.scope import Scope
 
 LEAST_MULTIPLICATIONS = 2**20
 """What is smaller takes less time than the way to oneDNN."""

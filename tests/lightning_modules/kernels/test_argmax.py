@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lightning_modules.layers.classes import most_probable
+from lightning_modules.kernels.argmax import most_probable
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from lightning_modules.layers.dropout import Dropout
+from lightning_modules.kernels.dropout import Dropout
 from lightning_modules.layers.encoder import RecurrentEncoder, StepwiseEncoder, reversed_within
 from lightning_modules.layers.encoder_with_embeddings import EncoderWithEmbeddings
 from lightning_modules.layers.recurrent import Cell

@@ -9,7 +9,7 @@ from lightning_modules.layers.attention import NoAttention
 from lightning_modules.layers.decoder import LuongDecoder
 from lightning_modules.layers.fixed_context import FixedContextDecoder
 from lightning_modules.layers.recurrent import Cell
-from tests.lightning_modules.test_decoder import EMBEDDING, MEMORY, agree
+from tests.lightning_modules.layers.test_decoder import EMBEDDING, MEMORY, agree
 
 
 @pytest.mark.parametrize(("cell", "layers"), list(itertools.product(["lstm", "gru", "rnn"], [1, 2])))

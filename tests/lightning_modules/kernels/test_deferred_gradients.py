@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.layers import products
+from lightning_modules.kernels import onednn
+from lightning_modules.kernels.deferred_gradients import GatheredGradients
+from lightning_modules.kernels.linear import Linear, joint_linear, linear, matmul
 from lightning_modules.layers.attention import BahdanauAttention, ConcatAttention, MultiHeadAttention
 from lightning_modules.layers.decoder import BahdanauDecoder, Decoder, LuongDecoder
-from lightning_modules.layers.gathered import GatheredGradients
-from lightning_modules.layers.linear import Linear, joint_linear, linear, matmul
 
 
 def loop(steps: int, inputs: Tensor, wide: Linear, whole: Tensor, size: int) -> Tensor:
@@ -88,7 +88,7 @@ def test_parts_of_a_layer_and_products_with_a_memory() -> None:
 @pytest.mark.parametrize("amd", [True, False])
 def test_large_products_in_float32_have_the_gradients_of_float64(amd: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that oneDNN makes, with packed weights, and with parts of a wider matrix."""
-    monkeypatch.setattr(products, "is_by_amd", lambda: amd)
+    monkeypatch.setattr(onednn, "is_by_amd", lambda: amd)
     given = [nn.Parameter(torch.randn(shape) / 16) for shape in ((512, 256), (512,), (256, 1024), (64, 256))]
 
     def gradients(precision: torch.dtype) -> tuple[Tensor, ...]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.layers.recurrent import State, Thinned
+State = tuple[Tensor, ...]
+"""Each part ``(layers, batch, size)``."""
 
 
 class AlignedLSTM:
@@ -27,7 +30,7 @@ class AlignedLSTM:
         self._to_end = ((positions + lengths[:, None]) % size)[..., None]
         self._to_start = ((positions - lengths[:, None]) % size)[..., None]
 
-    def layer(self, rnn: nn.LSTM, layer: int, inputs: Tensor, thinned: Thinned) -> tuple[Tensor, State]:
+    def layer(self, rnn: nn.LSTM, layer: int, inputs: Tensor, thinned: Mapping[str, Tensor]) -> tuple[Tensor, State]:
         """Runs one layer in each of its directions.
 
         Args:
@@ -54,7 +57,7 @@ class AlignedLSTM:
         return values.gather(1, index.expand(-1, -1, values.shape[2]))
 
     @staticmethod
-    def _run(rnn: nn.LSTM, thinned: Thinned, name: str, inputs: Tensor) -> tuple[Tensor, State]:
+    def _run(rnn: nn.LSTM, thinned: Mapping[str, Tensor], name: str, inputs: Tensor) -> tuple[Tensor, State]:
         weight, recurrent = getattr(rnn, f"weight_ih_{name}"), getattr(rnn, f"weight_hh_{name}")
         recurrent = thinned.get(f"weight_hh_{name}", recurrent)
         bias = getattr(rnn, f"bias_ih_{name}") + getattr(rnn, f"bias_hh_{name}")

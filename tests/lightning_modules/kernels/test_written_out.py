@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from lightning_modules.layers import energy as energy_module
-from lightning_modules.layers.energy import additive_energy
-from lightning_modules.layers.gates import lstm_gates
+from lightning_modules.kernels import additive_score as energy_module
+from lightning_modules.kernels.additive_score import additive_energy
+from lightning_modules.kernels.lstm_gates import lstm_gates
 
 
 def plain_gates(inputs: Tensor, recurrent: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:

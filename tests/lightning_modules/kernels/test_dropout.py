@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lightning_modules.layers.dropout import Dropout
+from lightning_modules.kernels.dropout import Dropout
 
 
 @pytest.mark.parametrize("p", [0.1, 0.3, 0.5, 0.9])

@@ -14,8 +14,8 @@ from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.decoding.search import Search
 from lightning_modules.encoder_decoder import EncoderDecoder
 from lightning_modules.layers.decoder import BahdanauDecoder, LuongDecoder, MultiStepDecoder
-from tests.lightning_modules.test_search import beam_by_hand
-from tests.lightning_modules.tiny_search import (
+from tests.lightning_modules.decoding.test_search import beam_by_hand
+from tests.lightning_modules.decoding.tiny_search import (
     LIVE,
     LONGEST,
     VOCABULARY,

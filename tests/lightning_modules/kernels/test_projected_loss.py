@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from lightning_modules.layers.losses import CHUNK_ROWS, projected_cross_entropy, projected_outcomes
+from lightning_modules.kernels.projected_loss import CHUNK_ROWS, projected_cross_entropy, projected_outcomes
 
 
 @pytest.mark.parametrize("rows", [0, 1, CHUNK_ROWS, 2 * CHUNK_ROWS + 3])

@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from lightning_modules.layers.classes import most_probable
-from lightning_modules.layers.products import product
+from lightning_modules.kernels.argmax import most_probable
+from lightning_modules.kernels.onednn import product
 
 CHUNK_ROWS = 1024
 """Positions projected onto the vocabulary at once."""

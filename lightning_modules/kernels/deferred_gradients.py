@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from lightning_modules.layers.products import as_whole, packed, product, weight_gradient
-from lightning_modules.layers.scope import Scope
+from lightning_modules.kernels.onednn import as_whole, packed, product, weight_gradient
+from lightning_modules.kernels.scope import Scope
 
 _Calls = list[tuple[Tensor, Tensor]]
 """Inputs ``(..., rows, in)`` and output gradients ``(..., rows, out)`` of the calls that the backward pass has been
@@ -20,13 +20,13 @@ through."""
 class GatheredGradients(Scope):
     """Within it, a matrix that is multiplied again and again gets one gradient for all its products.
 
-    For each call of :func:`~lightning_modules.layers.linear.linear` autograd makes a product
+    For each call of :func:`~lightning_modules.kernels.linear.linear` autograd makes a product
     ``(in, rows) x (rows, out)`` and adds it to the weight's gradient. In a loop over a target, with a batch of some
     rows, that moves the whole matrix through the memory at each step. Here the calls of one weight leave their inputs
     and output gradients, and when the backward pass comes back to the weight itself, one product over the rows of all
     of them makes the same sum. So it is for the ``inputs @ memory`` of
-    :func:`~lightning_modules.layers.linear.matmul`, where each sentence has a matrix of its own. The parts of a
-    :func:`~lightning_modules.layers.linear.joint_linear` are laid side by side once.
+    :func:`~lightning_modules.kernels.linear.matmul`, where each sentence has a matrix of its own. The parts of a
+    :func:`~lightning_modules.kernels.linear.joint_linear` are laid side by side once.
 
     That pays where the matrix is larger than what is multiplied with it; other calls stay as they are. Matrices are
     told apart by where they lie in memory, so that a part of one may be cut out anew in each step.

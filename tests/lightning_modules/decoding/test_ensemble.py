@@ -16,7 +16,7 @@ from lightning_modules.decoding.search import Search
 from lightning_modules.encoder_decoder import EncoderDecoder
 from lightning_modules.layers.attention import NoAttention
 from lightning_modules.layers.decoder import BahdanauDecoder, LuongDecoder, MultiStepDecoder
-from tests.lightning_modules.tiny_search import LONGEST, VOCABULARY, everything, sources, tiny_model
+from tests.lightning_modules.decoding.tiny_search import LONGEST, VOCABULARY, everything, sources, tiny_model
 
 GIVEN = [[4, 5, 4], [5]]
 

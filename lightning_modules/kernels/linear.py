@@ -1,4 +1,4 @@
-"""Linear layers whose products are made by :mod:`lightning_modules.layers.products`, those of the gradients too."""
+"""Linear layers whose products are made by :mod:`lightning_modules.kernels.onednn`, those of the gradients too."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from lightning_modules.layers.gathered import GatheredGradients
-from lightning_modules.layers.products import (
+from lightning_modules.kernels.deferred_gradients import GatheredGradients
+from lightning_modules.kernels.onednn import (
     PackedWeights,
     is_for_onednn,
     product,

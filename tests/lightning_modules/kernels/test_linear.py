@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lightning_modules.layers import products
-from lightning_modules.layers.linear import Linear, joint_linear, linear
-from lightning_modules.layers.products import PackedWeights, is_by_amd, is_for_onednn, product, weight_gradient
+from lightning_modules.kernels import onednn
+from lightning_modules.kernels.linear import Linear, joint_linear, linear
+from lightning_modules.kernels.onednn import PackedWeights, is_by_amd, is_for_onednn, product, weight_gradient
 
 ROWS, INPUTS, OUTPUTS = 96, 128, 160
 SHAPES = [(ROWS,), (6, 16), (1, ROWS, 1), (2 * ROWS,)]
@@ -20,7 +20,7 @@ SHAPES = [(ROWS,), (6, 16), (1, ROWS, 1), (2 * ROWS,)]
 @pytest.fixture(autouse=True, params=[True, False], ids=["amd", "other"])
 def amd(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Whether the processor is said to be AMD's."""
-    monkeypatch.setattr(products, "is_by_amd", lambda: request.param)
+    monkeypatch.setattr(onednn, "is_by_amd", lambda: request.param)
     return bool(request.param)
 
 
@@ -140,10 +140,10 @@ def test_who_made_the_processor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     is_by_amd.cache_clear()
     for told, expected in [("vendor_id\t: AuthenticAMD\n", True), ("vendor_id\t: GenuineIntel\n", False)]:
         (tmp_path / "cpuinfo").write_text(told)
-        monkeypatch.setattr(products, "CPU_INFO", tmp_path / "cpuinfo")
+        monkeypatch.setattr(onednn, "CPU_INFO", tmp_path / "cpuinfo")
         assert is_by_amd() == expected
         is_by_amd.cache_clear()
-    monkeypatch.setattr(products, "CPU_INFO", tmp_path / "none")
+    monkeypatch.setattr(onednn, "CPU_INFO", tmp_path / "none")
     monkeypatch.setattr("platform.processor", lambda: "AMD64 Family 25 Model 17 Stepping 1, AuthenticAMD")
     assert is_by_amd()
     is_by_amd.cache_clear()
