@@ -86,10 +86,10 @@ class BiRNNClassifier(StepLossModule):
     def training_step(self, batch: LabelledBatch, batch_idx: int) -> Tensor:
         """The summed loss of a batch; logs ``train/loss`` per sequence."""
         if not len(batch):
-            return self.summed(self.nothing(), 0, batch.index)
+            return self.scaled_loss(self.zero_loss(), 0, batch.index)
         loss = functional.cross_entropy(self(batch.source), batch.label, reduction="sum")
         self.log("train/loss", loss.detach() / len(batch), prog_bar=True, batch_size=len(batch))
-        return self.summed(loss, len(batch), batch.index)
+        return self.scaled_loss(loss, len(batch), batch.index)
 
     def validation_step(self, batch: LabelledBatch, batch_idx: int) -> None:
         """Adds a batch to ``val/loss`` and ``val/accuracy``."""

@@ -18,7 +18,7 @@ from lightning_modules.decoding.hypothesis import Hypothesis
 from lightning_modules.decoding.length_limits import LengthLimits
 from lightning_modules.decoding.prefixes import Integers
 from lightning_modules.decoding.search import Search
-from lightning_modules.feeding import Feedback, Feeding
+from lightning_modules.forcing import Feedback, Forcing
 from lightning_modules.kernels.argmax import most_probable
 from lightning_modules.kernels.linear import Linear
 from lightning_modules.kernels.projected_loss import projected_cross_entropy, projected_outcomes
@@ -28,7 +28,7 @@ from lightning_modules.layers.decoder import Decoder, LuongDecoder
 from lightning_modules.layers.embedding import TokenEmbedding
 from lightning_modules.layers.encoder import EncoderFactory, RecurrentEncoder
 from lightning_modules.layers.initialisation import initialise
-from lightning_modules.layers.state import DecoderState, Memory, StateShape, shared
+from lightning_modules.layers.state import DecoderState, Memory, StateShape, unique_rows
 from lightning_modules.metrics import PerTokenLoss, Share
 from lightning_modules.module import LRSchedulerCallable, OptimizerCallable
 from lightning_modules.step_loss import StepLossModule
@@ -63,7 +63,7 @@ class EncoderDecoder(StepLossModule):
         test_search: Search in test and predict.
         optimizer: Made of (parameters).
         scheduler: Learning-rate schedule made of (optimizer), stepped per update; none for a constant rate.
-        feeding: What the decoder is fed in training; gold tokens alone (teacher forcing) if not given.
+        forcing: What the decoder is fed in training; gold tokens alone (teacher forcing) if not given.
         longest_source: Tokens of the longest source in training; linked from the data.
         longest_target: Tokens of the longest target in training; linked from the data. A search that has no limit of
             its own stops hypotheses by it.
@@ -90,7 +90,7 @@ class EncoderDecoder(StepLossModule):
         test_search: Search = BeamSearch(),  # noqa: B008
         optimizer: OptimizerCallable = torch.optim.Adam,
         scheduler: LRSchedulerCallable | None = None,
-        feeding: Feeding | None = None,
+        forcing: Forcing | None = None,
         longest_source: int | None = None,
         longest_target: int | None = None,
         longest_ratio: float | None = None,
@@ -116,7 +116,7 @@ class EncoderDecoder(StepLossModule):
             else TokenEmbedding(source_vocabulary_size, embedding_size, dropout, token_dropout)
         )
         width = self.decoder.output_size if tied == "none" else embedding_size
-        self.narrow = Linear(self.decoder.output_size, width, bias=False) if tied != "none" else nn.Identity()
+        self.to_embedding = Linear(self.decoder.output_size, width, bias=False) if tied != "none" else nn.Identity()
         self.output = Linear(width, target_vocabulary_size)
         if tied != "none":
             self.output.weight = self.target_embedding.weight
@@ -126,7 +126,7 @@ class EncoderDecoder(StepLossModule):
         self.test_search = test_search
         self.val_loss, self.val_accuracy, self.val_truncated = PerTokenLoss(), Share(), Share()
         self.test_loss, self.test_accuracy, self.test_truncated = PerTokenLoss(), Share(), Share()
-        self.feeding = feeding
+        self.forcing = forcing
         self.longest_source, self.longest_target, self.longest_ratio = longest_source, longest_target, longest_ratio
 
     def encode(self, source: Padded) -> tuple[Memory, DecoderState]:
@@ -139,7 +139,7 @@ class EncoderDecoder(StepLossModule):
             The memory with its keys, and the decoder's initial state.
         """
         values, final = self.encoder(self.source_embedding(source.values), source.lengths)
-        return self.decoder.remember(values, source.mask), self.decoder.start(self.bridge(final))
+        return self.decoder.prepare_memory(values, source.mask), self.decoder.initial_state(self.bridge(final))
 
     def step(self, tokens: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
         """One step of the decoder, for a search.
@@ -154,9 +154,9 @@ class EncoderDecoder(StepLossModule):
             Log-probabilities ``(rows, target_vocabulary)``, attention weights ``(rows, heads, source_len)``, and the
             next state.
         """
-        distinct, rows = shared(tokens)
+        distinct, rows = unique_rows(tokens)
         output, weights, state = self.decoder.step(self.target_embedding(distinct), memory, state, rows)
-        logits = self.output(self.narrow(output))
+        logits = self.output(self.to_embedding(output))
         precision = torch.promote_types(logits.dtype, torch.float32)
         if logits.dtype == precision and not torch.is_grad_enabled():
             return torch.log_softmax(logits, dim=-1, out=logits), weights, state
@@ -183,14 +183,14 @@ class EncoderDecoder(StepLossModule):
         memory, state = self.encode(batch.source)
         target = batch.target_input
         outputs, weights, _ = self.decoder(self.target_embedding(target.values), memory, state)
-        return self.narrow(target.real(outputs)), weights
+        return self.to_embedding(target.real(outputs)), weights
 
-    def fed(self, batch: SequenceBatch, feeding: Feeding, ratio: float) -> Tensor:
+    def forced(self, batch: SequenceBatch, forcing: Forcing, ratio: float) -> Tensor:
         """Runs on a history that is partly the model's own.
 
         Args:
             batch: Source and target.
-            feeding: How the model's own tokens come in.
+            forcing: How the model's own tokens come in.
             ratio: The share of gold tokens.
 
         Returns:
@@ -198,8 +198,8 @@ class EncoderDecoder(StepLossModule):
         """
         memory, state = self.encode(batch.source)
         target = batch.target_input
-        outputs = feeding.outputs(self, target.values, feeding.coins(target.mask, ratio), memory, state)
-        return self.narrow(target.real(outputs))
+        outputs = forcing.outputs(self, target.values, forcing.gold_mask(target.mask, ratio), memory, state)
+        return self.to_embedding(target.real(outputs))
 
     def embed(self, values: Tensor) -> Tensor:
         """Embeds target ids for the decoder; ``(...)`` to ``(..., embedding_size)``."""
@@ -216,7 +216,7 @@ class EncoderDecoder(StepLossModule):
         Returns:
             ``(rows,)``, int64.
         """
-        logits = self.output(self.narrow(outputs))
+        logits = self.output(self.to_embedding(outputs))
         if feedback == "sample":
             logits = logits - torch.empty_like(logits).exponential_().log()  # Gumbel's noise: its argmax is a draw
         return most_probable(logits)
@@ -231,7 +231,7 @@ class EncoderDecoder(StepLossModule):
         Returns:
             The smoothed loss, the negative log-likelihood (both in nats), and the number of tokens.
         """
-        hidden = self(batch)[0] if self.feeding is None or ratio >= 1.0 else self.fed(batch, self.feeding, ratio)
+        hidden = self(batch)[0] if self.forcing is None or ratio >= 1.0 else self.forced(batch, self.forcing, ratio)
         target = batch.target_output
         gold = target.real(target.values)
         loss, nll = projected_cross_entropy(hidden, self.output.weight, self.output.bias, gold, self.label_smoothing)
@@ -275,13 +275,13 @@ class EncoderDecoder(StepLossModule):
             memory, state = self.encode(batch.source)
             rows = torch.arange(len(batch), device=mask.device)
             for start in range(0, mask.shape[1], SCORED_AT_ONCE):
-                going_on = mask[rows, start].nonzero().squeeze(1)
-                if len(going_on) < len(rows):
-                    rows, memory, state = rows[going_on], memory.select(going_on), state.select(going_on)
+                active = mask[rows, start].nonzero().squeeze(1)
+                if len(active) < len(rows):
+                    rows, memory, state = rows[active], memory.select(active), state.select(active)
                 piece = slice(start, start + SCORED_AT_ONCE)
                 outputs, _, state = self.decoder(self.target_embedding(inputs[rows, piece]), memory, state)
                 real = mask[rows, piece]
-                hidden = self.narrow(outputs[real])
+                hidden = self.to_embedding(outputs[real])
                 found, _ = projected_outcomes(hidden, weight, self.output.bias, gold[rows, piece][real])
                 scores[rows, piece] = scores[rows, piece].masked_scatter(real, found)
         return scores
@@ -291,7 +291,7 @@ class EncoderDecoder(StepLossModule):
 
         Args:
             batch: Source and target.
-            hidden: From :meth:`forward` or :meth:`fed`.
+            hidden: From :meth:`forward` or :meth:`forced`.
 
         Returns:
             Two tensors of ``(target_tokens,)``, row by row: the log-probability of the gold token, and the most
@@ -303,7 +303,7 @@ class EncoderDecoder(StepLossModule):
     def logged_metrics(self) -> set[str]:
         """The metrics that a training logs here."""
         own = {"train/loss", "val/loss", "val/perplexity", "val/accuracy", "val/truncated"}
-        return super().logged_metrics() | own | ({"train/forcing_ratio"} if self.feeding is not None else set())
+        return super().logged_metrics() | own | ({"train/forcing_ratio"} if self.forcing is not None else set())
 
     def chance_loss(self, batch: SequenceBatch) -> float:  # type: ignore[override]
         """That of a uniform guess among all target tokens, in nats."""
@@ -311,12 +311,12 @@ class EncoderDecoder(StepLossModule):
 
     def training_step(self, batch: SequenceBatch, batch_idx: int) -> Tensor:
         """The summed loss of a batch; logs ``train/loss`` per token, without label smoothing, and the forcing ratio."""
-        ratio = self.forcing_ratio(self.feeding)
+        ratio = self.forcing_ratio(self.forcing)
         if not len(batch):
-            return self.summed(self.nothing(), 0, batch.index)
+            return self.scaled_loss(self.zero_loss(), 0, batch.index)
         loss, nll, tokens = self.loss(batch, ratio)
         self.log("train/loss", nll / tokens, prog_bar=True, batch_size=len(batch))
-        return self.summed(loss, tokens, batch.index)
+        return self.scaled_loss(loss, tokens, batch.index)
 
     def validation_step(  # type: ignore[override]
         self,

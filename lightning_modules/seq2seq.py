@@ -9,7 +9,7 @@ import torch
 from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.decoding.search import Search
 from lightning_modules.encoder_decoder import BridgeFactory, DecoderFactory, EncoderDecoder, EncoderFactory
-from lightning_modules.feeding import Feeding
+from lightning_modules.forcing import Forcing
 from lightning_modules.layers.bridge import ProjectionBridge
 from lightning_modules.layers.encoder import RecurrentEncoder
 from lightning_modules.layers.fixed_context import FixedContextDecoder
@@ -38,7 +38,7 @@ class Seq2Seq(EncoderDecoder):
         test_search: Search in test and predict.
         optimizer: Made of (parameters).
         scheduler: Learning-rate schedule made of (optimizer), stepped per update; none for a constant rate.
-        feeding: What the decoder is fed in training; gold tokens alone (teacher forcing) if not given.
+        forcing: What the decoder is fed in training; gold tokens alone (teacher forcing) if not given.
         longest_source: Tokens of the longest source in training; linked from the data.
         longest_target: Tokens of the longest target in training; linked from the data. A search that has no limit of
             its own stops hypotheses by it.
@@ -64,7 +64,7 @@ class Seq2Seq(EncoderDecoder):
         test_search: Search = GreedySearch(),  # noqa: B008
         optimizer: OptimizerCallable = torch.optim.Adam,
         scheduler: LRSchedulerCallable | None = None,
-        feeding: Feeding | None = None,
+        forcing: Forcing | None = None,
         longest_source: int | None = None,
         longest_target: int | None = None,
         longest_ratio: float | None = None,
@@ -84,7 +84,7 @@ class Seq2Seq(EncoderDecoder):
             test_search,
             optimizer,
             scheduler,
-            feeding,
+            forcing,
             longest_source,
             longest_target,
             longest_ratio,

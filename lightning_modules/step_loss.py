@@ -15,7 +15,7 @@ from datamodules.errors import RunFailed, UserError
 from datamodules.hyperparameters import DATA, MODEL, classes_of_script, described_module
 from lightning_modules.configured import configured
 from lightning_modules.contracts import check_first_calls
-from lightning_modules.feeding import Feeding
+from lightning_modules.forcing import Forcing
 from lightning_modules.locations import place_of
 from lightning_modules.module import LightningModule, LRSchedulerCallable, OptimizerCallable
 from lightning_modules.optimizer_options import apply_given_options
@@ -37,7 +37,7 @@ class StepLossModule(LightningModule):
     """A LightningModule whose gradient is that of the mean loss per token of the whole optimizer step.
 
     How many tokens a step has is not known at its first batch, and differs between processes. So ``training_step``
-    returns :meth:`summed`, the loss summed over this process's tokens, and before the step, and before any clipping,
+    returns :meth:`scaled_loss`, the loss summed over this process's tokens, and before the step and any clipping
     the gradients are divided by the tokens of the step. Also logs ``train/gradient_norm``, after that division and
     before clipping, and ``train/learning_rate``. A token is whatever the loss is a sum over: a target token of a
     translation, or the one label of a sequence.
@@ -53,7 +53,7 @@ class StepLossModule(LightningModule):
         self._scheduler = scheduler
         self._step_batches = StepBatches()
 
-    def summed(self, loss: Tensor, tokens: int, index: Tensor) -> Tensor:
+    def scaled_loss(self, loss: Tensor, tokens: int, index: Tensor) -> Tensor:
         """What ``training_step`` returns.
 
         Args:
@@ -67,7 +67,7 @@ class StepLossModule(LightningModule):
         self._step_batches.add(loss, tokens, index)
         return loss * self.trainer.accumulate_grad_batches
 
-    def nothing(self) -> Tensor:
+    def zero_loss(self) -> Tensor:
         """The loss of a process whose share of a batch is empty: 0, and a gradient of 0 for every parameter."""
         return torch.stack([parameter.sum() * 0.0 for parameter in self.parameters()]).sum()
 
@@ -100,17 +100,17 @@ class StepLossModule(LightningModule):
                 f"in a batch of {place}: the weights are spoilt; go on from an earlier checkpoint with a lower rate"
             )
 
-    def forcing_ratio(self, feeding: Feeding | None) -> float:
+    def forcing_ratio(self, forcing: Forcing | None) -> float:
         """The share of gold inputs at this step, logged as ``train/forcing_ratio`` where there is a schedule.
 
         Args:
-            feeding: With its schedule; none is teacher forcing, a ratio of 1.
+            forcing: With its schedule; none is teacher forcing, a ratio of 1.
         """
-        if feeding is None:
+        if forcing is None:
             return 1.0
         batches = int(self.trainer.num_training_batches) if math.isfinite(self.trainer.num_training_batches) else 1
         steps_per_epoch = max(1, -(-batches // self.trainer.accumulate_grad_batches))
-        ratio = feeding.schedule.ratio(self.trainer.global_step, steps_per_epoch)
+        ratio = forcing.schedule.ratio(self.trainer.global_step, steps_per_epoch)
         self.log("train/forcing_ratio", ratio)
         return ratio
 

@@ -8,8 +8,7 @@ from torch.nn import functional
 
 from datamodules.batch import VectorBatch
 from lightning_modules.encoder_decoder import BridgeFactory, DecoderFactory
-from lightning_modules.feeding import Feedback, Feeding, ScheduledSampling
-from lightning_modules.forcing import Constant
+from lightning_modules.forcing import Constant, Feedback, Forcing, ScheduledSampling
 from lightning_modules.kernels.linear import Linear
 from lightning_modules.layers.bridge import ProjectionBridge
 from lightning_modules.layers.checks import check_sizes
@@ -40,7 +39,7 @@ class VectorSeq2Seq(StepLossModule):
         embedding_size: Width of the vectors that encoder and decoder read.
         optimizer: Made of (parameters).
         scheduler: Learning-rate schedule made of (optimizer), stepped per update; none for a constant rate.
-        feeding: What the decoder is fed in training; gold vectors alone (teacher forcing) if not given. Its feedback is
+        forcing: What the decoder is fed in training; gold vectors alone (teacher forcing) if not given. Its feedback is
             the prediction itself, whatever it says.
 
     Raises:
@@ -57,7 +56,7 @@ class VectorSeq2Seq(StepLossModule):
         embedding_size: int = 64,
         optimizer: OptimizerCallable = torch.optim.Adam,
         scheduler: LRSchedulerCallable | None = None,
-        feeding: Feeding | None = None,
+        forcing: Forcing | None = None,
     ) -> None:
         super().__init__(optimizer, scheduler)
         check_sizes(self, embedding_size=embedding_size)
@@ -69,33 +68,33 @@ class VectorSeq2Seq(StepLossModule):
         self.bridge = bridge(self.encoder.state_shape, self.decoder.state_shape)
         self.output = Linear(self.decoder.output_size, target_feature_size)
         initialise(self, torch.initial_seed())
-        self.feeding = feeding
+        self.forcing = forcing
         self.val_loss, self.val_free_running = PerTokenLoss(), PerTokenLoss()
         self.test_loss, self.test_free_running = PerTokenLoss(), PerTokenLoss()
 
     def encode(self, batch: VectorBatch) -> tuple[Memory, DecoderState]:
         """The memory with its keys, and the decoder's initial state."""
         values, final = self.encoder(self.source_input(batch.source.values), batch.source.lengths)
-        return self.decoder.remember(values, batch.source.mask), self.decoder.start(self.bridge(final))
+        return self.decoder.prepare_memory(values, batch.source.mask), self.decoder.initial_state(self.bridge(final))
 
     def forward(self, batch: VectorBatch) -> Tensor:
         """Predicts under teacher forcing; ``(batch, target_len, target_feature_size)``."""
         outputs, _, _ = self.decoder(self.embed(batch.target_input), *self.encode(batch))
         return self.output(outputs)
 
-    def fed(self, batch: VectorBatch, feeding: Feeding, ratio: float) -> Tensor:
+    def forced(self, batch: VectorBatch, forcing: Forcing, ratio: float) -> Tensor:
         """Predicts on a history that is partly the model's own.
 
         Args:
             batch: Source and target.
-            feeding: How the model's own vectors come in.
+            forcing: How the model's own vectors come in.
             ratio: The share of gold vectors.
 
         Returns:
             ``(batch, target_len, target_feature_size)``.
         """
-        coins = feeding.coins(batch.target.mask, ratio)
-        return self.output(feeding.outputs(self, batch.target_input, coins, *self.encode(batch)))
+        gold = forcing.gold_mask(batch.target.mask, ratio)
+        return self.output(forcing.outputs(self, batch.target_input, gold, *self.encode(batch)))
 
     def embed(self, values: Tensor) -> Tensor:
         """Target vectors ``(..., target_feature_size)`` as the decoder's inputs ``(..., embedding_size)``."""
@@ -109,7 +108,7 @@ class VectorSeq2Seq(StepLossModule):
     def logged_metrics(self) -> set[str]:
         """The metrics that a training logs here."""
         own = {"train/loss", "val/loss", "val/loss_free_running", "val/exposure_gap"}
-        return super().logged_metrics() | own | ({"train/forcing_ratio"} if self.feeding is not None else set())
+        return super().logged_metrics() | own | ({"train/forcing_ratio"} if self.forcing is not None else set())
 
     def chance_loss(self, batch: VectorBatch) -> float:  # type: ignore[override]
         """That of the answer 0 to everything."""
@@ -117,13 +116,13 @@ class VectorSeq2Seq(StepLossModule):
 
     def training_step(self, batch: VectorBatch, batch_idx: int) -> Tensor:
         """The summed squared error of a batch; logs ``train/loss`` per number, and the forcing ratio."""
-        ratio = self.forcing_ratio(self.feeding)
+        ratio = self.forcing_ratio(self.forcing)
         if not len(batch):
-            return self.summed(self.nothing(), 0, batch.index)
-        predicted = self(batch) if self.feeding is None or ratio >= 1.0 else self.fed(batch, self.feeding, ratio)
+            return self.scaled_loss(self.zero_loss(), 0, batch.index)
+        predicted = self(batch) if self.forcing is None or ratio >= 1.0 else self.forced(batch, self.forcing, ratio)
         loss, numbers = squared_error(predicted, batch)
         self.log("train/loss", loss.detach() / numbers, prog_bar=True, batch_size=len(batch))
-        return self.summed(loss, numbers, batch.index)
+        return self.scaled_loss(loss, numbers, batch.index)
 
     def validation_step(self, batch: VectorBatch, batch_idx: int) -> None:
         """Adds a batch to the errors after gold history and after the model's own."""
@@ -137,7 +136,7 @@ class VectorSeq2Seq(StepLossModule):
         """For each source the target that the model makes on its own, ``(target_len, target_feature_size)``."""
         if not len(batch):
             return []
-        predicted = self.fed(batch, FREE_RUNNING, ratio=0.0)
+        predicted = self.forced(batch, FREE_RUNNING, ratio=0.0)
         return [row[:length] for row, length in zip(predicted, batch.target.lengths.tolist(), strict=True)]
 
     def on_validation_epoch_end(self) -> None:
@@ -153,7 +152,7 @@ class VectorSeq2Seq(StepLossModule):
             return
         for metric, predicted in (
             (gold_history, self(batch)),
-            (own_history, self.fed(batch, FREE_RUNNING, ratio=0.0)),
+            (own_history, self.forced(batch, FREE_RUNNING, ratio=0.0)),
         ):
             loss, numbers = squared_error(predicted, batch)
             self.check_evaluation(loss, batch.index)

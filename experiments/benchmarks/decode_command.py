@@ -78,11 +78,11 @@ def run(given: argparse.Namespace) -> int:
     """
     import torch
 
-    from experiments.benchmarks.contest import contest_of
     from experiments.benchmarks.limit import LIMITS, search_limit
     from experiments.benchmarks.report import comparison_table, hardware_line, write_report
     from experiments.benchmarks.rounds import Figure, System, in_turn
     from experiments.benchmarks.searching import closed_lengths, search_counts, searching_figures
+    from experiments.benchmarks.setup import contest_of
     from experiments.checkpoints.translator import load_translator
 
     torch.set_num_threads(given.threads)

@@ -11,7 +11,7 @@ import torch
 
 from datamodules.batch import BOS, EOS, UNK, Padded, SequenceBatch
 from experiments.benchmarks.peers import recipe
-from lightning_modules.feeding import Feeding
+from lightning_modules.forcing import Forcing
 from lightning_modules.layers.attention import BahdanauAttention
 from lightning_modules.layers.decoder import LuongDecoder
 from lightning_modules.layers.encoder import RecurrentEncoder
@@ -38,13 +38,13 @@ class Lengths:
 
 
 def recipe_model(
-    device: torch.device, feeding: Feeding | None = None, vocabulary_size: int = VOCABULARY_SIZE
+    device: torch.device, forcing: Forcing | None = None, vocabulary_size: int = VOCABULARY_SIZE
 ) -> AttentionNMT:
     """The model of :mod:`experiments.benchmarks.peers.recipe`, in training mode.
 
     Args:
         device: Where to.
-        feeding: What the decoder is fed; None for gold tokens.
+        forcing: What the decoder is fed; None for gold tokens.
         vocabulary_size: Ids of the source, and of the target.
     """
     encoder = partial(RecurrentEncoder, cell="lstm", hidden_size=recipe.DIRECTION_SIZE, dropout=recipe.DROPOUT)
@@ -64,7 +64,7 @@ def recipe_model(
         embedding_size=recipe.EMBEDDING_SIZE,
         dropout=recipe.DROPOUT,
         label_smoothing=recipe.LABEL_SMOOTHING,
-        feeding=feeding,
+        forcing=forcing,
     )
     return model.to(device).train()
 
@@ -95,7 +95,7 @@ def step_milliseconds(model: AttentionNMT, batch: SequenceBatch, repeats: int) -
         batch: On its device.
         repeats: Steps that are measured, after some that are not.
     """
-    ratio = 1.0 if model.feeding is None else FORCING_RATIO
+    ratio = 1.0 if model.forcing is None else FORCING_RATIO
     times = []
     for _ in range(WARM_UP_STEPS + repeats):
         begun = time.perf_counter()

@@ -52,13 +52,14 @@ def run(given: argparse.Namespace) -> int:
     Raises:
         UserError: The device is not there.
     """
+    from statistics import median
+
     import torch
 
     from experiments.benchmarks.growth import Lengths, random_batch, recipe_model, step_milliseconds
     from experiments.benchmarks.report import comparison_table, hardware_line, write_report
-    from experiments.benchmarks.rounds import Figure, System, in_turn, middle, ratios
-    from lightning_modules.feeding import ParallelScheduledSampling, ScheduledSampling
-    from lightning_modules.forcing import Constant
+    from experiments.benchmarks.rounds import Figure, System, in_turn, ratios
+    from lightning_modules.forcing import Constant, ParallelScheduledSampling, ScheduledSampling
 
     check_device(given.device)
     torch.set_num_threads(given.threads)
@@ -68,7 +69,7 @@ def run(given: argparse.Namespace) -> int:
         "scheduled sampling, step by step": ScheduledSampling(Constant()),
         "scheduled sampling, two passes": ParallelScheduledSampling(Constant()),
     }
-    models = {name: recipe_model(device, feeding) for name, feeding in feedings.items()}
+    models = {name: recipe_model(device, forcing) for name, forcing in feedings.items()}
     teacher = models["teacher forcing"]
 
     def system(name: str, lengths: Lengths) -> System:
@@ -83,7 +84,7 @@ def run(given: argparse.Namespace) -> int:
     groups = {
         "target": [system(f"target of {length}", Lengths(SOURCE, length)) for length in given.targets],
         "memory": [system(f"memory of {length}", Lengths(length, TARGET)) for length in given.sources],
-        "feeding": [system(name, Lengths(SOURCE, TARGET)) for name in models],
+        "forcing": [system(name, Lengths(SOURCE, TARGET)) for name in models],
     }
     figures = [
         Figure("milliseconds", "milliseconds of a step", "lower"),
@@ -95,7 +96,7 @@ def run(given: argparse.Namespace) -> int:
         rounds[group] = in_turn(systems, given.rounds, warm_up=0)
         print(f"\n{comparison_table(figures, rounds[group])}")
     for name in list(models)[1:]:
-        cost = middle(ratios(rounds["feeding"], name, "teacher forcing", "milliseconds"))
+        cost = median(ratios(rounds["forcing"], name, "teacher forcing", "milliseconds"))
         print(f"{name}: {cost:.2f} times the step of teacher forcing")
     settings = {name: getattr(given, name) for name in ("targets", "sources", "steps", "rounds", "threads", "device")}
     write_report(given.output, "growth", settings, {"rounds": rounds})

@@ -64,7 +64,7 @@ def probed(checkpoints: Mapping[str, Path], device: str, threads: int) -> Iterat
             yield name, Probe(**json.loads(done.stdout.splitlines()[-1]))
 
 
-def middle(rounds: Sequence[Probe]) -> Probe:
+def median_probe(rounds: Sequence[Probe]) -> Probe:
     """The median of each measurement.
 
     Args:

@@ -62,7 +62,7 @@ def run(given: argparse.Namespace) -> int:
     study = read_study(find_study(STUDY))
     rows = run_study(study, given)
 
-    from experiments.benchmarks.models import ROUNDS, Measured, middle, table_of
+    from experiments.benchmarks.models import ROUNDS, Measured, median_probe, table_of
     from experiments.figures.benchmark import Bars, benchmark_figure
     from experiments.runs.loggers.media import write_figure
     from experiments.storage.durable import durable_write
@@ -72,7 +72,7 @@ def run(given: argparse.Namespace) -> int:
     rounds = _probes(study, rows, given)
     comparison = compare(study, rows, given.seeds)[0]
     models = [
-        Measured(entry.place.variant, middle(rounds[entry.place.variant]), entry.summary)
+        Measured(entry.place.variant, median_probe(rounds[entry.place.variant]), entry.summary)
         for entry in comparison.entries
     ]
     bars = [

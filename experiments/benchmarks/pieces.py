@@ -6,8 +6,8 @@ from pathlib import Path
 
 from datamodules.tokenizers import Tokenizer
 from experiments.benchmarks.operations import BatchCounts
-from experiments.benchmarks.own import corpus_files
 from experiments.benchmarks.peers.corpus import PeerCorpus, read_lines, write_lines
+from experiments.benchmarks.seqlab_system import corpus_files
 
 
 def write_pieces(directory: Path, tokenizer: Tokenizer) -> PeerCorpus:

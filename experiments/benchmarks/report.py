@@ -9,10 +9,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from statistics import median
 
 from tabulate import tabulate
 
-from experiments.benchmarks.rounds import Figure, Rounds, middle, ratios, values_of
+from experiments.benchmarks.rounds import Figure, Rounds, ratios, values_of
 from experiments.runs.callbacks.run_record import PACKAGES
 from experiments.storage.commit import source_commit
 from experiments.storage.durable import durable_write
@@ -33,9 +34,9 @@ def comparison_table(figures: Sequence[Figure], rounds: Rounds) -> str:
     for figure in figures:
         for system in rounds:
             if values := values_of(rounds, system, figure.name):
-                spread = [f"{value:,.{figure.digits}f}" for value in (middle(values), min(values), max(values))]
+                spread = [f"{value:,.{figure.digits}f}" for value in (median(values), min(values), max(values))]
                 found = ratios(rounds, first, system, figure.name) if system in others else []
-                told = f"{middle(found):.2f} ({min(found):.2f} to {max(found):.2f})" if found else ""
+                told = f"{median(found):.2f} ({min(found):.2f} to {max(found):.2f})" if found else ""
                 lines.append([figure.title, system, spread[0], f"{spread[1]} to {spread[2]}", told])
     headers = ["measure", "system", "median", "lowest to highest", f"{first} over it, pair by pair"]
     aligned = ["left", "left", "right", "right", "right"]

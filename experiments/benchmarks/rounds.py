@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import Literal
 
 from tqdm import tqdm
@@ -79,8 +78,3 @@ def ratios(rounds: Rounds, system: str, to: str, figure: str) -> list[float]:
         for first, second in zip(values_of(rounds, system, figure), values_of(rounds, to, figure), strict=False)
         if second
     ]
-
-
-def middle(values: Sequence[float]) -> float:
-    """The median."""
-    return median(values)

@@ -62,13 +62,13 @@ def run(given: argparse.Namespace) -> int:
     """
     import torch
 
-    from experiments.benchmarks.contest import contest_of
     from experiments.benchmarks.limit import LIMITS, step_limit
     from experiments.benchmarks.operations import forward_operations, translation_products
     from experiments.benchmarks.peers import recipe
     from experiments.benchmarks.pieces import mean_batch
     from experiments.benchmarks.report import comparison_table, hardware_line, write_report
     from experiments.benchmarks.rounds import Figure, System, in_turn
+    from experiments.benchmarks.setup import contest_of
     from experiments.checkpoints.translator import load_translator
 
     torch.set_num_threads(given.threads)

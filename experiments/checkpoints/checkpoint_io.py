@@ -11,6 +11,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from datamodules.errors import RunFailed
 from experiments.checkpoints.reading import load_archive
+from experiments.config.renamed import renewed
 from experiments.storage.durable import durable_write
 
 
@@ -81,4 +82,4 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             raise ValueError(
                 f"{type(self).__name__} reads tensors and plain values only; weights_only=False is not one"
             )
-        return load_archive(Path(path))
+        return renewed(load_archive(Path(path)))

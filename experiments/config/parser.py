@@ -22,6 +22,7 @@ from experiments.config.given_values import in_yaml, read_configs_alone, takes_n
 from experiments.config.known_classes import expected_types, subclasses, suggest_class
 from experiments.config.own_modules import why_not_found
 from experiments.config.part_checks import takes, why_abstract
+from experiments.config.renamed import CLASS_PATHS
 from experiments.config.shipped_configs import close_configs, find_config
 from experiments.config.trainer_ranges import PRECISIONS
 from experiments.config.unknown_options import ALL_OPTIONS, unknown_option
@@ -167,6 +168,8 @@ def _form(record: type, value: str) -> str:
 def _no_class(given: str, bases: Iterable[type]) -> str:
     """A path that leads to no class, or to one of another kind."""
     bases = list(bases)
+    if given in CLASS_PATHS:
+        return f"{given} is called {CLASS_PATHS[given]} now"
     if unfound := why_not_found(given):
         return unfound
     module, _, name = given.rpartition(".")
@@ -186,6 +189,8 @@ def _not_found(key: str, lines: str) -> str | None:
     if nested := re.search(JSONARGPARSE_NESTED, lines):
         key = f"{key}.init_args.{nested[1]}"
     for found in _class_paths(lines):
+        if found in CLASS_PATHS:
+            return f"{key}: {found} is called {CLASS_PATHS[found]} now"
         if not Path(found).exists() and (why := why_not_found(found) or why_abstract(found)):
             return f"{key}: {why}"
     return None

@@ -34,7 +34,7 @@ class VariantValues:
     interval: tuple[float, float] | None = None
 
     @property
-    def told_apart(self) -> bool:
+    def significant(self) -> bool:
         """Whether the interval leaves 0 out."""
         return self.interval is not None and not self.interval[0] <= 0 <= self.interval[1]
 
@@ -85,10 +85,10 @@ def _draw_values(axes: Axes, row: int, variant: VariantValues, colour: str) -> N
 def _draw_difference(axes: Axes, row: int, variant: VariantValues, colour: str) -> None:
     if variant.difference is None:
         return
-    shown = colour if variant.told_apart else NEUTRAL
+    shown = colour if variant.significant else NEUTRAL
     if variant.interval is not None:
         axes.hlines(row, *variant.interval, color=shown, linewidth=2.0, zorder=3)
-    face = shown if variant.told_apart else "white"
+    face = shown if variant.significant else "white"
     axes.plot([variant.difference], [row], marker="o", markersize=6, color=shown, markerfacecolor=face, zorder=4)
 
 

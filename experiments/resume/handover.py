@@ -13,7 +13,7 @@ import torch
 from datamodules.batch import LabelledBatch, SequenceBatch
 from datamodules.errors import RunFailed
 from experiments.resume.signals import (
-    Wish,
+    SchedulerRequest,
     in_job,
     listen_in_training,
     listen_no_more,
@@ -33,7 +33,7 @@ class HandedOver(Exception):
         wish: The greatest of all processes.
     """
 
-    def __init__(self, wish: Wish) -> None:
+    def __init__(self, wish: SchedulerRequest) -> None:
         super().__init__(f"training left before its end ({wish.name.lower()})")
         self.wish = wish
 
@@ -95,8 +95,9 @@ class Handover(L.Callback):
         common = wish()
         if trainer.world_size > 1:
             own = torch.tensor(int(common), device=trainer.strategy.root_device)
-            common = Wish(int(trainer.strategy.reduce(own, reduce_op="max")))
-        if common is Wish.NOTHING or (common is Wish.REQUEUE and trainer.global_step == self._first_step):
+            common = SchedulerRequest(int(trainer.strategy.reduce(own, reduce_op="max")))
+        is_of_no_use = common is SchedulerRequest.REQUEUE and trainer.global_step == self._first_step
+        if common is SchedulerRequest.NOTHING or is_of_no_use:
             return
         self._leaves = True
         with unheard_keyboard():

@@ -11,7 +11,7 @@ from enum import IntEnum
 from types import FrameType
 
 
-class Wish(IntEnum):
+class SchedulerRequest(IntEnum):
     """What a scheduler wants, or a person at the keyboard; of two wishes the greater one counts.
 
     Attributes:
@@ -28,7 +28,7 @@ class Wish(IntEnum):
 
 TOLD = b"\nseqlab: interrupted: a checkpoint is written after this step or validation; Ctrl-C again ends at once\n"
 
-_wish = Wish.NOTHING
+_wish = SchedulerRequest.NOTHING
 _listener = 0
 """The process whose Ctrl-C is noted: a loader's, forked from it, has the same handler, and outlives the batch."""
 
@@ -47,7 +47,7 @@ def listen() -> None:
     What a loader's worker, forked later, notes of the signal is its own.
     """
     global _wish
-    _wish = Wish.NOTHING
+    _wish = SchedulerRequest.NOTHING
     signal.signal(signal.SIGUSR1, _note)
 
 
@@ -63,7 +63,7 @@ def listen_to_keyboard() -> None:
     """
     global _listener, _trains, _wish
     if not in_job():
-        _wish = Wish.NOTHING  # of a training before, in this process
+        _wish = SchedulerRequest.NOTHING  # of a training before, in this process
     is_main = threading.current_thread() is threading.main_thread()
     if is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         _listener, _trains = os.getpid(), False
@@ -95,20 +95,20 @@ def unheard_keyboard() -> Iterator[None]:
         _writes = False
 
 
-def wish() -> Wish:
+def wish() -> SchedulerRequest:
     """What this process was asked since it began to listen; others of the same job may not have heard it yet."""
     return _wish
 
 
 def _note(number: int, _frame: FrameType | None) -> None:
     global _wish
-    _wish = max(_wish, Wish.REQUEUE if number == signal.SIGUSR1 else Wish.LEAVE)
+    _wish = max(_wish, SchedulerRequest.REQUEUE if number == signal.SIGUSR1 else SchedulerRequest.LEAVE)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     if os.getpid() != _listener or _writes:
         return
-    if not _trains or _wish is not Wish.NOTHING:
+    if not _trains or _wish is not SchedulerRequest.NOTHING:
         signal.default_int_handler(number, frame)
     _note(number, frame)
     if os.environ.get("LOCAL_RANK", "0") == "0":

@@ -18,7 +18,7 @@ _STATES = "checkpoint_callbacks"
 """Where in a checkpoint the rest of the state of its ModelCheckpoints is."""
 
 
-class CheckpointsCutBack(L.Callback):
+class TruncateCheckpoints(L.Callback):
     """Lets every ModelCheckpoint go on as it was, which is more than Lightning keeps of it.
 
     What it saved last is known again, and that a save waits for the next validation. Where training goes on from

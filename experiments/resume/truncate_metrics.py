@@ -18,7 +18,7 @@ class Truncated(Protocol):
         """Leaves so many rows; where the number is not known, those before a step."""
 
 
-class MetricsCutBack(L.Callback):
+class TruncateMetrics(L.Callback):
     """Cuts ``metrics.csv`` back to the checkpoint that training goes on from, so that no row comes twice.
 
     A checkpoint says how many rows there were. Of one that does not say it, the rows before its step stay.

@@ -14,7 +14,7 @@ from experiments.processes.lost_processes import lost_processes
 from experiments.processes.memory_errors import is_out_of_memory
 from experiments.processes.other_processes import end_with_this_one
 from experiments.resume.handover import HandedOver, is_preempted, requeue
-from experiments.resume.signals import Wish, in_job
+from experiments.resume.signals import SchedulerRequest, in_job
 from experiments.runs.loggers import RunWandbLogger
 from experiments.runs.out_of_memory import out_of_memory
 from experiments.storage.shell import quoted, shown
@@ -57,12 +57,12 @@ def ending(trainer: L.Trainer, last: Path, parent: int, tries: bool) -> Iterator
         raise RunFailed(f"{lost}, and with it this training; go on with --ckpt_path last") from error
 
 
-def _hand_over(trainer: L.Trainer, wish: Wish, last: Path, tries: bool) -> None:
+def _hand_over(trainer: L.Trainer, wish: SchedulerRequest, last: Path, tries: bool) -> None:
     """Ends a training that has left: what is written is complete before the next one goes on."""
     for logger in trainer.loggers:
         if isinstance(logger, RunWandbLogger):
             logger.finish()
-    if wish is Wish.LEAVE and not (in_job() and is_preempted()):
+    if wish is SchedulerRequest.LEAVE and not (in_job() and is_preempted()):
         raise KeyboardInterrupt("" if tries else f"go on with --ckpt_path {quoted(last)}")
     requeue()
     print(f"\nrequeued         goes on with {shown(last)}")

@@ -40,10 +40,10 @@ from experiments.resume.handover import Handover
 from experiments.resume.positional_seeds import PositionalSeeds
 from experiments.resume.progress import training_progress
 from experiments.resume.step_count import StepCount
-from experiments.resume.truncate_checkpoints import CheckpointsCutBack
-from experiments.resume.truncate_metrics import MetricsCutBack
+from experiments.resume.truncate_checkpoints import TruncateCheckpoints
+from experiments.resume.truncate_metrics import TruncateMetrics
 from experiments.runs.callbacks.best_checkpoint import BestCheckpoint
-from experiments.runs.callbacks.current_batch import PresentBatch
+from experiments.runs.callbacks.current_batch import CurrentBatch
 from experiments.runs.callbacks.curve_figures import CurveFigures
 from experiments.runs.callbacks.divergence import Divergence
 from experiments.runs.callbacks.prediction_writer import PREDICTIONS
@@ -369,11 +369,11 @@ class SeqlabCLI(LightningCLI):
         callbacks: list[Callback] = [
             PositionalSeeds(self._get(self.config, "seed_everything")),
             Throughput(),
-            MetricsCutBack(),
-            CheckpointsCutBack(is_named),
+            TruncateMetrics(),
+            TruncateCheckpoints(is_named),
             StepCount(),
             UnchangedText(),
-            PresentBatch(),
+            CurrentBatch(),
             Divergence(),
         ]
         if self.subcommand == "fit":

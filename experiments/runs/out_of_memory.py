@@ -21,11 +21,11 @@ def out_of_memory(error: BaseException, trainer: L.Trainer) -> RunFailed:
 
     Args:
         error: For which :func:`is_out_of_memory` holds.
-        trainer: With the :class:`PresentBatch` of the run.
+        trainer: With the :class:`CurrentBatch` of the run.
     """
-    from experiments.runs.callbacks.current_batch import PresentBatch  # translating has no callbacks
+    from experiments.runs.callbacks.current_batch import CurrentBatch  # translating has no callbacks
 
-    at_work = next(callback for callback in trainer.callbacks if isinstance(callback, PresentBatch))  # type: ignore[attr-defined]
+    at_work = next(callback for callback in trainer.callbacks if isinstance(callback, CurrentBatch))  # type: ignore[attr-defined]
     step, device = trainer.global_step, trainer.strategy.root_device
     batch, stage = at_work.batch, at_work.stage
     if not isinstance(batch, SequenceBatch | LabelledBatch | VectorBatch):

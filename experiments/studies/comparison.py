@@ -60,7 +60,7 @@ class Comparison:
     def unresolved(self) -> list[Entry]:
         """Those whose interval holds 0."""
         found = [(entry, entry.difference) for entry in self.entries]
-        return [entry for entry, each in found if each is not None and each.low is not None and not each.told_apart]
+        return [entry for entry, each in found if each is not None and each.low is not None and not each.significant]
 
 
 def compare(study: Study, rows: Mapping[Key, Row], seeds: Sequence[int]) -> list[Comparison]:

@@ -112,7 +112,7 @@ def _result_table(study: Study, comparison: Comparison) -> Table:
 
 def _verdict(comparison: Comparison, entry: Entry) -> str:
     difference = entry.difference
-    if difference is None or not difference.told_apart:
+    if difference is None or not difference.significant:
         return "not told apart"
     if comparison.metric.better == "neither":
         return "higher" if difference.mean > 0 else "lower"

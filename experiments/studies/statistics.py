@@ -46,7 +46,7 @@ class Difference:
     confidence: float | None = None
 
     @property
-    def told_apart(self) -> bool:
+    def significant(self) -> bool:
         """Whether 0 is outside the interval."""
         return self.low is not None and self.high is not None and not self.low <= 0 <= self.high
 
@@ -87,7 +87,7 @@ def holm_differences(families: Sequence[Sequence[float]]) -> list[Difference]:
         if not failed:
             level = ERROR_RATE / (len(testable) - rank)
         found[place] = _interval(families[place], level)
-        failed = failed or not found[place].told_apart
+        failed = failed or not found[place].significant
     return found
 
 

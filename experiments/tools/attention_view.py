@@ -67,9 +67,9 @@ def attention_view(
         raise UserError("the model of this checkpoint has no attention")
     weights = torch.stack([(scores / temperature).softmax(dim=-1)[0, :, 0].mean(dim=0) for temperature in temperatures])
     own = scores.softmax(dim=-1)
-    context = attention.collect(own, keys, memory)[0, 0]
+    context = attention.context(own, keys, memory)[0, 0]
     positions = range(scores.shape[-1])
-    parts = torch.stack([attention.collect(_alone(own, each), keys, memory)[0, 0] for each in positions])
+    parts = torch.stack([attention.context(_alone(own, each), keys, memory)[0, 0] for each in positions])
     return AttentionView(
         scores[0, :, 0].mean(dim=0).numpy(),
         weights.numpy(),

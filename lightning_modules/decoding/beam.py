@@ -127,18 +127,18 @@ class BeamSearch(Search):
             # The open ones first, in their order.
             totals, order = np.where(ends, -np.inf, totals), ends.argsort(axis=1, kind="stable")[:, :size]
             leading = totals[np.arange(len(order)), order[:, 0]]
-            going_on = (self._bound(leading, rules.limits[::width]) > best[:, -1]).nonzero()[0]
-            if not len(going_on):
+            active = (self._bound(leading, rules.limits[::width]) > best[:, -1]).nonzero()[0]
+            if not len(active):
                 break
-            kept = going_on[:, None], order[going_on]
+            kept = active[:, None], order[active]
             rows = rows[kept].ravel()
             beams = _extended(beams, rows, tokens[kept].ravel(), totals[kept].ravel(), attention)
             state = state.select(torch.as_tensor(rows, device=device))
-            if width < size or len(going_on) < len(best):
-                rules = rules.select(np.repeat(going_on * width, size))
-            if len(going_on) < len(best):
-                memory = memory.select(torch.as_tensor(going_on, device=device))
-                best = best[going_on]
+            if width < size or len(active) < len(best):
+                rules = rules.select(np.repeat(active * width, size))
+            if len(active) < len(best):
+                memory = memory.select(torch.as_tensor(active, device=device))
+                best = best[active]
             width = size
         return [sorted(each, key=lambda hypothesis: -hypothesis.score)[: self.n_best] for each in found]
 

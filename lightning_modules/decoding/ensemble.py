@@ -17,7 +17,7 @@ from lightning_modules.decoding.search import Selectable, Steppable
 
 
 @dataclass(frozen=True)
-class SideBySide:
+class EnsembleState:
     """The memories, or the states, of the members of an ensemble.
 
     Attributes:
@@ -26,9 +26,9 @@ class SideBySide:
 
     parts: tuple[Selectable, ...]
 
-    def select(self, rows: Tensor) -> SideBySide:
+    def select(self, rows: Tensor) -> EnsembleState:
         """The given rows ``(new_rows,)`` of every part."""
-        return SideBySide(tuple(part.select(rows) for part in self.parts))
+        return EnsembleState(tuple(part.select(rows) for part in self.parts))
 
 
 class Member(Steppable[Any, Any], Protocol):
@@ -52,12 +52,12 @@ class Ensemble:
     def __init__(self, members: Sequence[Member]) -> None:
         self.members = tuple(members)
 
-    def encode(self, source: Padded) -> tuple[SideBySide, SideBySide]:
+    def encode(self, source: Padded) -> tuple[EnsembleState, EnsembleState]:
         """Encodes a batch with every member."""
         memories, states = zip(*(member.encode(source) for member in self.members), strict=True)
-        return SideBySide(memories), SideBySide(states)
+        return EnsembleState(memories), EnsembleState(states)
 
-    def step(self, tokens: Tensor, memory: SideBySide, state: SideBySide) -> tuple[Tensor, Tensor, SideBySide]:
+    def step(self, tokens: Tensor, memory: EnsembleState, state: EnsembleState) -> tuple[Tensor, Tensor, EnsembleState]:
         """One step of every member.
 
         Args:
@@ -71,7 +71,7 @@ class Ensemble:
         """
         parts = zip(self.members, memory.parts, state.parts, strict=True)
         found, weights, states = zip(*(member.step(tokens, *part) for member, *part in parts), strict=True)
-        return _log_mean(found), torch.cat(weights, dim=1), SideBySide(states)
+        return _log_mean(found), torch.cat(weights, dim=1), EnsembleState(states)
 
     def length_limits(self, source_lengths: Integers) -> Integers:
         """The most tokens of a hypothesis of each source: what the most generous member would allow."""

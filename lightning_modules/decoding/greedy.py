@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from lightning_modules.decoding.unbranched import UnbranchedSearch
+from lightning_modules.decoding.single_path import SinglePathSearch
 from lightning_modules.kernels.argmax import most_probable
 
 
-class GreedySearch(UnbranchedSearch):
+class GreedySearch(SinglePathSearch):
     """Takes the most probable token at each step. The score is the log-probability.
 
     Args:

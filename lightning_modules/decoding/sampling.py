@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from datamodules.errors import UserError
-from lightning_modules.decoding.unbranched import UnbranchedSearch
+from lightning_modules.decoding.single_path import SinglePathSearch
 
 
-class SamplingSearch(UnbranchedSearch):
+class SamplingSearch(SinglePathSearch):
     """Draws each token from the model's distribution, given those drawn before it.
 
     The distribution is changed in this order: what the lengths, n-grams and prefixes forbid is left out; the

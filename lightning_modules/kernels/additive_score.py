@@ -13,7 +13,7 @@ PART_VALUES = 2**19
 """Sums of a query and a key that are made at once: two MiB in float32."""
 
 
-def additive_energy(queries: Tensor, keys: Tensor, weight: Tensor) -> Tensor:
+def additive_score(queries: Tensor, keys: Tensor, weight: Tensor) -> Tensor:
     """``weight . tanh(query + key)`` for each query and each key (Bahdanau et al. 2015, appendix A.1.2).
 
     Args:
@@ -31,7 +31,7 @@ def additive_energy(queries: Tensor, keys: Tensor, weight: Tensor) -> Tensor:
 
 
 def _energies(queries: Tensor, keys: Tensor, weight: Tensor) -> Tensor:
-    """As :func:`additive_energy`, by the sigmoid of :class:`_AdditiveEnergy`: ``2 weight . s - sum(weight)``."""
+    """As :func:`additive_score`, by the sigmoid of :class:`_AdditiveEnergy`: ``2 weight . s - sum(weight)``."""
     energies, double = queries.new_empty(len(queries), 1, queries.shape[1], keys.shape[1]), 2 * weight.t()
     constant = -weight.sum(dtype=weight.dtype)  # which autocast makes in float32 on a GPU
     for part, room in _parts(queries, keys):

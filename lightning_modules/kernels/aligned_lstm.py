@@ -30,25 +30,25 @@ class AlignedLSTM:
         self._to_end = ((positions + lengths[:, None]) % size)[..., None]
         self._to_start = ((positions - lengths[:, None]) % size)[..., None]
 
-    def layer(self, rnn: nn.LSTM, layer: int, inputs: Tensor, thinned: Mapping[str, Tensor]) -> tuple[Tensor, State]:
+    def layer(self, rnn: nn.LSTM, layer: int, inputs: Tensor, dropped: Mapping[str, Tensor]) -> tuple[Tensor, State]:
         """Runs one layer in each of its directions.
 
         Args:
             rnn: Whose weights.
             layer: Which layer, counted from 0.
             inputs: ``(batch, size, input_size)``, padded at the end.
-            thinned: In place of the weights of these names.
+            dropped: In place of the weights of these names.
 
         Returns:
             Outputs ``(batch, size, directions * hidden_size)``, 0 on padding, and the last h and c of each direction,
             ``(directions, batch, hidden_size)``.
         """
         marked = torch.cat([inputs, inputs.new_ones(1).expand(*inputs.shape[:2], 1)], dim=-1) * self._real
-        outputs, last = self._run(rnn, thinned, f"l{layer}", self._gather(marked, self._to_end))
+        outputs, last = self._run(rnn, dropped, f"l{layer}", self._gather(marked, self._to_end))
         outputs = self._gather(outputs, self._to_start)
         if not rnn.bidirectional:
             return outputs, last
-        reverse, reverse_last = self._run(rnn, thinned, f"l{layer}_reverse", marked.flip(1))
+        reverse, reverse_last = self._run(rnn, dropped, f"l{layer}_reverse", marked.flip(1))
         joined = tuple(torch.cat(parts) for parts in zip(last, reverse_last, strict=True))
         return torch.cat([outputs, reverse.flip(1)], dim=-1), joined
 
@@ -57,9 +57,9 @@ class AlignedLSTM:
         return values.gather(1, index.expand(-1, -1, values.shape[2]))
 
     @staticmethod
-    def _run(rnn: nn.LSTM, thinned: Mapping[str, Tensor], name: str, inputs: Tensor) -> tuple[Tensor, State]:
+    def _run(rnn: nn.LSTM, dropped: Mapping[str, Tensor], name: str, inputs: Tensor) -> tuple[Tensor, State]:
         weight, recurrent = getattr(rnn, f"weight_ih_{name}"), getattr(rnn, f"weight_hh_{name}")
-        recurrent = thinned.get(f"weight_hh_{name}", recurrent)
+        recurrent = dropped.get(f"weight_hh_{name}", recurrent)
         bias = getattr(rnn, f"bias_ih_{name}") + getattr(rnn, f"bias_hh_{name}")
         zeros = inputs.new_zeros(1, inputs.shape[0], rnn.hidden_size)
         weights = [torch.cat([weight, bias[:, None]], dim=1), recurrent]

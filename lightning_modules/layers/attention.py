@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from datamodules.errors import UserError
-from lightning_modules.kernels.additive_score import additive_energy
+from lightning_modules.kernels.additive_score import additive_score
 from lightning_modules.kernels.linear import Linear, linear, matmul
 from lightning_modules.layers.checks import check_sizes
 
@@ -63,7 +63,7 @@ class Attention(nn.Module, ABC):
             ``(b, heads, t, s)``, before temperature, mask and softmax.
         """
 
-    def collect(self, weights: Tensor, keys: Tensor, memory: Tensor) -> Tensor:
+    def context(self, weights: Tensor, keys: Tensor, memory: Tensor) -> Tensor:
         """The context: the memory, weighted and summed.
 
         Args:
@@ -93,7 +93,7 @@ class Attention(nn.Module, ABC):
         if self.temperature != 1.0:
             scores = scores / self.temperature
         weights = scores.masked_fill(~mask[:, None, None, :], -torch.inf).softmax(dim=-1)
-        return self.collect(weights, keys, memory), weights
+        return self.context(weights, keys, memory), weights
 
 
 class BahdanauAttention(Attention):
@@ -125,7 +125,7 @@ class BahdanauAttention(Attention):
 
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
         """The additive score; see :meth:`Attention.score`."""
-        return additive_energy(self.query_projection(query), keys, self.energy.weight)
+        return additive_score(self.query_projection(query), keys, self.energy.weight)
 
 
 class ConcatAttention(Attention):
@@ -151,7 +151,7 @@ class ConcatAttention(Attention):
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
         """The concat score; see :meth:`Attention.score`."""
         projected = linear(query, self.projection.weight[:, : self.query_size])
-        return additive_energy(projected, keys, self.energy.weight)
+        return additive_score(projected, keys, self.energy.weight)
 
 
 class DotAttention(Attention):
@@ -267,8 +267,8 @@ class MultiHeadAttention(Attention):
         queries = self._split(self.query_projection(query)) / math.sqrt(self.size // self.heads)
         return matmul(queries, self._split(keys[..., : self.size]).transpose(2, 3))
 
-    def collect(self, weights: Tensor, keys: Tensor, memory: Tensor) -> Tensor:
-        """The heads' contexts, joined and projected; see :meth:`Attention.collect`."""
+    def context(self, weights: Tensor, keys: Tensor, memory: Tensor) -> Tensor:
+        """The heads' contexts, joined and projected; see :meth:`Attention.context`."""
         contexts = matmul(weights, self._split(keys[..., self.size :]))
         return self.output_projection(contexts.transpose(1, 2).flatten(2))
 
@@ -299,6 +299,6 @@ class NoAttention(Attention):
         """No head; see :meth:`Attention.score`."""
         return query.new_zeros(query.shape[0], 0, query.shape[1], keys.shape[1])
 
-    def collect(self, weights: Tensor, keys: Tensor, memory: Tensor) -> Tensor:
-        """A context of width 0; see :meth:`Attention.collect`."""
+    def context(self, weights: Tensor, keys: Tensor, memory: Tensor) -> Tensor:
+        """A context of width 0; see :meth:`Attention.context`."""
         return memory.new_zeros(weights.shape[0], weights.shape[2], 0)

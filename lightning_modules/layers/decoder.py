@@ -15,7 +15,7 @@ from lightning_modules.kernels.linear import Linear
 from lightning_modules.layers.attention import Attention, BahdanauAttention, GeneralAttention
 from lightning_modules.layers.checks import check_shares, check_sizes
 from lightning_modules.layers.recurrent import Cell, RecurrentStack, State
-from lightning_modules.layers.state import BatchWeights, DecoderState, Memory, StateShape, given_to
+from lightning_modules.layers.state import BatchWeights, DecoderState, Memory, StateShape, expand_rows
 
 AttentionFactory = Callable[[int, int], Attention]
 """Makes an attention of (query size, memory size)."""
@@ -39,7 +39,7 @@ class Decoder(nn.Module, ABC):
     state_shape: StateShape
     attentions: nn.ModuleList
 
-    def remember(self, memory: Tensor, mask: Tensor) -> Memory:
+    def prepare_memory(self, memory: Tensor, mask: Tensor) -> Memory:
         """Prepares the encoder's outputs to be attended to, once per sentence.
 
         Args:
@@ -49,7 +49,7 @@ class Decoder(nn.Module, ABC):
         return Memory(memory, mask, tuple(attention.project(memory) for attention in self._attentions()))
 
     @abstractmethod
-    def start(self, recurrent: State) -> DecoderState:
+    def initial_state(self, recurrent: State) -> DecoderState:
         """The state before the first step.
 
         Args:
@@ -62,8 +62,8 @@ class Decoder(nn.Module, ABC):
 
         Args:
             embedded: ``(b, t, e)``.
-            memory: From :meth:`remember`.
-            state: From :meth:`start` or an earlier call.
+            memory: From :meth:`prepare_memory`.
+            state: From :meth:`initial_state` or an earlier call.
 
         Returns:
             Outputs ``(b, t, o)``, attention weights ``(b, heads, t, s)``, and the state after the last step.
@@ -77,8 +77,8 @@ class Decoder(nn.Module, ABC):
 
         Args:
             embedded: ``(rows, e)``; each sentence of the memory has as many rows as the others, one after the other.
-            memory: From :meth:`remember`.
-            state: From :meth:`start` or an earlier call, with as many rows.
+            memory: From :meth:`prepare_memory`.
+            state: From :meth:`initial_state` or an earlier call, with as many rows.
             rows: ``(rows,)``, int64, which of the embedded each row has, where several have the same one; None where
                 each has its own.
 
@@ -118,10 +118,10 @@ class _SteppedDecoder(Decoder):
     stack: RecurrentStack
     input_feeding: bool
 
-    def start(self, recurrent: State) -> DecoderState:
+    def initial_state(self, recurrent: State) -> DecoderState:
         """The state before the first step; zeros are fed at first."""
         feed = recurrent[0].new_zeros(recurrent[0].shape[1], self.output_size) if self.input_feeding else None
-        return DecoderState(recurrent, feed, (self.stack.draw(),))
+        return DecoderState(recurrent, feed, (self.stack.sample_weights(),))
 
     def forward(self, embedded: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
         """Runs over a whole target; see :meth:`Decoder.forward`."""
@@ -139,7 +139,7 @@ class _SteppedDecoder(Decoder):
     ) -> tuple[Tensor, Tensor, DecoderState]:
         """Runs one step; see :meth:`Decoder.step`."""
         projected = self.stack.project(embedded, *state.weights)
-        return self._advance(given_to(rows, embedded), given_to(rows, projected), memory, state)
+        return self._advance(expand_rows(rows, embedded), expand_rows(rows, projected), memory, state)
 
     @abstractmethod
     def _advance(
@@ -201,7 +201,7 @@ class LuongDecoder(_SteppedDecoder):
         """Runs over a whole target; see :meth:`Decoder.forward`."""
         if self.input_feeding:
             return super().forward(embedded, memory, state)
-        state = state.spread()
+        state = state.expanded()
         hidden, recurrent = self.stack(embedded, state.recurrent, *state.weights)
         output, weights = self._output(hidden, memory)
         return output, weights, replace(state, recurrent=recurrent)
@@ -276,7 +276,7 @@ class BahdanauDecoder(_SteppedDecoder):
     def _advance(
         self, embedded: Tensor, projected: Tensor, memory: Memory, state: DecoderState
     ) -> tuple[Tensor, Tensor, DecoderState]:
-        state = state.spread()
+        state = state.expanded()
         query = state.recurrent[0][-1]
         context, weights = self._attend(0, query[:, None], memory)
         context = context.squeeze(1)
@@ -339,9 +339,9 @@ class MultiStepDecoder(Decoder):
         self.combine = Linear(above[-1], self.output_size)
         self.dropout = Dropout(dropout)
 
-    def start(self, recurrent: State) -> DecoderState:
+    def initial_state(self, recurrent: State) -> DecoderState:
         """The state before the first step."""
-        return DecoderState(recurrent, None, tuple(stack.draw() for stack in self._stacks()))
+        return DecoderState(recurrent, None, tuple(stack.sample_weights() for stack in self._stacks()))
 
     def forward(self, embedded: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
         """Runs over a whole target; see :meth:`Decoder.forward`."""
@@ -351,13 +351,13 @@ class MultiStepDecoder(Decoder):
         self, embedded: Tensor, memory: Memory, state: DecoderState, rows: Tensor | None = None
     ) -> tuple[Tensor, Tensor, DecoderState]:
         """Runs one step; see :meth:`Decoder.step`."""
-        output, weights, state = self._run(given_to(rows, embedded)[:, None], memory, state, _one_step)
+        output, weights, state = self._run(expand_rows(rows, embedded)[:, None], memory, state, _one_step)
         return output.squeeze(1), weights.squeeze(2), state
 
     def _run(
         self, embedded: Tensor, memory: Memory, state: DecoderState, recur: _Recur
     ) -> tuple[Tensor, Tensor, DecoderState]:
-        state = state.spread()
+        state = state.expanded()
         inputs, below = embedded, None
         weights, states = [], []
         for layer, stack in enumerate(self._stacks()):

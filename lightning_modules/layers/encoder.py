@@ -16,7 +16,7 @@ from lightning_modules.kernels.dropout import Dropout
 from lightning_modules.kernels.linear import linear
 from lightning_modules.layers.checks import check_shares, check_sizes
 from lightning_modules.layers.recurrent import CELLS, STATE_PARTS, STEPS, Cell, RecurrentDropout, State
-from lightning_modules.layers.state import StateShape, Thinned
+from lightning_modules.layers.state import DroppedWeights, StateShape
 
 InputsT = TypeVar("InputsT", Tensor, PackedSequence)
 
@@ -102,31 +102,33 @@ class RecurrentEncoder(Encoder):
 
     def forward(self, embedded: Tensor, lengths: Tensor) -> tuple[Tensor, State]:
         """Encodes a padded batch; see :meth:`Encoder.forward`."""
-        thinned = self.recurrent_dropout.draw(self.rnn)
+        dropped = self.recurrent_dropout.sample_weights(self.rnn)
         if (lengths == embedded.shape[1]).all():
-            memory, final = self._fused(embedded, thinned)
+            memory, final = self._fused(embedded, dropped)
         elif isinstance(self.rnn, nn.LSTM) and embedded.device.type == "cpu":
-            memory, final = self._aligned(self.rnn, embedded, lengths, thinned)
+            memory, final = self._aligned(self.rnn, embedded, lengths, dropped)
         else:
-            memory, final = self._packed(embedded, lengths, thinned)
+            memory, final = self._packed(embedded, lengths, dropped)
         return self.dropout(memory), tuple(self._join_directions(part) for part in final)
 
-    def _aligned(self, rnn: nn.LSTM, embedded: Tensor, lengths: Tensor, thinned: Thinned) -> tuple[Tensor, State]:
+    def _aligned(
+        self, rnn: nn.LSTM, embedded: Tensor, lengths: Tensor, dropped: DroppedWeights
+    ) -> tuple[Tensor, State]:
         aligned = AlignedLSTM(lengths, embedded.shape[1])
         outputs, states = embedded, []
         for layer in range(rnn.num_layers):
-            outputs, last = aligned.layer(rnn, layer, self.between(outputs) if layer else outputs, thinned)
+            outputs, last = aligned.layer(rnn, layer, self.between(outputs) if layer else outputs, dropped)
             states.append(last)
         return outputs, tuple(torch.cat(parts) for parts in zip(*states, strict=True))
 
-    def _packed(self, embedded: Tensor, lengths: Tensor, thinned: Thinned) -> tuple[Tensor, State]:
+    def _packed(self, embedded: Tensor, lengths: Tensor, dropped: DroppedWeights) -> tuple[Tensor, State]:
         packed = pack_padded_sequence(embedded, lengths.cpu(), batch_first=True, enforce_sorted=False)
-        outputs, final = self._fused(packed, thinned)
+        outputs, final = self._fused(packed, dropped)
         memory, _ = pad_packed_sequence(outputs, batch_first=True, total_length=embedded.shape[1])
         return memory, final
 
-    def _fused(self, inputs: InputsT, thinned: Thinned) -> tuple[InputsT, State]:
-        outputs, final = functional_call(self.rnn, dict(thinned), (inputs,))
+    def _fused(self, inputs: InputsT, dropped: DroppedWeights) -> tuple[InputsT, State]:
+        outputs, final = functional_call(self.rnn, dict(dropped), (inputs,))
         return outputs, final if isinstance(final, tuple) else (final,)
 
     def _join_directions(self, part: Tensor) -> Tensor:
@@ -149,27 +151,27 @@ class StepwiseEncoder(RecurrentEncoder):
     def forward(self, embedded: Tensor, lengths: Tensor) -> tuple[Tensor, State]:
         """Encodes a padded batch; see :meth:`Encoder.forward`."""
         lengths = lengths.to(embedded.device)
-        thinned = self.recurrent_dropout.draw(self.rnn)
+        dropped = self.recurrent_dropout.sample_weights(self.rnn)
         inputs, finals = embedded, []
         for layer in range(self.state_shape.layers):
             if layer:
                 inputs = self.between(inputs)
-            outputs, final = self._pass(inputs, lengths, thinned, f"l{layer}")
+            outputs, final = self._pass(inputs, lengths, dropped, f"l{layer}")
             if self.directions == 2:
-                backward, first = self._pass(reversed_within(inputs, lengths), lengths, thinned, f"l{layer}_reverse")
+                backward, first = self._pass(reversed_within(inputs, lengths), lengths, dropped, f"l{layer}_reverse")
                 outputs = torch.cat([outputs, reversed_within(backward, lengths)], dim=-1)
                 final = tuple(torch.cat(parts, dim=-1) for parts in zip(final, first, strict=True))
             inputs = outputs
             finals.append(final)
         return self.dropout(inputs), tuple(torch.stack(parts) for parts in zip(*finals, strict=True))
 
-    def _pass(self, inputs: Tensor, lengths: Tensor, thinned: Thinned, name: str) -> tuple[Tensor, State]:
+    def _pass(self, inputs: Tensor, lengths: Tensor, dropped: DroppedWeights, name: str) -> tuple[Tensor, State]:
         """Runs one layer in one direction, from a state of zeros.
 
         Args:
             inputs: ``(batch, source_len, input_size)``.
             lengths: ``(batch,)``; a sequence's state stays as it is after its end.
-            thinned: In place of the weights of these names.
+            dropped: In place of the weights of these names.
             name: The end of the names of the weights.
 
         Returns:
@@ -179,7 +181,7 @@ class StepwiseEncoder(RecurrentEncoder):
         weight_ih, weight_hh, bias_ih, bias_hh = (
             getattr(self.rnn, f"{kind}_{name}") for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         )
-        weight_hh = thinned.get(f"weight_hh_{name}", weight_hh)
+        weight_hh = dropped.get(f"weight_hh_{name}", weight_hh)
         projected = linear(inputs, weight_ih, bias_ih)
         state: State = (projected.new_zeros(len(inputs), weight_hh.shape[1]),) * self.state_shape.parts
         outputs = []

@@ -12,7 +12,7 @@ from torch.func import functional_call
 from lightning_modules.kernels.dropout import Dropout
 from lightning_modules.kernels.linear import joint_linear, linear
 from lightning_modules.kernels.lstm_gates import lstm_gates
-from lightning_modules.layers.state import BatchWeights, StateShape, Thinned, given_to
+from lightning_modules.layers.state import BatchWeights, DroppedWeights, StateShape, expand_rows
 
 Cell = Literal["lstm", "gru", "rnn"]
 State = tuple[Tensor, ...]
@@ -89,7 +89,7 @@ class RecurrentDropout(Dropout):
         p: Probability of a value to be left out in training; the others are divided by ``1 - p``.
     """
 
-    def draw(self, rnn: nn.RNNBase) -> Thinned:
+    def sample_weights(self, rnn: nn.RNNBase) -> DroppedWeights:
         """Thins out all hidden-to-hidden matrices; none in evaluation.
 
         Args:
@@ -141,10 +141,10 @@ class RecurrentStack(nn.Module):
         self.recurrent_dropout = RecurrentDropout(recurrent_dropout)
         self.state_shape = StateShape(STATE_PARTS[cell], layers, hidden_size)
 
-    def draw(self) -> BatchWeights:
-        """The weights of a batch, some left out; see :meth:`RecurrentDropout.draw`."""
+    def sample_weights(self) -> BatchWeights:
+        """The weights of a batch, some left out; see :meth:`RecurrentDropout.sample_weights`."""
         known, late = self._weights(0, "ih")[0].split(self.sizes, dim=1)
-        return BatchWeights(known, late, self.recurrent_dropout.draw(self.rnn))
+        return BatchWeights(known, late, self.recurrent_dropout.sample_weights(self.rnn))
 
     def forward(self, inputs: Tensor, state: State, weights: BatchWeights) -> tuple[Tensor, State]:
         """Runs the whole sequence in one fused call.
@@ -158,7 +158,7 @@ class RecurrentStack(nn.Module):
             Outputs of the last layer ``(batch, target_len, hidden_size)``, and the last state.
         """
         outputs, last = functional_call(
-            self.rnn, dict(weights.thinned), (inputs, state if len(state) > 1 else state[0])
+            self.rnn, dict(weights.dropped), (inputs, state if len(state) > 1 else state[0])
         )
         return outputs, last if isinstance(last, tuple) else (last,)
 
@@ -172,7 +172,7 @@ class RecurrentStack(nn.Module):
         Returns:
             As the input, with ``gates * hidden_size`` in the last dimension.
         """
-        return linear(inputs, weights.known, self._weights(0, "ih")[1])
+        return linear(inputs, weights.sequence_weight, self._weights(0, "ih")[1])
 
     def step(
         self,
@@ -202,19 +202,19 @@ class RecurrentStack(nn.Module):
                 weight, bias = self._weights(layer, "ih")
                 projected, extra = linear(below, weight, bias), None
             elif extra is not None and self.cell not in _ADDING:
-                projected, extra = projected + given_to(rows, linear(extra, weights.late)), None
+                projected, extra = projected + expand_rows(rows, linear(extra, weights.step_weight)), None
             recurrent = self._recurrent(layer, extra, before[0], weights)
-            own = tuple(given_to(rows, part) for part in before)
-            layers.append(STEPS[self.cell](projected, given_to(rows, recurrent), own))
+            own = tuple(expand_rows(rows, part) for part in before)
+            layers.append(STEPS[self.cell](projected, expand_rows(rows, recurrent), own))
         return layers[-1][0], tuple(_stacked(parts) for parts in zip(*layers, strict=True))
 
     def _recurrent(self, layer: int, extra: Tensor | None, hidden: Tensor, weights: BatchWeights) -> Tensor:
         """The projection of a layer's hidden state, and of what else comes at this step."""
         weight, bias = self._weights(layer, "hh")
-        weight = weights.thinned.get(f"weight_hh_l{layer}", weight)
+        weight = weights.dropped.get(f"weight_hh_l{layer}", weight)
         if extra is None:
             return linear(hidden, weight, bias)
-        return joint_linear((extra, hidden), (weights.late, weight), bias)
+        return joint_linear((extra, hidden), (weights.step_weight, weight), bias)
 
     def _weights(self, layer: int, kind: Literal["ih", "hh"]) -> tuple[Tensor, Tensor]:
         return getattr(self.rnn, f"weight_{kind}_l{layer}"), getattr(self.rnn, f"bias_{kind}_l{layer}")

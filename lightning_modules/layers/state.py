@@ -11,11 +11,11 @@ from torch import Tensor
 LEAST_SHARED_ROWS = 64
 """Fewer rows take as long as those of them that differ."""
 
-Thinned = Mapping[str, Tensor]
+DroppedWeights = Mapping[str, Tensor]
 """Hidden-to-hidden matrices without some of their values, by their names in an ``nn.RNNBase``; empty for none."""
 
 
-def shared(ids: Tensor) -> tuple[Tensor, Tensor | None]:
+def unique_rows(ids: Tensor) -> tuple[Tensor, Tensor | None]:
     """What of many is the same, so that what follows from it need be computed once.
 
     Args:
@@ -31,7 +31,7 @@ def shared(ids: Tensor) -> tuple[Tensor, Tensor | None]:
     return (distinct, which) if len(distinct) < len(ids) else (ids, None)
 
 
-def given_to(rows: Tensor | None, values: Tensor) -> Tensor:
+def expand_rows(rows: Tensor | None, values: Tensor) -> Tensor:
     """To each row its value.
 
     Args:
@@ -63,15 +63,15 @@ class BatchWeights:
     """What a recurrent stack multiplies with in one batch, cut and drawn once for all its steps.
 
     Attributes:
-        known: ``(gates * hidden_size, sequence_size)``, the columns of the first layer's input-to-hidden matrix for
-            what is known of all steps beforehand.
-        late: ``(gates * hidden_size, step_size)``, the columns for what becomes known at each step.
-        thinned: What there is in place of the hidden-to-hidden matrices.
+        sequence_weight: ``(gates * hidden_size, sequence_size)``, the columns of the first layer's input-to-hidden
+            matrix for what is known of all steps beforehand.
+        step_weight: ``(gates * hidden_size, step_size)``, the columns for what becomes known at each step.
+        dropped: What there is in place of the hidden-to-hidden matrices.
     """
 
-    known: Tensor
-    late: Tensor
-    thinned: Thinned
+    sequence_weight: Tensor
+    step_weight: Tensor
+    dropped: DroppedWeights
 
 
 @dataclass(frozen=True)
@@ -126,10 +126,10 @@ class DecoderState:
         Args:
             rows: ``(new_rows,)``, int64.
         """
-        distinct, which = shared(rows if self.rows is None else self.rows[rows])
+        distinct, which = unique_rows(rows if self.rows is None else self.rows[rows])
         return replace(self._taken(distinct), rows=which)
 
-    def spread(self) -> DecoderState:
+    def expanded(self) -> DecoderState:
         """The same with a row for each prefix."""
         return self if self.rows is None else replace(self._taken(self.rows), rows=None)
 

@@ -24,8 +24,8 @@ model:
     dropout: 0.1
     token_dropout: 0.1
     label_smoothing: 0.1
-    feeding:
-      class_path: lightning_modules.feeding.ScheduledSampling
+    forcing:
+      class_path: lightning_modules.forcing.ScheduledSampling
       init_args:
         feedback: sample
         schedule: {{class_path: lightning_modules.forcing.Linear, init_args: {{length: 3}}}}

@@ -65,7 +65,7 @@ def test_another_number_of_processes(tmp_path: Path, seed: int) -> None:
 
     def trained(name: str, *words: object) -> dict[str, torch.Tensor]:
         fit = ["fit", "--config", config, "--trainer.default_root_dir", tmp_path / name]
-        fit += ["--model.init_args.feeding", "null", "--model.init_args.scheduler", "null"]
+        fit += ["--model.init_args.forcing", "null", "--model.init_args.scheduler", "null"]
         fit += ["--model.init_args.dropout", 0, "--model.init_args.token_dropout", 0]
         fit += ["--model.init_args.decoder.init_args.dropout", 0, *words]
         process = seqlab(*fit)

@@ -7,8 +7,7 @@ import torch
 
 from datamodules.batch import Padded, VectorBatch
 from datamodules.vector_reversal import VectorReversalDataModule
-from lightning_modules.feeding import ParallelScheduledSampling, ScheduledSampling
-from lightning_modules.forcing import Constant
+from lightning_modules.forcing import Constant, ParallelScheduledSampling, ScheduledSampling
 from lightning_modules.layers.decoder import BahdanauDecoder, Decoder, LuongDecoder
 from lightning_modules.layers.encoder import RecurrentEncoder
 from lightning_modules.layers.fixed_context import FixedContextDecoder
@@ -67,7 +66,7 @@ def test_a_sequence_alone_and_in_a_padded_batch(decoder: type[Decoder], seed: in
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_free_running_equals_steps_by_hand(decoder: type[Decoder], seed: int) -> None:
     net, batch = model(seed, decoder), batch_of(seed)
-    found = net.fed(batch, ScheduledSampling(FREE), ratio=0.0)
+    found = net.forced(batch, ScheduledSampling(FREE), ratio=0.0)
     memory, state = net.encode(batch)
     value = torch.zeros(len(batch), 3, dtype=torch.float64)
     for position in range(batch.target.values.shape[1]):
@@ -84,7 +83,7 @@ def test_with_every_coin_gold_it_is_teacher_forcing_and_many_passes_are_free_run
     net, batch = model(seed, decoder), batch_of(seed)
     mask, passes = batch.target.mask, max(2, batch.target.values.shape[1])
     parallel = ParallelScheduledSampling(FREE, passes=passes)
-    for feeding in (ScheduledSampling(FREE), parallel):
-        torch.testing.assert_close(net.fed(batch, feeding, 1.0)[mask], net(batch)[mask], rtol=0, atol=1e-12)
-    free = net.fed(batch, ScheduledSampling(FREE), 0.0)
-    torch.testing.assert_close(net.fed(batch, parallel, 0.0)[mask], free[mask], rtol=0, atol=1e-12)
+    for forcing in (ScheduledSampling(FREE), parallel):
+        torch.testing.assert_close(net.forced(batch, forcing, 1.0)[mask], net(batch)[mask], rtol=0, atol=1e-12)
+    free = net.forced(batch, ScheduledSampling(FREE), 0.0)
+    torch.testing.assert_close(net.forced(batch, parallel, 0.0)[mask], free[mask], rtol=0, atol=1e-12)

@@ -1,6 +1,6 @@
 """What happens around training: scores of texts, tables, figures, speed."""
 
-from experiments.resume.truncate_metrics import MetricsCutBack
+from experiments.resume.truncate_metrics import TruncateMetrics
 from experiments.runs.callbacks.alignment_figures import AlignmentFigures
 from experiments.runs.callbacks.attention_statistics import AttentionStatistics
 from experiments.runs.callbacks.average_at_end import AverageAtEnd
@@ -24,10 +24,10 @@ __all__ = [
     "ExposureBias",
     "LabelWriter",
     "LengthScores",
-    "MetricsCutBack",
     "PredictionWriter",
     "TextMetrics",
     "Throughput",
     "TranslationTable",
+    "TruncateMetrics",
     "VectorWriter",
 ]

@@ -9,7 +9,7 @@ import lightning as L
 Stage = Literal["train", "val", "test", "predict"]
 
 
-class PresentBatch(L.Callback):
+class CurrentBatch(L.Callback):
     """Remembers the batch that is at work.
 
     Attributes:

@@ -18,8 +18,7 @@ from experiments.runs.callbacks.text_metrics import Stage
 from experiments.runs.loggers.media import log_figure
 from experiments.storage.durable import durable_write
 from lightning_modules.encoder_decoder import EncoderDecoder
-from lightning_modules.feeding import ScheduledSampling
-from lightning_modules.forcing import Constant
+from lightning_modules.forcing import Constant, ScheduledSampling
 
 COLUMNS = ("step", "position", "sentences", "accuracy", "accuracy_free_running", "loss", "loss_free_running")
 FREE_RUNNING = ScheduledSampling(Constant(0.0))
@@ -75,7 +74,7 @@ class ExposureBias(EvaluationStatistics[_Sentence]):
             )
         ]
         after_gold = _by_sentence(*module.outcomes(batch, module(batch)[0]), targets)
-        after_own = _by_sentence(*module.outcomes(batch, module.fed(batch, FREE_RUNNING, ratio=0.0)), targets)
+        after_own = _by_sentence(*module.outcomes(batch, module.forced(batch, FREE_RUNNING, ratio=0.0)), targets)
         return [
             _Sentence(gold, own, _edits(gold, target), _edits(own, target))
             for target, gold, own in zip(targets, after_gold, after_own, strict=True)

@@ -14,12 +14,12 @@ from datamodules.tokenizers import SentencePieceTokenizer
 from experiments.benchmarks import own
 from experiments.benchmarks.limit import step_limit
 from experiments.benchmarks.operations import BatchCounts, forward_operations, translation_products
-from experiments.benchmarks.own import CONFIG, SEARCH, read_reports
 from experiments.benchmarks.peers import recipe
 from experiments.benchmarks.peers.hardware import Hardware
 from experiments.benchmarks.peers.process import Command, Finished
 from experiments.benchmarks.peers.speed import search_seconds
 from experiments.benchmarks.pieces import mean_batch, write_pieces
+from experiments.benchmarks.seqlab_system import CONFIG, SEARCH, read_reports
 from experiments.cli import main
 from lightning_modules.layers.attention import BahdanauAttention
 from lightning_modules.layers.decoder import LuongDecoder

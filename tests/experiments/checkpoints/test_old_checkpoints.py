@@ -12,6 +12,8 @@ import pytest
 import torch
 
 from experiments.cli import main
+from experiments.config.class_paths import resolve
+from experiments.config.renamed import CLASS_PATHS
 from tests.experiments.metrics_table import rows
 
 FILES = Path(__file__).parent / "written_before"
@@ -27,8 +29,13 @@ MEASURED = {
 @pytest.fixture
 def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("WANDB_MODE", "disabled")
-    monkeypatch.chdir(shutil.copytree(FILES, tmp_path / "old"))
-    return tmp_path / "old"
+    folder = Path(shutil.copytree(FILES, tmp_path / "old"))
+    monkeypatch.chdir(folder)
+    forcing = folder / "forcing.yaml"
+    shutil.copy(forcing, folder / "as_before.yaml")
+    new = forcing.read_text().replace("feeding:", "forcing:").replace("modules.feeding", "modules.forcing")
+    forcing.write_text(new)
+    return folder
 
 
 @pytest.mark.parametrize("name", MEASURED)
@@ -56,3 +63,20 @@ def test_it_translates(old: Path, capsys: pytest.CaptureFixture[str], monkeypatc
         "-4.868163",
         "-2.993444",
     ]
+
+
+def test_a_config_is_told_the_new_names(old: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "--config", "as_before.yaml"]) == 2
+    assert "as_before.yaml, line 12: model (Seq2Seq): unknown option 'feeding': it is called forcing now" in (
+        capsys.readouterr().err
+    )
+    config = Path("as_before.yaml")
+    config.write_text(config.read_text().replace("feeding:", "forcing:"))
+    assert main(["fit", "--config", "as_before.yaml"]) == 2
+    told = "lightning_modules.feeding.ScheduledSampling is called lightning_modules.forcing.ScheduledSampling now"
+    assert told in capsys.readouterr().err
+
+
+def test_every_new_name_is_there() -> None:
+    for class_path in CLASS_PATHS.values():
+        assert isinstance(resolve(class_path), type)

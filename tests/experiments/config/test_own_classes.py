@@ -94,8 +94,8 @@ def test_what_a_command_names_is_trusted_in_it_and_in_no_other(
 
 
 def test_a_package_that_only_one_part_of_the_data_comes_from(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    own = ["--data", "own_parts.OwnData", "--model.init_args.feeding", "lightning_modules.feeding.ScheduledSampling"]
-    schedule = "--model.init_args.feeding.init_args.schedule"
+    own = ["--data", "own_parts.OwnData", "--model.init_args.forcing", "lightning_modules.forcing.ScheduledSampling"]
+    schedule = "--model.init_args.forcing.init_args.schedule"
     own += [schedule, "own_parts.OwnSchedule", f"{schedule}.init_args.length", "2"]
     fit = ["fit", "--config", config, *own, "--trainer.max_epochs", 1, "--trainer.logger", "false"]
     assert seqlab(*fit) == 0
@@ -251,7 +251,7 @@ class OneShape(ProjectionBridge):
         super().__init__(encoder, encoder)
 
 class NoStep(Decoder):
-    def start(self, recurrent): ...
+    def initial_state(self, recurrent): ...
     def forward(self, embedded, memory, state): ...
 
 class NoPairs(ParallelDataModule): ...
@@ -283,8 +283,8 @@ PLACES = {
     "decoder": "--model.init_args.decoder",
     "data": "--data",
     "tokenizer": "--data.init_args.tokenizer",
-    "schedule": "--model.init_args.feeding lightning_modules.feeding.ScheduledSampling "
-    "--model.init_args.feeding.init_args.schedule",
+    "schedule": "--model.init_args.forcing lightning_modules.forcing.ScheduledSampling "
+    "--model.init_args.forcing.init_args.schedule",
     "callback": "--trainer.callbacks+",
 }
 

@@ -16,7 +16,7 @@ from experiments.config.known_classes import expected_types, subclasses, suggest
 from lightning_modules.layers.attention import Attention
 from tests.experiments.tiny_task import write_tiny_task
 
-MODEL_OPTIONS = "known: bridge, decoder, dropout, embedding_size, encoder, feeding, label_smoothing, longest_ratio"
+MODEL_OPTIONS = "known: bridge, decoder, dropout, embedding_size, encoder, forcing, label_smoothing, longest_ratio"
 DECODERS = "in lightning_modules.layers.decoder: BahdanauDecoder, LuongDecoder"
 COMMAND_OPTIONS = "known: ckpt_path, config, data, experiment, init_from, model"
 
@@ -137,7 +137,7 @@ def test_mistyped_options(
         (
             "embedding_size: 24",
             "embeding_size: 24",
-            "unknown option 'embeding_size': did you mean 'embedding_size' or 'feeding'? known:",
+            "unknown option 'embeding_size': did you mean 'embedding_size' or 'forcing'? known:",
         ),
         ("{sentences: 1}", "{sentence: 1}", "unknown option 'sentence': did you mean 'sentences'? known: sentences"),
         (

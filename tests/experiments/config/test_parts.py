@@ -43,7 +43,7 @@ def test_the_model_of_every_experiment(name: str, tmp_path: Path) -> None:
     if isinstance(made, EncoderDecoder) and isinstance(model, EncoderDecoder):
         for one, other in ((made.val_search, model.val_search), (made.test_search, model.test_search)):
             assert (type(one), vars(one)) == (type(other), vars(other))
-        assert type(made.feeding) is type(model.feeding)
+        assert type(made.forcing) is type(model.forcing)
     parameters = [torch.nn.Parameter(torch.zeros(1))]
     one, other = made._optimizer(parameters), model._optimizer(parameters)
     assert (type(one), one.defaults) == (type(other), other.defaults)

@@ -66,7 +66,7 @@ class Scripted(StepLossModule):
 
     def training_step(self, batch: SequenceBatch, batch_idx: int) -> Tensor:
         self.log("train/loss", self.losses[self.global_step])
-        return self.summed(self.weight.sum(), 1, batch.index)
+        return self.scaled_loss(self.weight.sum(), 1, batch.index)
 
     def chance_loss(self, batch: SequenceBatch) -> float:  # type: ignore[override]
         return 1.0

@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 
 from datamodules.errors import RunFailed, UserError
 from experiments.resume.fit_loop import go_on_exactly
-from experiments.resume.truncate_metrics import MetricsCutBack
+from experiments.resume.truncate_metrics import TruncateMetrics
 from experiments.runs.loggers import MetricsCSV, RunWandbLogger, run_wandb
 from experiments.runs.loggers.media import log_figure, log_table
 from experiments.runs.loggers.run_wandb import wandb_mode
@@ -109,7 +109,7 @@ class TestMetricsCSV:
     ) -> None:
         def fit(run: Path, epochs: int, checkpoint: Path | None = None) -> None:
             callbacks = [
-                MetricsCutBack(),
+                TruncateMetrics(),
                 LearningRateMonitor(logging_interval="step"),
                 ModelCheckpoint(tmp_path / "checkpoints" / run.name, "{step}", save_top_k=-1, **saved_every),
             ]

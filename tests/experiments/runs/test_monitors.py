@@ -159,9 +159,9 @@ def test_what_is_declared_is_what_is_logged(
     experiment: str, callbacks: list[str], config: Path, tmp_path: Path
 ) -> None:
     """All that ``metrics.csv`` gets, and nothing else; with and without a schedule of teacher forcing."""
-    feeding = "--model.init_args.feeding"
-    schedule = [f"{feeding}.init_args.schedule=Constant", f"{feeding}.init_args.schedule.init_args.value=0.5"]
-    fed = [f"{feeding}=lightning_modules.feeding.ScheduledSampling", *schedule]
+    forcing = "--model.init_args.forcing"
+    schedule = [f"{forcing}.init_args.schedule=Constant", f"{forcing}.init_args.schedule.init_args.value=0.5"]
+    fed = [f"{forcing}=lightning_modules.forcing.ScheduledSampling", *schedule]
     file = config if experiment == "tiny" else CONFIGS / f"{experiment}.yaml"
     options = {"limit_train_batches": 2, "limit_val_batches": 1, "max_epochs": 1, "log_every_n_steps": 1}
     words = [

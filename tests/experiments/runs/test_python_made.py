@@ -27,8 +27,7 @@ from experiments.config.class_paths import resolve
 from experiments.config.known_classes import subclasses
 from lightning_modules.decoding.beam import BeamSearch
 from lightning_modules.decoding.search import Search
-from lightning_modules.feeding import Feeding, ScheduledSampling
-from lightning_modules.forcing import ForcingSchedule, InverseSigmoid, Linear
+from lightning_modules.forcing import Forcing, ForcingSchedule, InverseSigmoid, Linear, ScheduledSampling
 from lightning_modules.layers.attention import GeneralAttention, MultiHeadAttention
 from lightning_modules.layers.decoder import BahdanauDecoder, LuongDecoder
 from lightning_modules.layers.encoder import RecurrentEncoder
@@ -87,7 +86,7 @@ def test_one_made_of_partials_translates(folder: Path, capsys: pytest.CaptureFix
         decoder=partial(LuongDecoder, cell="gru", hidden_size=8, attention=attention),
         optimizer=partial(torch.optim.Adam, lr=0.01, betas=(0.9, 0.99)),
         scheduler=partial(WarmupSchedule, warmup_steps=3),
-        feeding=ScheduledSampling(Linear(3.0), feedback="sample"),
+        forcing=ScheduledSampling(Linear(3.0), feedback="sample"),
         test_search=BeamSearch(beam_size=3, length_penalty=0.5),
     )
     assert main(["translate", "--ckpt_path", str(path), "--input", str(folder / "val.de")]) == 0
@@ -170,7 +169,7 @@ def test_values_without_a_name_are_refused() -> None:
 
 def test_every_part_of_seqlab_keeps_its_arguments() -> None:
     needed = {"schedule": Linear(2.0), "length": 3.0, "k": 0.5}
-    kinds = subclasses([Search, Feeding, ForcingSchedule, Curriculum, Tokenizer, SequenceTask])
+    kinds = subclasses([Search, Forcing, ForcingSchedule, Curriculum, Tokenizer, SequenceTask])
     assert len(kinds) > 12
     for path in kinds:
         names = inspect.signature(kind := resolve(path)).parameters

@@ -63,7 +63,7 @@ def test_what_is_told_apart_is_what_holm_rejects(seed: int) -> None:
         adjusted = np.maximum.accumulate([(count - rank) * p_values[place] for rank, place in enumerate(order)])
         rejected = dict(zip(order.tolist(), (adjusted <= 0.05).tolist(), strict=True))
         found = holm_differences(families)
-        assert [each.told_apart for each in found] == [rejected[place] for place in range(count)]
+        assert [each.significant for each in found] == [rejected[place] for place in range(count)]
 
 
 def test_one_comparison_has_the_plain_interval_and_several_have_wider_ones() -> None:
@@ -73,16 +73,16 @@ def test_one_comparison_has_the_plain_interval_and_several_have_wider_ones() -> 
     assert alone.confidence == pytest.approx(0.95)
     first, second, third = holm_differences([unclear, clear, [-0.2, 0.2, 0.3]])
     assert (second.low, second.high) == t_interval(clear, 0.05 / 3)
-    assert second.told_apart
+    assert second.significant
     assert (first.low, first.high) == t_interval(unclear, 0.05 / 2)
     assert third.confidence == first.confidence, "what comes after the first that is not told apart has its level"
 
 
 def test_one_seed_has_no_interval_and_equal_values_are_not_told_apart() -> None:
     single, none, always = holm_differences([[3.0], [0.0, 0.0, 0.0], [0.5, 0.5, 0.5]])
-    assert (single.mean, single.low, single.told_apart) == (3.0, None, False)
-    assert not none.told_apart
-    assert always.told_apart
+    assert (single.mean, single.low, single.significant) == (3.0, None, False)
+    assert not none.significant
+    assert always.significant
     assert always.confidence == pytest.approx(1 - 0.05 / 2), "a comparison that cannot be tested counts for no other"
 
 
@@ -94,8 +94,8 @@ def test_at_most_one_study_in_twenty_finds_what_is_not_there(seed: int) -> None:
         first = generator.normal(size=4)
         effects = np.array([0.0, 0.0, 2.0, 30.0])[:, None]
         found = holm_differences((generator.normal(effects, 1.0, size=(4, 4)) - first).tolist())
-        false += any(each.told_apart for each in found[:2])
-        missed += not found[3].told_apart
+        false += any(each.significant for each in found[:2])
+        missed += not found[3].significant
     assert false / studies <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / studies)
     assert missed / studies <= 0.05, "what is plainly there is found"
 

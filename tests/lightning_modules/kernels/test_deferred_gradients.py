@@ -145,11 +145,11 @@ def test_a_decoder_in_a_loop_has_the_gradients_of_its_steps(build: Callable[...,
     wanted = [*decoder.parameters(), values, embedded, *recurrent]
 
     def whole() -> Tensor:
-        outputs, _, state = decoder(embedded, decoder.remember(values, mask), decoder.start(recurrent))
+        outputs, _, state = decoder(embedded, decoder.prepare_memory(values, mask), decoder.initial_state(recurrent))
         return outputs.square().sum() + state.recurrent[0].sum()
 
     def by_steps() -> Tensor:
-        memory, state, total = decoder.remember(values, mask), decoder.start(recurrent), torch.zeros(())
+        memory, state, total = decoder.prepare_memory(values, mask), decoder.initial_state(recurrent), torch.zeros(())
         for token in embedded.unbind(1):
             output, _, state = decoder.step(token, memory, state)
             total = total + output.square().sum()

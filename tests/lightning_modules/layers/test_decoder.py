@@ -35,9 +35,9 @@ ATTENTIONS = [BahdanauAttention, ConcatAttention, DotAttention, GeneralAttention
 def agree(decoder: Decoder) -> None:
     decoder = decoder.double()
     mask = torch.arange(SOURCE) < torch.tensor([5, 2, 4])[:, None]
-    memory = decoder.remember(torch.randn(BATCH, SOURCE, MEMORY, dtype=torch.float64), mask)
+    memory = decoder.prepare_memory(torch.randn(BATCH, SOURCE, MEMORY, dtype=torch.float64), mask)
     parts, layers, size = decoder.state_shape
-    start = decoder.start(tuple(torch.randn(layers, BATCH, size, dtype=torch.float64) for _ in range(parts)))
+    start = decoder.initial_state(tuple(torch.randn(layers, BATCH, size, dtype=torch.float64) for _ in range(parts)))
     embedded = torch.randn(BATCH, STEPS, EMBEDDING, dtype=torch.float64)
     outputs, weights, last = decoder(embedded, memory, start)
     assert outputs.shape == (BATCH, STEPS, decoder.output_size)
@@ -59,15 +59,17 @@ def test_forward_equals_steps(name: str, cell: Cell, layers: int, seed: int) -> 
 def test_prefixes_that_share_a_row_of_the_state(name: str, cell: Cell, layers: int, seed: int) -> None:
     """Many prefixes with few before them, as in a beam, selected twice over: as with a row for each."""
     decoder = DECODERS[name](EMBEDDING, MEMORY, cell=cell, layers=layers, hidden_size=MEMORY).double()
-    memory = decoder.remember(torch.randn(BATCH, SOURCE, MEMORY, dtype=torch.float64), torch.ones(BATCH, SOURCE) > 0)
+    memory = decoder.prepare_memory(
+        torch.randn(BATCH, SOURCE, MEMORY, dtype=torch.float64), torch.ones(BATCH, SOURCE) > 0
+    )
     parts, _, size = decoder.state_shape
-    first = decoder.start(tuple(torch.randn(layers, BATCH, size, dtype=torch.float64) for _ in range(parts)))
+    first = decoder.initial_state(tuple(torch.randn(layers, BATCH, size, dtype=torch.float64) for _ in range(parts)))
     _, _, state = decoder.step(torch.randn(BATCH, EMBEDDING, dtype=torch.float64), memory, first)
     rows = torch.randint(BATCH, (2, LEAST_SHARED_ROWS // BATCH * BATCH + BATCH))
     shared = state.select(rows[0]).select(rows[1].sort().values)
     assert shared.rows is not None
     assert shared.recurrent[0].shape[1] <= BATCH
-    own = shared.spread()
+    own = shared.expanded()
     assert own.recurrent[0].shape[1] == rows.shape[1]
     assert own.select(torch.randperm(rows.shape[1])).rows is None
     embedded, which = torch.randn(4, EMBEDDING, dtype=torch.float64), torch.randint(4, rows.shape[1:])
@@ -89,17 +91,19 @@ def test_recurrent_dropout_is_of_hidden_to_hidden_matrices_in_training(name: str
     decoder = DECODERS[name](EMBEDDING, MEMORY, hidden_size=MEMORY, recurrent_dropout=0.5)
     whole = DECODERS[name](EMBEDDING, MEMORY, hidden_size=MEMORY)
     whole.load_state_dict(decoder.state_dict())
-    memory = decoder.remember(torch.randn(BATCH, SOURCE, MEMORY), torch.ones(BATCH, SOURCE, dtype=torch.bool))
+    memory = decoder.prepare_memory(torch.randn(BATCH, SOURCE, MEMORY), torch.ones(BATCH, SOURCE, dtype=torch.bool))
     parts, layers, size = decoder.state_shape
     recurrent = tuple(torch.randn(layers, BATCH, size) for _ in range(parts))
     embedded = torch.randn(BATCH, STEPS, EMBEDDING)
-    start = decoder.start(recurrent)
-    first, again, other = (decoder(embedded, memory, state)[0] for state in (start, start, decoder.start(recurrent)))
+    start = decoder.initial_state(recurrent)
+    first, again, other = (
+        decoder(embedded, memory, state)[0] for state in (start, start, decoder.initial_state(recurrent))
+    )
     assert torch.equal(first, again)
     assert not torch.allclose(first, other)
     first.sum().backward()
     matrices = {each: weight for each, weight in decoder.named_parameters() if "weight_hh" in each}
-    drawn = [weight for each in start.weights for weight in each.thinned.values()]
+    drawn = [weight for each in start.weights for weight in each.dropped.values()]
     assert len(drawn) == len(matrices) > 0
     for left, weight in zip(drawn, matrices.values(), strict=True):
         kept = left != 0
@@ -108,7 +112,7 @@ def test_recurrent_dropout_is_of_hidden_to_hidden_matrices_in_training(name: str
         assert (weight.grad[~kept] == 0).all()
         assert (weight.grad[kept] != 0).any()
     decoder.eval(), whole.eval()
-    results = [each(embedded, memory, each.start(recurrent))[0] for each in (decoder, whole)]
+    results = [each(embedded, memory, each.initial_state(recurrent))[0] for each in (decoder, whole)]
     assert torch.equal(*results)
 
 
@@ -120,8 +124,8 @@ def test_forward_equals_steps_with_every_attention(name: str, attention: type[At
 def test_input_feeding_changes_what_follows(seed: int) -> None:
     """The fed-back output reaches the next step: without it, two histories would give one output."""
     decoder = LuongDecoder(EMBEDDING, MEMORY, hidden_size=MEMORY, input_feeding=True)
-    memory = decoder.remember(torch.randn(1, SOURCE, MEMORY), torch.ones(1, SOURCE, dtype=torch.bool))
-    start = decoder.start((torch.zeros(1, 1, MEMORY), torch.zeros(1, 1, MEMORY)))
+    memory = decoder.prepare_memory(torch.randn(1, SOURCE, MEMORY), torch.ones(1, SOURCE, dtype=torch.bool))
+    start = decoder.initial_state((torch.zeros(1, 1, MEMORY), torch.zeros(1, 1, MEMORY)))
     fed = replace(start, feed=torch.ones(1, MEMORY))
     token = torch.randn(1, EMBEDDING)
     assert not torch.allclose(decoder.step(token, memory, start)[0], decoder.step(token, memory, fed)[0])
@@ -132,7 +136,7 @@ def test_recurrent_stack_fused_equals_stepped(cell: Cell, layers: int, seed: int
     stack = RecurrentStack(cell, 3, 2, hidden_size=4, layers=layers).double()
     inputs = torch.randn(2, 5, 5, dtype=torch.float64)
     state = tuple(torch.randn(layers, 2, 4, dtype=torch.float64) for _ in range(stack.state_shape.parts))
-    weights = stack.draw()
+    weights = stack.sample_weights()
     outputs, last = stack(inputs, state, weights)
     for position in range(5):
         known, late = inputs[:, position, :3], inputs[:, position, 3:]

@@ -21,6 +21,6 @@ def test_it_is_luongs_without_attention_and_input_feeding(seed: int) -> None:
     ours = FixedContextDecoder(EMBEDDING, MEMORY, "gru", hidden_size=5, layers=2, output_size=4)
     theirs = LuongDecoder(EMBEDDING, MEMORY, NoAttention, "gru", 5, 2, input_feeding=False, output_size=4)
     theirs.load_state_dict(ours.state_dict())
-    memory = ours.remember(torch.randn(2, 3, MEMORY), torch.ones(2, 3, dtype=torch.bool))
-    start, embedded = ours.start((torch.randn(2, 2, 5),)), torch.randn(2, 6, EMBEDDING)
+    memory = ours.prepare_memory(torch.randn(2, 3, MEMORY), torch.ones(2, 3, dtype=torch.bool))
+    start, embedded = ours.initial_state((torch.randn(2, 2, 5),)), torch.randn(2, 6, EMBEDDING)
     assert torch.equal(ours(embedded, memory, start)[0], theirs(embedded, memory, start)[0])

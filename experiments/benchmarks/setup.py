@@ -8,10 +8,10 @@ from pathlib import Path
 
 from datamodules.errors import UserError
 from experiments.benchmarks.options import FLOAT32, check_device
-from experiments.benchmarks.own import CONFIG, Seqlab
 from experiments.benchmarks.peers import PEERS, Peer, PeerCorpus, recipe
 from experiments.benchmarks.peers.hardware import Hardware
 from experiments.benchmarks.pieces import write_pieces
+from experiments.benchmarks.seqlab_system import CONFIG, Seqlab
 from experiments.checkpoints.translator import load_translator
 from experiments.config.shipped_configs import find_config
 

@@ -9,8 +9,7 @@ from datamodules.batch import BOS, EOS, SequenceBatch
 from datamodules.errors import UserError
 from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.encoder_decoder import EncoderDecoder
-from lightning_modules.feeding import Feeding, ParallelScheduledSampling, ScheduledSampling
-from lightning_modules.forcing import Constant
+from lightning_modules.forcing import Constant, Forcing, ParallelScheduledSampling, ScheduledSampling
 from lightning_modules.layers.decoder import BahdanauDecoder, Decoder, LuongDecoder, MultiStepDecoder
 from lightning_modules.layers.encoder import RecurrentEncoder
 from lightning_modules.layers.fixed_context import FixedContextDecoder
@@ -53,12 +52,12 @@ def batch_of(seed: int, count: int = 7) -> SequenceBatch:
     )
 
 
-@pytest.mark.parametrize("feeding", [ScheduledSampling(FREE), ParallelScheduledSampling(FREE, passes=3)])
+@pytest.mark.parametrize("forcing", [ScheduledSampling(FREE), ParallelScheduledSampling(FREE, passes=3)])
 @pytest.mark.parametrize("decoder", DECODERS)
-def test_with_every_coin_gold_it_is_teacher_forcing(decoder: type[Decoder], feeding: Feeding, seed: int) -> None:
+def test_with_every_coin_gold_it_is_teacher_forcing(decoder: type[Decoder], forcing: Forcing, seed: int) -> None:
     net, batch = model(seed, decoder), batch_of(seed)
     plain, _ = net(batch)
-    fed = net.fed(batch, feeding, ratio=1.0)
+    fed = net.forced(batch, forcing, ratio=1.0)
     torch.testing.assert_close(fed, plain, rtol=0, atol=1e-12)
     direction = torch.randn_like(plain)
     expected = torch.autograd.grad((plain * direction).sum(), list(net.decoder.parameters()), allow_unused=True)
@@ -70,7 +69,7 @@ def test_with_every_coin_gold_it_is_teacher_forcing(decoder: type[Decoder], feed
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_free_running_says_what_greedy_search_says(decoder: type[Decoder], seed: int) -> None:
     net, batch = model(seed, decoder).eval(), batch_of(seed)
-    hidden = net.fed(batch, ScheduledSampling(FREE), ratio=0.0)
+    hidden = net.forced(batch, ScheduledSampling(FREE), ratio=0.0)
     said = net.output(hidden).argmax(-1).split(batch.target_output.lengths.tolist())
     searched = net.translate(batch.source, GreedySearch(max_length=30, max_ratio=None))
     for tokens, (hypothesis,) in zip(said, searched, strict=True):
@@ -86,7 +85,7 @@ def test_two_passes_feed_what_teacher_forcing_predicts(seed: int) -> None:
     predicted = net.output(outputs).argmax(-1)
     second = torch.cat([torch.full_like(predicted[:, :1], BOS), predicted[:, :-1]], dim=1)
     expected, _, _ = net.decoder(net.embed(second), memory, state)
-    found = net.fed(batch, ParallelScheduledSampling(FREE, passes=2), ratio=0.0)
+    found = net.forced(batch, ParallelScheduledSampling(FREE, passes=2), ratio=0.0)
     torch.testing.assert_close(found, expected[inputs.mask], rtol=0, atol=1e-12)
 
 
@@ -95,14 +94,14 @@ def test_as_many_passes_as_positions_are_free_running(decoder: type[Decoder], se
     """Each pass makes one more position follow from the model's own history alone."""
     net, batch = model(seed, decoder), batch_of(seed)
     passes = int(batch.target_input.lengths.max())
-    together = net.fed(batch, ParallelScheduledSampling(FREE, passes=max(2, passes)), ratio=0.0)
-    torch.testing.assert_close(together, net.fed(batch, ScheduledSampling(FREE), ratio=0.0), rtol=0, atol=1e-12)
+    together = net.forced(batch, ParallelScheduledSampling(FREE, passes=max(2, passes)), ratio=0.0)
+    torch.testing.assert_close(together, net.forced(batch, ScheduledSampling(FREE), ratio=0.0), rtol=0, atol=1e-12)
 
 
 def test_no_gradient_passes_through_the_choice(seed: int) -> None:
     """The gradient is that of the same tokens given as gold."""
     net, batch = model(seed), batch_of(seed, count=1)
-    hidden = net.fed(batch, ScheduledSampling(FREE), ratio=0.0)
+    hidden = net.forced(batch, ScheduledSampling(FREE), ratio=0.0)
     said = net.output(hidden).argmax(-1)[:-1].tolist()
     as_gold = SequenceBatch.from_pairs([batch.source.values[0, :-1].tolist()], [said], torch.zeros(1))
     expected = torch.autograd.grad(net(as_gold)[0].sum(), net.target_embedding.weight)[0]
@@ -113,11 +112,11 @@ def test_no_gradient_passes_through_the_choice(seed: int) -> None:
 @pytest.mark.parametrize(
     ("coin", "alike"), [("token", (False, False)), ("sentence", (True, False)), ("batch", (True, True))]
 )
-def test_coins(coin: str, alike: tuple[bool, bool], seed: int) -> None:
-    feeding = ScheduledSampling(FREE, coin)  # type: ignore[arg-type]
+def test_gold_masks(coin: str, alike: tuple[bool, bool], seed: int) -> None:
+    forcing = ScheduledSampling(FREE, coin)  # type: ignore[arg-type]
     mask = torch.ones(300, 21, dtype=torch.bool)
     mask[:, 15:] = torch.arange(300)[:, None] % 2 == 0
-    draws = [feeding.coins(mask, 0.3) for _ in range(200)]
+    draws = [forcing.gold_mask(mask, 0.3) for _ in range(200)]
     assert all(gold[:, 0].all() and gold[~mask].all() for gold in draws)
     share = torch.stack([gold[:, 1:][mask[:, 1:]].double().mean() for gold in draws]).mean()
     assert share == pytest.approx(0.3, abs=0.15 if coin == "batch" else 0.02)

@@ -15,7 +15,7 @@ from lightning_modules.decoding.prefixes import Prefixes
 from lightning_modules.decoding.search import MemoryT, Search, StateT, Steppable, head_mean
 
 
-class UnbranchedSearch(Search):
+class SinglePathSearch(Search):
     """Extends each prefix by one token at each step; a subclass says by which. The score is the log-probability.
 
     Attributes:
@@ -48,15 +48,15 @@ class UnbranchedSearch(Search):
             tokens = chosen.cpu().numpy()
             totals = paths.log_probabilities + log_probabilities.gather(1, chosen[:, None]).squeeze(1).cpu().numpy()
             paths = paths.extend(tokens, totals, head_mean(weights) if with_attention else None)
-            going_on = (tokens != EOS).nonzero()[0]
-            if len(going_on) < len(tokens):
+            active = (tokens != EOS).nonzero()[0]
+            if len(active) < len(tokens):
                 ends = (tokens == EOS).nonzero()[0]
                 ended = paths.select(ends)
                 found.update(ended.hypotheses(ended.log_probabilities, lengths, with_attention, truncated[ends]))
-                if not len(going_on):
+                if not len(active):
                     break
-                paths, rules = paths.select(going_on), rules.select(going_on)
-                which = torch.as_tensor(going_on, device=device)
+                paths, rules = paths.select(active), rules.select(active)
+                which = torch.as_tensor(active, device=device)
                 memory, state, chosen = memory.select(which), state.select(which), chosen[which]
         return [
             [found[row] for row in range(first, first + self.samples)] for first in range(0, len(rows), self.samples)
