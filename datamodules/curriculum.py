@@ -24,7 +24,7 @@ class Curriculum(ABC):
         Args:
             count: Number of batches, by rising length.
             epoch: Counted from 0.
-            generator: Of this epoch's randomness.
+            generator: Random generator of this epoch.
 
         Returns:
             ``(count,)``, the number of the batch that comes at each place.

@@ -40,7 +40,7 @@ class Opening:
         english: Before the English date.
         french: Before the French date.
         german: Before the German date; what comes before the weekday, and what between weekday and day.
-        german_ending: Of the German ordinal in words: "dritter", "der dritte", "am dritten".
+        german_ending: Ending of the German ordinal in words: "dritter", "der dritte", "am dritten".
         weight: How often the opening is drawn, relative to the others.
     """
 
@@ -221,7 +221,7 @@ class DateCorpus:
         test_size: Number of test pairs.
         first_year: The earliest year of a date.
         last_year: The latest year of a date.
-        seed: Of the days and their phrasings.
+        seed: Seed of the days and their phrasings.
 
     Raises:
         UserError: A size is below 1, the years are out of order or range, or have fewer days than pairs are wanted.
@@ -292,15 +292,15 @@ class DatesDataModule(ParallelDataModule):
         test_size: Number of test pairs.
         first_year: The earliest year of a date.
         last_year: The latest year of a date.
-        corpus_seed: Of the days and their phrasings: another seed, another corpus.
-        tokenizer: Of the source; of the target too, with one vocabulary for both, unless it has its own. It is
-            trained on the training pairs.
-        target_tokenizer: Of the target, with a vocabulary of its own; null for a joint one.
+        corpus_seed: Seed of the days and their phrasings: another seed, another corpus.
+        tokenizer: Tokenizer of the source, and of the target too unless ``target_tokenizer`` is given: then both share
+            one vocabulary. It is trained on the training pairs.
+        target_tokenizer: Tokenizer of the target, with a vocabulary of its own; null for a joint one.
         batch_size: Budget of one training batch, all processes together.
         batch_unit: What the budget counts: sentence pairs, or padded tokens of the longer side.
         eval_batch_size: Sentence pairs of one batch in validation, test and prediction, all processes together.
         max_length: Training pairs with more tokens on a side are skipped.
-        seed: Of the order of the training batches.
+        seed: Seed of the order of the training batches.
         num_workers: Processes that load batches beside the training process; 0 loads in it.
         cache_directory: Where tokenizers and encoded text are kept; else $SEQLAB_CACHE, else ~/.cache/seqlab.
         curriculum: Which training batches come when; each once an epoch, in random order, if not given.

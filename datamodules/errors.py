@@ -42,7 +42,7 @@ def shortened(text: str, longest: int = LONGEST_VALUE) -> str:
     """Leaves out the middle of a text that is too long for a line.
 
     Args:
-        text: Of any length.
+        text: A text of any length.
         longest: Characters that are left, at most.
 
     Returns:

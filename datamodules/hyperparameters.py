@@ -49,7 +49,7 @@ def described_module(module: object, arguments: Mapping[str, Any]) -> dict[str, 
 
     Args:
         module: The model or the data.
-        arguments: Of its constructor, by name. Those of LightningCLI are given back as they are.
+        arguments: The arguments of its constructor, by name. Those of LightningCLI are given back as they are.
 
     Raises:
         NotKept: One cannot be written as plain values.

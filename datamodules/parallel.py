@@ -47,14 +47,14 @@ class ParallelDataModule(L.LightningDataModule, ABC):
     position among those kept, in the corpus's order.
 
     Args:
-        tokenizer: Of the source; of the target too, with one vocabulary for both, unless it has its own. It is
-            trained on the training pairs.
-        target_tokenizer: Of the target, with a vocabulary of its own; null for a joint one.
+        tokenizer: Tokenizer of the source, and of the target too unless ``target_tokenizer`` is given: then both share
+            one vocabulary. It is trained on the training pairs.
+        target_tokenizer: Tokenizer of the target, with a vocabulary of its own; null for a joint one.
         batch_size: Budget of one training batch, all processes together.
         batch_unit: What the budget counts: sentence pairs, or padded tokens of the longer side.
         eval_batch_size: Sentence pairs of one batch in validation, test and prediction, all processes together.
         max_length: Training pairs with more tokens on a side are skipped.
-        seed: Of the order of the training batches.
+        seed: Seed of the order of the training batches.
         curriculum: Which training batches come when; each once an epoch, in random order, if not given.
         num_workers: Processes that load batches beside the training process; 0 loads in it.
         cache_directory: Where tokenizers and encoded text are kept; else $SEQLAB_CACHE, else ~/.cache/seqlab.
@@ -180,8 +180,8 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         """Words where pairs stand, for messages: "pairs 3, 8 of the train data".
 
         Args:
-            split: Of the pairs.
-            index: Of each pair.
+            split: Split that the pairs belong to.
+            index: Index of each pair.
         """
         return f"pairs {listed_numbers(self.numbers(split, index))} of the {split} data"
 
@@ -206,7 +206,7 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         if now != before:
             raise RunFailed(
                 f"the {split} data changed while it is in use: its content was {before[:HASH_DIGITS]} (SHA-256), but "
-                f"is {now[:HASH_DIGITS]} now; put back what it was and go on with --ckpt_path last, or begin anew"
+                f"is {now[:HASH_DIGITS]} now; put back what it was and resume with --ckpt_path last, or begin anew"
             )
 
     def _content(self, split: Split) -> str:

@@ -23,8 +23,8 @@ class PieceDropout:
     Args:
         rate: Probability that a merge is taken back.
         source: The trained tokenizer of the source.
-        target: That of the target.
-        seed: Of what is drawn.
+        target: The trained tokenizer of the target.
+        seed: Seed of the merges that are drawn.
 
     Raises:
         UserError: The rate is outside [0, 1), or a tokenizer merges nothing.

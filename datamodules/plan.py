@@ -35,7 +35,7 @@ class BatchPlan(Sampler[list[int]]):
         batch_size: The budget of one global batch, all ranks together.
         unit: What the budget counts: sentence pairs, or padded tokens of the longer side (EOS included).
         shuffle: A new order in every epoch; else always the same, by length.
-        seed: Of the order.
+        seed: Seed of the order.
         rank: Which share :meth:`__iter__` yields.
         world_size: Number of shares.
         mixing: Pairs whose target lengths differ by up to this many tokens are mixed when the order is shuffled.
@@ -168,11 +168,11 @@ def planned_loader(
 
     Args:
         corpus: A dataset of whole batches: its item for a list of indices is their batch.
-        lengths: Of the corpus, as :class:`BatchPlan` takes them.
+        lengths: Lengths of the corpus's examples, as :class:`BatchPlan` takes them.
         batch_size: The budget of one global batch, all ranks together.
         unit: What the budget counts.
         shuffle: A new order in every epoch.
-        seed: Of the order.
+        seed: Seed of the order.
         trainer: Knows the rank and the number of processes; none for a single process.
         overfits: Whether the Trainer's ``overfit_batches`` concerns this corpus. Where it is set, every epoch has the
             batches of the plan's present one, and the Trainer takes that many of them. It would put a sampler of its
@@ -217,7 +217,7 @@ def _cut(buckets: Buckets, batch_size: int, unit: BatchUnit) -> np.ndarray:
     """Where the pairs, bucket by bucket, are cut into batches.
 
     Args:
-        buckets: Of the pairs.
+        buckets: The buckets of the pairs.
         batch_size: The budget.
         unit: What the budget counts.
     """

@@ -29,7 +29,7 @@ class RandomVectors(Dataset[Batch], ABC):
         num_features: Width of a vector.
         min_length: Shortest length.
         max_length: Longest length. All from one to the other are equally likely.
-        seed: Of all splits.
+        seed: Seed of all splits.
 
     Attributes:
         lengths: ``(size,)``, int64.

@@ -100,7 +100,7 @@ class SymbolCorpus:
         val_size: Number of validation pairs.
         test_size: Number of test pairs, of each length in ``test_lengths`` where they are given.
         test_lengths: Lengths of the test's sources; None for those of the training.
-        seed: Of the sequences and their splits.
+        seed: Seed of the sequences and their splits.
 
     Raises:
         UserError: A size or a length is below 1, the alphabet below 2, lengths are out of order or given twice, or
@@ -219,10 +219,10 @@ class ReversalDataModule(ParallelDataModule):
         val_size: Number of validation pairs.
         test_size: Number of test pairs, of each length in ``test_lengths`` where they are given.
         test_lengths: Lengths of the test's sources, also longer ones than in training; those of the training if null.
-        corpus_seed: Of the sequences and their splits: another seed, another corpus.
+        corpus_seed: Seed of the sequences and their splits: another seed, another corpus.
         batch_size: Pairs of one training batch, all processes together.
         eval_batch_size: Pairs of one batch in validation, test and prediction, all processes together.
-        seed: Of the order of the training batches.
+        seed: Seed of the order of the training batches.
         num_workers: Processes that load batches beside the training process; 0 loads in it.
         cache_directory: Where the vocabulary and encoded text are kept; else $SEQLAB_CACHE, else ~/.cache/seqlab.
         curriculum: Which training batches come when; each once an epoch, in random order, if not given.

@@ -130,7 +130,7 @@ class ScanCorpus:
     Attributes:
         split: How training and test are divided; see :class:`ScanDataModule`.
         val_size: Number of training commands that are held out.
-        seed: Of the random split, of what is held out, and of the order of the pairs.
+        seed: Seed of the random split, of what is held out, and of the order of the pairs.
 
     Raises:
         UserError: ``val_size`` is below 1, or leaves nothing to train on.
@@ -179,11 +179,11 @@ class ScanDataModule(ParallelDataModule):
     Args:
         split: ``simple``, ``length`` or ``addprim_jump``.
         val_size: Number of training commands that are held out for validation.
-        corpus_seed: Of the random split, of what is held out, and of the order of the pairs.
+        corpus_seed: Seed of the random split, of what is held out, and of the order of the pairs.
         batch_size: Budget of one training batch, all processes together.
         batch_unit: What the budget counts: pairs, or padded tokens of the longer side.
         eval_batch_size: Pairs of one batch in validation, test and prediction, all processes together.
-        seed: Of the order of the training batches.
+        seed: Seed of the order of the training batches.
         num_workers: Processes that load batches beside the training process; 0 loads in it.
         cache_directory: Where the vocabularies and encoded text are kept; else $SEQLAB_CACHE, else ~/.cache/seqlab.
         curriculum: Which training batches come when; each once an epoch, in random order, if not given.

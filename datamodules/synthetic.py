@@ -22,7 +22,7 @@ class SignedSums(RandomVectors[LabelledBatch]):
         num_features: Width of a vector.
         min_length: Shortest length.
         max_length: Longest length.
-        seed: Of all splits.
+        seed: Seed of all splits.
 
     Attributes:
         labels: ``(size,)``, int64.

@@ -135,7 +135,8 @@ class SentencePieceTokenizer(Tokenizer):
         model_type: How pieces are chosen: merges of frequent pairs (``bpe``), or the likeliest ones (``unigram``).
         character_coverage: Share of the training text's characters, by count, that get a piece of their own; the
             rest are unknown.
-        max_training_sentences: Of a longer training text that many sentences, chosen at random, train the pieces.
+        max_training_sentences: The most sentences that the pieces are trained on; from a longer training text that many
+            are chosen at random.
     """
 
     def __init__(

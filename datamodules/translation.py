@@ -22,15 +22,15 @@ class TranslationDataModule(ParallelDataModule):
     Args:
         train: Training pairs: ``source`` and ``target``, two files of as many lines, or ``tsv``, one file with both.
         val: Validation pairs, likewise.
-        tokenizer: Of the source; of the target too, with one vocabulary for both, unless it has its own. It is
-            trained on the training pairs.
+        tokenizer: Tokenizer of the source, and of the target too unless ``target_tokenizer`` is given: then both share
+            one vocabulary. It is trained on the training pairs.
         test: Test pairs, likewise; without them there is no test and no prediction.
-        target_tokenizer: Of the target, with a vocabulary of its own; null for a joint one.
+        target_tokenizer: Tokenizer of the target, with a vocabulary of its own; null for a joint one.
         batch_size: Budget of one training batch, all processes together.
         batch_unit: What the budget counts: sentence pairs, or padded tokens of the longer side.
         eval_batch_size: Sentence pairs of one batch in validation, test and prediction, all processes together.
         max_length: Training pairs with more tokens on a side are skipped.
-        seed: Of the order of the training batches.
+        seed: Seed of the order of the training batches.
         num_workers: Processes that load batches beside the training process; 0 loads in it.
         cache_directory: Where tokenizers and encoded text are kept; else $SEQLAB_CACHE, else ~/.cache/seqlab.
         curriculum: Which training batches come when; each once an epoch, in random order, if not given.

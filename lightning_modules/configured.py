@@ -19,7 +19,7 @@ def configured(
     """Makes a part, and tries it.
 
     Args:
-        key: Of the part in the config.
+        key: Key of the part in the config.
         make: The class, its arguments from the config bound.
         given: What the model adds.
         used: What is done with it for a try.

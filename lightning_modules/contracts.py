@@ -17,7 +17,7 @@ from lightning_modules.layers.pooling import Pooling
 from lightning_modules.layers.state import DecoderState, Memory, StateShape
 
 Size = int | str
-"""Of a dimension: a number, or the name of one that is free."""
+"""Size of a dimension: a number, or the name of one that is free."""
 
 
 def check_first_calls(model: nn.Module) -> None:

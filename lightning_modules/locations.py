@@ -23,8 +23,8 @@ class LocatedData(Protocol):
         """Words where examples stand, for example ``"lines 3, 8 of train.en and train.de"``.
 
         Args:
-            split: Of the examples.
-            index: Of each example, as batches have it.
+            split: Split that the examples belong to.
+            index: Index of each example, as batches have it.
         """
 
 
@@ -33,8 +33,8 @@ def place_of(trainer: L.Trainer, split: Split, index: Tensor) -> str:
 
     Args:
         trainer: Has the data module.
-        split: Of the batch.
-        index: ``(batch,)``, as the batch has it.
+        split: Split that the batch belongs to.
+        index: ``(batch,)``, int64, the index of each example, as the batch has it.
     """
     positions = index.tolist()
     data = trainer.datamodule  # type: ignore[attr-defined]

@@ -19,7 +19,7 @@ else:
     LRSchedulerCallable = Callable[[Optimizer], LRScheduler]
 
     class LightningModule(nn.Module):
-        """Of Lightning's module what searching and scoring need; training needs Lightning."""
+        """The part of Lightning's module that searching and scoring need; training needs Lightning."""
 
         @property
         def device(self) -> torch.device:

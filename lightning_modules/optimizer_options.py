@@ -16,7 +16,7 @@ def apply_given_options(optimizer: Optimizer, schedulers: Iterable[LRSchedulerPL
     """Gives an optimizer the options that it was made with, where a restored state has others.
 
     A checkpoint's state brings its learning rate, betas and so on with it. The resolved config, in which the command
-    line wins over the checkpoint, has made the optimizer; what it says counts. A schedule goes on from where it was:
+    line wins over the checkpoint, has made the optimizer; what it says counts. A schedule resumes where it was:
     one of closed form by its formula, any other in proportion to the new rate.
 
     Args:

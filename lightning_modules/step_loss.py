@@ -97,7 +97,7 @@ class StepLossModule(LightningModule):
             rates = [f" (learning rate {each.param_groups[0]['lr']:.3g})" for each in self.trainer.optimizers]
             raise RunFailed(
                 f"the loss of an evaluation is NaN or infinite at step {self.trainer.global_step}{''.join(rates)}, "
-                f"in a batch of {place}: the weights are spoilt; go on from an earlier checkpoint with a lower rate"
+                f"in a batch of {place}: the weights are spoilt; resume from an earlier checkpoint with a lower rate"
             )
 
     def forcing_ratio(self, forcing: Forcing | None) -> float:
@@ -200,7 +200,7 @@ class StepLossModule(LightningModule):
     def on_train_epoch_end(self) -> None:
         """Steps a schedule that waits for a metric before the epoch's checkpoints are written, which then know of it.
 
-        Lightning does it after them, and never in a training that goes on from one.
+        Lightning does it after them, and never in a training that resumes from one.
         """
         for config in self.trainer.lr_scheduler_configs:
             scheduler, metric = config.scheduler, self.trainer.callback_metrics.get(config.monitor or "")
@@ -274,7 +274,7 @@ class StepLossModule(LightningModule):
         raise RunFailed(
             f"the {'loss' if in_loss else 'gradient'} became NaN or infinite at step {self.trainer.global_step} "
             f"(learning rate {rate:.3g}), in a batch of {place_of(self.trainer, 'train', index)}: nothing of this "
-            "step was applied; lower the learning rate or gradient_clip_val, and go on from the last checkpoint "
+            "step was applied; lower the learning rate or gradient_clip_val, and resume from the last checkpoint "
             "with --ckpt_path last"
         )
 

@@ -51,6 +51,8 @@ PRIVATE_NAMES: dict[str, tuple[str, ...]] = {
     "lightning.pytorch.loggers.WandbLogger": ("_wandb_init",),
     "wandb.sdk.wandb_setup._WandbSetup": ("_active_runs", "_connection"),
     "wandb.sdk.lib.service.service_connection.ServiceConnection": ("_proc",),
+    # sacrebleu
+    "sacrebleu.metrics.base.Metric": ("_aggregate_and_compute", "_extract_corpus_statistics"),
     # jsonargparse, and argparse below it
     "jsonargparse._typehints.ActionTypeHint": ("_enable_path", "_typehint"),
     "jsonargparse.ArgumentParser": ("_check_value_key", "_inner_parser"),

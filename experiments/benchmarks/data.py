@@ -28,7 +28,7 @@ class DataBenchmark:
     Attributes:
         directory: Gets the corpora, the tokenizer of the base corpus, and caches.
         base: The corpus that all others are made of.
-        vocabulary_size: Of the tokenizer.
+        vocabulary_size: Number of pieces of the tokenizer.
         batch_size: Sentence pairs of a batch.
         batches: How many are loaded.
         steps: How many are trained on.
@@ -114,7 +114,7 @@ def data_module(text: TextFiles, vocabulary_size: int, batch_size: int, cache: P
 
     Args:
         text: The training pairs.
-        vocabulary_size: Of the tokenizer.
+        vocabulary_size: Number of pieces of the tokenizer.
         batch_size: Sentence pairs of a batch.
         cache: Its directory.
     """

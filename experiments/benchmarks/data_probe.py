@@ -29,7 +29,7 @@ def prepare(data: TranslationDataModule) -> dict[str, float]:
     """Encodes the corpus into an empty cache.
 
     Args:
-        data: Of the corpus, with a tokenizer.
+        data: The corpus's data module, with a tokenizer.
     """
     start = time.perf_counter()
     data.train_dataloader()
@@ -44,7 +44,7 @@ def load(data: TranslationDataModule, batches: int) -> dict[str, float]:
     from there.
 
     Args:
-        data: Of the corpus, with a tokenizer.
+        data: The corpus's data module, with a tokenizer.
         batches: How many; fewer where an epoch has fewer.
     """
     before = private_memory()
@@ -70,7 +70,7 @@ def train(data: TranslationDataModule, steps: int) -> dict[str, float]:
     """Trains the model of :func:`experiments.benchmarks.growth.recipe_model` on batches of the prepared corpus.
 
     Args:
-        data: Of the corpus, with a tokenizer.
+        data: The corpus's data module, with a tokenizer.
         steps: Updates that are timed, after some that are not; fewer where an epoch has fewer batches.
 
     Returns:

@@ -29,7 +29,7 @@ class Limit:
     Attributes:
         operations: Multiplications and additions of a mean step: forward, and twice as many backward.
         seconds: What the machine takes for them, each product with the rows of the whole batch at once.
-        target_tokens: Of a mean step, EOS included.
+        target_tokens: Mean number of target tokens of a step, EOS included.
     """
 
     operations: int
@@ -62,9 +62,9 @@ def product_seconds(
 
     Args:
         product: Whose shape.
-        rows: Of the batch.
+        rows: Number of rows that are multiplied at once, those of the batch.
         device: What multiplies.
-        dtype: Of the numbers.
+        dtype: Type of the numbers.
         multiply: How.
     """
     random = partial(torch.randn, device=device, dtype=dtype)
@@ -94,9 +94,9 @@ def step_limit(
 
     Args:
         model: Whose products.
-        counts: Of the mean batch.
+        counts: What the mean batch has.
         device: What multiplies.
-        dtype: Of the numbers.
+        dtype: Type of the numbers.
         multiply: How.
     """
     products = translation_products(model)
@@ -117,7 +117,7 @@ def search_limit(
 
     Args:
         model: Whose products, on its device.
-        counts: Of all sentences and their translations, EOS included.
+        counts: What all sentences and their translations have, EOS included.
         beam_size: Hypotheses of a sentence.
         batch_size: Sentences at once.
         multiply: How.

@@ -25,7 +25,7 @@ class Measured:
     """What is known of one model.
 
     Attributes:
-        name: Of its variant.
+        name: Name of its variant.
         probe: What it costs.
         quality: What it reaches, over seeds.
     """
@@ -41,7 +41,7 @@ def probed(checkpoints: Mapping[str, Path], device: str, threads: int) -> Iterat
     Args:
         checkpoints: By name.
         device: Where they run.
-        threads: Of the CPU.
+        threads: Number of CPU threads.
 
     Yields:
         The name and the measurement, as each is done.
@@ -68,7 +68,7 @@ def median_probe(rounds: Sequence[Probe]) -> Probe:
     """The median of each measurement.
 
     Args:
-        rounds: Of one model.
+        rounds: The measurements of one model.
     """
     measured = ("latency_median", "latency_p95", "memory", "memory_added", "training_rate")
     return replace(rounds[0], **{name: median(getattr(each, name) for each in rounds) for name in measured})

@@ -30,7 +30,7 @@ def product_operations(encoder: RecurrentEncoder, length: int) -> int:
 
     Args:
         encoder: The encoder.
-        length: Of the sequence.
+        length: Length of the sequence, in steps.
     """
     gates, hidden = GATES[encoder.cell], encoder.rnn.hidden_size
     layer_inputs = [encoder.rnn.input_size, *[encoder.memory_size] * (encoder.rnn.num_layers - 1)]
@@ -47,7 +47,7 @@ def classifier_operations(model: BiRNNClassifier, length: int) -> int:
 
     Args:
         model: The classifier; its encoder is recurrent.
-        length: Of the sequence.
+        length: Length of the sequence, in steps.
     """
     encoder = model.encoder
     assert isinstance(encoder, RecurrentEncoder)
@@ -81,8 +81,8 @@ class BatchCounts:
 
     Attributes:
         sentences: Their number.
-        source_tokens: Of all sentences.
-        target_tokens: Of all sentences.
+        source_tokens: Number of source tokens of all sentences.
+        target_tokens: Number of target tokens of all sentences.
         token_pairs: Pairs of a source token and a target token of one sentence, which attention scores.
     """
 
@@ -150,7 +150,7 @@ def forward_operations(products: Iterable[Product], counts: BatchCounts) -> int:
     """Multiplications and additions of a forward pass; a training step has three times as many.
 
     Args:
-        products: Of the model.
-        counts: Of the batch.
+        products: The matrix products of the model.
+        counts: What the batch has.
     """
     return sum(2 * counts.of(each.per) * each.inputs * each.outputs for each in products)

@@ -15,7 +15,7 @@ def write_pieces(directory: Path, tokenizer: Tokenizer) -> PeerCorpus:
 
     Args:
         directory: Gets the files.
-        tokenizer: Of both languages.
+        tokenizer: The tokenizer of both languages.
 
     Raises:
         UserError: The corpus is not there.

@@ -61,7 +61,7 @@ class Probe:
             was trained before that: what is loaded when it is used for the first time does not count.
         training_rate: Sequences trained on per second, in batches of the training's size.
         device: What it ran on.
-        threads: Of the CPU.
+        threads: Number of CPU threads.
     """
 
     parameters: int

@@ -49,7 +49,7 @@ def write_report(path: Path | None, what: str, settings: Mapping[str, object], r
     Args:
         path: Where to; None writes nothing.
         what: The benchmark's name.
-        settings: Of the measurement.
+        settings: Settings of the measurement.
         results: Plain values: every repetition, and what was made of them.
 
     Raises:
@@ -91,7 +91,7 @@ def hardware_line(threads: int, device: str) -> str:
     """What was measured on, in words.
 
     Args:
-        threads: Of the CPU.
+        threads: Number of CPU threads.
         device: ``cpu``, or a GPU that is there.
     """
     import torch

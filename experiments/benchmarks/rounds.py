@@ -40,7 +40,7 @@ class System:
 
 
 Rounds = Mapping[str, Sequence[Mapping[str, float]]]
-"""Of each system by name, what each round measured."""
+"""What each round measured, by the name of the system."""
 
 
 def in_turn(systems: Sequence[System], rounds: int, warm_up: int = 1) -> Rounds:

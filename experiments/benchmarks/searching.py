@@ -49,7 +49,7 @@ def search_counts(translator: Translator, source: Path, translation: Translation
     Args:
         translator: With the tokenizers.
         source: The text, of which the first lines were translated.
-        translation: Of those.
+        translation: What they were translated to.
     """
     lines = read_lines(source)[: len(translation.hypotheses)]
     sources = closed_lengths(translator.source_tokenizer, lines)

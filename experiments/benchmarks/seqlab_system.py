@@ -43,9 +43,9 @@ class Seqlab:
 
     Args:
         directory: What it writes.
-        config: Of the experiment.
+        config: Config file of the experiment.
         hardware: What trains and translates.
-        precision: Of the training, as Lightning names it.
+        precision: Precision of the training, as Lightning names it.
     """
 
     def __init__(self, directory: Path, config: Path, hardware: Hardware, precision: str = FLOAT32) -> None:

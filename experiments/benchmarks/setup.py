@@ -37,7 +37,7 @@ def contest_of(given: argparse.Namespace, trained: bool = False, precision: str 
     Args:
         given: With ``peer``, ``directory``, ``threads`` and ``device``.
         trained: seqlab keeps the checkpoint that it has.
-        precision: Of seqlab's training.
+        precision: Precision of seqlab's training, as Lightning names it.
 
     Raises:
         UserError: The config, the corpus or the device is not there, or a peer would train in another precision.

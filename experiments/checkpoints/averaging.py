@@ -29,7 +29,7 @@ def average_checkpoints(paths: Sequence[Path], trusted: Sequence[str] = ()) -> d
         trusted: Packages whose classes they may name, besides the project's own.
 
     Returns:
-        A checkpoint for all but going on with the training. Under ``averaged_from`` it has the names of its sources.
+        A checkpoint for all but resuming the training. Under ``averaged_from`` it has the names of its sources.
 
     Raises:
         UserError: One cannot be read or is given twice, or they differ in keys, shapes, hyperparameters or

@@ -17,7 +17,7 @@ from experiments.storage.layout import (
 
 
 def newest_checkpoint(run: Path) -> Path | None:
-    """The checkpoint that a killed training goes on from; None where it has written none.
+    """The checkpoint that a killed training resumes from; None where it has written none.
 
     Args:
         run: Its directory.
@@ -38,7 +38,7 @@ def _is_resumable(path: Path) -> bool:
     try:
         return is_resumable(load_archive(path))
     except UserError:
-        return True  # whoever goes on from it is told what is wrong with it
+        return True  # whoever resumes from it is told what is wrong with it
 
 
 def meant_checkpoint(given: str, root: Path, experiment: str) -> Path:

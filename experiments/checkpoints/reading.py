@@ -21,7 +21,7 @@ from experiments.storage.layout import LAST_CHECKPOINT, in_its_place, runs_below
 from experiments.storage.shell import quoted
 
 TRAINING_STATE = ("optimizer_states", "lr_schedulers", "callbacks")
-"""What a checkpoint has for training to go on from it, and nothing else needs: two thirds of it, with Adam."""
+"""What a checkpoint has for training to resume from it, and nothing else needs: two thirds of it, with Adam."""
 
 _ZIP_MAGIC = b"PK\x03\x04"
 _VERSION_KEY = "pytorch-lightning_version"
@@ -69,15 +69,15 @@ def check_resumable(checkpoint: Mapping[str, Any], path: Path) -> None:
 
     Args:
         checkpoint: As read.
-        path: Where it was read; one that training can go on from lies beside it, as a rule.
+        path: Where it was read; one that training can resume from lies beside it, as a rule.
 
     Raises:
-        UserError: Training cannot go on from it.
+        UserError: Training cannot resume from it.
     """
     if is_resumable(checkpoint):
         return
     last = path.parent / LAST_CHECKPOINT
-    instead = f"go on from {last}" if last.is_file() else "go on from a checkpoint of an epoch"
+    instead = f"resume from {last}" if last.is_file() else "resume from a checkpoint of an epoch"
     raise UserError(
         f"--ckpt_path {path} has the weights alone, no state of the optimizer: {instead}, or begin anew with these "
         f"weights by --init_from {path}"
@@ -85,7 +85,7 @@ def check_resumable(checkpoint: Mapping[str, Any], path: Path) -> None:
 
 
 def is_resumable(checkpoint: Mapping[str, Any]) -> bool:
-    """Whether training can go on from a checkpoint: the best one and an average have not what that needs."""
+    """Whether training can resume from a checkpoint: the best one and an average have not what that needs."""
     return "optimizer_states" in checkpoint
 
 

@@ -13,11 +13,11 @@ from experiments.config.links import LINKED
 
 
 def saved_config(checkpoint: Mapping[str, Any], subcommand: str) -> dict[str, Any]:
-    """What a checkpoint says of the model and, when training goes on, of the data, as a config.
+    """What a checkpoint says of the model and, when training is resumed, of the data, as a config.
 
     Args:
         checkpoint: As read.
-        subcommand: Of seqlab; with ``fit`` training goes on.
+        subcommand: The subcommand of seqlab; ``fit`` resumes training.
     """
     config = {}
     for part, saved in _saved_parts(checkpoint, subcommand).items():
@@ -30,7 +30,7 @@ def saved_config(checkpoint: Mapping[str, Any], subcommand: str) -> dict[str, An
 
 
 def _saved_parts(checkpoint: Mapping[str, Any], subcommand: str) -> dict[str, Mapping[str, Any]]:
-    """The arguments of the model and, when training goes on, of the data, their class among them."""
+    """The arguments of the model and, when training is resumed, of the data, their class among them."""
     keys = (
         {"model": "hyper_parameters", "data": DATA_HYPERPARAMETERS}
         if subcommand == "fit"
@@ -40,13 +40,13 @@ def _saved_parts(checkpoint: Mapping[str, Any], subcommand: str) -> dict[str, Ma
 
 
 def check_same_parts(settings: Any, checkpoint: Mapping[str, Any], path: Path, subcommand: str) -> None:  # noqa: ANN401
-    """Refuses a checkpoint of another model, or when training goes on of other data, than config and options say.
+    """Refuses a checkpoint of another model, or when training is resumed of other data, than config and options say.
 
     Args:
         settings: What was parsed for the subcommand.
         checkpoint: As read.
-        path: Of the checkpoint, for the message.
-        subcommand: Of seqlab.
+        path: Path of the checkpoint, for the message.
+        subcommand: The subcommand of seqlab.
 
     Raises:
         UserError: The classes differ.
@@ -64,7 +64,7 @@ def with_config(arguments: list[str], config: dict[str, Any]) -> list[str]:
     """The arguments with one more config after the last that they give, before the overrides that follow it.
 
     Args:
-        arguments: Of the command line, the subcommand first.
+        arguments: The words of the command line, the subcommand first.
         config: What is added.
     """
     position = 1

@@ -40,11 +40,12 @@ class SavedData:
 
     Attributes:
         origin: The option and the path that name the checkpoint, for messages.
-        arguments: Of the data module that the weights were trained with, ``_class_path`` among them; empty where the
-            checkpoint does not say.
+        arguments: The arguments of the data module that the weights were trained with, ``_class_path`` among them;
+            empty where the checkpoint does not say.
         tokenizers: See :func:`experiments.checkpoints.saved_tokenizers.saved_tokenizers`.
         contents: The hash (hex) of each split that the training used; empty where the checkpoint does not say.
-        lengths: Of the training pairs, as the data module's state has them; None where the checkpoint does not say.
+        lengths: Lengths of the training pairs, as the data module's state has them; None where the checkpoint does not
+            say.
     """
 
     origin: str
@@ -88,7 +89,7 @@ class SavedData:
         rank_zero_info(f"{self.origin}: its tokenizers are used ({sizes})")
 
     def check_same_tokenizers(self, data: L.LightningDataModule) -> None:
-        """Refuses other tokenizers for a training that goes on: its weights know no other ids than those they have.
+        """Refuses other tokenizers for a resumed training: its weights know no other ids than those they have.
 
         Args:
             data: The data module, with its hyperparameters.
@@ -107,7 +108,7 @@ class SavedData:
                 )
 
     def check_same_content(self, data: L.LightningDataModule) -> None:
-        """Refuses other training or validation text for a training that goes on: it would be neither of two trainings.
+        """Refuses other training or validation text for a resumed training: it would be neither of two trainings.
 
         Args:
             data: The data module.

@@ -79,7 +79,7 @@ def import_classes(hyperparameters: Mapping[str, Any]) -> None:
     """Imports every class that is named, as making them would; check them first.
 
     Args:
-        hyperparameters: Of a checkpoint.
+        hyperparameters: The hyperparameters in a checkpoint.
 
     Raises:
         UserError: One is not found. The message begins with a verb.
@@ -131,7 +131,7 @@ def packages_to_trust(checkpoint: Mapping[str, Any]) -> list[str]:
     """The packages that ``--trust`` has to name before a checkpoint is read.
 
     Args:
-        checkpoint: Of this process: what it names is imported.
+        checkpoint: One that this process would write: the classes it names are imported already.
 
     Raises:
         UserError: It names what nobody can trust.

@@ -27,7 +27,7 @@ class Part:
 
     Attributes:
         path: Where it is, for example ``model.init_args.decoder`` or ``trainer.callbacks[1]``.
-        name: Of its class; of a record that may be one of several, their names.
+        name: Name of its class; where a record may be one of several classes, the names of all.
         made: The class.
         options: What it takes.
         keys: The keys that stand beside class_path, each with its line.
@@ -52,7 +52,7 @@ def key_lines(root: yaml.MappingNode) -> dict[str, int]:
     """The line of each key of the first two levels; one of the second level as ``trainer.max_epochs``.
 
     Args:
-        root: Of a config.
+        root: Root node of a config.
     """
     lines = {}
     for name, (line, value) in _entries(root).items():
@@ -65,8 +65,8 @@ def parts_of(root: yaml.MappingNode, parser: ArgumentParser, before: Mapping[str
     """The parts of a config, the outer before the inner.
 
     Args:
-        root: Of the config.
-        parser: Of the command.
+        root: Root node of the config.
+        parser: Parser of the command.
         before: The classes of the configs before, by their paths: a config may leave out what they say.
     """
     parts: list[Part] = []
@@ -85,9 +85,9 @@ def misplaced(root: yaml.MappingNode, parser: ArgumentParser, parts: list[Part])
     """The first key of a config that no part takes where it stands.
 
     Args:
-        root: Of the config.
-        parser: Of the command.
-        parts: Of the config.
+        root: Root node of the config.
+        parser: Parser of the command.
+        parts: The config's parts, from :func:`parts_of`.
 
     Returns:
         Its line, and what is wrong; None where all fit.
@@ -133,7 +133,7 @@ def line_of_value(root: yaml.MappingNode, told: str) -> int | None:
     """The line of the value that an error tells of; None where it cannot be told.
 
     Args:
-        root: Of the config.
+        root: Root node of the config.
         told: The error: names the key and the value, or a class path.
     """
     keys = list(_all_keys(root))

@@ -13,7 +13,13 @@ from typing import Literal, Union
 
 from datamodules.errors import LONGEST_LIST
 
-OWN_PACKAGES = ("lightning_modules", "datamodules", "experiments.runs.callbacks", "experiments.runs.loggers")
+OWN_PACKAGES = (
+    "lightning_modules",
+    "datamodules",
+    "experiments.runs.callbacks",
+    "experiments.runs.loggers",
+    "experiments.runs.metrics",
+)
 """The packages of seqlab's own parts, at any depth."""
 
 OTHER_MODULES = (
@@ -106,7 +112,7 @@ def _own_modules() -> Iterator[ModuleType]:
         package = importlib.import_module(name)
         yield package
         if not hasattr(package, "__all__"):  # which says what the package offers of its modules
-            for module in pkgutil.walk_packages(package.__path__, f"{name}."):
+            for module in pkgutil.walk_packages(getattr(package, "__path__", []), f"{name}."):
                 yield importlib.import_module(module.name)
 
 

@@ -185,7 +185,7 @@ def _no_class(given: str, bases: Iterable[type]) -> str:
 
 
 def _not_found(key: str, lines: str) -> str | None:
-    """Of the class paths in a message the first that leads to nothing, and why; where it can be told, with its key."""
+    """The first class path in a message that leads to nothing, and why; where it can be told, with its key."""
     if nested := re.search(JSONARGPARSE_NESTED, lines):
         key = f"{key}.init_args.{nested[1]}"
     for found in _class_paths(lines):

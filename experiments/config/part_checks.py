@@ -23,7 +23,7 @@ def check_parts(settings: Mapping[str, Any]) -> None:
     """Looks at each class of one's own in parsed settings: whether it is whole, and takes what its owner gives it.
 
     Args:
-        settings: Of a command, as dicts.
+        settings: The parsed settings of a command, as nested dicts.
 
     Raises:
         UserError: One is abstract, or its constructor does not take the sizes that it is made of.
@@ -41,7 +41,7 @@ def takes(class_path: str, argument: str) -> bool:
     """Whether it is a class of one's own, and its constructor has an argument of that name.
 
     Args:
-        class_path: Of a class that may not exist.
+        class_path: Import path of a class, which need not exist.
         argument: The name.
     """
     named = _own_class(class_path)
@@ -52,7 +52,7 @@ def why_abstract(class_path: str) -> str | None:
     """Words what a class of one's own lacks; None where it lacks nothing.
 
     Args:
-        class_path: Of a class that may not exist.
+        class_path: Import path of a class, which need not exist.
     """
     named = _own_class(class_path)
     missing = sorted(getattr(named, "__abstractmethods__", ()))

@@ -14,6 +14,12 @@ CLASS_PATHS = {
 MODEL_ARGUMENTS = {"feeding": "forcing"}
 """Arguments of models."""
 
+REPLACED_OPTIONS = {
+    **MODEL_ARGUMENTS,
+    **dict.fromkeys(("bleu", "chrf", "exact_match"), "metrics"),
+}
+"""Options that a config may still have, and what says the same now."""
+
 WEIGHTS = {"narrow.": "to_embedding."}
 """The beginnings of names of weights."""
 

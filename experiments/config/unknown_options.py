@@ -9,7 +9,7 @@ from pathlib import Path
 
 from datamodules.errors import suggest
 from experiments.config.given_values import CONFIG_SUFFIXES
-from experiments.config.renamed import MODEL_ARGUMENTS
+from experiments.config.renamed import REPLACED_OPTIONS
 
 ALL_OPTIONS = "in seqlab fit --help"
 """Where a list that is too long for a line can be seen."""
@@ -46,8 +46,8 @@ def unknown_option(parser: ArgumentParser, given: str) -> str:
     while rest and any(option.startswith(f"{prefix}{first}.") for option in options):
         prefix, first, *rest = f"{prefix}{first}.", *rest
     known = {option.removeprefix(prefix).partition(".")[0] for option in options if option.startswith(prefix)}
-    if MODEL_ARGUMENTS.get(first) in known:
-        return f"unknown option '{given}': it is called {MODEL_ARGUMENTS[first]} now"
+    if REPLACED_OPTIONS.get(first) in known:
+        return f"unknown option '{given}': '{REPLACED_OPTIONS[first]}' has taken its place"
     hint = suggest(first, known, ALL_OPTIONS)
     if "model" in known and not get_close_matches(first, known):
         deeper = {option.rpartition(".")[2]: f"--{option}" for option in options if "." in option}

@@ -56,7 +56,7 @@ def state_colours(states: np.ndarray) -> ColourRange:
     """The range for hidden states: -1 to 1, or, where all are small, from minus to plus the largest.
 
     Args:
-        states: Of either sign.
+        states: The hidden states, of any shape and either sign.
     """
     high = float(np.abs(states).max())
     if high >= WHOLE_FROM or high == 0.0:

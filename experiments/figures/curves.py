@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 import math
 import textwrap
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -43,6 +44,18 @@ class Series:
     values: list[float] = field(default_factory=list)
 
 
+class Scale(NamedTuple):
+    """How the values of a metric are read.
+
+    Attributes:
+        unit: The label of the axis.
+        better: Which of two values is better; None where none is.
+    """
+
+    unit: str
+    better: Literal["higher", "lower"] | None = None
+
+
 @dataclass(frozen=True)
 class Panel:
     """One of the small pictures that make the figure.
@@ -66,6 +79,8 @@ class Panel:
         """The logged metrics that belong here."""
         return {name: logged[name] for name in self.metrics if name in logged}
 
+
+BEST: dict[str, Callable[[list[float]], float]] = {"higher": max, "lower": min}
 
 PANELS = (
     Panel("Loss", "nats per token or label", ("train/loss", "val/loss", "val/loss_free_running"), best=min),
@@ -106,7 +121,7 @@ def read_series(metrics_csv: Path) -> dict[str, Series]:
     return series
 
 
-def learning_curves(metrics_csv: Path) -> Figure:
+def learning_curves(metrics_csv: Path, scales: Mapping[str, Scale] | None = None) -> Figure:
     """Draws what a run logged over its steps: the loss and the scores first, then every other metric by its own name.
 
     Only what was logged is drawn: no smoothing, no panel without data. Values of a test are no curve, and of very many
@@ -114,13 +129,15 @@ def learning_curves(metrics_csv: Path) -> Figure:
 
     Args:
         metrics_csv: The run's ``metrics.csv``.
+        scales: What the model and the metrics say of their units, by the names of metrics.
 
     Returns:
         A figure without ties to pyplot; where nothing was logged, it says so.
     """
     logged = read_series(metrics_csv)
-    others = _other_panels(logged)
-    drawn = [*PANELS, *others[:MOST_OTHER_PANELS]]
+    scales = scales or {}
+    others = _other_panels(logged, scales)
+    drawn = [*(_scaled(panel, scales) for panel in PANELS), *others[:MOST_OTHER_PANELS]]
     panels = [(panel, chosen) for panel in drawn if (chosen := panel.chosen(logged))]
     columns = min(2, max(1, len(panels)))
     rows = max(1, -(-len(panels) // columns))
@@ -135,14 +152,24 @@ def learning_curves(metrics_csv: Path) -> Figure:
     return figure
 
 
-def _other_panels(logged: dict[str, Series]) -> list[Panel]:
+def _scaled(panel: Panel, scales: Mapping[str, Scale]) -> Panel:
+    """The panel, with the unit that is told of its first metric that any is told of."""
+    told = next((scales[name] for name in panel.metrics if name in scales), None)
+    return panel if told is None else replace(panel, unit=told.unit)
+
+
+def _other_panels(logged: dict[str, Series], scales: Mapping[str, Scale]) -> list[Panel]:
     """A panel for each metric that has none in :data:`PANELS`, all stages of it together; validation's come first."""
     known = {name for panel in PANELS for name in panel.metrics}
     panels: dict[str, list[str]] = {}
     for name in sorted(logged, key=lambda name: not name.startswith("val/")):
         if name not in known and not name.startswith(TEST):
             panels.setdefault(_without_stage(name), []).append(name)
-    return [Panel(title, "as logged", names) for title, names in panels.items()]
+    found = []
+    for title, names in panels.items():
+        scale = next((scales[name] for name in names if name in scales), Scale("as logged"))
+        found.append(Panel(title, scale.unit, names, BEST[scale.better] if scale.better else None))
+    return found
 
 
 def _without_stage(name: str) -> str:

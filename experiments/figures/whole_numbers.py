@@ -10,7 +10,7 @@ def count_in_whole_numbers(axis: Axis) -> None:
     """Puts ticks at whole numbers alone, and writes them out: between two steps there is none.
 
     Args:
-        axis: Of a figure, horizontal or vertical.
+        axis: An axis of a figure, horizontal or vertical.
     """
     # With more than one tick wanted, a range around a single number would be divided into parts of one.
     axis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))

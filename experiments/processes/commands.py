@@ -100,7 +100,7 @@ class Commands:
         """What ends the block early, as Ctrl-C does, ends the commands as well, and waits for them; a second one kills.
 
         Args:
-            executor: Of the threads that run commands.
+            executor: The executor whose threads run the commands.
         """
         try:
             yield

@@ -17,7 +17,7 @@ def lost_processes(trainer: L.Trainer, parent: int) -> str | None:
     """Says which processes have ended before their time, as far as this one can see: those that it started.
 
     Args:
-        trainer: Of this process.
+        trainer: This process's Trainer.
         parent: The id of the process that started this one.
 
     Returns:

@@ -21,7 +21,7 @@ def end_with_this_one(trainer: L.Trainer) -> None:
     collective. They are ended when this process ends, so that its own error is told first.
 
     Args:
-        trainer: Of rank zero; one that has started no process is left alone.
+        trainer: The Trainer of rank zero; one that has started no process is left alone.
     """
     launcher = trainer.strategy.launcher
     if not isinstance(launcher, _SubprocessScriptLauncher) or not launcher.procs:

@@ -47,7 +47,7 @@ def start_seqlab(words: Sequence[str], log: Path, environment: Mapping[str, str]
         words: What is typed after ``seqlab``.
         log: A file; all that the command prints is added to it.
         environment: Its environment variables.
-        threads: Of its CPU; None where the environment says.
+        threads: Number of CPU threads; None where the environment says.
 
     Returns:
         The process. It can be sent signals.

@@ -1,4 +1,4 @@
-"""The Trainer's loop over epochs, which goes on from a checkpoint as if training had never been left."""
+"""The Trainer's loop over epochs, which resumes from a checkpoint as if training had never been left."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ExactFitLoop(_FitLoop):
     """Lightning's loop over epochs, exact also where a checkpoint was written before all was done that follows a batch.
 
     A checkpoint of ``every_n_train_steps`` or ``train_time_interval`` is written right after a batch. What comes then
-    is the row of its metrics, the validation that is due after it, and the end of its epoch. A process that goes on
+    is the row of its metrics, the validation that is due after it, and the end of its epoch. A process that resumes
     from there does all of it, once. Lightning leaves out the row and the validation, and counts the steps of loggers
     wrongly in some cases. It also begins an epoch with its first batch, forgets the metrics that callbacks monitor, and
     the gradients of batches that were accumulated for a step that had not come: those are made again, from the same
@@ -102,7 +102,7 @@ class ExactFitLoop(_FitLoop):
         self._is_inside_epoch = False
 
     def _go_on(self) -> bool:
-        """Makes the loop over batches ready to go on in the midst of an epoch; False where nothing of it is left."""
+        """Makes the loop over batches ready to resume in the midst of an epoch; False where nothing of it is left."""
         loop = self.epoch_loop
         assert self._data_fetcher is not None
         is_over, validates = loop._is_training_done, loop._should_check_val_fx(self._data_fetcher)

@@ -1,4 +1,4 @@
-"""A training that has to leave, and goes on later or elsewhere as if nothing had been."""
+"""A training that has to leave, and resumes later or elsewhere as if nothing had been."""
 
 from __future__ import annotations
 

@@ -13,10 +13,10 @@ from datamodules.batch import LabelledBatch, SequenceBatch
 class PositionalSeeds(L.Callback):
     """Seeds torch's generators before each training batch from (seed, epoch, batch, rank).
 
-    So dropout does not depend on what ran before, and a resumed run goes on exactly.
+    So dropout does not depend on what ran before, and a run resumes exactly.
 
     Args:
-        seed: Of the experiment.
+        seed: The experiment's seed.
     """
 
     def __init__(self, seed: int) -> None:

@@ -8,7 +8,7 @@ from datamodules.batch import LabelledBatch, SequenceBatch
 
 
 class StepCount(L.Callback):
-    """Lets loggers go on where they were, whatever the checkpoint was written after.
+    """Lets loggers resume where they were, whatever the checkpoint was written after.
 
     Lightning's count of steps for loggers is one short in a checkpoint that was written between a validation and the
     next batch.

@@ -1,4 +1,4 @@
-"""The checkpoints of a resumed run go on where the one was written that it goes on from."""
+"""The checkpoints of a resumed run continue where the one was written that it resumes from."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _STATES = "checkpoint_callbacks"
 
 
 class TruncateCheckpoints(L.Callback):
-    """Lets every ModelCheckpoint go on as it was, which is more than Lightning keeps of it.
+    """Lets every ModelCheckpoint resume as it was, which is more than Lightning keeps of it.
 
-    What it saved last is known again, and that a save waits for the next validation. Where training goes on from
+    What it saved last is known again, and that a save waits for the next validation. Where training resumes from
     ``last.ckpt``, the checkpoints beside it that a killed process wrote after it are removed: they are made again, and
     nothing would ever remove the old ones. So a run has one ``last.ckpt``, and keeps as many others as the config says.
 
     Args:
-        is_named: Whether the user named the checkpoint that training goes on from: Lightning keeps such a one for good.
+        is_named: Whether the user named the checkpoint that training resumes from: Lightning keeps such a one for good.
     """
 
     def __init__(self, is_named: bool = True) -> None:

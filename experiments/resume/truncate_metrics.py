@@ -1,4 +1,4 @@
-"""The metrics file of a resumed run goes on where its checkpoint was written."""
+"""The metrics file of a resumed run continues where its checkpoint was written."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Truncated(Protocol):
 
 
 class TruncateMetrics(L.Callback):
-    """Cuts ``metrics.csv`` back to the checkpoint that training goes on from, so that no row comes twice.
+    """Cuts ``metrics.csv`` back to the checkpoint that training resumes from, so that no row comes twice.
 
     A checkpoint says how many rows there were. Of one that does not say it, the rows before its step stay.
     """

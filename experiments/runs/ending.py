@@ -1,4 +1,4 @@
-"""What ends a run before its time, told in the words of one who wants to go on."""
+"""What ends a run before its time, told in the words of one who wants to resume."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def ending(trainer: L.Trainer, last: Path, parent: int, tries: bool) -> Iterator
 
     Args:
         trainer: Runs.
-        last: The checkpoint to go on from, whether it is there yet or not.
+        last: The checkpoint to resume from, whether it is there yet or not.
         parent: The process that started this one.
         tries: Whether the run is a trial, of which nothing is kept.
 
@@ -44,7 +44,7 @@ def ending(trainer: L.Trainer, last: Path, parent: int, tries: bool) -> Iterator
         if trainer.state.status != TrainerStatus.INTERRUPTED:
             raise
         kept = last.is_file() and not tries
-        raise KeyboardInterrupt(f"go on with --ckpt_path {quoted(last)}" if kept else "") from None
+        raise KeyboardInterrupt(f"resume with --ckpt_path {quoted(last)}" if kept else "") from None
     except Exception as error:
         if is_out_of_memory(error):
             end_with_this_one(trainer)
@@ -54,15 +54,15 @@ def ending(trainer: L.Trainer, last: Path, parent: int, tries: bool) -> Iterator
         end_with_this_one(trainer)
         if lost is None:
             raise
-        raise RunFailed(f"{lost}, and with it this training; go on with --ckpt_path last") from error
+        raise RunFailed(f"{lost}, and with it this training; resume with --ckpt_path last") from error
 
 
 def _hand_over(trainer: L.Trainer, wish: SchedulerRequest, last: Path, tries: bool) -> None:
-    """Ends a training that has left: what is written is complete before the next one goes on."""
+    """Ends a training that has left: what is written is complete before the next one resumes."""
     for logger in trainer.loggers:
         if isinstance(logger, RunWandbLogger):
             logger.finish()
     if wish is SchedulerRequest.LEAVE and not (in_job() and is_preempted()):
-        raise KeyboardInterrupt("" if tries else f"go on with --ckpt_path {quoted(last)}")
+        raise KeyboardInterrupt("" if tries else f"resume with --ckpt_path {quoted(last)}")
     requeue()
-    print(f"\nrequeued         goes on with {shown(last)}")
+    print(f"\nrequeued         resumes from {shown(last)}")

@@ -66,7 +66,7 @@ class RunTrainer(L.Trainer):
         """Takes what made the trainer along.
 
         Args:
-            made: Knows the checkpoint to go on from, and holds the directory of a trial.
+            made: Knows the checkpoint to resume from, and holds the directory of a trial.
         """
         self._made = made
         self._is_begun = Path(self.default_root_dir).is_dir()

@@ -27,7 +27,7 @@ def configs_first(arguments: list[str]) -> list[str]:
     """The arguments with the configs before the options: what is typed wins over every file, wherever it stands.
 
     Args:
-        arguments: Of the command line, the subcommand first.
+        arguments: The words of the command line, the subcommand first.
     """
     configs: list[str] = []
     options: list[str] = []
@@ -46,7 +46,7 @@ def with_config_of_run(arguments: list[str]) -> list[str]:
     """The arguments, with the config of the run that ``--ckpt_path`` names where no config is given.
 
     Args:
-        arguments: Of the command line, the subcommand first.
+        arguments: The words of the command line, the subcommand first.
 
     Raises:
         UserError: There is no such checkpoint, or the run's config names a class that is not trusted: its directory

@@ -75,9 +75,9 @@ TRUST = re.compile(r"^--trust(?==|$)")
 """An option that may be given several times: each adds to what the others trust."""
 
 HELP = {
-    "ckpt_path": "fit: the checkpoint to go on from. Else: the one to measure; best if none is given. A file, the "
+    "ckpt_path": "fit: the checkpoint to resume from. Else: the one to measure; best if none is given. A file, the "
     "directory of a run (fit: its last), or best, last or averaged, of the experiment's newest run. With last, fit "
-    "begins where no checkpoint is yet, so that the same command goes on with a training whenever it was stopped.",
+    "begins where no checkpoint is yet, so that the same command resumes a training whenever it was stopped.",
     "weights_only": "Without effect: of a checkpoint, tensors and plain values are all that is ever read.",
 }
 """What Lightning's options mean here."""
@@ -89,7 +89,7 @@ TITLES = {
     "optimizer": "The optimizer",
     "lr_scheduler": "The schedule of the learning rate",
 }
-"""Of groups of options, for ``--help``: else each has the first words of its class."""
+"""Titles of groups of options, for ``--help``: else each has the first words of its class."""
 
 LOGGERS = [
     {"class_path": "experiments.runs.loggers.MetricsCSV"},
@@ -148,8 +148,8 @@ class SeqlabCLI(LightningCLI):
             type=str | None,
             default=None,
             help="fit: the name of the run's directory in runs/EXPERIMENT/. Where it has a last checkpoint already, "
-            "training goes on from that one, whatever --ckpt_path says: the same command, given again after whatever "
-            "stopped it, goes on with the same run.",
+            "training resumes from that one, whatever --ckpt_path says: the same command, given again after whatever "
+            "stopped it, resumes the same run.",
         )
         parser.add_argument(
             "--trust",
@@ -164,7 +164,7 @@ class SeqlabCLI(LightningCLI):
             default=None,
             help="fit: a checkpoint, or the directory of a run, to begin with (fine-tuning, on other text too): the "
             "model has its weights, the data its tokenizers, nothing else is taken from it. Without effect where "
-            "--ckpt_path finds a checkpoint to go on from.",
+            "--ckpt_path finds a checkpoint to resume from.",
         )
         for name in LINKED:
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
@@ -439,11 +439,11 @@ class SeqlabCLI(LightningCLI):
 
 
 def _check_epochs(checkpoint: Mapping[str, Any], most: int | None) -> None:
-    """Refuses to go on from a checkpoint of a later epoch than the trainer is to train, as Lightning does."""
+    """Refuses to resume from a checkpoint of a later epoch than the trainer is to train, as Lightning does."""
     trained = checkpoint.get("epoch")
     if isinstance(trained, int) and most is not None and 0 <= most < trained:
         raise UserError(
-            f"trainer.max_epochs is {most}, but --ckpt_path is a checkpoint of epoch {trained + 1}: raise it to go on"
+            f"trainer.max_epochs is {most}, but --ckpt_path is a checkpoint of epoch {trained + 1}: raise it to resume"
         )
 
 
@@ -455,13 +455,13 @@ def _begins(run: Path | None, other: Path | None) -> str:
         other: The last checkpoint of another run, if there is one.
     """
     if run is None:
-        return "--ckpt_path last: there is no run yet to go on with, training begins"
+        return "--ckpt_path last: there is no run yet to resume, training begins"
     line = f"--ckpt_path last: {shown(run)} has no checkpoint yet, training begins in it anew"
-    return line if other is None else f"{line} (to go on with the run before: --ckpt_path {quoted(other)})"
+    return line if other is None else f"{line} (to resume the run before: --ckpt_path {quoted(other)})"
 
 
 def _keeps_training_state(trainer: Any) -> bool:  # noqa: ANN401 - jsonargparse's namespace is untyped
-    """Whether an experiment writes checkpoints that training can go on from, be it that none is there yet."""
+    """Whether an experiment writes checkpoints that training can resume from, be it that none is there yet."""
     callbacks = trainer.callbacks if isinstance(trainer.callbacks, list) else [trainer.callbacks]
     kinds = [resolve(callback.class_path) for callback in callbacks if callback is not None]
     writers = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, ModelCheckpoint)]

@@ -32,7 +32,7 @@ def in_precision(content: Any, dtype: torch.dtype) -> Any:  # noqa: ANN401 - a b
 
     Args:
         content: A batch, or what is in one.
-        dtype: Of the copy.
+        dtype: Type of the copy's real numbers.
     """
     if isinstance(content, Tensor):
         return content.to(dtype) if content.is_floating_point() else content

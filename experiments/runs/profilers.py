@@ -77,7 +77,7 @@ class RunSimpleProfiler(DearestShown, SimpleProfiler):
     measured = "actions (those within others are counted in both)"
 
     def costs(self) -> Iterable[Cost]:
-        """Of each action of Lightning's."""
+        """The cost of each action of Lightning's."""
         return [Cost(name, len(each), sum(each)) for name, each in self.recorded_durations.items()]
 
 
@@ -87,7 +87,7 @@ class RunAdvancedProfiler(DearestShown, AdvancedProfiler):
     measured = "functions (without what they call)"
 
     def costs(self) -> Iterable[Cost]:
-        """Of each function of Python's."""
+        """The cost of each Python function."""
         if not self.profiled_actions:
             return []
         first, *others = self.profiled_actions.values()
@@ -101,7 +101,7 @@ class RunPyTorchProfiler(DearestShown, PyTorchProfiler):
     measured = "operations (without what they call)"
 
     def costs(self) -> Iterable[Cost]:
-        """Of each operation of torch's."""
+        """The cost of each operation of torch's."""
         if self.function_events is None:
             return []
         averages = [event for event in self.function_events.key_averages() if not event.is_user_annotation]

@@ -69,8 +69,8 @@ def run_array(name: str, commands: Sequence[Sequence[str]], directory: Path, giv
     """Submits commands as tasks of an array, or prints their script.
 
     Args:
-        name: Of the job.
-        commands: At least one, each what is typed after ``seqlab``; all have to go on where they were when they are
+        name: Name of the job.
+        commands: At least one, each what is typed after ``seqlab``; all have to resume where they were when they are
             started again.
         directory: Gets the script and the output.
         given: The options of :func:`add_executor_options`.

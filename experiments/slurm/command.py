@@ -30,7 +30,7 @@ All other options are those of seqlab fit, and go on to it.
 
 Every device gets a process: with GPUs as many on each node as --gpus-per-node says, else --tasks-per-node of them on
 CPUs. Before its time is over, a training writes a checkpoint between two batches, and its job goes back into the queue;
-so it does where SLURM preempts it or a node fails. It then goes on in the same directory, RUNS/EXPERIMENT/JOB, with the
+so it does where SLURM preempts it or a node fails. It then resumes in the same directory, RUNS/EXPERIMENT/JOB, with the
 same run in W&B, at the very next batch (after a failed node, at its last checkpoint). --notice has to be longer than
 the longest validation takes, and a minute more: SLURM may be early.
 
@@ -82,7 +82,7 @@ def main(arguments: list[str]) -> int:
 
 
 def fit_words(request: JobRequest, words: Sequence[str], config: dict[str, Any]) -> list[str]:
-    """What a job types after ``seqlab``: a fit on all that it has, which goes on where it was each time it is started.
+    """What a job types after ``seqlab``: a fit on all that it has, which resumes where it was each time it is started.
 
     Args:
         request: What the job asks for.

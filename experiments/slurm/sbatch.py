@@ -51,7 +51,7 @@ class JobRequest:
     """What a job asks of SLURM.
 
     Attributes:
-        name: Of the job.
+        name: Name of the job.
         nodes: How many machines.
         tasks_per_node: Processes on each of them; a training has one for each of its devices.
         cpus_per_task: Cores of each process.
@@ -81,7 +81,7 @@ def sbatch_script(request: JobRequest, commands: Sequence[Sequence[str]]) -> str
     """The script of a job.
 
     It is run again from its beginning when SLURM has preempted it, when a node fails, and when one of its commands asks
-    for it (``scontrol requeue``): every command has to be one that goes on where it was.
+    for it (``scontrol requeue``): every command has to be one that resumes where it was.
 
     Args:
         request: What it asks for.

@@ -31,7 +31,7 @@ def order_fingerprint(loader: object) -> str | None:
     """Which examples form which batch in the first epoch, in which order, all processes together.
 
     Args:
-        loader: Of the training data.
+        loader: Loader of the training data.
 
     Returns:
         A hash (hex); None where the loader follows no :class:`BatchPlan`.

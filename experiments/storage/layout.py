@@ -98,7 +98,7 @@ def _last_sign(run: Path) -> int:
 
 
 def has_checkpoint(run: Path) -> bool:
-    """Whether a run has written any checkpoint, be it that no training can go on from it."""
+    """Whether a run has written any checkpoint, be it that no training can resume from it."""
     return any((run / CHECKPOINTS).glob("*.ckpt"))
 
 

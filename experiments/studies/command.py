@@ -28,8 +28,8 @@ studies:
 {studies}
 
 Each run is a seqlab fit, and a seqlab test where the study compares metrics of a test. STUDIES/NAME/PRESET/ gets
-results.csv (a row for each run, with its command), table.md, figures/, runs/ and logs/. The same command again goes on
-where an interrupted study stopped; a run whose command or config changed is run again. Several processes, on any
+results.csv (a row for each run, with its command), table.md, figures/, runs/ and logs/. The same command again resumes
+an interrupted study where it stopped; a run whose command or config changed is run again. Several processes, on any
 machines that see the directory, may run one study: each run is held by one of them. With --executor slurm an array job
 does: a task for each run, or --jobs tasks.
 
@@ -163,7 +163,7 @@ def _run(study: Study, runs: Sequence[PlannedRun], results: Results, directory: 
     try:
         return Runner(results, directory, study.name, jobs).run(missing, total=len(runs))
     except KeyboardInterrupt as interrupt:
-        interrupt.args = ("the same command goes on with the study",)
+        interrupt.args = ("the same command resumes the study",)
         raise
 
 

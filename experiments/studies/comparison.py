@@ -68,7 +68,7 @@ def compare(study: Study, rows: Mapping[Key, Row], seeds: Sequence[int]) -> list
 
     Args:
         study: The study.
-        rows: Of the finished runs.
+        rows: The result rows of the finished runs.
         seeds: Those that count.
 
     Returns:

@@ -24,7 +24,7 @@ def fairness_lines(study: Study, rows: Mapping[Key, Row]) -> list[str]:
 
     Args:
         study: The study.
-        rows: Of its finished runs.
+        rows: The result rows of its finished runs.
 
     Returns:
         Lines; those of warnings begin with :data:`WARNING`.

@@ -31,7 +31,7 @@ def run_since(started: str, parent: Path) -> Path | None:
 
 
 def last_checkpoint(run: Path | None) -> Path | None:
-    """What a run goes on from; None where it left nothing, or there is none.
+    """What a run resumes from; None where it left nothing, or there is none.
 
     Args:
         run: Its directory.

@@ -33,7 +33,7 @@ def study_figures(
 
     Args:
         study: The study.
-        rows: Of its finished runs.
+        rows: The result rows of its finished runs.
         comparisons: What was found.
 
     Yields:

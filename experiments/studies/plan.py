@@ -25,7 +25,7 @@ class PlannedRun:
     Attributes:
         panel: Its comparison; empty where the study has only one.
         variant: Which of those that are compared.
-        seed: Of everything that is random in it.
+        seed: Seed of everything that is random in it.
         words: What is typed after ``seqlab``.
         configs: A hash of the config files that the words name: with other content they are another run.
         metrics: What is measured of it.

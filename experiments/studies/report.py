@@ -33,7 +33,7 @@ def report(
         study: The study.
         preset: Its size.
         runs: All its runs.
-        rows: Of those that are finished.
+        rows: The result rows of those that are finished.
         comparisons: What was found.
         pictures: Paths of its figures, from where the text will stand.
 

@@ -51,7 +51,7 @@ class Runner:
 
     Other processes may run the same study at the same time: what one of them holds is left to it.
 
-    A run that was begun before with the same command, configs and commit goes on from its last checkpoint; else it
+    A run that was begun before with the same command, configs and commit resumes from its last checkpoint; else it
     begins anew, in a directory of its own. A run that fails does not stop the others. Where a command is refused, or
     does not log what is compared, its variant is not tried with other seeds.
 
@@ -83,7 +83,7 @@ class Runner:
             How each run ended, in the order in which they did; not those that other processes have.
 
         Raises:
-            KeyboardInterrupt: The study was told to end; every run under way has written what it can go on from.
+            KeyboardInterrupt: The study was told to end; every run under way has written what it can resume from.
         """
         outcomes: list[Outcome] = []
         self._before = {planned.key: self._results.get(planned.key) for planned in runs}

@@ -37,7 +37,7 @@ class Difference:
         mean: The mean.
         low: Lower end of the interval; None of a single pair.
         high: Upper end of the interval; None of a single pair.
-        confidence: Of this interval by itself, as 0.95; above that by Holm's correction.
+        confidence: Confidence level of this interval by itself, for example 0.95; higher by Holm's correction.
     """
 
     mean: float
@@ -123,7 +123,7 @@ def _interval(differences: Sequence[float], level: float) -> Difference:
 
 
 def _p_value(differences: Sequence[float]) -> float:
-    """Of the paired t-test that the mean difference is 0."""
+    """The p-value of the paired t-test that the mean difference is 0."""
     error = stdev(differences) / math.sqrt(len(differences))
     if error == 0:
         return 0.0 if fmean(differences) else 1.0

@@ -64,8 +64,8 @@ class Metric(_Part):
         name: As logged. Names of ``test/`` are of a test of the run's checkpoint, the others of training. With
             ``{x}`` in it, it is one metric for each number in ``x``.
         better: Which direction is; of what only describes a variant, neither.
-        take: Of the values through training the last, the best, or the mean, which is the area under the learning
-            curve, and says how fast a variant learns.
+        take: Which of the values through training counts: the last, the best, or the mean, which is the area under the
+            learning curve, and says how fast a variant learns.
         x: What ``{x}`` in the name stands for: places on a numeric axis.
         label: What tables and figures call it.
         without: Variants that do not have it, as one without attention has no entropy of its weights.
@@ -125,7 +125,7 @@ class Study(Panel):
     """A whole study.
 
     Attributes:
-        name: Of its file.
+        name: Name of its file, without ``.yaml``.
         question: What it asks, in one sentence.
         presets: Its sizes, by name: what each changes.
         panels: Its comparisons by name, where it has several.

@@ -45,7 +45,7 @@ def attention_view(
         model: In evaluation mode.
         source: Ids, closed by EOS.
         target: Ids, without EOS.
-        position: Of the target token, counted from 0; ``len(target)`` is EOS.
+        position: Position of the target token, counted from 0; ``len(target)`` is EOS.
         temperatures: At which the softmax is taken, on top of the model's own temperature.
 
     Raises:

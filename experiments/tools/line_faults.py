@@ -51,7 +51,7 @@ class LineFaults:
         Args:
             raw: Without the line's end.
             name: What it is read from.
-            number: Of the line, from 1.
+            number: Number of the line, from 1.
 
         Raises:
             UserError: It is not UTF-8, and lines are read strictly.
@@ -74,7 +74,7 @@ class LineFaults:
         """Tells once for each side that a line is longer than all that the model was trained on.
 
         Args:
-            tokens: Of the line, the end of the sentence not counted.
+            tokens: Number of tokens of the line, EOS not counted.
             longest: The longest of the training; None where it is not known.
             side: ``source`` or ``target``.
             place: Names the line.
@@ -90,7 +90,7 @@ class LineFaults:
         """Tells once for each side that much of a line is unknown to the model.
 
         Args:
-            ids: Of the line, without the end of the sentence.
+            ids: Token ids of the line, without EOS.
             side: ``source`` or ``target``.
             place: Names the line.
 

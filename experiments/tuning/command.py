@@ -34,7 +34,7 @@ A search is a YAML file:
 
 Each trial is a seqlab fit; the parameters are drawn by Optuna's TPE sampler. The directory gets trials.csv, best.yaml,
 runs/ and logs/. The same command, started once more on any machine that sees the directory, joins in; after an end of
-any kind it goes on, and trials that were interrupted go on from their last checkpoint.
+any kind it resumes, and trials that were interrupted resume from their last checkpoint.
 
 examples:
   seqlab tune --config configs/tune/dates.yaml --trials 20
@@ -77,10 +77,10 @@ def main(arguments: list[str]) -> int:
                 tuner.check()
             tuner.run(given.trials)
     except TimeIsOver:
-        print("seqlab: the job's time will be over: the same command goes on with the search", file=sys.stderr)
+        print("seqlab: the job's time will be over: the same command resumes the search", file=sys.stderr)
         return TIME_IS_OVER
     except KeyboardInterrupt:
-        raise KeyboardInterrupt("the same command goes on with the search") from None
+        raise KeyboardInterrupt("the same command resumes the search") from None
     _close(trials)
     return 0
 

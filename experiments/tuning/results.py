@@ -31,7 +31,7 @@ def write_results(trials: SharedTrials) -> None:
     """Writes ``trials.csv`` and, where a trial went on to its end, ``best.yaml``.
 
     Args:
-        trials: Of the search.
+        trials: The search's trials.
 
     Raises:
         RunFailed: A file cannot be written.

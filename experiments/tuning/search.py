@@ -58,7 +58,7 @@ class Range(_Part):
 
     @property
     def distribution(self) -> BaseDistribution:
-        """Of its numbers, as Optuna has it."""
+        """The distribution of its numbers, as Optuna has it."""
         low, high, step = self.low, self.high, self.step
         if isinstance(low, int) and isinstance(high, int) and not isinstance(step, float):
             return IntDistribution(low, high - (high - low) % (step or 1), log=self.log, step=step or 1)
@@ -86,7 +86,7 @@ class Choices(_Part):
 
     @property
     def distribution(self) -> BaseDistribution:
-        """Of the values as they are typed on a command line: Optuna knows no lists."""
+        """The distribution of the values as they are typed on a command line: Optuna knows no lists."""
         return CategoricalDistribution([typed(choice) for choice in self.choices])
 
 
@@ -125,7 +125,7 @@ class Search(_Part):
     """A whole search.
 
     Attributes:
-        name: Of its file.
+        name: Name of its file, without ``.yaml``.
         experiment: Config files, as ``--config`` takes them; later ones win.
         options: Options of every trial, as ``trainer.max_epochs: 3``. What they say is of the search, and not part of
             what it finds.
@@ -134,7 +134,7 @@ class Search(_Part):
         take: The value of a trial is its best through training, or its last.
         parameters: What is searched over, by key of the config, as ``model.init_args.dropout``.
         pruner: What ends trials early; null lets all go on to their end.
-        seed: Of what is drawn. The trials themselves have the experiment's seed.
+        seed: Seed of the parameters that are drawn. The trials themselves have the experiment's seed.
     """
 
     name: str
@@ -164,7 +164,7 @@ class Search(_Part):
 
     @property
     def distributions(self) -> dict[str, BaseDistribution]:
-        """Of the parameters, as Optuna has them."""
+        """The distributions of the parameters, by key, as Optuna has them."""
         return {key: parameter.distribution for key, parameter in self.parameters.items()}
 
     def identity(self) -> dict[str, Any]:
@@ -175,7 +175,7 @@ class Search(_Part):
         """What a drawn value is in a config.
 
         Args:
-            key: Of the parameter.
+            key: Key of the parameter in the config.
             drawn: As Optuna has it.
         """
         parameter = self.parameters[key]

@@ -111,10 +111,10 @@ class SharedTrials:
                 lock.release()
 
     def begin(self, number: int) -> None:
-        """Notes that a trial begins, or goes on.
+        """Notes that a trial begins, or is resumed.
 
         Args:
-            number: Of the trial.
+            number: Number of the trial, from 0.
 
         Raises:
             RunFailed: It began at the same place too often.
@@ -128,7 +128,7 @@ class SharedTrials:
         """Notes that a trial was told to end: its start does not count as one that was killed.
 
         Args:
-            number: Of the trial.
+            number: Number of the trial, from 0.
         """
         self._note(number, "starts", self._starts(number)[:-1])
 
@@ -136,7 +136,7 @@ class SharedTrials:
         """A trial as it is now.
 
         Args:
-            number: Of the trial.
+            number: Number of the trial, from 0.
         """
         return self._storage.get_trial(self._id(number))
 
@@ -144,7 +144,7 @@ class SharedTrials:
         """Notes the value of a trial.
 
         Args:
-            number: Of the trial.
+            number: Number of the trial, from 0.
             value: Its value; None for one that was ended early: the last that it reported counts.
             run: Its run directory.
         """
@@ -155,7 +155,7 @@ class SharedTrials:
         """Notes that a trial failed.
 
         Args:
-            number: Of the trial.
+            number: Number of the trial, from 0.
             error: Why, in one line.
         """
         self._note(number, "error", error)
@@ -248,7 +248,7 @@ def trial_id(storage: JournalStorage, number: int) -> int:
 
     Args:
         storage: The journal.
-        number: Of the trial.
+        number: Number of the trial, from 0.
     """
     return storage.get_trial_id_from_study_id_trial_number(storage.get_study_id_from_name(STUDY), number)
 
@@ -264,6 +264,6 @@ def title(number: int) -> str:
 
 
 def _place(parent: Path) -> str:
-    """Where a trial would go on from: a word that changes with its last checkpoint."""
+    """Where a trial would resume from: a word that changes with its last checkpoint."""
     written = [path.stat().st_mtime_ns for path in parent.glob(f"*/{CHECKPOINTS}/{LAST_CHECKPOINT}")]
     return str(max(written, default=0))

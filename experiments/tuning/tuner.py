@@ -36,7 +36,7 @@ class Tuner:
     have failed, it is not for the parameters that were drawn.
 
     Args:
-        trials: Of the search.
+        trials: The search's trials.
         jobs: How many run at once in this one.
     """
 
@@ -70,7 +70,7 @@ class Tuner:
         Raises:
             UserError: A trial was refused, and none had succeeded.
             RunFailed: Trials failed, and none had succeeded.
-            KeyboardInterrupt: The search was told to end; every trial under way has written what it can go on from.
+            KeyboardInterrupt: The search was told to end; every trial under way has written what it can resume from.
         """
         self._logs.mkdir(exist_ok=True)
         with (

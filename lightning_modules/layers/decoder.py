@@ -95,7 +95,7 @@ class Decoder(nn.Module, ABC):
         Args:
             position: Which attention.
             query: ``(rows, t, q)``; a sentence of the memory may have several rows, one after the other, as in a beam.
-            memory: Of the sentences.
+            memory: The encoded sentences.
 
         Returns:
             Context ``(rows, t, m)`` and weights ``(rows, heads, t, s)``.

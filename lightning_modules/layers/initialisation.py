@@ -22,7 +22,7 @@ def initialise(module: nn.Module, seed: int) -> None:
 
     Args:
         module: The module, its parameters made.
-        seed: Of the experiment.
+        seed: The experiment's seed.
     """
     embeddings = {id(child.weight) for child in module.modules() if isinstance(child, TokenEmbedding)}
     lstms = {

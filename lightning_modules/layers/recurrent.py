@@ -114,7 +114,7 @@ class RecurrentStack(nn.Module):
         hidden_size: Width of each layer.
         layers: Number of layers.
         dropout: Dropout between layers.
-        recurrent_dropout: Of the hidden-to-hidden matrices; see :class:`RecurrentDropout`.
+        recurrent_dropout: Dropout of the hidden-to-hidden matrices; see :class:`RecurrentDropout`.
     """
 
     def __init__(

@@ -12,8 +12,8 @@ def quiet_trainer(directory: Path, max_epochs: int = 1, limit_train_batches: int
 
     Args:
         directory: Its root.
-        max_epochs: Of the training.
-        limit_train_batches: Of an epoch; all, if not given.
+        max_epochs: Number of epochs to train.
+        limit_train_batches: Batches of an epoch; all, if not given.
     """
     return L.Trainer(
         default_root_dir=directory,

@@ -28,7 +28,7 @@ def encoded(lines: list[str], windows: list[bool], closed: bool, mark: bool) -> 
 
     Args:
         lines: Without ends.
-        windows: Of each line, whether its end is that of Windows.
+        windows: For each line, whether its end is that of Windows.
         closed: Whether the last line, where it is not empty, has an end.
         mark: Whether a byte order mark comes first.
     """

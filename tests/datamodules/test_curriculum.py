@@ -17,7 +17,7 @@ def lengths(seed: int) -> np.ndarray:
 
 
 def longest(plan: BatchPlan, lengths: np.ndarray, epoch: int) -> np.ndarray:
-    """Of each batch the length of its longest sentence, of either side."""
+    """The length of the longest sentence of each batch, on either side."""
     return np.array([lengths[batch].max() for batch in plan.batches(epoch)])
 
 

@@ -94,7 +94,7 @@ def test_one_length_alone() -> None:
 
 
 def test_no_sequence_is_in_two_splits() -> None:
-    """Of 5,000 short sequences so many are drawn that a shared one could not hide."""
+    """So many of 5,000 short sequences are drawn that a shared one could not hide."""
     corpus = replace(SMALL, min_length=2, max_length=5, train_size=20_000, val_size=150, test_size=150)
     drawn = {split: sources(corpus, split) for split in SPLITS}
     assert [len(drawn[split]) for split in SPLITS] == [20_000, 150, 150]

@@ -13,5 +13,5 @@ def rows(run: Path, metric: str) -> list[dict[str, str]]:
 
 
 def values(run: Path, metric: str) -> list[float]:
-    """Of a metric, in the order of the file."""
+    """Values of a metric, in the order of the file."""
     return [float(row[metric]) for row in rows(run, metric)]

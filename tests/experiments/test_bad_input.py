@@ -99,7 +99,7 @@ def test_a_checkpoint_that_does_not_go_with_what_is_asked(
     monkeypatch.chdir(config.parent)
     assert main(["fit", "--config", str(config), "--trainer.max_epochs", "3", "--trainer.logger", "false"]) == 0
     line = told(capsys, "fit", "--config", config, "--ckpt_path", "last", "--trainer.max_epochs", 1)
-    assert "trainer.max_epochs is 1, but --ckpt_path is a checkpoint of epoch 3: raise it to go on" in line
+    assert "trainer.max_epochs is 1, but --ckpt_path is a checkpoint of epoch 3: raise it to resume" in line
     for given in ("runs/tiny", "runs"):
         assert "give one of its runs, runs/tiny/1" in told(capsys, "test", "--ckpt_path", given)
     assert "runs/nothere" in told(capsys, "test", "--ckpt_path", "runs/nothere/2")
@@ -322,7 +322,7 @@ def test_last_without_a_last_checkpoint_does_not_start_over(config: Path) -> Non
     (run / "checkpoints" / "last.ckpt").unlink()
     before = (run / "metrics.csv").read_text()
     assert main(fit) == 0
-    assert (run / "metrics.csv").read_text() == before, "best.ckpt is gone on from, and its training was at its end"
+    assert (run / "metrics.csv").read_text() == before, "training resumed from best.ckpt, and it was at its end"
     assert [path.name for path in run.parent.iterdir()] == ["1"]
 
 

@@ -146,7 +146,7 @@ def test_training_goes_on_exactly(trained: Trained, tmp_path: Path) -> None:
     rest = seqlab(*common, tmp_path / "parts", "--trainer.max_epochs", 2, "--ckpt_path", "last")
     assert whole.returncode == half.returncode == rest.returncode == 0, rest.stderr
     runs = [tmp_path / kind / "tiny" / "1" for kind in ("whole", "parts")]
-    assert len(list(runs[1].parent.iterdir())) == 1, "it went on in the same directory"
+    assert len(list(runs[1].parent.iterdir())) == 1, "it resumed in the same directory"
     one, other = (torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"] for run in runs)
     for name, value in one.items():
         assert torch.equal(value, other[name]), name
@@ -323,6 +323,6 @@ def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "interrupted: a checkpoint is written after this step" in error
-    assert f"interrupted; go on with --ckpt_path '{last}'" in error
+    assert f"interrupted; resume with --ckpt_path '{last}'" in error
     assert "Traceback" not in error
     assert torch.load(last, weights_only=True)["global_step"] > before

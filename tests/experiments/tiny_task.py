@@ -70,7 +70,7 @@ def write_tiny_task(
 
     Args:
         folder: Where.
-        seed: Of the sentences.
+        seed: Seed of the sentences.
         train_size: Training pairs.
         words: The source words that the sentences have.
         new_words: More of them, with their translations, in the training pairs alone.

@@ -2,7 +2,7 @@
 
     python -m tests.faults.every_checkpoint [--variant "by steps"] [--seed N]
 
-A run's directory is copied whenever a checkpoint was written in it. Each copy then goes on in the place of the run.
+A run's directory is copied whenever a checkpoint was written in it. Each copy then resumes in the place of the run.
 """
 
 from __future__ import annotations
@@ -46,15 +46,15 @@ class CopyingIO(AtomicCheckpointIO):
 
 
 def gone_on(folder: Path, seed: int, variant: str) -> Iterator[tuple[str, list[str]]]:
-    """Trains, then goes on from the copies.
+    """Trains, then resumes from the copies.
 
     Args:
         folder: Where everything is written.
-        seed: Of the training.
+        seed: Seed of the training.
         variant: How it trains.
 
     Yields:
-        The name of each copy, and how the training that went on from it differs.
+        The name of each copy, and how the training that resumed from it differs.
     """
     copies, runs = folder / "copies", folder / "runs"
     copies.mkdir(parents=True)
@@ -91,7 +91,7 @@ def _variable(name: str, value: str) -> Iterator[None]:
 
 
 def main() -> int:
-    """Goes on from every checkpoint; the exit status is 1 where a training differed."""
+    """Resumes from every checkpoint; the exit status is 1 where a training differed."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults.every_checkpoint")
     parser.add_argument("--variant", choices=list(VARIANTS), help="one way to train; else all of them")
     parser.add_argument("--seed", type=int, default=None, help="of the training; else random")

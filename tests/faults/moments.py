@@ -76,8 +76,8 @@ def random_moment(generator: random.Random, scene: Scene, life: float, is_first:
     """Draws when to kill.
 
     Args:
-        generator: Of the randomness.
-        scene: Of the training that is to be killed.
+        generator: Draws the moment.
+        scene: The scene of the training that is to be killed.
         life: Seconds that a whole training takes.
         is_first: Whether it is the first start of this training, which makes the cache.
     """

@@ -21,7 +21,7 @@ class Outcome:
 
     Attributes:
         checkpoints: By name, what each holds of weights, optimizer and position; nothing of where it lies.
-        rows: Of ``metrics.csv``, without columns of time.
+        rows: The rows of ``metrics.csv``, without columns of time.
         translations: The text of ``translations.md``.
     """
 
@@ -45,7 +45,7 @@ class Outcome:
         """What another has that this has not, or has otherwise, a line for each; none where both are the same.
 
         Args:
-            other: Of the run that was killed.
+            other: The outcome of the run that was killed.
         """
         return [
             *self._of_checkpoints(other),

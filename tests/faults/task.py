@@ -99,7 +99,7 @@ def write_task(folder: Path, seed: int, train_size: int = 160) -> Path:
 
     Args:
         folder: Where.
-        seed: Of the sentences and of the training.
+        seed: Seed of the sentences and of the training.
         train_size: Training pairs, in batches of 16.
 
     Returns:

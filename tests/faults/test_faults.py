@@ -48,7 +48,7 @@ def test_nothing_to_go_on_from(tmp_path: Path, seed: int) -> None:
     fit += ["--trainer.max_epochs", 1]
     first = seqlab(*fit, "--ckpt_path", "last")
     assert first.returncode == 0, first.stderr
-    assert "--ckpt_path last: there is no run yet to go on with, training begins" in first.stderr
+    assert "--ckpt_path last: there is no run yet to resume, training begins" in first.stderr
     (tmp_path / "runs" / "killed" / "2").mkdir()  # all that there is of a run that was killed at once
     second = seqlab(*fit, "--ckpt_path", "last")
     assert second.returncode == 0, second.stderr
@@ -60,7 +60,7 @@ def test_nothing_to_go_on_from(tmp_path: Path, seed: int) -> None:
 
 
 def test_another_number_of_processes(tmp_path: Path, seed: int) -> None:
-    """Two processes begin, one goes on with the same batches: without chance in the model, the weights are the same."""
+    """Two processes begin, one resumes with the same batches: without chance in the model, the weights are the same."""
     config = write_task(tmp_path, seed)
 
     def trained(name: str, *words: object) -> dict[str, torch.Tensor]:

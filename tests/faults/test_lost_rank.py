@@ -27,7 +27,7 @@ class Training:
 
     Args:
         folder: Where everything is written.
-        seed: Of the training.
+        seed: Seed of the training.
         start: What comes before ``-m experiments.cli``.
     """
 

@@ -37,8 +37,8 @@ class Trials:
 
     Attributes:
         folder: Where everything is written; it is left there where a trial differs.
-        seed: Of the trainings and of the moments.
-        processes: Of each training.
+        seed: Seed of the trainings and of the moments.
+        processes: Number of processes of each training.
         forked: See :class:`tests.faults.victim.Victim`.
     """
 

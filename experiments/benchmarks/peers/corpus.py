@@ -93,7 +93,7 @@ def write_pairs(directory: Path, name: str, pairs: Sequence[tuple[str, str]]) ->
 
     Args:
         directory: Where to.
-        name: Of the files.
+        name: Name of both files, without the suffix.
         pairs: Source and target of each.
     """
     for side, suffix in enumerate(("source", "target")):

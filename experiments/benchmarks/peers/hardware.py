@@ -11,7 +11,7 @@ class Hardware:
     """What every system of a measurement runs on.
 
     Attributes:
-        threads: Of the CPU.
+        threads: Number of CPU threads.
         device: ``cpu``, ``cuda`` or, of several GPUs, ``cuda:1``.
     """
 

@@ -34,7 +34,7 @@ class Peer(ABC):
         directory: Each toolkit has one of its own in it, with all that is installed and written.
 
     Attributes:
-        name: Of the directory, and what the registry calls it.
+        name: Name of its directory, and its key in the registry.
         title: The toolkit and its version.
         installations: What follows ``pip install``, one after the other.
     """
@@ -146,7 +146,7 @@ class Peer(ABC):
         """The newest checkpoint.
 
         Args:
-            pattern: Of its name.
+            pattern: Glob pattern of its name.
 
         Raises:
             UserError: There is none.

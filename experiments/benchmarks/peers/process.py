@@ -41,7 +41,7 @@ class Finished:
 
     Attributes:
         seconds: From its start to its end.
-        peak_memory_mib: Of its largest process.
+        peak_memory_mib: Peak memory of its largest process in MiB.
         output: What it printed.
         log: What it wrote to standard error.
     """

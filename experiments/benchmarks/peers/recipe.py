@@ -9,10 +9,10 @@ from __future__ import annotations
 
 EMBEDDING_SIZE = 256
 DIRECTION_SIZE = 256
-"""Of the encoder's LSTM in each direction."""
+"""Width of the encoder's LSTM in each direction."""
 
 HIDDEN_SIZE = 512
-"""Of the decoder, of the attention and of what the vocabulary's projection reads."""
+"""Width of the decoder, of the attention and of what the vocabulary's projection reads."""
 
 BATCH_SIZE = 64
 """Sentences of an update."""
@@ -33,7 +33,7 @@ REPORT_EVERY = 20
 """Updates between two reports of a toolkit."""
 
 WARM_UP_REPORTS = 1
-"""Of the first updates, which do not count."""
+"""Reports of the first updates, which do not count."""
 
 MIN_STEPS = REPORT_EVERY * (WARM_UP_REPORTS + 1)
 """Fewer updates tell no speed."""

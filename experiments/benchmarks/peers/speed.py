@@ -36,7 +36,7 @@ class TrainingSpeed:
     Attributes:
         target_tokens_per_second: The median of its reports; what it counts is in the docstring of its class.
         milliseconds_per_step: The median of the time between its reports, over their updates.
-        peak_memory_mib: Of its process, start and end included.
+        peak_memory_mib: Peak memory of its process in MiB, start and end included.
     """
 
     target_tokens_per_second: float
@@ -50,7 +50,7 @@ class Translation:
 
     Attributes:
         hypotheses: One for each line of the test source, as text.
-        wall_seconds: Of the whole process.
+        wall_seconds: Wall-clock time of the whole process.
         search_seconds: Without its start-up; how that is told is in the docstring of its class.
     """
 
@@ -97,8 +97,8 @@ def search_seconds(translation: Finished, pattern: re.Pattern[str], title: str) 
 
     Args:
         translation: What its process left.
-        pattern: Of the line that tells it, with the seconds as its first group.
-        title: Of the system.
+        pattern: Matches the line that tells it, with the seconds as its first group.
+        title: Title of the system, for the message.
 
     Raises:
         RunFailed: It told nothing, neither in its log nor in its output.

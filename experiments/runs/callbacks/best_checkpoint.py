@@ -21,8 +21,8 @@ class BestCheckpoint(ModelCheckpoint):
     it cannot tell them apart, be it that the model is not good enough for it yet, the lowest ``val/loss`` decides;
     where that is how the training ends, its last lines say so.
 
-    The file has what measuring and translating need, and the weights to begin from with ``--init_from``. Training goes
-    on from other checkpoints: the state of the optimizer, which is most of one, is not in this.
+    The file has what measuring and translating need, and the weights to begin from with ``--init_from``. Training
+    resumes from other checkpoints: the state of the optimizer, which is most of one, is not in this.
 
     Args:
         monitor: The metric, as a validation logs it.

@@ -28,7 +28,7 @@ class CurrentBatch(L.Callback):
         batch: Any,  # noqa: ANN401 - every data module has its own batches
         batch_idx: int,
     ) -> None:
-        """Remembers."""
+        """Remembers the training batch that starts."""
         self.batch, self.stage = batch, "train"
 
     def on_validation_batch_start(
@@ -39,7 +39,7 @@ class CurrentBatch(L.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Remembers."""
+        """Remembers the validation batch that starts."""
         self.batch, self.stage = batch, "val"
 
     def on_test_batch_start(
@@ -50,7 +50,7 @@ class CurrentBatch(L.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Remembers."""
+        """Remembers the test batch that starts."""
         self.batch, self.stage = batch, "test"
 
     def on_predict_batch_start(
@@ -61,5 +61,5 @@ class CurrentBatch(L.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Remembers."""
+        """Remembers the prediction batch that starts."""
         self.batch, self.stage = batch, "predict"

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import lightning as L
 
-from experiments.figures.curves import learning_curves
+from experiments.figures.curves import Scale, learning_curves
 from experiments.runs.loggers import MetricsCSV
-from experiments.runs.loggers.media import FIGURES, write_figure
+from experiments.runs.loggers.media import write_figure
+from experiments.storage.layout import FIGURES
 
 CURVES = "curves.png"
 
@@ -24,6 +25,9 @@ class CurveFigures(L.Callback):
         """
         if not trainer.is_global_zero:
             return
+        scales: dict[str, Scale] = {}
+        for part in (pl_module, *trainer.callbacks):  # type: ignore[attr-defined]
+            scales |= getattr(part, "metric_scales", dict)()
         for logger in trainer.loggers:
             if isinstance(logger, MetricsCSV) and logger.path.exists():
-                write_figure(learning_curves(logger.path), Path(trainer.default_root_dir) / FIGURES / CURVES)
+                write_figure(learning_curves(logger.path, scales), Path(trainer.default_root_dir) / FIGURES / CURVES)

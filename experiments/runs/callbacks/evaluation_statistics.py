@@ -44,7 +44,7 @@ class EvaluationStatistics(L.Callback, ABC, Generic[Seen]):
         Args:
             trainer: Knows the run's directory and its loggers.
             module: The model.
-            stage: Of the evaluation.
+            stage: Stage of the evaluation, ``val`` or ``test``.
             sentences: At least one measurement, in the corpus's order, the same on every rank.
         """
 

@@ -25,7 +25,7 @@ FREE_RUNNING = ScheduledSampling(Constant(0.0))
 
 
 class _Outcome(NamedTuple):
-    """Of one gold token: its negative log-probability, whether it was the most probable one, and the one that was."""
+    """One gold token: its negative log-probability, whether it was the most probable one, and the one that was."""
 
     nll: float
     right: bool

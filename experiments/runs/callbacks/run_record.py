@@ -50,7 +50,7 @@ class RunRecord(SaveConfigCallback):
 
     Args:
         parser: Writes the config.
-        config: Of the run.
+        config: Config of the run.
         command: What was typed after ``seqlab``, or would have been.
         save_to_log_dir: Whether Lightning writes a file of its own.
     """

@@ -96,7 +96,7 @@ def translate_watched(
     Args:
         trainer: Has the data module.
         module: The model; one that can translate.
-        indices: Of the sentences in the validation set.
+        indices: Indices of the sentences in the validation set.
         with_attention: Also return what each hypothesis attended to.
 
     Returns:

@@ -1,18 +1,18 @@
-"""BLEU, chrF and exact match of what a model wrote, against its references."""
+"""Scores of what a model wrote, against its references."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import lightning as L
-from sacrebleu.metrics import BLEU, CHRF
 
 from datamodules.batch import SequenceBatch
+from experiments.figures.curves import Scale
 from experiments.runs.callbacks.text import gathered, parallel_text
+from experiments.runs.metrics import BLEU, ChrF, ExactMatch, TextMetric
 from experiments.storage.durable import durable_write
 from lightning_modules.decoding.hypothesis import Hypothesis
 
@@ -21,41 +21,33 @@ Stage = Literal["val", "test"]
 SIGNATURES = "signatures.json"
 """In the run's directory: the sacreBLEU signature of each score that has one."""
 
-NGRAM_ORDER = 4
-"""Of BLEU, where the references are sentences."""
-
-LONG_ENOUGH = 0.1
-"""The share of the references that have to have n tokens, if BLEU is to count n-grams of that length."""
-
 
 class TextMetrics(L.Callback):
     """Scores the detokenised hypotheses of validation and test against the raw references.
 
-    Logs ``val/bleu``, ``val/chrf`` and ``val/exact_match``, or the same of ``test``, so that checkpoints and early
-    stopping can monitor them. The signatures go to ``signatures.json`` and to the loggers, and are printed beside the
-    scores of a test. The model's steps return the best :class:`Hypothesis` of each sentence.
-
-    BLEU-4 is 0 for targets of one or two words, however right they are. So BLEU counts n-grams no longer than a tenth
-    of the references are; where that is less than four, the signature says it, as ``ngram:1``.
+    Logs ``val/bleu``, ``val/chrf`` and ``val/exact_match``, or whatever metrics it is given, and the same of ``test``,
+    so that checkpoints and early stopping can monitor them. The signatures go to ``signatures.json`` and to the
+    loggers, and are printed beside the scores of a test. The model's steps return the best :class:`Hypothesis` of each
+    sentence.
 
     Args:
-        bleu: sacreBLEU's corpus BLEU, 13a, cased; 0 to 100.
-        chrf: sacreBLEU's chrF2; 0 to 100.
-        exact_match: The share of hypotheses that equal their reference letter by letter; 0 to 1.
+        metrics: Metrics, as ``[BLEU, ChrF, ExactMatch]``, which are taken if none are given; also ``WordErrorRate``,
+            ``SymbolErrorRate`` and ``CharacterErrorRate``, or a class of one's own.
     """
 
-    def __init__(self, bleu: bool = True, chrf: bool = True, exact_match: bool = True) -> None:
-        self.bleu = bleu
-        self.chrf = chrf
-        self.exact_match = exact_match
-        self._scorers: dict[Stage, dict[str, BLEU | CHRF]] = {}
-        self._hypotheses: dict[int, str] = {}
+    def __init__(self, metrics: list[TextMetric] | None = None) -> None:
+        self.metrics: Sequence[TextMetric] = [BLEU(), ChrF(), ExactMatch()] if metrics is None else metrics
+        self._of_corpus: dict[Stage, Sequence[TextMetric]] = {}
+        self._counts: dict[int, list[Sequence[float]]] = {}
         self._printed: list[str] = []
 
     def logged_metrics(self) -> set[str]:
         """The metrics that a training logs here."""
-        given = {"val/bleu": self.bleu, "val/chrf": self.chrf, "val/exact_match": self.exact_match}
-        return {name for name, is_wanted in given.items() if is_wanted}
+        return {f"val/{metric.name}" for metric in self.metrics}
+
+    def metric_scales(self) -> dict[str, Scale]:
+        """The units of the metrics that a training logs here, for pictures."""
+        return {f"val/{metric.name}": Scale(metric.unit, metric.better) for metric in self.metrics}
 
     def on_validation_batch_end(
         self,
@@ -66,9 +58,9 @@ class TextMetrics(L.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Keeps the text of the batch's hypotheses."""
+        """Counts in the batch's hypotheses."""
         if not trainer.sanity_checking:
-            self._collect(trainer, outputs, batch)
+            self._count(trainer, outputs, batch, "val")
 
     def on_test_batch_end(
         self,
@@ -79,8 +71,8 @@ class TextMetrics(L.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Keeps the text of the batch's hypotheses."""
-        self._collect(trainer, outputs, batch)
+        """Counts in the batch's hypotheses."""
+        self._count(trainer, outputs, batch, "test")
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Scores the validation set."""
@@ -97,64 +89,35 @@ class TextMetrics(L.Callback):
             for line in self._printed:
                 print(line)
 
-    def _collect(self, trainer: L.Trainer, outputs: Sequence[Hypothesis], batch: SequenceBatch) -> None:
-        decode = parallel_text(trainer).target_tokenizer.decode
+    def _count(self, trainer: L.Trainer, outputs: Sequence[Hypothesis], batch: SequenceBatch, stage: Stage) -> None:
+        text = parallel_text(trainer)
+        references = text.references(stage)
+        if stage not in self._of_corpus:
+            self._of_corpus[stage] = [metric.of_corpus(references) for metric in self.metrics]
         for index, hypothesis in zip(batch.index.tolist(), outputs, strict=True):
-            self._hypotheses[index] = decode(hypothesis.ids)
+            written = text.target_tokenizer.decode(hypothesis.ids)
+            self._counts[index] = [metric.counts(written, references[index]) for metric in self._of_corpus[stage]]
 
     def _score(self, trainer: L.Trainer, module: L.LightningModule, stage: Stage) -> None:
-        texts = gathered(self._hypotheses)
-        self._hypotheses = {}
-        if not texts:
+        sentences = gathered(self._counts)
+        self._counts = {}
+        if not sentences:
             return
-        corpus = parallel_text(trainer).references(stage)
-        hypotheses, references = list(texts.values()), [corpus[index] for index in texts]
-        scores: dict[str, float] = {}
+        if stage not in self._of_corpus:  # a process that had no sentence
+            references = parallel_text(trainer).references(stage)
+            self._of_corpus[stage] = [metric.of_corpus(references) for metric in self.metrics]
         signatures: dict[str, str] = {}
-        if stage not in self._scorers:
-            self._scorers[stage] = self._scorers_for(corpus)
-        for name, scorer in self._scorers[stage].items():
-            scores[f"{stage}/{name}"] = scorer.corpus_score(hypotheses, [references]).score
-            signature = scorer.get_signature()
-            if isinstance(scorer, BLEU) and scorer.max_ngram_order < NGRAM_ORDER:
-                signature.update("ngram", scorer.max_ngram_order)
-            signatures[f"{stage}/{name}"] = str(signature)
-        if self.exact_match:
-            equal = sum(hypothesis == reference for hypothesis, reference in zip(hypotheses, references, strict=True))
-            scores[f"{stage}/exact_match"] = equal / len(hypotheses)
-        for name, score in scores.items():
+        self._printed = []
+        for metric, counts in zip(self._of_corpus[stage], zip(*sentences.values(), strict=True), strict=True):
+            name = f"{stage}/{metric.name}"
+            score = metric.value([sum(each) for each in zip(*counts, strict=True)])
             # Every rank has the same score: its maximum over the ranks is that score to the last bit.
             module.log(name, score, prog_bar=name == "val/bleu", sync_dist=True, reduce_fx="max")
-        self._printed = [f"{name} = {scores[name]:.2f}  [{signature}]" for name, signature in signatures.items()]
+            if metric.signature is not None:
+                signatures[name] = metric.signature
+                self._printed.append(f"{name} = {score:.2f}  [{metric.signature}]")
         if trainer.is_global_zero:
             _record(trainer, signatures)
-
-    def _scorers_for(self, references: Sequence[str]) -> dict[str, BLEU | CHRF]:
-        scorers: dict[str, BLEU | CHRF] = {}
-        if self.bleu:
-            order = ngram_order(references)
-            scorers["bleu"] = BLEU(max_ngram_order=order, effective_order=order < NGRAM_ORDER)
-        if self.chrf:
-            scorers["chrf"] = CHRF()
-        return scorers
-
-
-def ngram_order(references: Sequence[str]) -> int:
-    """The length of the longest n-grams that BLEU can count in references: 1 to :data:`NGRAM_ORDER`.
-
-    Args:
-        references: Raw text.
-    """
-    tokenize = BLEU().tokenizer
-    lengths = Counter(min(NGRAM_ORDER, len(tokenize(reference.rstrip()).split())) for reference in references)
-    return max(
-        (order for order in range(1, NGRAM_ORDER + 1) if _at_least(order, lengths) >= LONG_ENOUGH * lengths.total()),
-        default=1,
-    )
-
-
-def _at_least(order: int, lengths: Counter[int]) -> int:
-    return sum(count for length, count in lengths.items() if length >= order)
 
 
 def _record(trainer: L.Trainer, signatures: dict[str, str]) -> None:

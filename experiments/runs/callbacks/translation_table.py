@@ -28,7 +28,7 @@ class TranslationTable(L.Callback):
     """Translates the same validation sentences at each validation of a training.
 
     Source, hypotheses and reference are in ``translations.md`` in the run's directory, a section for each sentence, and
-    in the loggers that show tables, as ``val/translations``. A resumed run goes on with the rows of its checkpoint.
+    in the loggers that show tables, as ``val/translations``. A resumed run keeps the rows of its checkpoint.
 
     Args:
         sentences: How many, spread over the validation set.
@@ -43,7 +43,7 @@ class TranslationTable(L.Callback):
         return {"rows": [list(row) for row in self._rows]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes on with the rows of a checkpoint."""
+        """Restores the rows of a checkpoint."""
         self._rows = [(step, index, hypothesis) for step, index, hypothesis in state_dict["rows"]]
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

@@ -12,7 +12,7 @@ class UnchangedText(L.Callback):
     """Compares the training and validation text, before each epoch, with what they held when the run began.
 
     The run itself trains on an encoded copy. But its checkpoints would belong to a text that is no more: nobody could
-    go on from them, or say what they were trained on. What is compared is the content, not the time of the files.
+    resume from them, or say what they were trained on. What is compared is the content, not the time of the files.
     """
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

@@ -26,7 +26,7 @@ class MetricsCSV(Logger):
 
     A row for each time that something was logged: ``step`` counts optimizer steps from 0, as Lightning does, ``time``
     is in seconds since 1970, and every metric has a column, empty where it was not logged. Each row is in the file as
-    soon as it was logged, so that a killed process loses none. A file that is there already is gone on with.
+    soon as it was logged, so that a killed process loses none. Rows are added to a file that is there already.
 
     Args:
         save_dir: The run's directory; none means the directory of the current run.
@@ -108,7 +108,7 @@ class MetricsCSV(Logger):
 
     @rank_zero_only
     def cut_back(self, step: int, rows: int | None = None) -> None:
-        """Removes what was logged after a checkpoint that training now goes on from, so that no row comes twice.
+        """Removes what was logged after a checkpoint that training now resumes from, so that no row comes twice.
 
         Args:
             step: The number of optimizer steps in the checkpoint.
@@ -148,7 +148,7 @@ class MetricsCSV(Logger):
             raise self._failed(error) from error
 
     def _failed(self, error: OSError) -> RunFailed:
-        return RunFailed(f"cannot write {self.path}: {error.strerror}; then go on with --ckpt_path last")
+        return RunFailed(f"cannot write {self.path}: {error.strerror}; then resume with --ckpt_path last")
 
     def _write(self, columns: list[str], rows: Iterable[Mapping[str, str]]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)

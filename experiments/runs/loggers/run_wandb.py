@@ -37,7 +37,7 @@ ANSWER_TIMEOUT = 60.0
 """Seconds that W&B's own process on this machine gets to take what is logged; after that the run goes on without it."""
 
 RUN_ID_FILE = Path("wandb") / "run-id.txt"
-"""In the run's directory, so that a resumed run goes on as the same run in W&B."""
+"""In the run's directory, so that a resumed run is the same run in W&B."""
 
 STEP = "trainer/global_step"
 """The metric that is the horizontal axis of all others in W&B."""

@@ -66,7 +66,7 @@ def end_service(exit_code: int = 0) -> None:
     """Ends W&B's process, dead or alive; what is logged next starts another.
 
     Args:
-        exit_code: Of the runs that are open.
+        exit_code: Exit code that the open runs get.
     """
     import wandb
 
@@ -80,7 +80,7 @@ def _finish_runs(exit_code: int) -> None:
     """Closes the open runs where W&B's process is that of another one, with which they would stay open.
 
     Args:
-        exit_code: Of the runs.
+        exit_code: Exit code that they get.
     """
     from wandb.sdk import wandb_setup
 

@@ -186,6 +186,6 @@ def test_a_metric_of_ones_own_and_an_even_attention_are_seen_in_a_runs_pictures(
     assert len(pictures) == 2
     for picture in pictures:
         cells = np.asarray(Image.open(picture).convert("RGB")).astype(int)[:, :-150]  # without the colour bar
-        assert ((np.abs(cells - [8, 48, 107]) < 40).all(axis=-1)).mean() > 0.002, "the largest weight is dark blue"
+        assert ((np.abs(cells - [8, 48, 107]) < 40).all(axis=-1)).sum() > 50, "the largest weight is dark blue"
     logged = (run / "wandb").rglob("val/alignment_1_*.png")
     assert {path.read_bytes() for path in logged} == {path.read_bytes() for path in pictures}

@@ -120,7 +120,7 @@ def test_it_goes_on_as_if_nothing_had_been(accumulated: int, cluster: Path, seed
 
 
 def test_a_version_that_begins_with_another_ones_checkpoint_has_its_own_directory(cluster: Path, seed: int) -> None:
-    """And goes on there, whatever is newer, when its command is given again."""
+    """And resumes there, whatever is newer, when its command is given again."""
     config = write_tiny_task(cluster, seed, train_size=200)
     runs = cluster / "stopped" / "tiny"
 
@@ -158,7 +158,7 @@ def test_a_cancelled_job_keeps_its_state_and_is_not_requeued(
     assert fit(config, "whole", "--trainer.max_steps", 10) == 0
     workers = ["--data.init_args.num_workers", 1]
     assert fit(config, "stopped", *workers, *stopped_after(4, "SIGTERM")) == 130
-    assert f"go on with --ckpt_path {run_of(config, 'stopped')}/checkpoints/last.ckpt" in capsys.readouterr().err
+    assert f"resume with --ckpt_path {run_of(config, 'stopped')}/checkpoints/last.ckpt" in capsys.readouterr().err
     assert not (cluster / "told").exists()
     assert fit(config, "stopped", "--trainer.max_steps", 10) == 0
     assert_same(run_of(config, "stopped"), run_of(config, "whole"))

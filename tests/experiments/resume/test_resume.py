@@ -1,4 +1,4 @@
-"""A training that goes on, from the middle of an epoch or its end, is the one that was never interrupted."""
+"""A training that is resumed, from the middle of an epoch or its end, is the one that was never interrupted."""
 
 from pathlib import Path
 

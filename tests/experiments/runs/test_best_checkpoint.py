@@ -18,7 +18,7 @@ from datamodules.batch import SequenceBatch
 from experiments.cli import main
 from experiments.config.class_paths import resolve
 from experiments.runs.callbacks import BestCheckpoint
-from experiments.runs.callbacks.text_metrics import ngram_order
+from experiments.runs.metrics import ngram_order
 from lightning_modules.decoding.hypothesis import Hypothesis
 from tests.experiments.echo_task import EchoData, EchoModel, make_trainer
 from tests.experiments.test_bad_input import told
@@ -153,7 +153,7 @@ def test_the_best_has_no_state_of_the_training(
     best, last = run / "checkpoints" / "best.ckpt", run / "checkpoints" / "last.ckpt"
     assert best.stat().st_size < 0.45 * last.stat().st_size
 
-    instead = f"go on from {last}, or begin anew with these weights by --init_from {best}"
+    instead = f"resume from {last}, or begin anew with these weights by --init_from {best}"
     refused = told(capsys, *words, 2, "--ckpt_path", "best")
     assert f"--ckpt_path {best} has the weights alone, no state of the optimizer: {instead}" in refused
     assert main(["average", str(best), str(last), "--output", str(tmp_path / "mean.ckpt")]) == 0
@@ -172,7 +172,7 @@ def test_the_best_has_no_state_of_the_training(
     config.write_text("".join(config.read_text().splitlines(keepends=True)[:-2]))  # nothing writes the last any more
     with caplog.at_level(logging.INFO):
         assert main([*words, "1", "--ckpt_path", "last"]) == 0
-    assert "--ckpt_path last: there is no run yet to go on with, training begins" in caplog.text
+    assert "--ckpt_path last: there is no run yet to resume, training begins" in caplog.text
     assert best.read_bytes() == kept
     assert (tmp_path / "runs" / "tiny" / "2" / "checkpoints" / "best.ckpt").is_file()
 

@@ -28,6 +28,7 @@ from experiments.runs.callbacks import (
 )
 from experiments.runs.callbacks.text import gathered, watched_sentences
 from experiments.runs.loggers import MetricsCSV
+from experiments.runs.metrics import BLEU, ChrF
 from lightning_modules.decoding.hypothesis import Hypothesis
 from lightning_modules.decoding.search import Search
 from tests.experiments.echo_task import REFERENCES, SOURCES, EchoData, EchoModel, make_trainer
@@ -65,7 +66,7 @@ class TestTextMetrics:
         assert trainer.current_epoch == 2, "the score never got better"
 
     def test_a_test_prints_and_keeps_the_signatures(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        trainer = make_trainer(tmp_path, callbacks=[TextMetrics(exact_match=False)])
+        trainer = make_trainer(tmp_path, callbacks=[TextMetrics([BLEU(), ChrF()])])
         (scores,) = trainer.test(EchoModel(), datamodule=EchoData(), verbose=False)
 
         assert set(scores) == {"test/bleu", "test/chrf"}

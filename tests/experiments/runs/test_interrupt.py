@@ -1,4 +1,4 @@
-"""A training that Ctrl-C ended goes on at the very next batch, as if it had never been ended."""
+"""A training that Ctrl-C ended resumes at the very next batch, as if it had never been ended."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_it_goes_on_as_if_nothing_had_been(
         assert read_checkpoint(last)["global_step"] == step
         told = capfd.readouterr().err
         assert told.count("a checkpoint is written after this step") == 1
-        assert f"seqlab: interrupted; go on with --ckpt_path {last}" in told
+        assert f"seqlab: interrupted; resume with --ckpt_path {last}" in told
     assert fit(config, "stopped", *options) == 0
     assert_same(run_of(config, "stopped"), run_of(config, "whole"))
 
@@ -84,7 +84,7 @@ def test_a_second_ctrl_c_ends_at_once_with_the_checkpoint_that_there_is(
     checkpoints = run_of(config, "runs") / "checkpoints"
     assert {path.name for path in checkpoints.iterdir()} == {"step-3.ckpt", "last.ckpt"}
     assert torch.load(checkpoints / "last.ckpt", weights_only=True)["global_step"] == 3
-    assert f"interrupted; go on with --ckpt_path {checkpoints}/last.ckpt" in capfd.readouterr().err
+    assert f"interrupted; resume with --ckpt_path {checkpoints}/last.ckpt" in capfd.readouterr().err
 
 
 def test_nothing_is_kept_of_a_trial_or_before_the_first_step(

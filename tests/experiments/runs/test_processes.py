@@ -30,7 +30,7 @@ from lightning_modules.step_loss import StepLossModule
 from lightning_modules.vector_seq2seq import VectorSeq2Seq
 
 LENGTHS = (1, 31, 2, 24, 40, 3, 1, 17, 2, 36, 1)
-"""Of the sources: very different, so that a mean of means would show."""
+"""Lengths of the sources: very different, so that a mean of means would show."""
 
 VOCABULARY = 9
 

@@ -125,5 +125,5 @@ def test_processes_with_one_service_close_their_runs(tmp_path: Path) -> None:
     assert process.returncode == 0, process.stderr
     assert "W&B is off" not in process.stderr
     parts = list((tmp_path / "wandb").glob("offline-run-*"))
-    assert len(parts) == 2, "the second process goes on with the run of the first"
+    assert len(parts) == 2, "the second process resumes the run of the first"
     assert all([row["a"] for row in history(part)] == [1.0] for part in parts)

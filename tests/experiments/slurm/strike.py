@@ -14,7 +14,7 @@ class Strike(L.Callback):
 
     Args:
         step: After which optimizer step; 0 is before the first batch.
-        name: Of the signal.
+        name: Name of the signal.
     """
 
     def __init__(self, step: int, name: str = "SIGUSR1") -> None:

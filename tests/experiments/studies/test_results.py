@@ -67,7 +67,7 @@ def test_another_file_is_not_written_over(tmp_path: Path) -> None:
 
 
 def test_a_run_directory_from_before_is_not_taken_for_the_run(tmp_path: Path) -> None:
-    """Else a changed run that was killed early would go on from the checkpoint of the old one."""
+    """Else a changed run that was killed early would resume from the checkpoint of the old one."""
     old = write_run(tmp_path / "1", "")
     os.utime(old / "record.json", (1000, 1000))
     started = datetime.now(UTC).isoformat(timespec="seconds")

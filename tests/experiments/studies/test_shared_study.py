@@ -95,7 +95,7 @@ def test_an_array_job_runs_a_study(tmp_path: Path, seed: int, monkeypatch: pytes
     begun.send_signal(signal.SIGUSR1)
     _, told = begun.communicate(timeout=60)
     assert begun.returncode == 138, told
-    assert "the same command goes on with the study" in told
+    assert "the same command resumes the study" in told
 
     array = subprocess.run([*command, "--executor", "slurm"], capture_output=True, text=True, check=False)
     assert array.returncode == 0, array.stderr

@@ -117,7 +117,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Stopped:
 
 
 def test_a_study_goes_on_where_it_was_stopped(stopped: Stopped) -> None:
-    assert "interrupted; the same command goes on with the study" in stopped.error
+    assert "interrupted; the same command resumes the study" in stopped.error
     assert f"{len(stopped.first)} of 4 runs are finished" in stopped.output
     assert {run: written(run) for run in stopped.first} == stopped.first, "what was finished was not run again"
     assert {(row["variant"], row["seed"], row["status"], row["updates"]) for row in rows(stopped.place)} == {
@@ -161,7 +161,7 @@ def test_a_study_writes_tables_figures_and_a_group(stopped: Stopped) -> None:
 def test_variants_that_are_steps_of_a_quantity_are_drawn_over_it_and_side_by_side(
     stopped: Stopped, tmp_path: Path
 ) -> None:
-    """Of the same runs, none of which is run again."""
+    """Drawn from the same runs, none of which is run again."""
     place = tmp_path / "studies" / "tiny_study" / "quick"
     shutil.copytree(stopped.place, place)
     (place / "results.csv").write_text((place / "results.csv").read_text().replace(str(stopped.place), str(place)))

@@ -38,7 +38,7 @@ def write_tiny_search(folder: Path, seed: int, **changes: object) -> Path:
 
     Args:
         folder: Where.
-        seed: Of the task.
+        seed: Seed of the task.
         changes: What the search says otherwise.
     """
     options = {

@@ -156,7 +156,7 @@ def test_ctrl_c_says_how_to_go_on(searched: Searched) -> None:
     more.send_signal(signal.SIGINT)
     _, error = more.communicate()
     assert more.returncode == 130, error
-    assert error.splitlines()[-1] == "seqlab: interrupted; the same command goes on with the search"
+    assert error.splitlines()[-1] == "seqlab: interrupted; the same command resumes the search"
     assert "Traceback" not in error
     done = seqlab_tune(searched.file, "--trials", TRIALS + 1)
     assert done.returncode == 0, done.stderr
