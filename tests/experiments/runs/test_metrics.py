@@ -6,8 +6,7 @@ import random
 from collections.abc import Sequence
 
 import pytest
-from sacrebleu.metrics import BLEU as SacreBLEU
-from sacrebleu.metrics import CHRF as SacreCHRF
+from sacrebleu import metrics as sacrebleu
 
 from experiments.runs.metrics import (
     BLEU,
@@ -55,7 +54,7 @@ def edits(one: Sequence[str], other: Sequence[str]) -> int:
 
 def test_bleu_and_chrf_are_sacrebleus(seed: int) -> None:
     hypotheses, references = corpus(seed)
-    bleu, chrf = SacreBLEU(), SacreCHRF()
+    bleu, chrf = sacrebleu.BLEU(), sacrebleu.CHRF()
     expected = bleu.corpus_score(hypotheses, [references]), chrf.corpus_score(hypotheses, [references])
     assert measured(BLEU(), hypotheses, references) == expected[0].score
     assert measured(ChrF(), hypotheses, references) == expected[1].score
@@ -65,7 +64,7 @@ def test_bleu_and_chrf_are_sacrebleus(seed: int) -> None:
 
 def test_bleu_of_short_references_counts_shorter_ngrams() -> None:
     hypotheses, references = ["man", "ladder", "shirt"], ["man", "window", "shirt"]
-    expected = SacreBLEU(max_ngram_order=1, effective_order=True).corpus_score(hypotheses, [references])
+    expected = sacrebleu.BLEU(max_ngram_order=1, effective_order=True).corpus_score(hypotheses, [references])
     assert measured(BLEU(), hypotheses, references) == expected.score > 0
     assert "ngram:1" in BLEU().of_corpus(references).signature
 
