@@ -19,8 +19,8 @@ class Translation:
         tokens: Its pieces, ``</s>`` at the end; none for an empty line.
         probabilities: ``(tokens,)``, of each token, given the line and the tokens before it.
         source_tokens: The pieces of the line, ``</s>`` at the end.
-        attention: ``(tokens, source_tokens)``, what each token attended to, averaged over heads: each row sums to 1;
-            None where the model has no attention.
+        heads: ``(heads, tokens, source_tokens)``, what each token attended to, by every head, those of the lowest layer
+            first: each row sums to 1; None where the model has no attention.
     """
 
     text: str
@@ -29,7 +29,12 @@ class Translation:
     tokens: tuple[str, ...]
     probabilities: NDArray[np.float64]
     source_tokens: tuple[str, ...]
-    attention: NDArray[np.float32] | None
+    heads: NDArray[np.float32] | None
+
+    @property
+    def attention(self) -> NDArray[np.float32] | None:
+        """``(tokens, source_tokens)``: the weights averaged over heads; None where the model has no attention."""
+        return None if self.heads is None else self.heads.mean(axis=0)
 
     @classmethod
     def of_nothing(cls) -> Translation:

@@ -262,7 +262,7 @@ class Translator:
         return sources
 
     def _told(self, source: list[int], hypothesis: Hypothesis, log_probabilities: list[float]) -> Translation:
-        attention = hypothesis.attention
+        heads = hypothesis.heads
         return Translation(
             self.text(hypothesis),
             hypothesis.score,
@@ -270,7 +270,7 @@ class Translator:
             tuple(self.target_tokenizer.pieces([*hypothesis.ids, EOS])),
             np.exp(np.array(log_probabilities, dtype=np.float64)),
             tuple(self.source_tokenizer.pieces(source)),
-            None if attention is None else attention.float().cpu().numpy(),
+            None if heads is None else heads.float().cpu().numpy(),
         )
 
     def _padded(self, sequences: Sequence[list[int]]) -> Padded:

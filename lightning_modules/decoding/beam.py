@@ -16,7 +16,7 @@ from lightning_modules.decoding.continuations import best_continuations
 from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.decoding.hypothesis import Hypothesis
 from lightning_modules.decoding.prefixes import Integers, Numbers, Prefixes
-from lightning_modules.decoding.search import MemoryT, Search, StateT, Steppable, head_mean
+from lightning_modules.decoding.search import MemoryT, Search, StateT, Steppable, kept_weights
 
 
 class BeamSearch(Search):
@@ -100,7 +100,7 @@ class BeamSearch(Search):
         for length in count():
             last = torch.as_tensor(beams.tokens[:, -1], device=device)
             log_probabilities, weights, state = model.step(last, memory, state)
-            attention = head_mean(weights) if keeps_attention else None
+            attention = kept_weights(weights) if keeps_attention else None
             if length == 0:
                 self._check(log_probabilities)
                 self._check_coverage(attention)
@@ -178,7 +178,7 @@ class BeamSearch(Search):
         scores: Numbers = ended.log_probabilities / self._length_norm(ended.tokens.shape[1] - 2)
         if not self.coverage_penalty or ended.attention is None:
             return scores
-        attended = ended.attention.sum(dim=1)
+        attended = ended.attention.mean(dim=2).sum(dim=1)
         # What was never attended to keeps a finite logarithm, so that such hypotheses still have an order.
         logarithms = attended.clamp(min=torch.finfo(attended.dtype).tiny, max=1.0).log()
         padding = ~source_mask[torch.as_tensor(ended.sentences, device=source_mask.device)]
@@ -196,7 +196,7 @@ def _extended(
         rows: ``(new_rows,)``, which are extended; one may be several times.
         tokens: ``(new_rows,)``.
         log_probabilities: ``(new_rows,)``, of the longer prefixes.
-        attention: ``(rows, source_len)``, of this step; None where it is not kept.
+        attention: ``(rows, heads, source_len)``, of this step; None where it is not kept.
     """
     taken = None if attention is None else attention[torch.as_tensor(rows, device=attention.device)]
     return beams.select(rows).extend(tokens, log_probabilities, taken)

@@ -33,7 +33,7 @@ class Prefixes:
         sentences: ``(rows,)``, the position of each prefix's source in the batch.
         tokens: ``(rows, 1 + length)``, BOS first.
         log_probabilities: ``(rows,)``; minus infinity where a row is not used.
-        attention: ``(rows, length, source_len)``, on the model's device; None where it is not kept.
+        attention: ``(rows, length, heads, source_len)``, on the model's device; None where it is not kept.
     """
 
     sentences: Integers
@@ -62,7 +62,7 @@ class Prefixes:
         Args:
             tokens: ``(rows,)``.
             log_probabilities: ``(rows,)``, of the longer prefixes.
-            attention: ``(rows, source_len)``, of this step; None where it is not kept.
+            attention: ``(rows, heads, source_len)``, of this step; None where it is not kept.
         """
         history = None if attention is None else attention[:, None]
         if history is not None and self.attention is not None:
@@ -89,7 +89,8 @@ class Prefixes:
         if with_attention and self.attention is not None:
             lengths = source_lengths[self.sentences].tolist()
             attention = [
-                weights[:, :length].clone() for weights, length in zip(self.attention.cpu(), lengths, strict=True)
+                weights[..., :length].transpose(0, 1).clone(memory_format=torch.contiguous_format)
+                for weights, length in zip(self.attention.cpu(), lengths, strict=True)
             ]
         ids, totals = self.tokens[:, 1:-1].tolist(), self.log_probabilities.tolist()
         cut = truncated.tolist()

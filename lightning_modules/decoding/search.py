@@ -176,6 +176,6 @@ class Search(ABC):
         return limits.clip(min=self.min_length)
 
 
-def head_mean(weights: Tensor) -> Tensor | None:
-    """``(rows, heads, source_len)`` averaged over heads; None where there is no head."""
-    return weights.mean(dim=1) if weights.shape[1] else None
+def kept_weights(weights: Tensor) -> Tensor | None:
+    """The attention weights of a step ``(rows, heads, source_len)``; None where there is no head."""
+    return weights if weights.shape[1] else None

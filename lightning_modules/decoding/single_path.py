@@ -12,7 +12,7 @@ from torch import Tensor
 from datamodules.batch import EOS, Padded
 from lightning_modules.decoding.hypothesis import Hypothesis
 from lightning_modules.decoding.prefixes import Prefixes
-from lightning_modules.decoding.search import MemoryT, Search, StateT, Steppable, head_mean
+from lightning_modules.decoding.search import MemoryT, Search, StateT, Steppable, kept_weights
 
 
 class SinglePathSearch(Search):
@@ -47,7 +47,7 @@ class SinglePathSearch(Search):
             chosen = self._choose(rules.permit(log_probabilities, paths.tokens[:, 1:]))
             tokens = chosen.cpu().numpy()
             totals = paths.log_probabilities + log_probabilities.gather(1, chosen[:, None]).squeeze(1).cpu().numpy()
-            paths = paths.extend(tokens, totals, head_mean(weights) if with_attention else None)
+            paths = paths.extend(tokens, totals, kept_weights(weights) if with_attention else None)
             active = (tokens != EOS).nonzero()[0]
             if len(active) < len(tokens):
                 ends = (tokens == EOS).nonzero()[0]

@@ -33,8 +33,8 @@ class EchoModel(L.LightningModule):
     def translate(self, source: Padded, search: Search, with_attention: bool = False) -> list[list[Hypothesis]]:
         found = []
         for ids, length in zip(source.values.tolist(), source.lengths.tolist(), strict=True):
-            attention = torch.eye(length, source.values.shape[1]) if with_attention else None
-            found.append([Hypothesis(ids[: length - 1], -0.5 * length, -1.0 * length, attention)])
+            heads = torch.eye(length, source.values.shape[1])[None] if with_attention else None
+            found.append([Hypothesis(ids[: length - 1], -0.5 * length, -1.0 * length, heads)])
         return found
 
     def training_step(self, batch: SequenceBatch, batch_idx: int) -> Tensor:

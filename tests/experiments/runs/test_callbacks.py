@@ -226,8 +226,8 @@ class PaddedModel(EchoModel):
     def translate(self, source: Padded, search: Search, with_attention: bool = False) -> list[list[Hypothesis]]:
         found = super().translate(source, search, with_attention)
         for (hypothesis,), length in zip(found, source.lengths.tolist(), strict=True):
-            if hypothesis.attention is not None:
-                hypothesis.attention[:, length:] = self.on_padding
+            if hypothesis.heads is not None:
+                hypothesis.heads[..., length:] = self.on_padding
         return found
 
 

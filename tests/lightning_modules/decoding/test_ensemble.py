@@ -69,6 +69,7 @@ def test_scores_and_attention_of_its_hypotheses(search: Search, seed: int) -> No
         for row, each in enumerate(found):
             assert each.log_probability == pytest.approx(scores[row].sum().item(), abs=1e-9)
             assert each.attention is not None
+            torch.testing.assert_close(each.heads, heads[row, :, : len(each.ids) + 1])
             torch.testing.assert_close(each.attention, heads[row, :, : len(each.ids) + 1].mean(dim=0))
 
 

@@ -243,21 +243,29 @@ def test_prefixes_and_lengths(search: type[GreedySearch | BeamSearch], seed: int
         model.translate(sources(*GIVEN), search(max_length=15), prefixes=prefixes)
 
 
-@pytest.mark.parametrize("coverage_penalty", [0.0, 1e-12])
+@pytest.mark.parametrize(("coverage_penalty", "length_penalty"), [(0.0, 1.0), (1e-12, 0.0)])
 @pytest.mark.parametrize("options", [{}, {"no_repeat_ngram_size": 2}, {"min_length": 8}])
-def test_beam_of_one_equals_greedy(options: dict[str, int], coverage_penalty: float, seed: int) -> None:
-    """With a coverage that is worth next to nothing, a beam of one goes the way of larger ones."""
+def test_beam_of_one_equals_greedy(
+    options: dict[str, int], coverage_penalty: float, length_penalty: float, seed: int
+) -> None:
+    """With a coverage that is worth next to nothing, a beam of one goes the way of larger ones.
+
+    Which is not greedy search where a longer hypothesis may be worth more than one that has ended.
+    """
     generator = torch.Generator().manual_seed(seed)
     given = [torch.randint(4, LIVE, (length,), generator=generator).tolist() for length in range(1, 9)]
     prefixes = Padded.from_sequences([ids[: number % 4] for number, ids in enumerate(given)])
     model = tiny_model(seed)
     greedy = model.translate(sources(*given), GreedySearch(12, **options), True, prefixes)  # type: ignore[arg-type]
-    search = BeamSearch(1, max_length=12, coverage_penalty=coverage_penalty, **options)  # type: ignore[arg-type]
+    penalties = {"length_penalty": length_penalty, "coverage_penalty": coverage_penalty}
+    search = BeamSearch(1, max_length=12, **penalties, **options)  # type: ignore[arg-type]
     beam = model.translate(sources(*given), search, True, prefixes)
     for (one,), (other,) in zip(greedy, beam, strict=True):
         assert one.ids == other.ids
         assert one.log_probability == pytest.approx(other.log_probability, abs=1e-9)
-        assert other.score == pytest.approx(other.log_probability * 6 / (6 + len(other.ids)), abs=1e-9)
+        assert other.score == pytest.approx(
+            other.log_probability * (6 / (6 + len(other.ids))) ** length_penalty, abs=1e-9
+        )
         assert one.attention is not None
         assert other.attention is not None
         torch.testing.assert_close(one.attention, other.attention)
@@ -305,6 +313,9 @@ def test_attention_is_that_of_teacher_forcing_on_the_hypothesis(search: type, se
     ((best, *_),) = model.translate(sources([4, 5, 5]), search(max_length=6), with_attention=True)
     with torch.no_grad():
         _, weights = model(SequenceBatch.from_pairs([[4, 5, 5]], [best.ids], torch.zeros(1)))
+    assert best.heads is not None
+    assert len(best.heads) == 2, "each of the decoder's layers attends"
+    torch.testing.assert_close(best.heads, weights[0])
     torch.testing.assert_close(best.attention, weights[0].mean(dim=0))
 
 
