@@ -46,6 +46,7 @@ from experiments.runs.callbacks.best_checkpoint import BestCheckpoint
 from experiments.runs.callbacks.current_batch import CurrentBatch
 from experiments.runs.callbacks.curve_figures import CurveFigures
 from experiments.runs.callbacks.divergence import Divergence
+from experiments.runs.callbacks.last_checkpoints import LastCheckpoints
 from experiments.runs.callbacks.prediction_writer import PREDICTIONS
 from experiments.runs.callbacks.run_record import RunRecord
 from experiments.runs.callbacks.throughput import Throughput
@@ -380,6 +381,8 @@ class SeqlabCLI(LightningCLI):
             callbacks.insert(0, Handover(self.run_directory / CHECKPOINTS / LAST_CHECKPOINT))
         if settings.logger:
             callbacks.append(CurveFigures())
+        if settings.enable_checkpointing is not False and not _keeps_training_state(settings):
+            callbacks.append(LastCheckpoints())
         callbacks += self._further_callbacks
         self.trainer_defaults["callbacks"] = callbacks
         plugins = settings.plugins if isinstance(settings.plugins, list) else [settings.plugins]
@@ -461,9 +464,17 @@ def _begins(run: Path | None, other: Path | None) -> str:
 
 
 def _keeps_training_state(trainer: Any) -> bool:  # noqa: ANN401 - jsonargparse's namespace is untyped
-    """Whether an experiment writes checkpoints that training can resume from, be it that none is there yet."""
+    """Whether a config says which checkpoints to write that training can resume from, or none at all.
+
+    Args:
+        trainer: The trainer's options, with its callbacks as parsed or as made.
+    """
     callbacks = trainer.callbacks if isinstance(trainer.callbacks, list) else [trainer.callbacks]
-    kinds = [resolve(callback.class_path) for callback in callbacks if callback is not None]
+    kinds = [
+        resolve(callback.class_path) if hasattr(callback, "class_path") else type(callback)
+        for callback in callbacks
+        if callback is not None
+    ]
     writers = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, ModelCheckpoint)]
     return not writers or any(not issubclass(kind, BestCheckpoint) for kind in writers)
 

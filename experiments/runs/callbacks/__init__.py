@@ -8,6 +8,7 @@ from experiments.runs.callbacks.best_checkpoint import BestCheckpoint
 from experiments.runs.callbacks.curve_figures import CurveFigures
 from experiments.runs.callbacks.exposure_bias import ExposureBias
 from experiments.runs.callbacks.label_writer import LabelWriter
+from experiments.runs.callbacks.last_checkpoints import LastCheckpoints
 from experiments.runs.callbacks.length_scores import LengthScores
 from experiments.runs.callbacks.prediction_writer import PredictionWriter
 from experiments.runs.callbacks.text_metrics import TextMetrics
@@ -23,6 +24,7 @@ __all__ = [
     "CurveFigures",
     "ExposureBias",
     "LabelWriter",
+    "LastCheckpoints",
     "LengthScores",
     "PredictionWriter",
     "TextMetrics",
