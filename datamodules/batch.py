@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Self
 
 import numpy as np
 import torch
@@ -84,8 +86,33 @@ class Padded:
         return len(self.lengths)
 
 
+class Batch(ABC):
+    """What every batch offers.
+
+    Attributes:
+        source: ``(batch, source_len, ...)``, ids or vectors.
+        index: ``(batch,)``, int64, the position of each example in its corpus.
+    """
+
+    source: Padded
+    index: Tensor
+
+    @property
+    @abstractmethod
+    def token_count(self) -> Tensor:
+        """Scalar, int64: the positions that are predicted, or read where none are; padding not included."""
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:
+        """A copy on another device."""
+        parts = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+        return replace(self, **{name: part.to(device, non_blocking=non_blocking) for name, part in parts.items()})  # type: ignore[type-var]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+
 @dataclass(frozen=True)
-class SequenceBatch:
+class SequenceBatch(Batch):
     """Pairs of source and target sequences.
 
     Attributes:
@@ -130,20 +157,9 @@ class SequenceBatch:
         """Scalar, int64: the target tokens to predict, EOS included and padding not."""
         return self.target_output.lengths.sum()
 
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> SequenceBatch:
-        """A copy on another device."""
-        return SequenceBatch(
-            self.source.to(device, non_blocking),
-            self.target.to(device, non_blocking),
-            self.index.to(device, non_blocking=non_blocking),
-        )
-
-    def __len__(self) -> int:
-        return len(self.index)
-
 
 @dataclass(frozen=True)
-class LabelledBatch:
+class LabelledBatch(Batch):
     """Sequences of vectors, each with one label.
 
     Attributes:
@@ -161,20 +177,9 @@ class LabelledBatch:
         """Scalar, int64: the positions that are read, padding not included."""
         return self.source.lengths.sum()
 
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> LabelledBatch:
-        """A copy on another device."""
-        return LabelledBatch(
-            self.source.to(device, non_blocking),
-            self.label.to(device, non_blocking=non_blocking),
-            self.index.to(device, non_blocking=non_blocking),
-        )
-
-    def __len__(self) -> int:
-        return len(self.index)
-
 
 @dataclass(frozen=True)
-class VectorBatch:
+class VectorBatch(Batch):
     """Pairs of sequences of vectors.
 
     Attributes:
@@ -188,23 +193,17 @@ class VectorBatch:
     index: Tensor
 
     @property
-    def target_input(self) -> Tensor:
+    def target_input(self) -> Padded:
         """What the decoder is fed under teacher forcing: zeros, then the gold vectors but the last."""
         values = self.target.values
-        return torch.cat([torch.zeros_like(values[:, :1]), values[:, :-1]], dim=1)
+        return Padded(torch.cat([torch.zeros_like(values[:, :1]), values[:, :-1]], dim=1), self.target.lengths)
+
+    @property
+    def target_output(self) -> Padded:
+        """What the decoder has to predict: the gold vectors."""
+        return self.target
 
     @property
     def token_count(self) -> Tensor:
         """Scalar, int64: the target positions, padding not included."""
         return self.target.lengths.sum()
-
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> VectorBatch:
-        """A copy on another device."""
-        return VectorBatch(
-            self.source.to(device, non_blocking),
-            self.target.to(device, non_blocking),
-            self.index.to(device, non_blocking=non_blocking),
-        )
-
-    def __len__(self) -> int:
-        return len(self.index)

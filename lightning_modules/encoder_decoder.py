@@ -1,139 +1,77 @@
-"""The model that every sequence-to-sequence experiment is a configuration of."""
+"""What every encoder-decoder is: a recurrent encoder, a bridge and a decoder between an input part and a head."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Literal
+from collections.abc import Callable
+from typing import Generic, TypeVar
 
-import torch
 from torch import Tensor, nn
 
-from datamodules.batch import Padded, SequenceBatch
-from datamodules.errors import RunFailed, UserError
-from lightning_modules.decoding.beam import BeamSearch
-from lightning_modules.decoding.greedy import GreedySearch
-from lightning_modules.decoding.hypothesis import Hypothesis
-from lightning_modules.decoding.length_limits import LengthLimits
-from lightning_modules.decoding.prefixes import Integers
-from lightning_modules.decoding.search import Search
-from lightning_modules.forcing import Feedback, Forcing
-from lightning_modules.kernels.argmax import most_probable
-from lightning_modules.kernels.linear import Linear
-from lightning_modules.kernels.projected_loss import projected_cross_entropy, projected_outcomes
-from lightning_modules.layers.bridge import Bridge, ProjectionBridge
-from lightning_modules.layers.checks import check_shares, check_sizes
-from lightning_modules.layers.decoder import Decoder, LuongDecoder
-from lightning_modules.layers.embedding import TokenEmbedding
-from lightning_modules.layers.encoder import EncoderFactory, RecurrentEncoder
-from lightning_modules.layers.initialisation import initialise
-from lightning_modules.layers.state import DecoderState, Memory, StateShape, unique_rows
-from lightning_modules.metrics import PerTokenLoss, Share
+from datamodules.batch import Padded, SequenceBatch, VectorBatch
+from lightning_modules.forcing import Forcing
+from lightning_modules.layers.bridge import Bridge
+from lightning_modules.layers.decoder import Decoder
+from lightning_modules.layers.encoder import EncoderFactory
+from lightning_modules.layers.heads import Feedback, Head
+from lightning_modules.layers.state import DecoderState, Memory, StateShape
 from lightning_modules.module import LRSchedulerCallable, OptimizerCallable
 from lightning_modules.step_loss import StepLossModule
 
 BridgeFactory = Callable[[StateShape, StateShape], Bridge]
 DecoderFactory = Callable[[int, int], Decoder]
 
-SCORED_AT_ONCE = 512
-"""Target positions of each sentence that are scored at once: far more than a sentence has, so that only what is no
-sentence comes in pieces, and 64 of them with a state of 512 numbers take 64 MiB for each of a decoder's layers."""
+BatchT = TypeVar("BatchT", SequenceBatch, VectorBatch)
 
 
-class EncoderDecoder(StepLossModule):
-    """A recurrent encoder, a bridge and a decoder over ids (Sutskever et al. 2014; Bahdanau et al. 2015).
+class EncoderDecoder(StepLossModule, Generic[BatchT]):
+    """Sequences to sequences (Sutskever et al. 2014; Bahdanau et al. 2015), trained under any forcing.
 
-    Every part is given by class and arguments; sizes that follow from other parts are passed on and written nowhere
-    twice. Parameters begin from the global seed and their names alone.
+    A subclass makes the parts, and evaluates. Sizes that follow from other parts are passed on and written nowhere
+    twice.
 
     Args:
-        source_vocabulary_size: Number of source ids; linked from the data.
-        target_vocabulary_size: Number of target ids; linked from the data.
-        encoder: Made of (embedding size).
-        decoder: Made of (embedding size, memory size).
-        bridge: Made of (encoder state shape, decoder state shape).
-        embedding_size: Width of source and target embeddings.
-        tied: Which matrices are one: 'none'; 'target', target embedding and output projection; or 'all', the source
-            embedding as well, which needs a joint vocabulary.
-        dropout: Dropout on embeddings.
-        token_dropout: Probability that a whole token is embedded as zeros in training.
-        label_smoothing: Share of the target distribution spread evenly over the vocabulary.
-        val_search: Search in validation, without gold history.
-        test_search: Search in test and predict.
         optimizer: Made of (parameters).
         scheduler: Learning-rate schedule made of (optimizer), stepped per update; none for a constant rate.
-        forcing: What the decoder is fed in training; gold tokens alone (teacher forcing) if not given.
-        longest_source: Tokens of the longest source in training; linked from the data.
-        longest_target: Tokens of the longest target in training; linked from the data. A search that has no limit of
-            its own stops hypotheses by it.
-        longest_ratio: The most target tokens for each source token in training; linked from the data, likewise.
+        forcing: What the decoder is fed in training; gold values alone (teacher forcing) if not given.
 
-    Raises:
-        UserError: ``tied`` is 'all' and the vocabularies differ in size, or the target's is too small for a search;
-            ``embedding_size`` is below 1, or a dropout or ``label_smoothing`` outside [0, 1).
+    Attributes:
+        source_embedding: Source values as the encoder's inputs.
+        target_embedding: Target values as the decoder's inputs.
+        to_embedding: The decoder's outputs as the head's inputs.
+        output: The head.
     """
 
+    source_embedding: nn.Module
+    target_embedding: nn.Module
+    to_embedding: nn.Module
+    output: Head
+
     def __init__(
-        self,
-        source_vocabulary_size: int,
-        target_vocabulary_size: int,
-        encoder: EncoderFactory = RecurrentEncoder,
-        decoder: DecoderFactory = LuongDecoder,
-        bridge: BridgeFactory = ProjectionBridge,
-        embedding_size: int = 256,
-        tied: Literal["none", "target", "all"] = "none",
-        dropout: float = 0.0,
-        token_dropout: float = 0.0,
-        label_smoothing: float = 0.0,
-        val_search: Search = GreedySearch(),  # noqa: B008 - the default that --help shows; a search holds no state
-        test_search: Search = BeamSearch(),  # noqa: B008
-        optimizer: OptimizerCallable = torch.optim.Adam,
-        scheduler: LRSchedulerCallable | None = None,
-        forcing: Forcing | None = None,
-        longest_source: int | None = None,
-        longest_target: int | None = None,
-        longest_ratio: float | None = None,
+        self, optimizer: OptimizerCallable, scheduler: LRSchedulerCallable | None, forcing: Forcing | None
     ) -> None:
         super().__init__(optimizer, scheduler)
-        check_sizes(self, embedding_size=embedding_size)
-        check_shares(self, dropout=dropout, token_dropout=token_dropout, label_smoothing=label_smoothing)
-        if tied == "all" and source_vocabulary_size != target_vocabulary_size:
-            raise UserError(
-                f"tied is 'all', but the source vocabulary has {source_vocabulary_size} ids and the target's "
-                f"{target_vocabulary_size}: use a joint tokenizer (target_tokenizer: null), or tied: target"
-            )
-        for search in (val_search, test_search):
-            search.check_vocabulary(target_vocabulary_size)
-        self.save_hyperparameters()
+        self.forcing = forcing
+
+    def connect(
+        self, encoder: EncoderFactory, decoder: DecoderFactory, bridge: BridgeFactory, embedding_size: int
+    ) -> None:
+        """Makes the recurrent parts, each of the sizes of those before.
+
+        Args:
+            encoder: Made of (embedding size).
+            decoder: Made of (embedding size, memory size).
+            bridge: Made of (encoder state shape, decoder state shape).
+            embedding_size: Width of the embedded source and target.
+        """
         self.encoder = encoder(embedding_size)
         self.decoder = decoder(embedding_size, self.encoder.memory_size)
         self.bridge = bridge(self.encoder.state_shape, self.decoder.state_shape)
-        self.target_embedding = TokenEmbedding(target_vocabulary_size, embedding_size, dropout, token_dropout)
-        self.source_embedding = (
-            self.target_embedding
-            if tied == "all"
-            else TokenEmbedding(source_vocabulary_size, embedding_size, dropout, token_dropout)
-        )
-        width = self.decoder.output_size if tied == "none" else embedding_size
-        self.to_embedding = Linear(self.decoder.output_size, width, bias=False) if tied != "none" else nn.Identity()
-        self.output = Linear(width, target_vocabulary_size)
-        if tied != "none":
-            self.output.weight = self.target_embedding.weight
-        initialise(self, torch.initial_seed())
-        self.label_smoothing = label_smoothing
-        self.val_search = val_search
-        self.test_search = test_search
-        self.val_loss, self.val_accuracy, self.val_truncated = PerTokenLoss(), Share(), Share()
-        self.test_loss, self.test_accuracy, self.test_truncated = PerTokenLoss(), Share(), Share()
-        self.forcing = forcing
-        self.longest_source, self.longest_target, self.longest_ratio = longest_source, longest_target, longest_ratio
 
     def encode(self, source: Padded) -> tuple[Memory, DecoderState]:
         """Encodes a batch.
 
         Args:
-            source: ``(batch, source_len)``, each sequence closed by EOS.
+            source: ``(batch, source_len, ...)``; of ids, each sequence closed by EOS.
 
         Returns:
             The memory with its keys, and the decoder's initial state.
@@ -141,60 +79,31 @@ class EncoderDecoder(StepLossModule):
         values, final = self.encoder(self.source_embedding(source.values), source.lengths)
         return self.decoder.prepare_memory(values, source.mask), self.decoder.initial_state(self.bridge(final))
 
-    def step(self, tokens: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
-        """One step of the decoder, for a search.
-
-        Args:
-            tokens: ``(rows,)``, the last token of each prefix; each sentence of the memory has as many as the others,
-                one after the other.
-            memory: From :meth:`encode`.
-            state: From :meth:`encode` or the last step.
-
-        Returns:
-            Log-probabilities ``(rows, target_vocabulary)``, attention weights ``(rows, heads, source_len)``, and the
-            next state.
-        """
-        distinct, rows = unique_rows(tokens)
-        output, weights, state = self.decoder.step(self.target_embedding(distinct), memory, state, rows)
-        logits = self.output(self.to_embedding(output))
-        precision = torch.promote_types(logits.dtype, torch.float32)
-        if logits.dtype == precision and not torch.is_grad_enabled():
-            return torch.log_softmax(logits, dim=-1, out=logits), weights, state
-        return logits.log_softmax(dim=-1, dtype=precision), weights, state
-
-    def length_limits(self, source_lengths: Integers) -> Integers:
-        """The most tokens of a hypothesis that the training pairs suggest; see :class:`LengthLimits`.
-
-        Args:
-            source_lengths: ``(batch,)``, EOS counted.
-        """
-        return LengthLimits(self.longest_target, self.longest_ratio).of(source_lengths)
-
-    def forward(self, batch: SequenceBatch) -> tuple[Tensor, Tensor]:
+    def forward(self, batch: BatchT) -> tuple[Tensor, Tensor]:
         """Runs under teacher forcing.
 
         Args:
             batch: Source and target.
 
         Returns:
-            Outputs at the real target positions ``(target_tokens, width)``, row by row, from which :attr:`output`
-            predicts the next token; and attention weights ``(batch, heads, target_len, source_len)``.
+            Outputs at the real target positions ``(positions, width)``, row by row, from which :attr:`output` predicts
+            what follows; and attention weights ``(batch, heads, target_len, source_len)``.
         """
         memory, state = self.encode(batch.source)
         target = batch.target_input
         outputs, weights, _ = self.decoder(self.target_embedding(target.values), memory, state)
         return self.to_embedding(target.real(outputs)), weights
 
-    def forced(self, batch: SequenceBatch, forcing: Forcing, ratio: float) -> Tensor:
+    def forced(self, batch: BatchT, forcing: Forcing, ratio: float) -> Tensor:
         """Runs on a history that is partly the model's own.
 
         Args:
             batch: Source and target.
-            forcing: How the model's own tokens come in.
-            ratio: The share of gold tokens.
+            forcing: How the model's own values come in.
+            ratio: The share of gold values.
 
         Returns:
-            Outputs as those of :meth:`forward`, ``(target_tokens, width)``.
+            Outputs as those of :meth:`forward`, ``(positions, width)``.
         """
         memory, state = self.encode(batch.source)
         target = batch.target_input
@@ -202,214 +111,46 @@ class EncoderDecoder(StepLossModule):
         return self.to_embedding(target.real(outputs))
 
     def embed(self, values: Tensor) -> Tensor:
-        """Embeds target ids for the decoder; ``(...)`` to ``(..., embedding_size)``."""
+        """Target values for the decoder; ids ``(...)`` or vectors ``(..., size)`` to ``(..., embedding_size)``."""
         return self.target_embedding(values)
 
-    @torch.no_grad()
     def predict(self, outputs: Tensor, feedback: Feedback) -> Tensor:
-        """The tokens that follow from the decoder's outputs.
+        """The values that follow from the decoder's outputs, without gradients.
 
         Args:
             outputs: ``(rows, output_size)``.
-            feedback: The most probable tokens, or one drawn for each row.
+            feedback: The most probable ones, or some that are drawn, where the head has several.
 
         Returns:
-            ``(rows,)``, int64.
+            ``(rows, ...)``.
         """
-        logits = self.output(self.to_embedding(outputs))
-        if feedback == "sample":
-            logits = logits - torch.empty_like(logits).exponential_().log()  # Gumbel's noise: its argmax is a draw
-        return most_probable(logits)
+        return self.output.predict(self.to_embedding(outputs), feedback)
 
-    def loss(self, batch: SequenceBatch, ratio: float = 1.0) -> tuple[Tensor, Tensor, int]:
-        """The loss summed over target tokens, EOS included.
+    def loss(self, batch: BatchT, ratio: float = 1.0) -> tuple[Tensor, Tensor, int]:
+        """The loss summed over the target, EOS included where there is one.
 
         Args:
             batch: Source and target.
-            ratio: The share of gold tokens in the history; at 1, teacher forcing, :meth:`forward` itself runs.
+            ratio: The share of gold values in the history; at 1, teacher forcing, :meth:`forward` itself runs.
 
         Returns:
-            The smoothed loss, the negative log-likelihood (both in nats), and the number of tokens.
+            What is trained, what is reported, and what both are sums over; see :meth:`Head.loss`.
         """
         hidden = self(batch)[0] if self.forcing is None or ratio >= 1.0 else self.forced(batch, self.forcing, ratio)
         target = batch.target_output
-        gold = target.real(target.values)
-        loss, nll = projected_cross_entropy(hidden, self.output.weight, self.output.bias, gold, self.label_smoothing)
-        return loss, nll, len(gold)
-
-    @torch.no_grad()
-    def translate(
-        self, source: Padded, search: Search, with_attention: bool = False, prefixes: Padded | None = None
-    ) -> list[list[Hypothesis]]:
-        """Searches for the best hypotheses, in evaluation mode.
-
-        Args:
-            source: ``(batch, source_len)``, each sequence closed by EOS.
-            search: How.
-            with_attention: Also return what each hypothesis attended to.
-            prefixes: ``(batch, prefix_len)``, what the hypotheses of each source begin with; None for nothing.
-
-        Returns:
-            For each source its hypotheses, best first.
-        """
-        with self._evaluating():
-            return search(self, source, with_attention, prefixes)
-
-    @torch.no_grad()
-    def score(self, batch: SequenceBatch) -> Tensor:
-        """Scores given targets under teacher forcing, in evaluation mode: the log-probabilities of a search.
-
-        A target may be of any length: :data:`SCORED_AT_ONCE` positions are in memory at a time, of those sentences that
-        have so many.
-
-        Args:
-            batch: Source and target.
-
-        Returns:
-            ``(batch, target_len)``, the log-probability of each target token and EOS; 0 on padding.
-        """
-        inputs, gold = batch.target_input.values, batch.target_output.values
-        mask, weight = batch.target_output.mask, self.output.weight
-        scores = torch.zeros(mask.shape, dtype=torch.promote_types(weight.dtype, torch.float32), device=weight.device)
-        with self._evaluating():
-            memory, state = self.encode(batch.source)
-            rows = torch.arange(len(batch), device=mask.device)
-            for start in range(0, mask.shape[1], SCORED_AT_ONCE):
-                active = mask[rows, start].nonzero().squeeze(1)
-                if len(active) < len(rows):
-                    rows, memory, state = rows[active], memory.select(active), state.select(active)
-                piece = slice(start, start + SCORED_AT_ONCE)
-                outputs, _, state = self.decoder(self.target_embedding(inputs[rows, piece]), memory, state)
-                real = mask[rows, piece]
-                hidden = self.to_embedding(outputs[real])
-                found, _ = projected_outcomes(hidden, weight, self.output.bias, gold[rows, piece][real])
-                scores[rows, piece] = scores[rows, piece].masked_scatter(real, found)
-        return scores
-
-    def outcomes(self, batch: SequenceBatch, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """What becomes of each gold token, without gradients.
-
-        Args:
-            batch: Source and target.
-            hidden: From :meth:`forward` or :meth:`forced`.
-
-        Returns:
-            Two tensors of ``(target_tokens,)``, row by row: the log-probability of the gold token, and the most
-            probable token in its place.
-        """
-        target = batch.target_output
-        return projected_outcomes(hidden, self.output.weight, self.output.bias, target.real(target.values))
+        return self.output.loss(hidden, target.real(target.values))
 
     def logged_metrics(self) -> set[str]:
-        """The metrics that a training logs here."""
-        own = {"train/loss", "val/loss", "val/perplexity", "val/accuracy", "val/truncated"}
-        return super().logged_metrics() | own | ({"train/forcing_ratio"} if self.forcing is not None else set())
+        """The metrics that a training logs here; a subclass adds its own."""
+        return (
+            super().logged_metrics() | {"train/loss"} | ({"train/forcing_ratio"} if self.forcing is not None else set())
+        )
 
-    def chance_loss(self, batch: SequenceBatch) -> float:  # type: ignore[override]
-        """That of a uniform guess among all target tokens, in nats."""
-        return math.log(self.output.out_features)
-
-    def training_step(self, batch: SequenceBatch, batch_idx: int) -> Tensor:
-        """The summed loss of a batch; logs ``train/loss`` per token, without label smoothing, and the forcing ratio."""
+    def training_step(self, batch: BatchT, batch_idx: int) -> Tensor:
+        """The summed loss of a batch; logs ``train/loss``, the mean of what is reported, and the forcing ratio."""
         ratio = self.forcing_ratio(self.forcing)
         if not len(batch):
             return self.scaled_loss(self.zero_loss(), 0, batch.index)
-        loss, nll, tokens = self.loss(batch, ratio)
-        self.log("train/loss", nll / tokens, prog_bar=True, batch_size=len(batch))
-        return self.scaled_loss(loss, tokens, batch.index)
-
-    def validation_step(  # type: ignore[override]
-        self,
-        batch: SequenceBatch,
-        batch_idx: int,
-    ) -> list[Hypothesis]:
-        """Loss and accuracy under teacher forcing, and the best hypothesis of each sentence, decoded freely."""
-        return self._evaluate(batch, self.val_loss, self.val_accuracy, self.val_search, self.val_truncated)
-
-    def test_step(  # type: ignore[override]
-        self,
-        batch: SequenceBatch,
-        batch_idx: int,
-    ) -> list[Hypothesis]:
-        """Loss and accuracy under teacher forcing, and the best hypothesis of each sentence, decoded freely."""
-        return self._evaluate(batch, self.test_loss, self.test_accuracy, self.test_search, self.test_truncated)
-
-    def predict_step(self, batch: SequenceBatch, batch_idx: int) -> list[Hypothesis]:
-        """The best hypothesis of each sentence, in the batch's order."""
-        if not len(batch):
-            return []
-        return self._best(batch.source, self.test_search, self.test_truncated)
-
-    def on_validation_epoch_end(self) -> None:
-        """Logs ``val/loss``, ``val/perplexity``, ``val/accuracy`` and ``val/truncated``, a share."""
-        self._log_evaluation("val", self.val_loss, self.val_accuracy, self.val_truncated)
-
-    def on_test_epoch_end(self) -> None:
-        """Logs ``test/loss``, ``test/perplexity``, ``test/accuracy`` and ``test/truncated``, a share."""
-        self._log_evaluation("test", self.test_loss, self.test_accuracy, self.test_truncated)
-
-    def on_predict_epoch_end(self) -> None:
-        """Tells of hypotheses that were cut."""
-        self._tell_truncated(self.test_truncated)
-        self.test_truncated.reset()
-
-    @contextmanager
-    def _evaluating(self) -> Iterator[None]:
-        training = self.training
-        self.eval()
-        try:
-            yield
-        finally:
-            self.train(training)
-
-    def _evaluate(
-        self, batch: SequenceBatch, loss: PerTokenLoss, accuracy: Share, search: Search, truncated: Share
-    ) -> list[Hypothesis]:
-        if not len(batch):
-            return []
-        scores, predicted = self.outcomes(batch, self(batch)[0])
-        right = predicted == batch.target_output.real(batch.target_output.values)
-        nll = -scores.sum()
-        self.check_evaluation(nll, batch.index)
-        loss.update(nll, len(scores))
-        accuracy.update(right.sum(), len(scores))
-        try:
-            return self._best(batch.source, search, truncated)
-        except RunFailed as failed:
-            raise RunFailed(f"at step {self.trainer.global_step} {failed}") from failed
-
-    def _best(self, source: Padded, search: Search, truncated: Share) -> list[Hypothesis]:
-        """The best hypothesis of each source; how many of them were cut is counted."""
-        best = [found[0] for found in self.translate(source, search)]
-        truncated.update(sum(each.truncated for each in best), len(best))
-        return best
-
-    def _log_evaluation(
-        self, stage: Literal["val", "test"], loss: PerTokenLoss, accuracy: Share, truncated: Share
-    ) -> None:
-        mean = loss.compute()
-        scores = {
-            "loss": mean.item(),
-            "perplexity": mean.exp().item(),
-            "accuracy": accuracy.compute().item(),
-            "truncated": truncated.compute().item(),
-        }
-        for name, score in scores.items():
-            # Every rank has the same mean: its maximum over the ranks is that mean to the last bit.
-            self.log(f"{stage}/{name}", score, prog_bar=name == "loss", sync_dist=True, reduce_fx="max")
-        loss.reset()
-        accuracy.reset()
-        if stage == "test":
-            self._tell_truncated(truncated)
-        truncated.reset()
-
-    def _tell_truncated(self, truncated: Share) -> None:
-        """One line where hypotheses were cut: their scores are of what is left of them."""
-        from lightning.pytorch.utilities import rank_zero_info  # which translating alone goes without
-
-        share = truncated.compute().item()
-        if share > 0:
-            rank_zero_info(
-                f"{share:.2%} of the hypotheses end at the search's limit of length, where the model would have gone "
-                "on: raise model.init_args.test_search.init_args.max_length"
-            )
+        loss, reported, count = self.loss(batch, ratio)
+        self.log("train/loss", reported / count, prog_bar=True, batch_size=len(batch))
+        return self.scaled_loss(loss, count, batch.index)

@@ -17,6 +17,7 @@ from torch import Tensor
 from datamodules.errors import UserError
 from lightning_modules.kernels.deferred_gradients import GatheredGradients
 from lightning_modules.layers.decoder import Decoder
+from lightning_modules.layers.heads import Feedback
 from lightning_modules.layers.state import DecoderState, Memory
 
 ForcingUnit = Literal["steps", "epochs"]
@@ -188,9 +189,6 @@ def _check_length(length: float, unit: ForcingUnit) -> None:
     if not 0.0 < length < math.inf:
         raise UserError(f"length is {length}: give more than 0 {unit}")
 
-
-Feedback = Literal["argmax", "sample"]
-"""Which prediction is fed back: the most probable one, or one drawn from the distribution."""
 
 CoinUnit = Literal["token", "sentence", "batch"]
 """What one coin decides on. Bengio et al. (2015) throw one for each token, and compare with one for each sentence; one

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Literal, NamedTuple
+
 import torch
 import torch.distributed
 from torch import Tensor
+
+
+class Scale(NamedTuple):
+    """How the values of a metric are read.
+
+    Attributes:
+        unit: The label of the axis.
+        better: Which of two values is better; None where none is.
+    """
+
+    unit: str
+    better: Literal["higher", "lower"] | None = None
 
 
 class PerTokenLoss:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lightning_modules.encoder_decoder import EncoderDecoder
+from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 
 
-class AttentionNMT(EncoderDecoder):
+class AttentionNMT(TokenEncoderDecoder):
     """Attention-based neural machine translation."""

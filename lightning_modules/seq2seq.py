@@ -8,15 +8,16 @@ import torch
 
 from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.decoding.search import Search
-from lightning_modules.encoder_decoder import BridgeFactory, DecoderFactory, EncoderDecoder, EncoderFactory
+from lightning_modules.encoder_decoder import BridgeFactory, DecoderFactory
 from lightning_modules.forcing import Forcing
 from lightning_modules.layers.bridge import ProjectionBridge
-from lightning_modules.layers.encoder import RecurrentEncoder
+from lightning_modules.layers.encoder import EncoderFactory, RecurrentEncoder
 from lightning_modules.layers.fixed_context import FixedContextDecoder
 from lightning_modules.module import LRSchedulerCallable, OptimizerCallable
+from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 
 
-class Seq2Seq(EncoderDecoder):
+class Seq2Seq(TokenEncoderDecoder):
     """An encoder and a decoder with nothing between them but the encoder's final state (Sutskever et al. 2014).
 
     However long the source is, its whole content has to fit into that state. ``LuongDecoder`` with an attention, and

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from datamodules.batch import LabelledBatch, SequenceBatch, VectorBatch
+from datamodules.batch import Batch
 from datamodules.errors import RunFailed, UserError
 from datamodules.hyperparameters import DATA, MODEL, classes_of_script, described_module
 from lightning_modules.configured import configured
@@ -71,7 +71,7 @@ class StepLossModule(LightningModule):
         """The loss of a process whose share of a batch is empty: 0, and a gradient of 0 for every parameter."""
         return torch.stack([parameter.sum() * 0.0 for parameter in self.parameters()]).sum()
 
-    def chance_loss(self, batch: SequenceBatch | LabelledBatch | VectorBatch) -> float | None:
+    def chance_loss(self, batch: Batch) -> float | None:
         """The mean loss, as ``train/loss`` has it, of a model that has learned nothing, and guesses evenly.
 
         Args:

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
-from torch.nn import functional
+from torch import Tensor, nn
 
 from datamodules.batch import VectorBatch
-from lightning_modules.encoder_decoder import BridgeFactory, DecoderFactory
-from lightning_modules.forcing import Constant, Feedback, Forcing, ScheduledSampling
+from lightning_modules.encoder_decoder import BridgeFactory, DecoderFactory, EncoderDecoder
+from lightning_modules.forcing import Constant, Forcing, ScheduledSampling
 from lightning_modules.kernels.linear import Linear
 from lightning_modules.layers.bridge import ProjectionBridge
 from lightning_modules.layers.checks import check_sizes
 from lightning_modules.layers.encoder import EncoderFactory, RecurrentEncoder
 from lightning_modules.layers.fixed_context import FixedContextDecoder
+from lightning_modules.layers.heads import RegressionHead
 from lightning_modules.layers.initialisation import initialise
-from lightning_modules.layers.state import DecoderState, Memory
-from lightning_modules.metrics import PerTokenLoss
+from lightning_modules.metrics import PerTokenLoss, Scale
 from lightning_modules.module import LRSchedulerCallable, OptimizerCallable
-from lightning_modules.step_loss import StepLossModule
 
 FREE_RUNNING = ScheduledSampling(Constant(0.0))
 
 
-class VectorSeq2Seq(StepLossModule):
+class VectorSeq2Seq(EncoderDecoder[VectorBatch]):
     """An encoder and a decoder over vectors, with linear layers in place of embedding and vocabulary.
 
     After Srivastava et al. (2015, section 2). The decoder is fed the vector before, zeros at first: the gold one under
@@ -58,71 +56,30 @@ class VectorSeq2Seq(StepLossModule):
         scheduler: LRSchedulerCallable | None = None,
         forcing: Forcing | None = None,
     ) -> None:
-        super().__init__(optimizer, scheduler)
+        super().__init__(optimizer, scheduler, forcing)
         check_sizes(self, embedding_size=embedding_size)
         self.save_hyperparameters()
-        self.source_input = Linear(source_feature_size, embedding_size)
-        self.target_input = Linear(target_feature_size, embedding_size)
-        self.encoder = encoder(embedding_size)
-        self.decoder = decoder(embedding_size, self.encoder.memory_size)
-        self.bridge = bridge(self.encoder.state_shape, self.decoder.state_shape)
-        self.output = Linear(self.decoder.output_size, target_feature_size)
+        self.source_embedding = Linear(source_feature_size, embedding_size)
+        self.target_embedding = Linear(target_feature_size, embedding_size)
+        self.connect(encoder, decoder, bridge, embedding_size)
+        self.to_embedding = nn.Identity()
+        self.output: RegressionHead = RegressionHead(self.decoder.output_size, target_feature_size)
         initialise(self, torch.initial_seed())
-        self.forcing = forcing
         self.val_loss, self.val_free_running = PerTokenLoss(), PerTokenLoss()
         self.test_loss, self.test_free_running = PerTokenLoss(), PerTokenLoss()
 
-    def encode(self, batch: VectorBatch) -> tuple[Memory, DecoderState]:
-        """The memory with its keys, and the decoder's initial state."""
-        values, final = self.encoder(self.source_input(batch.source.values), batch.source.lengths)
-        return self.decoder.prepare_memory(values, batch.source.mask), self.decoder.initial_state(self.bridge(final))
-
-    def forward(self, batch: VectorBatch) -> Tensor:
-        """Predicts under teacher forcing; ``(batch, target_len, target_feature_size)``."""
-        outputs, _, _ = self.decoder(self.embed(batch.target_input), *self.encode(batch))
-        return self.output(outputs)
-
-    def forced(self, batch: VectorBatch, forcing: Forcing, ratio: float) -> Tensor:
-        """Predicts on a history that is partly the model's own.
-
-        Args:
-            batch: Source and target.
-            forcing: How the model's own vectors come in.
-            ratio: The share of gold vectors.
-
-        Returns:
-            ``(batch, target_len, target_feature_size)``.
-        """
-        gold = forcing.gold_mask(batch.target.mask, ratio)
-        return self.output(forcing.outputs(self, batch.target_input, gold, *self.encode(batch)))
-
-    def embed(self, values: Tensor) -> Tensor:
-        """Target vectors ``(..., target_feature_size)`` as the decoder's inputs ``(..., embedding_size)``."""
-        return self.target_input(values)
-
-    @torch.no_grad()
-    def predict(self, outputs: Tensor, feedback: Feedback) -> Tensor:
-        """The decoder's outputs ``(rows, o)`` to the vectors that they predict."""
-        return self.output(outputs)
-
     def logged_metrics(self) -> set[str]:
         """The metrics that a training logs here."""
-        own = {"train/loss", "val/loss", "val/loss_free_running", "val/exposure_gap"}
-        return super().logged_metrics() | own | ({"train/forcing_ratio"} if self.forcing is not None else set())
+        return super().logged_metrics() | {"val/loss", "val/loss_free_running", "val/exposure_gap"}
+
+    def metric_scales(self) -> dict[str, Scale]:
+        """The units of the metrics that a training logs here, for pictures."""
+        errors = ("train/loss", "val/loss", "val/loss_free_running", "val/exposure_gap")
+        return dict.fromkeys(errors, Scale("mean squared error", "lower"))
 
     def chance_loss(self, batch: VectorBatch) -> float:  # type: ignore[override]
         """That of the answer 0 to everything."""
         return float(batch.target.values[batch.target.mask].square().mean())
-
-    def training_step(self, batch: VectorBatch, batch_idx: int) -> Tensor:
-        """The summed squared error of a batch; logs ``train/loss`` per number, and the forcing ratio."""
-        ratio = self.forcing_ratio(self.forcing)
-        if not len(batch):
-            return self.scaled_loss(self.zero_loss(), 0, batch.index)
-        predicted = self(batch) if self.forcing is None or ratio >= 1.0 else self.forced(batch, self.forcing, ratio)
-        loss, numbers = squared_error(predicted, batch)
-        self.log("train/loss", loss.detach() / numbers, prog_bar=True, batch_size=len(batch))
-        return self.scaled_loss(loss, numbers, batch.index)
 
     def validation_step(self, batch: VectorBatch, batch_idx: int) -> None:
         """Adds a batch to the errors after gold history and after the model's own."""
@@ -136,8 +93,8 @@ class VectorSeq2Seq(StepLossModule):
         """For each source the target that the model makes on its own, ``(target_len, target_feature_size)``."""
         if not len(batch):
             return []
-        predicted = self.forced(batch, FREE_RUNNING, ratio=0.0)
-        return [row[:length] for row, length in zip(predicted, batch.target.lengths.tolist(), strict=True)]
+        predicted = self.output(self.forced(batch, FREE_RUNNING, ratio=0.0))
+        return list(predicted.split(batch.target.lengths.tolist()))
 
     def on_validation_epoch_end(self) -> None:
         """Logs ``val/loss``, ``val/loss_free_running`` and ``val/exposure_gap``."""
@@ -150,13 +107,14 @@ class VectorSeq2Seq(StepLossModule):
     def _evaluate(self, batch: VectorBatch, gold_history: PerTokenLoss, own_history: PerTokenLoss) -> None:
         if not len(batch):
             return
-        for metric, predicted in (
-            (gold_history, self(batch)),
+        gold = batch.target_output.real(batch.target_output.values)
+        for metric, hidden in (
+            (gold_history, self(batch)[0]),
             (own_history, self.forced(batch, FREE_RUNNING, ratio=0.0)),
         ):
-            loss, numbers = squared_error(predicted, batch)
-            self.check_evaluation(loss, batch.index)
-            metric.update(loss, torch.tensor(numbers))
+            _, error, numbers = self.output.loss(hidden, gold)
+            self.check_evaluation(error, batch.index)
+            metric.update(error, torch.tensor(numbers))
 
     def _log_errors(self, stage: str, gold_history: PerTokenLoss, own_history: PerTokenLoss) -> None:
         gold, own = gold_history.compute().item(), own_history.compute().item()
@@ -165,15 +123,3 @@ class VectorSeq2Seq(StepLossModule):
             self.log(f"{stage}/{name}", error, prog_bar=name == "loss", sync_dist=True, reduce_fx="max")
         gold_history.reset()
         own_history.reset()
-
-
-def squared_error(predicted: Tensor, batch: VectorBatch) -> tuple[Tensor, int]:
-    """The squared error of a prediction, summed over the real positions, and how many numbers these have.
-
-    Args:
-        predicted: ``(batch, target_len, target_feature_size)``.
-        batch: With the gold target.
-    """
-    mask = batch.target.mask
-    gold = batch.target.values[mask]
-    return functional.mse_loss(predicted[mask], gold, reduction="sum"), gold.numel()

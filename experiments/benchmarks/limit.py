@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from experiments.benchmarks.operations import BatchCounts, Product, forward_operations, translation_products
-from lightning_modules.encoder_decoder import EncoderDecoder
 from lightning_modules.kernels.onednn import product as linear_product
+from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 
 Multiply = Callable[[Tensor, Tensor], Tensor]
 """``(rows, in)`` and ``(in, out)`` to ``(rows, out)``."""
@@ -81,7 +81,7 @@ def product_seconds(
 
 
 def step_limit(
-    model: EncoderDecoder,
+    model: TokenEncoderDecoder,
     counts: BatchCounts,
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
@@ -108,7 +108,7 @@ def step_limit(
 
 
 def search_limit(
-    model: EncoderDecoder, counts: BatchCounts, beam_size: int, batch_size: int, multiply: Multiply = torch.mm
+    model: TokenEncoderDecoder, counts: BatchCounts, beam_size: int, batch_size: int, multiply: Multiply = torch.mm
 ) -> float:
     """The seconds that the multiplications of a search take, each step with the rows of all beams.
 

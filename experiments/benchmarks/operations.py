@@ -8,12 +8,12 @@ from typing import Literal
 
 from datamodules.errors import UserError
 from lightning_modules.birnn import BiRNNClassifier
-from lightning_modules.encoder_decoder import EncoderDecoder
 from lightning_modules.layers.attention import BahdanauAttention
 from lightning_modules.layers.bridge import ProjectionBridge
 from lightning_modules.layers.decoder import LuongDecoder
 from lightning_modules.layers.encoder import RecurrentEncoder
 from lightning_modules.layers.recurrent import Cell
+from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 
 GATES: dict[Cell, int] = {"rnn": 1, "gru": 3, "lstm": 4}
 """Vectors that a cell makes of its input and its last state."""
@@ -101,7 +101,7 @@ class BatchCounts:
         }[per]
 
 
-def translation_products(model: EncoderDecoder) -> list[Product]:
+def translation_products(model: TokenEncoderDecoder) -> list[Product]:
     """The matrix products of a forward pass under teacher forcing, without those that padding would take.
 
     Args:

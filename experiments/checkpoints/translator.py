@@ -26,7 +26,7 @@ from lightning_modules.decoding.ensemble import Ensemble, Member
 from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.decoding.hypothesis import Hypothesis
 from lightning_modules.decoding.search import Search
-from lightning_modules.encoder_decoder import EncoderDecoder
+from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 
 _AS_SPACE = str.maketrans(dict.fromkeys((*FORBIDDEN, "\n", "\r"), " "))
 
@@ -55,7 +55,7 @@ class Translator:
         target_tokenizer: Writes the hypotheses; the same object where the vocabulary is joint.
     """
 
-    members: tuple[EncoderDecoder, ...]
+    members: tuple[TokenEncoderDecoder, ...]
     source_tokenizer: Tokenizer
     target_tokenizer: Tokenizer
 
@@ -344,7 +344,9 @@ def load_translator(path: Path, trusted: Sequence[str] = (), device: str = "auto
     chosen = choose_device(device)
     path = find_checkpoint(path)
     checkpoint = read_checkpoint(path, trusted, unused=[DATA_HYPERPARAMETERS])
-    model = trained_model(checkpoint, path, EncoderDecoder, "which does not translate: give one of an encoder-decoder")
+    model = trained_model(
+        checkpoint, path, TokenEncoderDecoder, "which does not translate: give one of an encoder-decoder"
+    )
     try:
         source_tokenizer, target_tokenizer = restore_tokenizers(checkpoint)
     except UserError as error:

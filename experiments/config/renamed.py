@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 CLASS_PATHS = {
+    "lightning_modules.encoder_decoder.EncoderDecoder": "lightning_modules.token_encoder_decoder.TokenEncoderDecoder",
     "lightning_modules.feeding.ParallelScheduledSampling": "lightning_modules.forcing.ParallelScheduledSampling",
     "lightning_modules.feeding.ScheduledSampling": "lightning_modules.forcing.ScheduledSampling",
 }
@@ -20,7 +21,11 @@ REPLACED_OPTIONS = {
 }
 """Options that a config may still have, and what says the same now."""
 
-WEIGHTS = {"narrow.": "to_embedding."}
+WEIGHTS = {
+    "narrow.": "to_embedding.",
+    "source_input.": "source_embedding.",
+    "target_input.": "target_embedding.",
+}
 """The beginnings of names of weights."""
 
 _MODEL = "hyper_parameters"

@@ -8,7 +8,6 @@ import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -17,6 +16,7 @@ from matplotlib.ticker import LogLocator, StrMethodFormatter
 
 from experiments.figures.whole_numbers import count_in_whole_numbers
 from experiments.storage.metrics_table import read_metrics
+from lightning_modules.metrics import Scale
 
 STAGE_COLOURS = {"train": "#6f9bc6", "val": "#d1495b"}
 """The colour of the first metric of a stage."""
@@ -42,18 +42,6 @@ class Series:
 
     steps: list[int] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
-
-
-class Scale(NamedTuple):
-    """How the values of a metric are read.
-
-    Attributes:
-        unit: The label of the axis.
-        better: Which of two values is better; None where none is.
-    """
-
-    unit: str
-    better: Literal["higher", "lower"] | None = None
 
 
 @dataclass(frozen=True)

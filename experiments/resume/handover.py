@@ -10,7 +10,7 @@ from typing import Any
 import lightning as L
 import torch
 
-from datamodules.batch import LabelledBatch, SequenceBatch
+from datamodules.batch import Batch
 from datamodules.errors import RunFailed
 from experiments.resume.signals import (
     SchedulerRequest,
@@ -82,7 +82,7 @@ class Handover(L.Callback):
         self,
         trainer: L.Trainer,
         pl_module: L.LightningModule,
-        batch: SequenceBatch | LabelledBatch,
+        batch: Batch,
         batch_idx: int,
     ) -> None:
         """Leaves before a batch, unless gradients of earlier ones wait for it.

@@ -7,7 +7,7 @@ import hashlib
 import lightning as L
 import torch
 
-from datamodules.batch import LabelledBatch, SequenceBatch
+from datamodules.batch import Batch
 
 
 class PositionalSeeds(L.Callback):
@@ -26,7 +26,7 @@ class PositionalSeeds(L.Callback):
         self,
         trainer: L.Trainer,
         pl_module: L.LightningModule,
-        batch: SequenceBatch | LabelledBatch,
+        batch: Batch,
         batch_idx: int,
     ) -> None:
         """Seeds the CPU's and the device's generators."""

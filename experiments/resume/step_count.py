@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import lightning as L
 
-from datamodules.batch import LabelledBatch, SequenceBatch
+from datamodules.batch import Batch
 
 
 class StepCount(L.Callback):
@@ -18,7 +18,7 @@ class StepCount(L.Callback):
         self,
         trainer: L.Trainer,
         pl_module: L.LightningModule,
-        batch: SequenceBatch | LabelledBatch,
+        batch: Batch,
         batch_idx: int,
     ) -> None:
         """Sets the count before each optimizer step."""

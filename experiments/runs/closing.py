@@ -13,7 +13,7 @@ from experiments.runs.callbacks.best_checkpoint import BestCheckpoint
 from experiments.runs.loggers import RunWandbLogger
 from experiments.storage.layout import CHECKPOINTS, CONFIG, FIGURES, LAST_CHECKPOINT
 from experiments.storage.shell import command, shown
-from lightning_modules.encoder_decoder import EncoderDecoder
+from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 
 POSITIONS = ("epoch", "step")
 """What a callback monitors that keeps the latest checkpoints."""
@@ -57,7 +57,7 @@ def closing_lines(run: Path, trainer: L.Trainer, model: L.LightningModule, to_tr
         trained: list[str | Path] = ["--ckpt_path", checkpoint]
         of_run = ["--config", run / CONFIG, *trained]
         trust = [word for package in to_trust for word in ("--trust", package)]
-        use = ["translate", *trained, *trust] if isinstance(model, EncoderDecoder) else ["predict", *of_run]
+        use = ["translate", *trained, *trust] if isinstance(model, TokenEncoderDecoder) else ["predict", *of_run]
         lines += ["", f"next: {command('seqlab', 'test', *of_run)}", f"  or: {command('seqlab', *use)}"]
     return "\n".join(lines)
 

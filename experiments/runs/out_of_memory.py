@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from datamodules.batch import LabelledBatch, Padded, SequenceBatch, VectorBatch
+from datamodules.batch import Batch, Padded
 from datamodules.errors import RunFailed
 from lightning_modules.locations import Split, place_of
 
@@ -28,7 +28,7 @@ def out_of_memory(error: BaseException, trainer: L.Trainer) -> RunFailed:
     at_work = next(callback for callback in trainer.callbacks if isinstance(callback, CurrentBatch))  # type: ignore[attr-defined]
     step, device = trainer.global_step, trainer.strategy.root_device
     batch, stage = at_work.batch, at_work.stage
-    if not isinstance(batch, SequenceBatch | LabelledBatch | VectorBatch):
+    if not isinstance(batch, Batch):
         return RunFailed(f"{device} is out of memory at step {step} ({_first_line(error)}): {_remedy(trainer, stage)}")
     place = place_of(trainer, _SPLITS[stage], batch.index)
     return RunFailed(
@@ -37,11 +37,10 @@ def out_of_memory(error: BaseException, trainer: L.Trainer) -> RunFailed:
     )
 
 
-def lengths(batch: SequenceBatch | LabelledBatch | VectorBatch) -> str:
+def lengths(batch: Batch) -> str:
     """Words how large a batch is: ``"64 sequences, the longest source of 90, the longest target of 120 positions"``."""
-    sides: list[tuple[str, Padded]] = [("source", batch.source)]
-    if not isinstance(batch, LabelledBatch):
-        sides.append(("target", batch.target))
+    both = {"source": batch.source, "target": getattr(batch, "target", None)}
+    sides = [(name, padded) for name, padded in both.items() if isinstance(padded, Padded)]
     longest = ", ".join(f"the longest {name} of {int(padded.lengths.max()):,}" for name, padded in sides if len(padded))
     return f"{len(batch):,} sequences, {longest} positions"
 

@@ -12,8 +12,8 @@ from torch import Tensor
 from datamodules.batch import SequenceBatch
 from datamodules.errors import UserError
 from experiments.figures.temperature import entropy_of
-from lightning_modules.encoder_decoder import EncoderDecoder
 from lightning_modules.layers.attention import Attention
+from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,11 @@ class AttentionView:
 
 @torch.no_grad()
 def attention_view(
-    model: EncoderDecoder, source: Sequence[int], target: Sequence[int], position: int, temperatures: Sequence[float]
+    model: TokenEncoderDecoder,
+    source: Sequence[int],
+    target: Sequence[int],
+    position: int,
+    temperatures: Sequence[float],
 ) -> AttentionView:
     """Runs the model over a pair under teacher forcing, and looks at what its topmost attention was given.
 

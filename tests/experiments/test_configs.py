@@ -8,7 +8,7 @@ import yaml
 
 from experiments.cli import main
 from experiments.config.class_paths import resolve
-from lightning_modules.encoder_decoder import EncoderDecoder
+from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 
 CONFIGS = sorted(
     path
@@ -30,7 +30,7 @@ def test_a_few_steps(
     (run,) = (tmp_path / yaml.safe_load(config.read_text())["experiment"]).iterdir()
     capsys.readouterr()
     made = yaml.safe_load((run / "config.yaml").read_text())
-    if issubclass(resolve(made["model"]["class_path"]), EncoderDecoder):
+    if issubclass(resolve(made["model"]["class_path"]), TokenEncoderDecoder):
         (tmp_path / "in.txt").write_text("a dog\n\n")
         translation = ["--input", str(tmp_path / "in.txt"), "--output", str(tmp_path / "out.txt"), "--max_length", "5"]
         assert main(["translate", "--ckpt_path", str(run), *translation]) == 0

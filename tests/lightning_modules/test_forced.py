@@ -8,11 +8,11 @@ import torch
 from datamodules.batch import BOS, EOS, SequenceBatch
 from datamodules.errors import UserError
 from lightning_modules.decoding.greedy import GreedySearch
-from lightning_modules.encoder_decoder import EncoderDecoder
 from lightning_modules.forcing import Constant, Forcing, ParallelScheduledSampling, ScheduledSampling
 from lightning_modules.layers.decoder import BahdanauDecoder, Decoder, LuongDecoder, MultiStepDecoder
 from lightning_modules.layers.encoder import RecurrentEncoder
 from lightning_modules.layers.fixed_context import FixedContextDecoder
+from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 
 VOCABULARY = 11
 FREE = Constant(0.0)
@@ -25,10 +25,10 @@ DECODERS = [
 ]
 
 
-def model(seed: int, kind: type[Decoder] | partial[Decoder] = LuongDecoder) -> EncoderDecoder:
+def model(seed: int, kind: type[Decoder] | partial[Decoder] = LuongDecoder) -> TokenEncoderDecoder:
     """A random model in double precision, without dropout, its distributions sharp enough to differ."""
     torch.manual_seed(seed)
-    net = EncoderDecoder(
+    net = TokenEncoderDecoder(
         VOCABULARY,
         VOCABULARY,
         encoder=partial(RecurrentEncoder, hidden_size=5),

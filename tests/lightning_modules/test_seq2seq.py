@@ -13,10 +13,10 @@ import torch
 
 from datamodules.batch import EOS, Padded, SequenceBatch
 from datamodules.reversal import ReversalDataModule
-from lightning_modules.encoder_decoder import EncoderDecoder
 from lightning_modules.layers.encoder import RecurrentEncoder
 from lightning_modules.layers.fixed_context import FixedContextDecoder
 from lightning_modules.seq2seq import Seq2Seq
+from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 
 
 def small(seed: int) -> Seq2Seq:
@@ -50,7 +50,7 @@ def test_the_source_reaches_the_decoder_through_the_state(seed: int) -> None:
 
 
 def test_its_arguments_are_those_of_every_encoder_decoder() -> None:
-    ours, theirs = (inspect.signature(kind).parameters for kind in (Seq2Seq, EncoderDecoder))
+    ours, theirs = (inspect.signature(kind).parameters for kind in (Seq2Seq, TokenEncoderDecoder))
     assert list(ours) == list(theirs)
     assert [ours[name].annotation for name in ours] == [theirs[name].annotation for name in ours]
     other = [name for name in ours if ours[name].default != theirs[name].default]

@@ -11,7 +11,7 @@ from lightning_modules.forcing import Constant, ParallelScheduledSampling, Sched
 from lightning_modules.layers.decoder import BahdanauDecoder, Decoder, LuongDecoder
 from lightning_modules.layers.encoder import RecurrentEncoder
 from lightning_modules.layers.fixed_context import FixedContextDecoder
-from lightning_modules.vector_seq2seq import VectorSeq2Seq, squared_error
+from lightning_modules.vector_seq2seq import VectorSeq2Seq
 
 FREE = Constant(0.0)
 DECODERS = [FixedContextDecoder, LuongDecoder, BahdanauDecoder]
@@ -47,7 +47,7 @@ def row_of(batch: VectorBatch, row: int) -> VectorBatch:
 def test_the_target_is_the_source_reversed_and_its_input_is_shifted(seed: int) -> None:
     batch = batch_of(seed)
     for source, target, shifted, length in zip(
-        batch.source.values, batch.target.values, batch.target_input, batch.source.lengths.tolist(), strict=True
+        batch.source.values, batch.target.values, batch.target_input.values, batch.source.lengths.tolist(), strict=True
     ):
         assert torch.equal(source[:length].flip(0), target[:length])
         assert (shifted[0] == 0).all()
@@ -57,23 +57,35 @@ def test_the_target_is_the_source_reversed_and_its_input_is_shifted(seed: int) -
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_a_sequence_alone_and_in_a_padded_batch(decoder: type[Decoder], seed: int) -> None:
     net, batch = model(seed, decoder), batch_of(seed)
-    together, numbers = squared_error(net(batch), batch)
-    alone = [squared_error(net(row_of(batch, row)), row_of(batch, row)) for row in range(len(batch))]
-    torch.testing.assert_close(together, sum(loss for loss, _ in alone), rtol=1e-12, atol=0)
-    assert numbers == sum(count for _, count in alone) == 3 * int(batch.target.lengths.sum())
+    together, reported, numbers = net.loss(batch)
+    alone = [net.loss(row_of(batch, row)) for row in range(len(batch))]
+    torch.testing.assert_close(together, sum(loss for loss, _, _ in alone), rtol=1e-12, atol=0)
+    assert torch.equal(together.detach(), reported)
+    assert numbers == sum(count for _, _, count in alone) == 3 * int(batch.target.lengths.sum())
+
+
+def test_the_loss_is_the_squared_error_of_each_number(seed: int) -> None:
+    net, batch = model(seed), batch_of(seed)
+    loss, _, numbers = net.loss(batch)
+    error = net.output(net(batch)[0]) - batch.target.values[batch.target.mask]
+    assert numbers == error.numel()
+    torch.testing.assert_close(loss, error.square().sum(), rtol=1e-12, atol=0)
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_free_running_equals_steps_by_hand(decoder: type[Decoder], seed: int) -> None:
     net, batch = model(seed, decoder), batch_of(seed)
     found = net.forced(batch, ScheduledSampling(FREE), ratio=0.0)
-    memory, state = net.encode(batch)
+    found = net.output(found)
+    whole = torch.zeros_like(batch.target.values)
+    whole[batch.target.mask] = found
+    memory, state = net.encode(batch.source)
     value = torch.zeros(len(batch), 3, dtype=torch.float64)
     for position in range(batch.target.values.shape[1]):
         output, _, state = net.decoder.step(net.embed(value), memory, state)
         value = net.output(output)
         real = position < batch.target.lengths
-        torch.testing.assert_close(found[real, position], value[real], rtol=0, atol=1e-12)
+        torch.testing.assert_close(whole[real, position], value[real], rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
@@ -81,9 +93,9 @@ def test_with_every_coin_gold_it_is_teacher_forcing_and_many_passes_are_free_run
     decoder: type[Decoder], seed: int
 ) -> None:
     net, batch = model(seed, decoder), batch_of(seed)
-    mask, passes = batch.target.mask, max(2, batch.target.values.shape[1])
+    passes = max(2, batch.target.values.shape[1])
     parallel = ParallelScheduledSampling(FREE, passes=passes)
     for forcing in (ScheduledSampling(FREE), parallel):
-        torch.testing.assert_close(net.forced(batch, forcing, 1.0)[mask], net(batch)[mask], rtol=0, atol=1e-12)
+        torch.testing.assert_close(net.forced(batch, forcing, 1.0), net(batch)[0], rtol=0, atol=1e-12)
     free = net.forced(batch, ScheduledSampling(FREE), 0.0)
-    torch.testing.assert_close(net.forced(batch, parallel, 0.0)[mask], free[mask], rtol=0, atol=1e-12)
+    torch.testing.assert_close(net.forced(batch, parallel, 0.0), free, rtol=0, atol=1e-12)

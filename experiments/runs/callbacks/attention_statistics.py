@@ -11,7 +11,7 @@ import torch
 from datamodules.batch import SequenceBatch
 from experiments.runs.callbacks.evaluation_statistics import EvaluationStatistics, log_scores
 from experiments.runs.callbacks.text_metrics import Stage
-from lightning_modules.encoder_decoder import EncoderDecoder
+from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 
 
 @runtime_checkable
@@ -56,7 +56,7 @@ class AttentionStatistics(EvaluationStatistics[_Sentence]):
         """The metrics that a training logs here, the last one where the data know it."""
         return {"val/attention_entropy", "val/attention_max", "val/attention_variance", "val/attention_peak_right"}
 
-    def measured(self, trainer: L.Trainer, module: EncoderDecoder, batch: SequenceBatch) -> Sequence[_Sentence]:
+    def measured(self, trainer: L.Trainer, module: TokenEncoderDecoder, batch: SequenceBatch) -> Sequence[_Sentence]:
         """The sums of each sentence; see :meth:`EvaluationStatistics.measured`."""
         weights = module(batch)[1].cpu().double()  # on the CPU: MPS has no double precision
         if not weights.shape[1]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import lightning as L
 
-from datamodules.batch import LabelledBatch, SequenceBatch, VectorBatch
+from datamodules.batch import Batch
 from lightning_modules.step_loss import StepLossModule
 
 LOSS = "train/loss"
@@ -35,7 +35,7 @@ class Divergence(L.Callback):
         trainer: L.Trainer,
         pl_module: L.LightningModule,
         outputs: Any,  # noqa: ANN401 - Lightning's hook
-        batch: SequenceBatch | LabelledBatch | VectorBatch,
+        batch: Batch,
         batch_idx: int,
     ) -> None:
         """Looks, on rank zero, at its own share of the batch."""

@@ -13,7 +13,7 @@ from datamodules.batch import SequenceBatch
 from datamodules.errors import UserError
 from experiments.runs.callbacks.text import gathered
 from experiments.runs.callbacks.text_metrics import Stage
-from lightning_modules.encoder_decoder import EncoderDecoder
+from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 
 Seen = TypeVar("Seen")
 
@@ -25,7 +25,7 @@ class EvaluationStatistics(L.Callback, ABC, Generic[Seen]):
         self._sentences: dict[int, Seen] = {}
 
     @abstractmethod
-    def measured(self, trainer: L.Trainer, module: EncoderDecoder, batch: SequenceBatch) -> Sequence[Seen]:
+    def measured(self, trainer: L.Trainer, module: TokenEncoderDecoder, batch: SequenceBatch) -> Sequence[Seen]:
         """Measures a batch of at least one sentence, without gradients.
 
         Args:
@@ -83,7 +83,7 @@ class EvaluationStatistics(L.Callback, ABC, Generic[Seen]):
 
     @torch.no_grad()
     def _keep(self, trainer: L.Trainer, module: L.LightningModule, batch: SequenceBatch) -> None:
-        if not isinstance(module, EncoderDecoder):
+        if not isinstance(module, TokenEncoderDecoder):
             name = type(self).__name__
             raise UserError(f"{name} measures encoder-decoders, not a {type(module).__name__}: leave it out")
         if len(batch):

@@ -17,8 +17,8 @@ from experiments.runs.callbacks.evaluation_statistics import EvaluationStatistic
 from experiments.runs.callbacks.text_metrics import Stage
 from experiments.runs.loggers.media import log_figure
 from experiments.storage.durable import durable_write
-from lightning_modules.encoder_decoder import EncoderDecoder
 from lightning_modules.forcing import Constant, ScheduledSampling
+from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 
 COLUMNS = ("step", "position", "sentences", "accuracy", "accuracy_free_running", "loss", "loss_free_running")
 FREE_RUNNING = ScheduledSampling(Constant(0.0))
@@ -65,7 +65,7 @@ class ExposureBias(EvaluationStatistics[_Sentence]):
         free = {"val/loss_free_running", "val/accuracy_free_running", "val/edit_rate_free_running"}
         return free | {"val/exposure_gap", "val/edit_rate", "val/first_error"}
 
-    def measured(self, trainer: L.Trainer, module: EncoderDecoder, batch: SequenceBatch) -> Sequence[_Sentence]:
+    def measured(self, trainer: L.Trainer, module: TokenEncoderDecoder, batch: SequenceBatch) -> Sequence[_Sentence]:
         """The outcomes of each sentence; see :meth:`EvaluationStatistics.measured`."""
         targets = [
             row[:length]

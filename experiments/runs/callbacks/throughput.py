@@ -9,7 +9,7 @@ import lightning as L
 import torch
 from torch import Tensor
 
-from datamodules.batch import LabelledBatch, SequenceBatch
+from datamodules.batch import Batch
 
 
 class Throughput(L.Callback):
@@ -39,7 +39,7 @@ class Throughput(L.Callback):
         self,
         trainer: L.Trainer,
         pl_module: L.LightningModule,
-        batch: SequenceBatch | LabelledBatch,
+        batch: Batch,
         batch_idx: int,
     ) -> None:
         """Lets the clock run, if it stands."""
@@ -51,7 +51,7 @@ class Throughput(L.Callback):
         trainer: L.Trainer,
         pl_module: L.LightningModule,
         outputs: Any,  # noqa: ANN401 - Lightning's hook
-        batch: SequenceBatch | LabelledBatch,
+        batch: Batch,
         batch_idx: int,
     ) -> None:
         """Counts the batch's tokens, and logs at the steps at which the Trainer does."""

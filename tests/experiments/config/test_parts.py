@@ -17,8 +17,8 @@ from datamodules.errors import UserError
 from experiments.config.parts import UnfitValueError, make_part
 from experiments.config.shipped_configs import shipped_configs
 from lightning_modules.decoding.beam import BeamSearch
-from lightning_modules.encoder_decoder import EncoderDecoder
 from lightning_modules.layers.attention import Attention, BahdanauAttention, GeneralAttention
+from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 
 EXPERIMENTS = ("birnn", "nmt", "seq2seq", "benchmarks")
 ATTENTION = "lightning_modules.layers.attention"
@@ -40,7 +40,7 @@ def test_the_model_of_every_experiment(name: str, tmp_path: Path) -> None:
     made = make_part(type(model), arguments)
     assert str(made) == str(model)
     made.load_state_dict(model.state_dict())
-    if isinstance(made, EncoderDecoder) and isinstance(model, EncoderDecoder):
+    if isinstance(made, TokenEncoderDecoder) and isinstance(model, TokenEncoderDecoder):
         for one, other in ((made.val_search, model.val_search), (made.test_search, model.test_search)):
             assert (type(one), vars(one)) == (type(other), vars(other))
         assert type(made.forcing) is type(model.forcing)

@@ -13,10 +13,10 @@ from datamodules.batch import BOS, EOS, Padded
 from datamodules.errors import UserError
 from datamodules.reversal import ReversalDataModule
 from experiments.runs.callbacks import AttentionStatistics
-from lightning_modules.encoder_decoder import EncoderDecoder
 from lightning_modules.layers.attention import Attention, DotAttention, MultiHeadAttention, NoAttention
 from lightning_modules.layers.decoder import LuongDecoder
 from lightning_modules.layers.encoder import RecurrentEncoder
+from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 from tests.experiments.echo_task import EchoData, EchoModel, make_trainer
 
 
@@ -27,8 +27,8 @@ def small_data(folder: Path) -> ReversalDataModule:
     )  # fmt: skip
 
 
-def small_model(data: ReversalDataModule, attention: type[Attention]) -> EncoderDecoder:
-    model = EncoderDecoder(
+def small_model(data: ReversalDataModule, attention: type[Attention]) -> TokenEncoderDecoder:
+    model = TokenEncoderDecoder(
         data.source_vocabulary_size,
         data.target_vocabulary_size,
         encoder=partial(RecurrentEncoder, hidden_size=4),

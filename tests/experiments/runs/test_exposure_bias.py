@@ -15,17 +15,17 @@ from datamodules.batch import BOS, EOS, SequenceBatch
 from datamodules.errors import UserError
 from experiments.runs.callbacks import ExposureBias
 from lightning_modules.decoding.greedy import GreedySearch
-from lightning_modules.encoder_decoder import EncoderDecoder
 from lightning_modules.layers.decoder import BahdanauDecoder
 from lightning_modules.layers.encoder import RecurrentEncoder
+from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 from tests.experiments.echo_task import EchoData, EchoModel, make_trainer
 
 VOCABULARY = 9
 
 
-def small_model(seed: int) -> EncoderDecoder:
+def small_model(seed: int) -> TokenEncoderDecoder:
     torch.manual_seed(seed)
-    model = EncoderDecoder(
+    model = TokenEncoderDecoder(
         VOCABULARY,
         VOCABULARY,
         encoder=partial(RecurrentEncoder, hidden_size=5),
@@ -59,7 +59,7 @@ def batches(pairs: list[tuple[list[int], list[int]]], size: int) -> DataLoader[S
 
 @torch.no_grad()
 def stepped(
-    model: EncoderDecoder, source: list[int], target: SequenceBatch, own: bool
+    model: TokenEncoderDecoder, source: list[int], target: SequenceBatch, own: bool
 ) -> list[tuple[float, bool, int]]:
     """Nats, rightness and prediction at each gold token, one step of the model's search interface at a time."""
     memory, state = model.encode(target.source)

@@ -13,9 +13,9 @@ from lightning_modules.decoding.ensemble import Ensemble
 from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.decoding.sampling import SamplingSearch
 from lightning_modules.decoding.search import Search
-from lightning_modules.encoder_decoder import EncoderDecoder
 from lightning_modules.layers.attention import NoAttention
 from lightning_modules.layers.decoder import BahdanauDecoder, LuongDecoder, MultiStepDecoder
+from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 from tests.lightning_modules.decoding.tiny_search import LONGEST, VOCABULARY, everything, sources, tiny_model
 
 GIVEN = [[4, 5, 4], [5]]
@@ -25,7 +25,7 @@ def without_attention(embedding_size: int, memory_size: int, hidden_size: int) -
     return LuongDecoder(embedding_size, memory_size, NoAttention, hidden_size=hidden_size)
 
 
-def unlike(seed: int) -> list[EncoderDecoder]:
+def unlike(seed: int) -> list[TokenEncoderDecoder]:
     """Models of other shapes, states and attentions over one vocabulary."""
     return [
         tiny_model(seed, MultiStepDecoder),

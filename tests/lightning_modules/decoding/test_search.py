@@ -15,10 +15,10 @@ from lightning_modules.decoding.beam import BeamSearch
 from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.decoding.sampling import SamplingSearch
 from lightning_modules.decoding.search import Search
-from lightning_modules.encoder_decoder import EncoderDecoder
 from lightning_modules.layers.attention import NoAttention
 from lightning_modules.layers.decoder import BahdanauDecoder, LuongDecoder, MultiStepDecoder
 from lightning_modules.layers.state import LEAST_SHARED_ROWS
+from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 from tests.lightning_modules.decoding.tiny_search import (
     LIVE,
     LONGEST,
@@ -44,7 +44,7 @@ def anything(number: int, each: Sayable) -> bool:
 
 
 def assert_best(
-    model: EncoderDecoder,
+    model: TokenEncoderDecoder,
     search: BeamSearch,
     allowed: Callable[[int, Sayable], bool],
     prefixes: Padded | None = None,
@@ -420,8 +420,8 @@ def test_searches_that_do_not_fit_the_model(seed: int) -> None:
     with pytest.raises(UserError, match="beam_size is 161, but the target vocabulary has 160 tokens"):
         model.translate(sources([4]), BeamSearch(161))
     with pytest.raises(UserError, match="beam_size is 9, but the target vocabulary has 8 tokens"):
-        EncoderDecoder(8, 8, test_search=BeamSearch(9))
-    plain = EncoderDecoder(8, 8, decoder=lambda size, memory: LuongDecoder(size, memory, attention=NoAttention))
+        TokenEncoderDecoder(8, 8, test_search=BeamSearch(9))
+    plain = TokenEncoderDecoder(8, 8, decoder=lambda size, memory: LuongDecoder(size, memory, attention=NoAttention))
     with pytest.raises(UserError, match=r"coverage_penalty is 0\.2, but the model has no attention"):
         plain.translate(sources([4]), BeamSearch(coverage_penalty=0.2))
     assert plain.translate(sources([4]), BeamSearch(max_length=3))

@@ -12,8 +12,8 @@ from datamodules.batch import Padded
 from lightning_modules.decoding.beam import BeamSearch
 from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.decoding.search import Search
-from lightning_modules.encoder_decoder import EncoderDecoder
 from lightning_modules.layers.decoder import BahdanauDecoder, LuongDecoder, MultiStepDecoder
+from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 from tests.lightning_modules.decoding.test_search import beam_by_hand
 from tests.lightning_modules.decoding.tiny_search import (
     LIVE,
@@ -65,7 +65,7 @@ RULES = st.builds(
 )
 
 
-def same_hypotheses(one: Search, other: Search, model: EncoderDecoder, given: list[list[int]]) -> None:
+def same_hypotheses(one: Search, other: Search, model: TokenEncoderDecoder, given: list[list[int]]) -> None:
     """Two searches find the same, the second on each source by itself."""
     together = model.translate(sources(*given), one)
     for source, found in zip(given, together, strict=True):
@@ -78,7 +78,7 @@ def same_hypotheses(one: Search, other: Search, model: EncoderDecoder, given: li
 @settings(max_examples=25)
 @given(MODELS, st.lists(SOURCE, min_size=1, max_size=2), PENALTIES, RULES)
 def test_a_wide_beam_finds_the_best_of_all(
-    model: EncoderDecoder, given: list[list[int]], penalties: dict[str, float], allowed: Allowed
+    model: TokenEncoderDecoder, given: list[list[int]], penalties: dict[str, float], allowed: Allowed
 ) -> None:
     """Also where it finishes early: what it leaves open is no better."""
     search = BeamSearch(
@@ -99,7 +99,7 @@ def test_a_wide_beam_finds_the_best_of_all(
 @settings(max_examples=25)
 @given(MODELS, SOURCE, PENALTIES, st.integers(1, 6))
 def test_a_narrow_beam_that_finishes_early_leaves_none_better(
-    model: EncoderDecoder, source: list[int], penalties: dict[str, float], size: int
+    model: TokenEncoderDecoder, source: list[int], penalties: dict[str, float], size: int
 ) -> None:
     """The same beam by hand goes on to its end."""
     search = BeamSearch(size, n_best=1, max_length=LONGEST, max_ratio=None, **penalties)  # type: ignore[arg-type]
@@ -111,7 +111,7 @@ def test_a_narrow_beam_that_finishes_early_leaves_none_better(
 @settings(max_examples=25)
 @given(MODELS, st.lists(SOURCE, min_size=1, max_size=6), st.integers(0, 3), st.integers(1, 12))
 def test_greedy_is_a_beam_of_one_and_a_batch_changes_nothing(
-    model: EncoderDecoder, given: list[list[int]], size: int, longest: int
+    model: TokenEncoderDecoder, given: list[list[int]], size: int, longest: int
 ) -> None:
     greedy = GreedySearch(longest, no_repeat_ngram_size=size)
     same_hypotheses(greedy, BeamSearch(1, max_length=longest, no_repeat_ngram_size=size), model, given)

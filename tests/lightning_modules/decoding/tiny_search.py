@@ -10,18 +10,20 @@ import torch
 from torch import Tensor
 
 from datamodules.batch import EOS, Padded, SequenceBatch
-from lightning_modules.encoder_decoder import EncoderDecoder
 from lightning_modules.layers.decoder import LuongDecoder
 from lightning_modules.layers.encoder import RecurrentEncoder
+from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 
 LIVE, VOCABULARY, LONGEST = 6, 160, 3
 """The ids that have a probability, out of a vocabulary as wide as a beam that holds every hypothesis."""
 
 
-def tiny_model(seed: int, decoder: type = LuongDecoder, hidden_size: int = 5, sharpness: float = 3.0) -> EncoderDecoder:
+def tiny_model(
+    seed: int, decoder: type = LuongDecoder, hidden_size: int = 5, sharpness: float = 3.0
+) -> TokenEncoderDecoder:
     """A random model over six ids, its distributions sharp enough to differ; of 40, nearly sure at most steps."""
     torch.manual_seed(seed)
-    model = EncoderDecoder(
+    model = TokenEncoderDecoder(
         VOCABULARY,
         VOCABULARY,
         encoder=lambda size: RecurrentEncoder(size, hidden_size=4),
@@ -59,7 +61,7 @@ class Sayable:
 
 
 @torch.no_grad()
-def everything(model: EncoderDecoder, source: list[int], longest: int = LONGEST) -> list[Sayable]:
+def everything(model: TokenEncoderDecoder, source: list[int], longest: int = LONGEST) -> list[Sayable]:
     """All targets of up to ``longest`` tokens, under teacher forcing."""
     live = [token for token in range(LIVE) if token != EOS]
     targets = [ids for length in range(longest + 1) for ids in itertools.product(live, repeat=length)]

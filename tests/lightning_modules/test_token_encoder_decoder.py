@@ -12,22 +12,22 @@ from torch.utils.data import DataLoader
 
 from datamodules.batch import BOS, EOS, Padded, SequenceBatch
 from datamodules.errors import RunFailed, UserError
-from lightning_modules import encoder_decoder
+from lightning_modules import token_encoder_decoder
 from lightning_modules.decoding.beam import BeamSearch
-from lightning_modules.encoder_decoder import EncoderDecoder
 from lightning_modules.layers.attention import BahdanauAttention, GeneralAttention
 from lightning_modules.layers.decoder import BahdanauDecoder, Decoder, LuongDecoder, MultiStepDecoder
 from lightning_modules.layers.encoder import RecurrentEncoder
 from lightning_modules.shapes import check_shapes
+from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 
 VOCABULARY = 12
 DECODERS = [LuongDecoder, BahdanauDecoder, MultiStepDecoder]
 
 
-def model(seed: int, kind: type[Decoder] = LuongDecoder, **options: object) -> EncoderDecoder:
+def model(seed: int, kind: type[Decoder] = LuongDecoder, **options: object) -> TokenEncoderDecoder:
     """A small model in double precision, without dropout."""
     torch.manual_seed(seed)
-    return EncoderDecoder(
+    return TokenEncoderDecoder(
         VOCABULARY,
         VOCABULARY,
         encoder=partial(RecurrentEncoder, hidden_size=5, layers=2),
@@ -48,7 +48,7 @@ def pairs(seed: int, count: int = 6) -> tuple[list[list[int]], list[list[int]]]:
     return [sentence(9) for _ in range(count)], [sentence(15) for _ in range(count)]
 
 
-def gradients(net: EncoderDecoder) -> dict[str, torch.Tensor]:
+def gradients(net: TokenEncoderDecoder) -> dict[str, torch.Tensor]:
     return {name: p.grad.clone() for name, p in net.named_parameters() if p.grad is not None}
 
 
@@ -62,7 +62,7 @@ def test_targets_are_scored_in_pieces(
     whole = net.score(batch)
     shapes = []
     net.decoder.register_forward_pre_hook(lambda _, given: shapes.append(given[0].shape[:2]))
-    monkeypatch.setattr(encoder_decoder, "SCORED_AT_ONCE", 3)
+    monkeypatch.setattr(token_encoder_decoder, "SCORED_AT_ONCE", 3)
     torch.testing.assert_close(net.score(batch), whole, rtol=0, atol=1e-12)
     lengths = batch.target_output.lengths
     assert shapes == [(int((lengths > start).sum()), 3) for start in range(0, 21, 3)], "ended sentences are left out"
@@ -138,7 +138,7 @@ def quiet_trainer(tmp_path: object, **options: object) -> L.Trainer:
     )
 
 
-def train(net: EncoderDecoder, batches: list[SequenceBatch], tmp_path: object, **options: object) -> Recorder:
+def train(net: TokenEncoderDecoder, batches: list[SequenceBatch], tmp_path: object, **options: object) -> Recorder:
     recorder = Recorder()
     trainer = quiet_trainer(tmp_path, callbacks=[recorder], **options)
     trainer.fit(net, DataLoader(batches, batch_size=None))  # type: ignore[arg-type]
@@ -218,7 +218,7 @@ def test_tying(tied: str, matrices: int, seed: int) -> None:
 
 def test_tying_of_unlike_vocabularies_is_refused() -> None:
     with pytest.raises(UserError, match=r"tied is 'all', but the source vocabulary has 8 ids and the target's 9"):
-        EncoderDecoder(8, 9, tied="all")
+        TokenEncoderDecoder(8, 9, tied="all")
 
 
 def test_a_changed_shape_is_told_with_both_values(seed: int) -> None:

@@ -1,0 +1,126 @@
+"""Heads: what a decoder's outputs predict, and the loss of it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from lightning_modules.kernels.argmax import most_probable
+from lightning_modules.kernels.linear import Linear
+from lightning_modules.kernels.projected_loss import projected_cross_entropy, projected_outcomes
+
+Feedback = Literal["argmax", "sample"]
+"""Which prediction is fed back: the most probable one, or one drawn from the distribution."""
+
+
+class Head(Linear, ABC):
+    """A projection of what a decoder has made, with a loss.
+
+    Letters: n positions, i input size, o output size. Positions are real ones, row by row; padding has none.
+    """
+
+    @abstractmethod
+    def loss(self, hidden: Tensor, gold: Tensor) -> tuple[Tensor, Tensor, int]:
+        """The loss, summed.
+
+        Args:
+            hidden: ``(n, i)``.
+            gold: ``(n, ...)``, what should be predicted.
+
+        Returns:
+            The loss that is trained; the loss that is reported, without a gradient; and how many numbers or tokens
+            both are sums over.
+        """
+
+    @abstractmethod
+    def predict(self, hidden: Tensor, feedback: Feedback) -> Tensor:
+        """What is predicted, to be fed back.
+
+        Args:
+            hidden: ``(n, i)``.
+            feedback: Which prediction, where there are several.
+
+        Returns:
+            ``(n, ...)``, of the form of a gold value.
+        """
+
+
+class VocabularyHead(Head):
+    """A softmax over the target vocabulary: ``p(y) = softmax(W h + b)``.
+
+    Args:
+        input_size: Width of what is projected.
+        vocabulary_size: Number of target ids.
+        label_smoothing: Share of the target distribution spread evenly over the vocabulary (Szegedy et al. 2016,
+            section 7).
+    """
+
+    def __init__(self, input_size: int, vocabulary_size: int, label_smoothing: float = 0.0) -> None:
+        super().__init__(input_size, vocabulary_size)
+        self.label_smoothing = label_smoothing
+
+    def loss(self, hidden: Tensor, gold: Tensor) -> tuple[Tensor, Tensor, int]:
+        """Cross-entropy in nats, reported without smoothing; see :meth:`Head.loss`. No tensor of logits is made."""
+        loss, nll = projected_cross_entropy(hidden, self.weight, self.bias, gold, self.label_smoothing)
+        return loss, nll, len(gold)
+
+    def outcomes(self, hidden: Tensor, gold: Tensor) -> tuple[Tensor, Tensor]:
+        """What becomes of each gold token, without gradients.
+
+        Args:
+            hidden: ``(n, i)``.
+            gold: ``(n,)``.
+
+        Returns:
+            Two tensors of ``(n,)``: the log-probability of the gold token, and the most probable token in its place.
+        """
+        return projected_outcomes(hidden, self.weight, self.bias, gold)
+
+    @torch.no_grad()
+    def predict(self, hidden: Tensor, feedback: Feedback) -> Tensor:
+        """The most probable token, or one that is drawn, ``(n,)``, int64; see :meth:`Head.predict`."""
+        logits = self(hidden)
+        if feedback == "sample":
+            logits = logits - torch.empty_like(logits).exponential_().log()  # Gumbel's noise: its argmax is a draw
+        return most_probable(logits)
+
+    def log_probabilities(self, hidden: Tensor) -> Tensor:
+        """Of every token, in float32 at least.
+
+        Args:
+            hidden: ``(n, i)``.
+
+        Returns:
+            ``(n, vocabulary_size)``.
+        """
+        logits = self(hidden)
+        precision = torch.promote_types(logits.dtype, torch.float32)
+        if logits.dtype == precision and not torch.is_grad_enabled():
+            return torch.log_softmax(logits, dim=-1, out=logits)
+        return logits.log_softmax(dim=-1, dtype=precision)
+
+
+class RegressionHead(Head):
+    """Vectors of real numbers: ``y = W h + b``, by the squared error.
+
+    Args:
+        input_size: Width of what is projected.
+        feature_size: Width of a vector.
+    """
+
+    def __init__(self, input_size: int, feature_size: int) -> None:
+        super().__init__(input_size, feature_size)
+
+    def loss(self, hidden: Tensor, gold: Tensor) -> tuple[Tensor, Tensor, int]:
+        """The squared error, over numbers; see :meth:`Head.loss`. ``gold`` is ``(n, feature_size)``."""
+        error = functional.mse_loss(self(hidden), gold, reduction="sum")
+        return error, error.detach(), gold.numel()
+
+    @torch.no_grad()
+    def predict(self, hidden: Tensor, feedback: Feedback) -> Tensor:
+        """The vectors, ``(n, feature_size)``, whatever the feedback; see :meth:`Head.predict`."""
+        return self(hidden)

@@ -1,0 +1,314 @@
+"""The model that every experiment with ids on both sides is a configuration of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from datamodules.batch import Padded, SequenceBatch
+from datamodules.errors import RunFailed, UserError
+from lightning_modules.decoding.beam import BeamSearch
+from lightning_modules.decoding.greedy import GreedySearch
+from lightning_modules.decoding.hypothesis import Hypothesis
+from lightning_modules.decoding.length_limits import LengthLimits
+from lightning_modules.decoding.prefixes import Integers
+from lightning_modules.decoding.search import Search
+from lightning_modules.encoder_decoder import BridgeFactory, DecoderFactory, EncoderDecoder
+from lightning_modules.forcing import Forcing
+from lightning_modules.kernels.linear import Linear
+from lightning_modules.layers.bridge import ProjectionBridge
+from lightning_modules.layers.checks import check_shares, check_sizes
+from lightning_modules.layers.decoder import LuongDecoder
+from lightning_modules.layers.embedding import TokenEmbedding
+from lightning_modules.layers.encoder import EncoderFactory, RecurrentEncoder
+from lightning_modules.layers.heads import VocabularyHead
+from lightning_modules.layers.initialisation import initialise
+from lightning_modules.layers.state import DecoderState, Memory, unique_rows
+from lightning_modules.metrics import PerTokenLoss, Share
+from lightning_modules.module import LRSchedulerCallable, OptimizerCallable
+
+SCORED_AT_ONCE = 512
+"""Target positions of each sentence that are scored at once: far more than a sentence has, so that only what is no
+sentence comes in pieces, and 64 of them with a state of 512 numbers take 64 MiB for each of a decoder's layers."""
+
+
+class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
+    """A recurrent encoder, a bridge and a decoder over ids (Sutskever et al. 2014; Bahdanau et al. 2015).
+
+    Every part is given by class and arguments; sizes that follow from other parts are passed on and written nowhere
+    twice. Parameters begin from the global seed and their names alone.
+
+    Args:
+        source_vocabulary_size: Number of source ids; linked from the data.
+        target_vocabulary_size: Number of target ids; linked from the data.
+        encoder: Made of (embedding size).
+        decoder: Made of (embedding size, memory size).
+        bridge: Made of (encoder state shape, decoder state shape).
+        embedding_size: Width of source and target embeddings.
+        tied: Which matrices are one: 'none'; 'target', target embedding and output projection; or 'all', the source
+            embedding as well, which needs a joint vocabulary.
+        dropout: Dropout on embeddings.
+        token_dropout: Probability that a whole token is embedded as zeros in training.
+        label_smoothing: Share of the target distribution spread evenly over the vocabulary.
+        val_search: Search in validation, without gold history.
+        test_search: Search in test and predict.
+        optimizer: Made of (parameters).
+        scheduler: Learning-rate schedule made of (optimizer), stepped per update; none for a constant rate.
+        forcing: What the decoder is fed in training; gold tokens alone (teacher forcing) if not given.
+        longest_source: Tokens of the longest source in training; linked from the data.
+        longest_target: Tokens of the longest target in training; linked from the data. A search that has no limit of
+            its own stops hypotheses by it.
+        longest_ratio: The most target tokens for each source token in training; linked from the data, likewise.
+
+    Raises:
+        UserError: ``tied`` is 'all' and the vocabularies differ in size, or the target's is too small for a search;
+            ``embedding_size`` is below 1, or a dropout or ``label_smoothing`` outside [0, 1).
+    """
+
+    def __init__(
+        self,
+        source_vocabulary_size: int,
+        target_vocabulary_size: int,
+        encoder: EncoderFactory = RecurrentEncoder,
+        decoder: DecoderFactory = LuongDecoder,
+        bridge: BridgeFactory = ProjectionBridge,
+        embedding_size: int = 256,
+        tied: Literal["none", "target", "all"] = "none",
+        dropout: float = 0.0,
+        token_dropout: float = 0.0,
+        label_smoothing: float = 0.0,
+        val_search: Search = GreedySearch(),  # noqa: B008 - the default that --help shows; a search holds no state
+        test_search: Search = BeamSearch(),  # noqa: B008
+        optimizer: OptimizerCallable = torch.optim.Adam,
+        scheduler: LRSchedulerCallable | None = None,
+        forcing: Forcing | None = None,
+        longest_source: int | None = None,
+        longest_target: int | None = None,
+        longest_ratio: float | None = None,
+    ) -> None:
+        super().__init__(optimizer, scheduler, forcing)
+        check_sizes(self, embedding_size=embedding_size)
+        check_shares(self, dropout=dropout, token_dropout=token_dropout, label_smoothing=label_smoothing)
+        if tied == "all" and source_vocabulary_size != target_vocabulary_size:
+            raise UserError(
+                f"tied is 'all', but the source vocabulary has {source_vocabulary_size} ids and the target's "
+                f"{target_vocabulary_size}: use a joint tokenizer (target_tokenizer: null), or tied: target"
+            )
+        for search in (val_search, test_search):
+            search.check_vocabulary(target_vocabulary_size)
+        self.save_hyperparameters()
+        self.connect(encoder, decoder, bridge, embedding_size)
+        self.target_embedding = TokenEmbedding(target_vocabulary_size, embedding_size, dropout, token_dropout)
+        self.source_embedding = (
+            self.target_embedding
+            if tied == "all"
+            else TokenEmbedding(source_vocabulary_size, embedding_size, dropout, token_dropout)
+        )
+        width = self.decoder.output_size if tied == "none" else embedding_size
+        self.to_embedding = Linear(self.decoder.output_size, width, bias=False) if tied != "none" else nn.Identity()
+        self.output: VocabularyHead = VocabularyHead(width, target_vocabulary_size, label_smoothing)
+        if tied != "none":
+            self.output.weight = self.target_embedding.weight
+        initialise(self, torch.initial_seed())
+        self.val_search = val_search
+        self.test_search = test_search
+        self.val_loss, self.val_accuracy, self.val_truncated = PerTokenLoss(), Share(), Share()
+        self.test_loss, self.test_accuracy, self.test_truncated = PerTokenLoss(), Share(), Share()
+        self.longest_source, self.longest_target, self.longest_ratio = longest_source, longest_target, longest_ratio
+
+    def step(self, tokens: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
+        """One step of the decoder, for a search.
+
+        Args:
+            tokens: ``(rows,)``, the last token of each prefix; each sentence of the memory has as many as the others,
+                one after the other.
+            memory: From :meth:`encode`.
+            state: From :meth:`encode` or the last step.
+
+        Returns:
+            Log-probabilities ``(rows, target_vocabulary)``, attention weights ``(rows, heads, source_len)``, and the
+            next state.
+        """
+        distinct, rows = unique_rows(tokens)
+        output, weights, state = self.decoder.step(self.target_embedding(distinct), memory, state, rows)
+        return self.output.log_probabilities(self.to_embedding(output)), weights, state
+
+    def length_limits(self, source_lengths: Integers) -> Integers:
+        """The most tokens of a hypothesis that the training pairs suggest; see :class:`LengthLimits`.
+
+        Args:
+            source_lengths: ``(batch,)``, EOS counted.
+        """
+        return LengthLimits(self.longest_target, self.longest_ratio).of(source_lengths)
+
+    @torch.no_grad()
+    def translate(
+        self, source: Padded, search: Search, with_attention: bool = False, prefixes: Padded | None = None
+    ) -> list[list[Hypothesis]]:
+        """Searches for the best hypotheses, in evaluation mode.
+
+        Args:
+            source: ``(batch, source_len)``, each sequence closed by EOS.
+            search: How.
+            with_attention: Also return what each hypothesis attended to.
+            prefixes: ``(batch, prefix_len)``, what the hypotheses of each source begin with; None for nothing.
+
+        Returns:
+            For each source its hypotheses, best first.
+        """
+        with self._evaluating():
+            return search(self, source, with_attention, prefixes)
+
+    @torch.no_grad()
+    def score(self, batch: SequenceBatch) -> Tensor:
+        """Scores given targets under teacher forcing, in evaluation mode: the log-probabilities of a search.
+
+        A target may be of any length: :data:`SCORED_AT_ONCE` positions are in memory at a time, of those sentences that
+        have so many.
+
+        Args:
+            batch: Source and target.
+
+        Returns:
+            ``(batch, target_len)``, the log-probability of each target token and EOS; 0 on padding.
+        """
+        inputs, gold = batch.target_input.values, batch.target_output.values
+        mask, weight = batch.target_output.mask, self.output.weight
+        scores = torch.zeros(mask.shape, dtype=torch.promote_types(weight.dtype, torch.float32), device=weight.device)
+        with self._evaluating():
+            memory, state = self.encode(batch.source)
+            rows = torch.arange(len(batch), device=mask.device)
+            for start in range(0, mask.shape[1], SCORED_AT_ONCE):
+                active = mask[rows, start].nonzero().squeeze(1)
+                if len(active) < len(rows):
+                    rows, memory, state = rows[active], memory.select(active), state.select(active)
+                piece = slice(start, start + SCORED_AT_ONCE)
+                outputs, _, state = self.decoder(self.target_embedding(inputs[rows, piece]), memory, state)
+                real = mask[rows, piece]
+                hidden = self.to_embedding(outputs[real])
+                found, _ = self.output.outcomes(hidden, gold[rows, piece][real])
+                scores[rows, piece] = scores[rows, piece].masked_scatter(real, found)
+        return scores
+
+    def outcomes(self, batch: SequenceBatch, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """What becomes of each gold token, without gradients.
+
+        Args:
+            batch: Source and target.
+            hidden: From :meth:`forward` or :meth:`forced`.
+
+        Returns:
+            Two tensors of ``(target_tokens,)``, row by row: the log-probability of the gold token, and the most
+            probable token in its place.
+        """
+        target = batch.target_output
+        return self.output.outcomes(hidden, target.real(target.values))
+
+    def logged_metrics(self) -> set[str]:
+        """The metrics that a training logs here."""
+        return super().logged_metrics() | {"val/loss", "val/perplexity", "val/accuracy", "val/truncated"}
+
+    def chance_loss(self, batch: SequenceBatch) -> float:  # type: ignore[override]
+        """That of a uniform guess among all target tokens, in nats."""
+        return math.log(self.output.out_features)
+
+    def validation_step(  # type: ignore[override]
+        self,
+        batch: SequenceBatch,
+        batch_idx: int,
+    ) -> list[Hypothesis]:
+        """Loss and accuracy under teacher forcing, and the best hypothesis of each sentence, decoded freely."""
+        return self._evaluate(batch, self.val_loss, self.val_accuracy, self.val_search, self.val_truncated)
+
+    def test_step(  # type: ignore[override]
+        self,
+        batch: SequenceBatch,
+        batch_idx: int,
+    ) -> list[Hypothesis]:
+        """Loss and accuracy under teacher forcing, and the best hypothesis of each sentence, decoded freely."""
+        return self._evaluate(batch, self.test_loss, self.test_accuracy, self.test_search, self.test_truncated)
+
+    def predict_step(self, batch: SequenceBatch, batch_idx: int) -> list[Hypothesis]:
+        """The best hypothesis of each sentence, in the batch's order."""
+        if not len(batch):
+            return []
+        return self._best(batch.source, self.test_search, self.test_truncated)
+
+    def on_validation_epoch_end(self) -> None:
+        """Logs ``val/loss``, ``val/perplexity``, ``val/accuracy`` and ``val/truncated``, a share."""
+        self._log_evaluation("val", self.val_loss, self.val_accuracy, self.val_truncated)
+
+    def on_test_epoch_end(self) -> None:
+        """Logs ``test/loss``, ``test/perplexity``, ``test/accuracy`` and ``test/truncated``, a share."""
+        self._log_evaluation("test", self.test_loss, self.test_accuracy, self.test_truncated)
+
+    def on_predict_epoch_end(self) -> None:
+        """Tells of hypotheses that were cut."""
+        self._tell_truncated(self.test_truncated)
+        self.test_truncated.reset()
+
+    @contextmanager
+    def _evaluating(self) -> Iterator[None]:
+        training = self.training
+        self.eval()
+        try:
+            yield
+        finally:
+            self.train(training)
+
+    def _evaluate(
+        self, batch: SequenceBatch, loss: PerTokenLoss, accuracy: Share, search: Search, truncated: Share
+    ) -> list[Hypothesis]:
+        if not len(batch):
+            return []
+        scores, predicted = self.outcomes(batch, self(batch)[0])
+        right = predicted == batch.target_output.real(batch.target_output.values)
+        nll = -scores.sum()
+        self.check_evaluation(nll, batch.index)
+        loss.update(nll, len(scores))
+        accuracy.update(right.sum(), len(scores))
+        try:
+            return self._best(batch.source, search, truncated)
+        except RunFailed as failed:
+            raise RunFailed(f"at step {self.trainer.global_step} {failed}") from failed
+
+    def _best(self, source: Padded, search: Search, truncated: Share) -> list[Hypothesis]:
+        """The best hypothesis of each source; how many of them were cut is counted."""
+        best = [found[0] for found in self.translate(source, search)]
+        truncated.update(sum(each.truncated for each in best), len(best))
+        return best
+
+    def _log_evaluation(
+        self, stage: Literal["val", "test"], loss: PerTokenLoss, accuracy: Share, truncated: Share
+    ) -> None:
+        mean = loss.compute()
+        scores = {
+            "loss": mean.item(),
+            "perplexity": mean.exp().item(),
+            "accuracy": accuracy.compute().item(),
+            "truncated": truncated.compute().item(),
+        }
+        for name, score in scores.items():
+            # Every rank has the same mean: its maximum over the ranks is that mean to the last bit.
+            self.log(f"{stage}/{name}", score, prog_bar=name == "loss", sync_dist=True, reduce_fx="max")
+        loss.reset()
+        accuracy.reset()
+        if stage == "test":
+            self._tell_truncated(truncated)
+        truncated.reset()
+
+    def _tell_truncated(self, truncated: Share) -> None:
+        """One line where hypotheses were cut: their scores are of what is left of them."""
+        from lightning.pytorch.utilities import rank_zero_info  # which translating alone goes without
+
+        share = truncated.compute().item()
+        if share > 0:
+            rank_zero_info(
+                f"{share:.2%} of the hypotheses end at the search's limit of length, where the model would have gone "
+                "on: raise model.init_args.test_search.init_args.max_length"
+            )
