@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import math
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from importlib.util import find_spec
-from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -23,13 +20,14 @@ from experiments.storage.outputs import (
     add_overwrite_option,
     check_outputs,
     open_output,
-    write,
 )
 from experiments.tools.line_faults import LineFaults, add_strict_option
 from experiments.tools.lines import WINDOW_BATCHES, count_lines, open_input, read_lines, windows
+from experiments.tools.source_lines import SourceLine, SourceLines
 
 if TYPE_CHECKING:
     from experiments.checkpoints.translator import Translator
+    from experiments.tools.writers import Writer
     from lightning_modules.decoding.hypothesis import Hypothesis
     from lightning_modules.decoding.search import Search
 
@@ -77,21 +75,6 @@ examples:
 """
 
 
-@dataclass(frozen=True)
-class _Line:
-    """One line of the input.
-
-    Attributes:
-        number: Counted from 1.
-        ids: The source ids and EOS; empty where the line has nothing but white space.
-        prefix: The target ids that its hypotheses begin with.
-    """
-
-    number: int
-    ids: list[int]
-    prefix: list[int]
-
-
 def main(arguments: list[str]) -> int:
     """Runs the command.
 
@@ -116,6 +99,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _translate(given: argparse.Namespace) -> None:
+    """Reader, translator, writers: a window of lines at a time."""
     from lightning_modules.kernels.onednn import PackedWeights
 
     with contextlib.ExitStack() as stack:
@@ -124,37 +108,42 @@ def _translate(given: argparse.Namespace) -> None:
         interactive = given.input is None and sys.stdin.isatty()
         translator, search = _prepare(given)
         stack.enter_context(PackedWeights())
-        output = sys.stdout.buffer if given.output is None else stack.enter_context(open_output(given.output))
-        scores = None if given.scores is None else stack.enter_context(open_output(given.scores))
-        attention = None if given.attention is None else stack.enter_context(open_output(given.attention))
+        writers = _writers(given, translator, stack)
         if interactive:
             print("one sentence a line; Ctrl-D ends", file=sys.stderr)
         start, count = time.perf_counter(), 0
         window = 1 if interactive else given.batch_size * (WINDOW_BATCHES if given.batch_size > 1 else 1)
-        cut, first_cut = 0, 0
-        lines = _encoded(given, source, prefixes, translator, search.max_length)
-        for part in windows(_with_progress(lines, given), window):
-            found = _translate_sorted(translator, search, part, given.batch_size, attention is not None)
-            numbers = [
-                line.number for line, each in zip(part, found, strict=True) if any(one.truncated for one in each)
-            ]
-            cut, first_cut = cut + len(numbers), first_cut or next(iter(numbers), 0)
-            if attention is not None:
-                write(attention, b"".join(_attention_rows(translator, part, found)))
-            if scores is not None:
-                write(scores, b"".join(_score_rows(part, found)))
-            several = max(given.n_best or 1, given.samples or 1) > 1
-            write(output, b"".join(_output_rows(translator, part, found, several)))
-            count += len(part)
-    if cut:
+        truncated: list[int] = []
+        for lines in windows(_with_progress(_lines(given, source, prefixes, translator, search), given), window):
+            found = _translated(translator, search, lines, given.batch_size, given.attention is not None)
+            for writer in writers:
+                writer.write(lines, found)
+            cut = (any(one.truncated for one in each) for each in found)
+            truncated += [line.number for line, is_cut in zip(lines, cut, strict=True) if is_cut]
+            count += len(lines)
+    if truncated:
         print(
-            f"seqlab: warning: hypotheses of {cut:,} of {count:,} lines end at the limit of length, where the model "
-            f"would have gone on (the first of line {first_cut}): --max_length N gives them more room",
+            f"seqlab: warning: hypotheses of {len(truncated):,} of {count:,} lines end at the limit of length, where "
+            f"the model would have gone on (the first of line {truncated[0]}): --max_length N gives them more room",
             file=sys.stderr,
         )
     if given.report_time:
         seconds = time.perf_counter() - start
         print(f"{count:,} lines in {seconds:.3f} seconds, {count / seconds:,.1f} a second", file=sys.stderr)
+
+
+def _writers(given: argparse.Namespace, translator: Translator, stack: contextlib.ExitStack) -> list[Writer]:
+    """The writers that the options ask for, that of the text last: what stands there was written everywhere."""
+    from experiments.tools.writers import AttentionWriter, NBestWriter, ScoreWriter, TextWriter
+
+    output = sys.stdout.buffer if given.output is None else stack.enter_context(open_output(given.output))
+    more: list[Writer] = [
+        kind(stack.enter_context(open_output(path)), translator)
+        for kind, path in ((AttentionWriter, given.attention), (ScoreWriter, given.scores))
+        if path is not None
+    ]
+    several = max(given.n_best or 1, given.samples or 1) > 1
+    return [*more, (NBestWriter if several else TextWriter)(output, translator)]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -277,70 +266,23 @@ def _prepare(given: argparse.Namespace) -> tuple[Translator, Search]:
     return translator, search
 
 
-def _input_name(given: argparse.Namespace) -> str:
-    return "standard input" if given.input is None else str(given.input)
-
-
-def _paired(
-    given: argparse.Namespace, source: BinaryIO, prefixes: BinaryIO | None, faults: LineFaults
-) -> Iterator[tuple[str, str]]:
-    """Each line of the input, and what its translation begins with.
-
-    Raises:
-        UserError: The input and the prefixes differ in lines.
-    """
-    name = _input_name(given)
-    texts = read_lines(source, name, faults)
-    if prefixes is None:
-        for text in texts:
-            yield text, ""
-        return
-    for number, (text, prefix) in enumerate(
-        zip_longest(texts, read_lines(prefixes, str(given.prefix), faults)), start=1
-    ):
-        if text is None or prefix is None:
-            shorter, longer = (name, given.prefix) if text is None else (given.prefix, name)
-            raise UserError(
-                f"{shorter} ends after {number - 1:,} lines, but {longer} goes on: --prefix needs a line for each line "
-                "of the input, an empty one to force nothing"
-            )
-        yield text, prefix
-
-
-def _encoded(
+def _lines(
     given: argparse.Namespace,
     source: BinaryIO,
     prefixes: BinaryIO | None,
     translator: Translator,
-    max_length: int | None,
-) -> Iterator[_Line]:
-    """The lines and their prefixes as ids.
-
-    Raises:
-        UserError: A prefix is too long, or that of an empty line.
-    """
-    faults, name = LineFaults(given.strict), _input_name(given)
-    for number, (text, beginning) in enumerate(_paired(given, source, prefixes, faults), start=1):
-        if faults.was_left_out(number):
-            yield _Line(number, [], [])
-            continue
-        ids = translator.encode(text) if text.strip() else []
-        place = f"{name}, line {number}"
-        faults.check_length(len(ids) - 1, translator.longest_source, "source", place)
-        faults.check_known(ids[:-1], "source", place)
-        prefix = translator.target_tokenizer.encode(beginning) if beginning.strip() else []
-        if prefix and not ids:
-            raise UserError(f"line {number} is empty, but its --prefix is not: an empty line stays empty")
-        if max_length is not None and len(prefix) > max_length:
-            raise UserError(
-                f"the --prefix of line {number} has {len(prefix)} tokens, but a hypothesis at most {max_length}: "
-                "shorten it, or raise --max_length"
-            )
-        faults.check_known(prefix, "prefix", f"{given.prefix}, line {number}")
-        yield _Line(number, ids, prefix)
+    search: Search,
+) -> Iterator[SourceLine]:
+    """The input as ids."""
+    faults = LineFaults(given.strict)
+    name = "standard input" if given.input is None else str(given.input)
+    prefix_name = str(given.prefix)
+    forced = None if prefixes is None else read_lines(prefixes, prefix_name, faults)
+    reader = SourceLines(translator, faults, name, prefix_name, search.max_length)
+    return reader.read(read_lines(source, name, faults), forced)
 
 
-def _with_progress(lines: Iterable[_Line], given: argparse.Namespace) -> Iterable[_Line]:
+def _with_progress(lines: Iterable[SourceLine], given: argparse.Namespace) -> Iterable[SourceLine]:
     """The same lines, with a progress bar where it disturbs nothing."""
     if given.output is None or not sys.stderr.isatty() or find_spec("tqdm") is None:
         return lines
@@ -349,8 +291,8 @@ def _with_progress(lines: Iterable[_Line], given: argparse.Namespace) -> Iterabl
     return tqdm(lines, unit=" lines", total=count_lines(given.input))
 
 
-def _translate_sorted(
-    translator: Translator, search: Search, lines: list[_Line], batch_size: int, with_attention: bool
+def _translated(
+    translator: Translator, search: Search, lines: list[SourceLine], batch_size: int, with_attention: bool
 ) -> list[list[Hypothesis]]:
     """For each line its hypotheses, best first, translated in batches of similar length; none for an empty line."""
     from experiments.checkpoints.translator import BatchTooLarge
@@ -365,46 +307,3 @@ def _translate_sorted(
             f"out of memory on {len(batch):,} lines at once, the longest of {longest:,} tokens (lines {numbers}): "
             f"lower --batch_size, which is {batch_size}, --beam_size or --max_length, or split long lines"
         ) from error
-
-
-def _output_rows(
-    translator: Translator, lines: list[_Line], found: list[list[Hypothesis]], several: bool
-) -> Iterator[bytes]:
-    for line, hypotheses in zip(lines, found, strict=True):
-        if not several:
-            yield (translator.text(hypotheses[0]) if hypotheses else "").encode() + b"\n"
-        elif not hypotheses:
-            yield f"{line.number}\t0\t\n".encode()
-        else:
-            for hypothesis in hypotheses:
-                yield f"{line.number}\t{hypothesis.score:.4f}\t{translator.text(hypothesis)}\n".encode()
-
-
-def _score_rows(lines: list[_Line], found: list[list[Hypothesis]]) -> Iterator[bytes]:
-    for line, hypotheses in zip(lines, found, strict=True):
-        if not hypotheses:
-            yield f"{line.number}\t0\t0\t0\t\n".encode()
-        for each in hypotheses:
-            numbers = f"{line.number}\t{each.score:.6f}\t{each.log_probability:.6f}\t{len(each.ids) + 1}"
-            yield f"{numbers}\t{' '.join(map(str, each.ids))}\n".encode()
-
-
-def _attention_rows(translator: Translator, lines: list[_Line], found: list[list[Hypothesis]]) -> Iterator[bytes]:
-    """JSON objects.
-
-    Raises:
-        UserError: The model has no attention.
-    """
-    from datamodules.batch import EOS
-
-    for line, hypotheses in zip(lines, found, strict=True):
-        for hypothesis in hypotheses:
-            if hypothesis.attention is None:
-                raise UserError("--attention: the model of this checkpoint has none; leave the option out")
-            row = {
-                "line": line.number,
-                "source": translator.source_tokenizer.pieces(line.ids),
-                "hypothesis": translator.target_tokenizer.pieces([*hypothesis.ids, EOS]),
-                "attention": [[round(weight, 6) for weight in row] for row in hypothesis.attention.tolist()],
-            }
-            yield json.dumps(row, ensure_ascii=False).encode() + b"\n"
