@@ -14,7 +14,7 @@ class Logged(NamedTuple):
 
     Attributes:
         step: The optimizer step, counted from 0.
-        time: When it was logged, in seconds since 1970.
+        time: When it was logged, in seconds since 1970; NaN where the table does not say.
         value: The metric.
     """
 
@@ -49,7 +49,7 @@ def read_metrics(path: Path) -> dict[str, list[Logged]]:
     """
     logged: dict[str, list[Logged]] = {}
     for row in read_rows(path)[1]:
-        step, time = int(row["step"] or 0), float(row["time"] or "nan")
+        step, time = int(row["step"] or 0), float(row.get("time") or "nan")
         for name, value in row.items():
             if value and name not in FIRST_COLUMNS:
                 logged.setdefault(name, []).append(Logged(step, time, float(value)))

@@ -56,7 +56,7 @@ def test_what_is_mistyped(
 
 
 def test_what_a_part_of_lightning_refuses(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    config.write_text(config.read_text().replace("mode: max", "mode: mx"))
+    config.write_text(config.read_text().replace("epoch, mode: max", "epoch, mode: mx"))
     assert "`mode` can be min, max but got mx" in told(capsys, "fit", "--config", config)
 
 
@@ -237,7 +237,7 @@ def test_no_config_and_no_such_command(capsys: pytest.CaptureFixture[str], tmp_p
     assert "name an experiment with --config" in told(capsys, "fit")
     assert "did you mean 'fit'? known: average, benchmark, configs, fetch, fit, predict" in told(capsys, "fti")
     (tmp_path / "dates.yaml").touch()
-    assert "did you mean 'dates.yaml'? known: dates.yaml" in told(capsys, "fit", "--config", tmp_path / "date.yaml")
+    assert "dates.yaml'?" in told(capsys, "fit", "--config", tmp_path / "date.yaml")
 
 
 def test_a_loss_that_is_not_finite_keeps_the_last_checkpoint(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -316,6 +316,8 @@ def test_what_nobody_foresaw_is_one_line_too(
 
 
 def test_last_without_a_last_checkpoint_does_not_start_over(config: Path) -> None:
+    text = config.read_text().replace("experiments.runs.callbacks.Best", "lightning.pytorch.callbacks.Model")
+    config.write_text(text.replace("{monitor: val/bleu", "{filename: best, monitor: val/bleu"))
     fit = ["fit", "--config", str(config), "--trainer.max_epochs", "1", "--ckpt_path", "last", "--trust", "tests"]
     assert main(fit) == 0, "where there is no run, it starts"
     run = config.parent / "runs" / "tiny" / "1"

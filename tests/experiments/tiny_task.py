@@ -49,6 +49,8 @@ trainer:
       init_args: {{sentences: 1}}
     - class_path: experiments.runs.callbacks.BestCheckpoint
       init_args: {{monitor: val/bleu, mode: max}}
+    - class_path: lightning.pytorch.callbacks.ModelCheckpoint
+      init_args: {{filename: last, monitor: epoch, mode: max, enable_version_counter: false}}
 """
 
 

@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from datamodules.batch import BOS, EOS, Padded, SequenceBatch
 from datamodules.errors import UserError
-from experiments.benchmarks.models import median
+from experiments.benchmarks.models import median_probe
 from experiments.benchmarks.operations import (
     BatchCounts,
     classifier_operations,
@@ -85,7 +85,8 @@ def test_there_is_no_formula_for_other_models() -> None:
 
 def test_of_several_rounds_the_median_counts() -> None:
     rounds = [Probe(9, 8, 7.0, latency, 2 * latency, 50.0, 1.0, 1e3, "cpu", 1) for latency in (3.0, 1.0, 9.0)]
-    assert (median(rounds).latency_median, median(rounds).latency_p95, median(rounds).parameters) == (3.0, 6.0, 9)
+    middle = median_probe(rounds)
+    assert (middle.latency_median, middle.latency_p95, middle.parameters) == (3.0, 6.0, 9)
 
 
 def test_two_models_are_measured_side_by_side(

@@ -90,7 +90,7 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
         (
             "--trainer.callbacks",
             "TextMetric",
-            ["mean 'experiments.runs.callbacks.TextMetrics'?", "TranslationTable, VectorWriter; all of"],
+            ["mean 'experiments.runs.callbacks.TextMetrics'", "TruncateMetrics, VectorWriter; all of"],
         ),
         ("--model.init_args.encoder.init_args.cell", "lstmm", ["one of lstm, gru, rnn: did you mean 'lstm'?"]),
         ("--model.init_args.encoder.init_args.cell", "zzz", ["cell is 'zzz', but has to be one of lstm, gru, rnn"]),
@@ -137,7 +137,7 @@ def test_mistyped_options(
         (
             "embedding_size: 24",
             "embeding_size: 24",
-            "unknown option 'embeding_size': did you mean 'embedding_size' or 'forcing'? known:",
+            "unknown option 'embeding_size': did you mean 'embedding_size'? known:",
         ),
         ("{sentences: 1}", "{sentence: 1}", "unknown option 'sentence': did you mean 'sentences'? known: sentences"),
         (

@@ -16,7 +16,6 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from datamodules.batch import SequenceBatch
 from experiments.cli import main
-from experiments.config.class_paths import resolve
 from experiments.runs.callbacks import BestCheckpoint
 from experiments.runs.metrics import ngram_order
 from lightning_modules.decoding.hypothesis import Hypothesis
@@ -169,12 +168,13 @@ def test_the_best_has_no_state_of_the_training(
     kept = best.read_bytes()
     for newer in ("2", "3"):
         (tmp_path / "runs" / "tiny" / newer).rename(tmp_path / newer)
-    config.write_text("".join(config.read_text().splitlines(keepends=True)[:-2]))  # nothing writes the last any more
+    config.write_text("".join(config.read_text().splitlines(keepends=True)[:-2]))  # as a config was that wrote none
     with caplog.at_level(logging.INFO):
         assert main([*words, "1", "--ckpt_path", "last"]) == 0
     assert "--ckpt_path last: there is no run yet to resume, training begins" in caplog.text
     assert best.read_bytes() == kept
-    assert (tmp_path / "runs" / "tiny" / "2" / "checkpoints" / "best.ckpt").is_file()
+    written = [path.name for path in sorted((tmp_path / "runs" / "tiny" / "2" / "checkpoints").iterdir())]
+    assert written == ["best.ckpt", "last.ckpt"], "a run with a best one has the last one too"
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,4 @@ def test_the_best_has_no_state_of_the_training(
 )
 def test_every_config_keeps_its_best_in_this_way(config: Path) -> None:
     callbacks = (yaml.safe_load(config.read_text()).get("trainer") or {}).get("callbacks", [])
-    kinds = [resolve(callback["class_path"]) for callback in callbacks]
-    if callbacks:
-        assert kinds.count(BestCheckpoint) == 1
-        assert kinds.count(ModelCheckpoint) == 1
+    assert [callback["class_path"] for callback in callbacks].count("BestCheckpoint") == bool(callbacks)

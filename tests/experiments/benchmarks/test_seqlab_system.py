@@ -11,7 +11,7 @@ import yaml
 
 from datamodules.errors import RunFailed
 from datamodules.tokenizers import SentencePieceTokenizer
-from experiments.benchmarks import own
+from experiments.benchmarks import seqlab_system
 from experiments.benchmarks.limit import step_limit
 from experiments.benchmarks.operations import BatchCounts, forward_operations, translation_products
 from experiments.benchmarks.peers import recipe
@@ -72,9 +72,9 @@ def test_the_device_and_the_precision_are_in_the_commands(
         commands.append(list(command.words))
         raise RunFailed("noted")
 
-    monkeypatch.setattr(own, "run", noted)
-    monkeypatch.setattr(own, "find_file", lambda _name: tmp_path / "data" / "multi30k" / "train.en.gz")
-    system = own.Seqlab(tmp_path, tmp_path / "config.yaml", Hardware(1, device), "bf16-mixed")
+    monkeypatch.setattr(seqlab_system, "run", noted)
+    monkeypatch.setattr(seqlab_system, "find_file", lambda _name: tmp_path / "data" / "multi30k" / "train.en.gz")
+    system = seqlab_system.Seqlab(tmp_path, tmp_path / "config.yaml", Hardware(1, device), "bf16-mixed")
     with pytest.raises(RunFailed, match="noted"):
         system.train(recipe.MIN_STEPS)
     system.checkpoint.parent.mkdir(parents=True)
