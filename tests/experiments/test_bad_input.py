@@ -56,7 +56,7 @@ def test_what_is_mistyped(
 
 
 def test_what_a_part_of_lightning_refuses(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    config.write_text(config.read_text().replace("epoch, mode: max", "epoch, mode: mx"))
+    config.write_text(config.read_text().replace("mode: max", "mode: mx"))
     assert "`mode` can be min, max but got mx" in told(capsys, "fit", "--config", config)
 
 
@@ -97,6 +97,8 @@ def test_a_checkpoint_that_does_not_go_with_what_is_asked(
     config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(config.parent)
+    # Lightning's save_last writes with a new best alone: whether that is the third epoch's is a matter of the seed.
+    config.write_text(config.read_text().replace("monitor: val/bleu", "monitor: epoch"))
     assert main(["fit", "--config", str(config), "--trainer.max_epochs", "3", "--trainer.logger", "false"]) == 0
     line = told(capsys, "fit", "--config", config, "--ckpt_path", "last", "--trainer.max_epochs", 1)
     assert "trainer.max_epochs is 1, but --ckpt_path is a checkpoint of epoch 3: raise it to resume" in line
@@ -316,8 +318,6 @@ def test_what_nobody_foresaw_is_one_line_too(
 
 
 def test_last_without_a_last_checkpoint_does_not_start_over(config: Path) -> None:
-    text = config.read_text().replace("experiments.runs.callbacks.Best", "lightning.pytorch.callbacks.Model")
-    config.write_text(text.replace("{monitor: val/bleu", "{filename: best, monitor: val/bleu"))
     fit = ["fit", "--config", str(config), "--trainer.max_epochs", "1", "--ckpt_path", "last", "--trust", "tests"]
     assert main(fit) == 0, "where there is no run, it starts"
     run = config.parent / "runs" / "tiny" / "1"

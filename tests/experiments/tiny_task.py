@@ -47,10 +47,8 @@ trainer:
     - class_path: experiments.runs.callbacks.TranslationTable
     - class_path: experiments.runs.callbacks.AlignmentFigures
       init_args: {{sentences: 1}}
-    - class_path: experiments.runs.callbacks.BestCheckpoint
-      init_args: {{monitor: val/bleu, mode: max}}
     - class_path: lightning.pytorch.callbacks.ModelCheckpoint
-      init_args: {{filename: last, monitor: epoch, mode: max, enable_version_counter: false}}
+      init_args: {{filename: best, monitor: val/bleu, mode: max, save_last: true, enable_version_counter: false}}
 """
 
 

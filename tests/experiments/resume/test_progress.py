@@ -15,10 +15,12 @@ def config(tmp_path: Path, seed: int) -> Path:
     """20 pairs in batches of 8, so 3 steps an epoch; beside the usual checkpoints the weights after each step."""
     config = write_tiny_task(tmp_path, seed, train_size=20)
     checkpoints = """\
+    - class_path: experiments.runs.callbacks.LastCheckpoints
     - class_path: lightning.pytorch.callbacks.ModelCheckpoint
       init_args: {filename: "{step}", every_n_train_steps: 1, save_top_k: -1, save_weights_only: true}
 """
-    config.write_text(config.read_text().replace("batch_size: 32", "batch_size: 8") + checkpoints)
+    of_the_best = config.read_text().replace("save_last: true, ", "").replace("batch_size: 32", "batch_size: 8")
+    config.write_text(of_the_best + checkpoints)
     return config
 
 
