@@ -80,7 +80,9 @@ def test_studies_and_searches_are_found_too(elsewhere: Path, capsys: pytest.Capt
 def test_they_are_listed_with_what_they_say_of_themselves(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["configs"]) == 0
     rows = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
-    assert [name for name, _ in rows] == sorted(str(path.relative_to(PROJECT)) for path in PROJECT.glob("configs/*/*"))
+    assert [name for name, _ in rows] == sorted(
+        str(path.relative_to(PROJECT)) for path in PROJECT.glob("configs/**/*.yaml")
+    )
     told = dict(rows)
     assert told[DATES] == "The embedded default: dates in words, English to French."
     assert all(summary[0].isupper() and summary[-1] in ".?:" for summary in told.values())
