@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 CLASS_PATHS = {
+    "experiments.runs.callbacks.MetricsCutBack": "experiments.runs.callbacks.TruncateMetrics",
     "lightning_modules.encoder_decoder.EncoderDecoder": "lightning_modules.token_encoder_decoder.TokenEncoderDecoder",
     "lightning_modules.feeding.ParallelScheduledSampling": "lightning_modules.forcing.ParallelScheduledSampling",
     "lightning_modules.feeding.ScheduledSampling": "lightning_modules.forcing.ScheduledSampling",
@@ -21,14 +22,20 @@ REPLACED_OPTIONS = {
 }
 """Options that a config may still have, and what says the same now."""
 
+_OF_TOKENS = {"narrow.": "to_embedding."}
+_OF_VECTORS = {"source_input.": "source_embedding.", "target_input.": "target_embedding."}
+
 WEIGHTS = {
-    "narrow.": "to_embedding.",
-    "source_input.": "source_embedding.",
-    "target_input.": "target_embedding.",
+    "lightning_modules.nmt.AttentionNMT": _OF_TOKENS,
+    "lightning_modules.seq2seq.Seq2Seq": _OF_TOKENS,
+    "lightning_modules.token_encoder_decoder.TokenEncoderDecoder": _OF_TOKENS,
+    "lightning_modules.vector_seq2seq.VectorSeq2Seq": _OF_VECTORS,
 }
-"""The beginnings of names of weights."""
+"""The beginnings of names of weights, for each model whose weights and arguments were renamed. A model of one's own may
+have such names, and keeps them."""
 
 _MODEL = "hyper_parameters"
+_WEIGHTS = "state_dict"
 
 
 def renewed(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
@@ -37,13 +44,13 @@ def renewed(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         checkpoint: As loaded, of any age.
     """
-    new: dict[str, Any] = {key: _with_class_paths(value) for key, value in checkpoint.items() if key != "state_dict"}
-    if isinstance(model := new.get(_MODEL), dict):
+    new = {key: value if key == _WEIGHTS else _with_class_paths(value) for key, value in checkpoint.items()}
+    model, weights = new.get(_MODEL), new.get(_WEIGHTS)
+    renamed = WEIGHTS.get(model.get("_class_path", "")) if isinstance(model, dict) else None
+    if renamed is not None and isinstance(model, dict):
         new[_MODEL] = {MODEL_ARGUMENTS.get(name, name): value for name, value in model.items()}
-    if "state_dict" in checkpoint:
-        weights = checkpoint["state_dict"]
-        is_plain = isinstance(weights, Mapping)
-        new["state_dict"] = {_weight(name): value for name, value in weights.items()} if is_plain else weights
+        if isinstance(weights, Mapping):
+            new[_WEIGHTS] = {_weight(name, renamed): value for name, value in weights.items()}
     return new
 
 
@@ -55,9 +62,9 @@ def _with_class_paths(value: Any) -> Any:  # noqa: ANN401 - whatever a checkpoin
     return CLASS_PATHS.get(value, value) if isinstance(value, str) else value
 
 
-def _weight(name: object) -> object:
+def _weight(name: object, renamed: Mapping[str, str]) -> object:
     if isinstance(name, str):
-        for old, new in WEIGHTS.items():
+        for old, new in renamed.items():
             if name.startswith(old):
                 return new + name.removeprefix(old)
     return name

@@ -239,7 +239,8 @@ def test_no_config_and_no_such_command(capsys: pytest.CaptureFixture[str], tmp_p
     assert "name an experiment with --config" in told(capsys, "fit")
     assert "did you mean 'fit'? known: average, benchmark, configs, fetch, fit, predict" in told(capsys, "fti")
     (tmp_path / "dates.yaml").touch()
-    assert "dates.yaml'?" in told(capsys, "fit", "--config", tmp_path / "date.yaml")
+    line = told(capsys, "fit", "--config", tmp_path / "date.yaml")
+    assert f"date.yaml: there is no such file; did you mean '{tmp_path}/dates.yaml'?" in line
 
 
 def test_a_loss_that_is_not_finite_keeps_the_last_checkpoint(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -29,6 +29,7 @@ def test_a_few_steps(
     assert main(["fit", "--config", str(config), *root, *overrides]) == 0
     (run,) = (tmp_path / yaml.safe_load(config.read_text())["experiment"]).iterdir()
     capsys.readouterr()
+    assert {"best.ckpt", "last.ckpt"} <= {path.name for path in (run / "checkpoints").iterdir()}
     made = yaml.safe_load((run / "config.yaml").read_text())
     if issubclass(resolve(made["model"]["class_path"]), TokenEncoderDecoder):
         (tmp_path / "in.txt").write_text("a dog\n\n")

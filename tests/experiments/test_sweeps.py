@@ -54,8 +54,9 @@ def test_what_a_sweep_draws_arrives(
             for part in key.split("."):
                 found = found[part]
             if isinstance(found, dict):
-                found = found["class_path"].rpartition(".")[2]
-            assert found == value, key
+                assert found["class_path"] == f"lightning_modules.layers.attention.{value}", key
+            else:
+                assert found == value, key
 
 
 def test_there_is_one() -> None:

@@ -88,3 +88,16 @@ def test_a_config_is_told_the_new_names(old: Path, capsys: pytest.CaptureFixture
 def test_every_new_name_is_there() -> None:
     for class_path in CLASS_PATHS.values():
         assert isinstance(resolve(class_path), type)
+
+
+def test_a_model_of_ones_own_keeps_its_names() -> None:
+    own = {"_class_path": "mine.Model", "feeding": 1, "narrow": 2}
+    checkpoint = {"hyper_parameters": own, "state_dict": {"narrow.weight": 3, "source_input.bias": 4}}
+    assert renewed(checkpoint) == checkpoint
+    ours = {
+        "hyper_parameters": own | {"_class_path": "lightning_modules.nmt.AttentionNMT"},
+        "state_dict": {"narrow.weight": 3},
+    }
+    assert renewed(ours)["hyper_parameters"]["forcing"] == 1
+    assert renewed(ours)["state_dict"] == {"to_embedding.weight": 3}
+    assert renewed(renewed(ours)) == renewed(ours)

@@ -90,7 +90,10 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
         (
             "--trainer.callbacks",
             "TextMetric",
-            ["mean 'experiments.runs.callbacks.TextMetrics'", "TruncateMetrics, VectorWriter; all of"],
+            [
+                "mean 'experiments.runs.callbacks.TextMetrics' or 'experiments.runs.callbacks.TruncateMetrics'?",
+                "TruncateMetrics, VectorWriter; all of",
+            ],
         ),
         ("--model.init_args.encoder.init_args.cell", "lstmm", ["one of lstm, gru, rnn: did you mean 'lstm'?"]),
         ("--model.init_args.encoder.init_args.cell", "zzz", ["cell is 'zzz', but has to be one of lstm, gru, rnn"]),

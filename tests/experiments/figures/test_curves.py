@@ -17,7 +17,7 @@ from PIL import Image
 from experiments.cli import main
 from experiments.figures.curves import MOST_OTHER_PANELS, learning_curves, read_series
 from experiments.runs.loggers.media import write_figure
-from tests.experiments.tiny_task import write_tiny_task
+from tests.experiments.tiny_task import WORDS, write_tiny_task
 
 HEADER = "step,epoch,time,train/loss,train/learning_rate,val/loss,val/bleu,train/gradient_norm\n"
 
@@ -173,6 +173,9 @@ class WordErrors(L.Callback):
 
 def test_a_metric_of_ones_own_and_an_even_attention_are_seen_in_a_runs_pictures(tmp_path: Path, seed: int) -> None:
     config = write_tiny_task(tmp_path, seed, train_size=100)
+    for name, words in (("val.de", WORDS.keys()), ("val.fr", reversed(WORDS.values()))):
+        _, *others = (tmp_path / name).read_text().splitlines()  # the first is drawn: a short one is a narrow picture
+        (tmp_path / name).write_text("\n".join([" ".join(words), *others, ""]))
     warm = "--model.init_args.decoder.init_args.attention.init_args.temperature=1000"
     own = f"--trainer.callbacks+={__name__}.WordErrors"
     assert main(["fit", "--config", str(config), "--trainer.max_epochs=2", warm, own]) == 0
@@ -186,6 +189,6 @@ def test_a_metric_of_ones_own_and_an_even_attention_are_seen_in_a_runs_pictures(
     assert len(pictures) == 2
     for picture in pictures:
         cells = np.asarray(Image.open(picture).convert("RGB")).astype(int)[:, :-150]  # without the colour bar
-        assert ((np.abs(cells - [8, 48, 107]) < 40).all(axis=-1)).sum() > 50, "the largest weight is dark blue"
+        assert ((np.abs(cells - [8, 48, 107]) < 40).all(axis=-1)).mean() > 0.002, "the largest weight is dark blue"
     logged = (run / "wandb").rglob("val/alignment_1_*.png")
     assert {path.read_bytes() for path in logged} == {path.read_bytes() for path in pictures}

@@ -177,6 +177,22 @@ def test_the_best_has_no_state_of_the_training(
     assert written == ["best.ckpt", "last.ckpt"], "a run with a best one has the last one too"
 
 
+@pytest.mark.parametrize("keep", [None, 2])
+def test_the_last_is_written_though_the_first_stays_the_best(keep: int | None, tmp_path: Path, seed: int) -> None:
+    config = write_tiny_task(tmp_path, seed, train_size=60)
+    text = config.read_text()
+    text = text[: text.index("    - class_path: lightning.pytorch.callbacks.ModelCheckpoint")]
+    text += "    - class_path: BestCheckpoint\n      init_args: {monitor: val/loss, mode: max}\n"  # it falls
+    if keep is not None:
+        text += f"    - class_path: LastCheckpoints\n      init_args: {{keep: {keep}}}\n"
+    config.write_text(text)
+    assert main(["fit", "--config", str(config), "--trainer.max_epochs", "4"]) == 0
+    folder = tmp_path / "runs" / "tiny" / "1" / "checkpoints"
+    epochs = {path.name: torch.load(path)["epoch"] for path in folder.iterdir()}
+    kept = {} if keep is None else {"epoch-002.ckpt": 2, "epoch-003.ckpt": 3}
+    assert epochs == {"best.ckpt": 0, "last.ckpt": 3, **kept}
+
+
 @pytest.mark.parametrize(
     "config", sorted((Path(__file__).parents[3] / "configs").rglob("*.yaml")), ids=lambda path: path.stem
 )

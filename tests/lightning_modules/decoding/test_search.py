@@ -271,6 +271,19 @@ def test_beam_of_one_equals_greedy(
         torch.testing.assert_close(one.attention, other.attention)
 
 
+@pytest.mark.parametrize("length_penalty", [0.0, 0.6, 1.0, 2.0])
+def test_a_beam_of_one_that_looks_further_is_never_worse_than_greedy(length_penalty: float, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    given = [torch.randint(4, LIVE, (length,), generator=generator).tolist() for length in range(1, 9)]
+    model = tiny_model(seed)
+    by_greedy = BeamSearch(1, length_penalty, max_length=12)
+    further = BeamSearch(1, length_penalty, max_length=12, coverage_penalty=1e-12)
+    for (one,), (other,) in zip(
+        model.translate(sources(*given), by_greedy), model.translate(sources(*given), further), strict=True
+    ):
+        assert other.score >= one.score - 1e-9
+
+
 @pytest.mark.parametrize(
     "search",
     [
