@@ -46,10 +46,10 @@ def renewed(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     """
     new = {key: value if key == _WEIGHTS else _with_class_paths(value) for key, value in checkpoint.items()}
     model, weights = new.get(_MODEL), new.get(_WEIGHTS)
-    renamed = WEIGHTS.get(model.get("_class_path", "")) if isinstance(model, dict) else None
-    if renamed is not None and isinstance(model, dict):
+    if isinstance(model, dict) and isinstance(path := model.get("_class_path"), str) and path in WEIGHTS:
         new[_MODEL] = {MODEL_ARGUMENTS.get(name, name): value for name, value in model.items()}
         if isinstance(weights, Mapping):
+            renamed = WEIGHTS[path]
             new[_WEIGHTS] = {_weight(name, renamed): value for name, value in weights.items()}
     return new
 

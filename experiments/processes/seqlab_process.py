@@ -10,8 +10,9 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from multiprocessing import connection
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from multiprocessing import connection, forkserver, resource_tracker
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -22,7 +23,6 @@ PROGRAM = "experiments.cli"
 """What runs, as by ``python -m``."""
 
 PRELOADED = (
-    "experiments.processes.ignore_signals",
     "experiments.processes.seqlab_process",
     "experiments.runs.lightning_cli",
     "experiments.runs.callbacks",
@@ -40,6 +40,12 @@ CONTEXT: ForkServerContext | SpawnContext = (
 """Elsewhere than on Linux, a fork after torch was imported is not safe."""
 
 
+SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGUSR1}
+"""What ends a study, the process that its runs are forked from has to outlive. Ctrl-C reaches every process of a
+terminal, and a scheduler's signals often every process of a job. The study passes them on to its runs, and hears from
+the process that forked them how they ended; that one ends when the study does."""
+
+
 def start_seqlab(words: Sequence[str], log: Path, environment: Mapping[str, str], threads: int | None) -> BaseProcess:
     """Starts a command of seqlab as a process in a session of its own: what Ctrl-C sends to the terminal it is spared.
 
@@ -55,10 +61,13 @@ def start_seqlab(words: Sequence[str], log: Path, environment: Mapping[str, str]
     Raises:
         RunFailed: It could not be started.
     """
-    if isinstance(CONTEXT, ForkServerContext):
-        CONTEXT.set_forkserver_preload(list(PRELOADED))
     process = CONTEXT.Process(target=_seqlab, args=(tuple(words), log, dict(environment), threads, Path.cwd()))
     try:
+        if isinstance(CONTEXT, ForkServerContext):
+            CONTEXT.set_forkserver_preload(list(PRELOADED))
+            resource_tracker.ensure_running()  # which else comes with the server, and lets signals through
+            with _signals_held_back():
+                forkserver.ensure_running()
         process.start()
     except (OSError, EOFError) as error:
         raise RunFailed(f"cannot start a process for a run: {error or type(error).__name__}") from error
@@ -79,6 +88,16 @@ def send(process: BaseProcess, number: signal.Signals) -> None:
         os.killpg(process.pid, number)
     except ProcessLookupError:
         return
+
+
+@contextmanager
+def _signals_held_back() -> Iterator[None]:
+    """A process that is started within it never hears them; this one does when it is left."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _leads_a_session(process: BaseProcess) -> bool:
@@ -106,6 +125,8 @@ def _seqlab(
             os.dup2(output.fileno(), stream)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "pthread_sigmask"):  # SIGUSR1 is let through by a command that hears it, in a scheduler's job
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
     os.setsid()  # from here on it can be told to end
     os.chdir(directory)
     os.environ.clear()
