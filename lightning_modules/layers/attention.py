@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -27,10 +28,13 @@ class Attention(nn.Module, ABC):
 
     Attributes:
         context_size: Width of the context that comes out.
+        heads: Number of distributions over the source.
 
     Raises:
         UserError: The temperature is not above 0.
     """
+
+    heads: int = 1
 
     def __init__(self, query_size: int, memory_size: int, temperature: float = 1.0) -> None:
         super().__init__()
@@ -89,11 +93,42 @@ class Attention(nn.Module, ABC):
             The context ``(b, t, m)``, and the weights ``(b, heads, t, s)``: exactly 0 where the mask is False, summing
             to 1 over s.
         """
-        scores = self.score(query, keys)
+        weights = self.weights(self.score(query, keys), mask)
+        return self.context(weights, keys, memory), weights
+
+    def weights(self, scores: Tensor, mask: Tensor, bias: Tensor | None = None) -> Tensor:
+        """Scores as a distribution over the source.
+
+        Args:
+            scores: ``(b, heads, t, s)``, from :meth:`score`.
+            mask: ``(b, s)``, True where there is a token.
+            bias: ``(b, t, s)``, added after the temperature: minus infinity where a query must not attend to; None for
+                nothing.
+
+        Returns:
+            ``(b, heads, t, s)``.
+        """
         if self.temperature != 1.0:
             scores = scores / self.temperature
-        weights = scores.masked_fill(~mask[:, None, None, :], -torch.inf).softmax(dim=-1)
-        return self.context(weights, keys, memory), weights
+        if bias is not None:
+            scores = scores + bias[:, None].to(scores.dtype)
+        return scores.masked_fill(~mask[:, None, None, :], -torch.inf).softmax(dim=-1)
+
+    def loss(self, weights: Tensor, mask: Tensor) -> Tensor | None:
+        """What a training adds to its loss for how was attended; nothing unless a subclass says so.
+
+        Args:
+            weights: ``(b, heads, t, s)``, of a whole target.
+            mask: ``(b, t)``, True where there is a target token.
+
+        Returns:
+            A scalar, summed over target tokens; None for nothing.
+        """
+        return None
+
+
+AttentionFactory = Callable[[int, int], Attention]
+"""Makes an attention of (query size, memory size)."""
 
 
 class BahdanauAttention(Attention):
@@ -286,6 +321,8 @@ class NoAttention(Attention):
         query_size: Width of the query; the decoder gives it.
         memory_size: Width of the memory; the decoder gives it.
     """
+
+    heads = 0
 
     def __init__(self, query_size: int, memory_size: int) -> None:
         super().__init__(query_size, memory_size)

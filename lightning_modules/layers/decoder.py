@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import torch
@@ -12,13 +12,11 @@ from torch import Tensor, nn
 from lightning_modules.kernels.deferred_gradients import GatheredGradients
 from lightning_modules.kernels.dropout import Dropout
 from lightning_modules.kernels.linear import Linear
-from lightning_modules.layers.attention import Attention, BahdanauAttention, GeneralAttention
+from lightning_modules.layers.attention import Attention, AttentionFactory, BahdanauAttention, GeneralAttention
 from lightning_modules.layers.checks import check_shares, check_sizes
 from lightning_modules.layers.recurrent import Cell, RecurrentStack, State
 from lightning_modules.layers.state import BatchWeights, DecoderState, Memory, StateShape, expand_rows
-
-AttentionFactory = Callable[[int, int], Attention]
-"""Makes an attention of (query size, memory size)."""
+from lightning_modules.layers.stateful_attention import StatefulAttention
 
 _Recur = Callable[[RecurrentStack, Tensor, State, BatchWeights], tuple[Tensor, State]]
 """Runs a recurrent layer over inputs ``(b, t, i)`` from a state: outputs ``(b, t, h)``, and the last state."""
@@ -89,24 +87,62 @@ class Decoder(nn.Module, ABC):
     def _attentions(self) -> list[Attention]:
         return list(self.attentions)  # type: ignore[arg-type]
 
-    def _attend(self, position: int, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+    def attention_loss(self, weights: Tensor, mask: Tensor) -> Tensor | None:
+        """What the attentions add to the loss of a training; see :meth:`Attention.loss`.
+
+        Args:
+            weights: ``(b, heads, t, s)``, from :meth:`forward` or the steps of a whole target.
+            mask: ``(b, t)``, True where there is a target token.
+
+        Returns:
+            A scalar, summed over target tokens; None for nothing.
+        """
+        losses, first = [], 0
+        for attention in self._attentions():
+            losses.append(attention.loss(weights[:, first : first + attention.heads], mask))
+            first += attention.heads
+        kept = [loss for loss in losses if loss is not None]
+        return torch.stack(kept).sum() if kept else None
+
+    def _attend(
+        self, position: int, query: Tensor, memory: Memory, state: DecoderState
+    ) -> tuple[Tensor, Tensor, Mapping[int, Tensor]]:
         """What one of the attentions finds.
 
         Args:
             position: Which attention.
             query: ``(rows, t, q)``; a sentence of the memory may have several rows, one after the other, as in a beam.
             memory: The encoded sentences.
+            state: Before the first query.
 
         Returns:
-            Context ``(rows, t, m)`` and weights ``(rows, heads, t, s)``.
+            Context ``(rows, t, m)``, weights ``(rows, heads, t, s)``, and what is attended to until now.
         """
+        attention = self.attentions[position]
         rows, length, _ = query.shape
+        if isinstance(attention, StatefulAttention):
+            context, weights, after = self._attend_in_order(attention, query, memory, position, state)
+            return context, weights, {**state.attended, position: after}
         of_sentences = query.reshape(len(memory.mask), -1, query.shape[2])
-        context, weights = self.attentions[position](of_sentences, memory.keys[position], memory.values, memory.mask)
+        context, weights = attention(of_sentences, memory.keys[position], memory.values, memory.mask)
         if rows == len(memory.mask):
-            return context, weights
+            return context, weights, state.attended
         weights = weights.unflatten(2, (-1, length)).transpose(1, 2).flatten(0, 1)
-        return context.reshape(rows, length, context.shape[2]), weights
+        return context.reshape(rows, length, context.shape[2]), weights, state.attended
+
+    @staticmethod
+    def _attend_in_order(
+        attention: StatefulAttention, query: Tensor, memory: Memory, position: int, state: DecoderState
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        by_sentence = query.unflatten(0, (len(memory.mask), -1))
+        before = state.attended.get(position)
+        if before is None:
+            first = attention.initial(memory.mask)[:, None]
+            before = first.expand(-1, by_sentence.shape[1], *first.shape[2:])
+        else:
+            before = expand_rows(state.rows, before).unflatten(0, by_sentence.shape[:2])
+        context, weights, after = attention.run(by_sentence, memory.keys[position], memory.values, memory.mask, before)
+        return context.flatten(0, 1), weights.transpose(1, 2).flatten(0, 1), after.flatten(0, 1)
 
 
 class _SteppedDecoder(Decoder):
@@ -203,8 +239,8 @@ class LuongDecoder(_SteppedDecoder):
             return super().forward(embedded, memory, state)
         state = state.expanded()
         hidden, recurrent = self.stack(embedded, state.recurrent, *state.weights)
-        output, weights = self._output(hidden, memory)
-        return output, weights, replace(state, recurrent=recurrent)
+        output, weights, attended = self._output(hidden, memory, state)
+        return output, weights, replace(state, recurrent=recurrent, attended=attended)
 
     def _advance(
         self,
@@ -214,14 +250,17 @@ class LuongDecoder(_SteppedDecoder):
         state: DecoderState,
     ) -> tuple[Tensor, Tensor, DecoderState]:
         hidden, recurrent = self.stack.step(projected, state.feed, state.recurrent, state.weights[0], state.rows)
-        output, weights = self._output(hidden[:, None], memory)
+        output, weights, attended = self._output(hidden[:, None], memory, state)
         output = output.squeeze(1)
-        state = replace(state, recurrent=recurrent, feed=output if self.input_feeding else None, rows=None)
+        feed = output if self.input_feeding else None
+        state = replace(state, recurrent=recurrent, feed=feed, rows=None, attended=attended)
         return output, weights.squeeze(2), state
 
-    def _output(self, hidden: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
-        context, weights = self._attend(0, hidden, memory)
-        return self.dropout(self.combine(torch.cat([hidden, context], dim=-1)).tanh()), weights
+    def _output(
+        self, hidden: Tensor, memory: Memory, state: DecoderState
+    ) -> tuple[Tensor, Tensor, Mapping[int, Tensor]]:
+        context, weights, attended = self._attend(0, hidden, memory, state)
+        return self.dropout(self.combine(torch.cat([hidden, context], dim=-1)).tanh()), weights, attended
 
 
 class BahdanauDecoder(_SteppedDecoder):
@@ -278,12 +317,13 @@ class BahdanauDecoder(_SteppedDecoder):
     ) -> tuple[Tensor, Tensor, DecoderState]:
         state = state.expanded()
         query = state.recurrent[0][-1]
-        context, weights = self._attend(0, query[:, None], memory)
+        context, weights, attended = self._attend(0, query[:, None], memory, state)
         context = context.squeeze(1)
         extra = context if state.feed is None else torch.cat([context, state.feed], dim=-1)
         hidden, recurrent = self.stack.step(projected, extra, state.recurrent, state.weights[0])
         output = self.dropout(self.combine(torch.cat([hidden, context, embedded], dim=-1)).tanh())
-        state = replace(state, recurrent=recurrent, feed=output if self.input_feeding else None)
+        feed = output if self.input_feeding else None
+        state = replace(state, recurrent=recurrent, feed=feed, attended=attended)
         return output, weights.squeeze(2), state
 
 
@@ -364,7 +404,8 @@ class MultiStepDecoder(Decoder):
             before = tuple(part[layer : layer + 1] for part in state.recurrent)
             hidden, last = recur(stack, inputs, before, state.weights[layer])
             below = self.dropout(hidden) if below is None else self.dropout(hidden) + below
-            context, weight = self._attend(layer, below, memory)
+            context, weight, attended = self._attend(layer, below, memory, state)
+            state = replace(state, attended=attended)
             inputs = torch.cat([below, context], dim=-1)
             weights.append(weight)
             states.append(last)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from torch import Tensor
@@ -82,11 +82,13 @@ class Memory:
         values: ``(batch, source_len, memory_size)``, the encoder's outputs.
         mask: ``(batch, source_len)``, True where there is a token.
         keys: For each attention of the decoder, the memory as projected by it, once for all steps.
+        source: ``(batch, source_len)``, int64, the ids that were encoded, where they can be copied; else None.
     """
 
     values: Tensor
     mask: Tensor
     keys: tuple[Tensor, ...]
+    source: Tensor | None = None
 
     def select(self, rows: Tensor) -> Memory:
         """The memory of the given sentences, in their order; a sentence may be taken several times.
@@ -98,6 +100,7 @@ class Memory:
             self.values.index_select(0, rows),
             self.mask.index_select(0, rows),
             tuple(keys.index_select(0, rows) for keys in self.keys),
+            None if self.source is None else self.source.index_select(0, rows),
         )
 
 
@@ -109,14 +112,17 @@ class DecoderState:
         recurrent: The recurrent state, each part ``(layers, batch, size)``.
         feed: ``(batch, output_size)``, the last output, where it is fed back (input feeding); else None.
         weights: For each recurrent stack, what it multiplies with in this batch.
-        rows: ``(rows,)``, int64, the row of the parts above that each prefix has, where several continue the same one;
+        rows: ``(rows,)``, int64, the row of the other parts that each prefix has, where several continue the same one;
             None where each has its own.
+        attended: ``(batch, ...)``, for each attention that knows what it attended to before, its state, by its position
+            among the decoder's; nothing before the first step.
     """
 
     recurrent: tuple[Tensor, ...]
     feed: Tensor | None
     weights: tuple[BatchWeights, ...]
     rows: Tensor | None = None
+    attended: Mapping[int, Tensor] = field(default_factory=dict)
 
     def select(self, rows: Tensor) -> DecoderState:
         """The state of the given rows, in their order; a row may be taken several times.
@@ -138,4 +144,5 @@ class DecoderState:
             self,
             recurrent=tuple(part.index_select(1, rows) for part in self.recurrent),
             feed=None if self.feed is None else self.feed.index_select(0, rows),
+            attended={position: state.index_select(0, rows) for position, state in self.attended.items()},
         )

@@ -17,8 +17,10 @@ from lightning_modules.layers.attention import (
     NoAttention,
 )
 from lightning_modules.layers.decoder import BahdanauDecoder, Decoder, LuongDecoder, MultiStepDecoder
+from lightning_modules.layers.local_attention import LocalMonotonicAttention, LocalPredictiveAttention
 from lightning_modules.layers.recurrent import Cell, RecurrentStack
-from lightning_modules.layers.state import LEAST_SHARED_ROWS, DecoderState
+from lightning_modules.layers.state import LEAST_SHARED_ROWS, DecoderState, Memory
+from lightning_modules.layers.stateful_attention import CoverageAttention, LocationAttention
 
 BATCH, STEPS, SOURCE, EMBEDDING, MEMORY = 3, 4, 5, 3, 6
 
@@ -29,15 +31,32 @@ DECODERS: dict[str, Callable[..., Decoder]] = {
     "bahdanau, input feeding": partial(BahdanauDecoder, input_feeding=True, output_size=7),
     "multi-step": MultiStepDecoder,
 }
-ATTENTIONS = [BahdanauAttention, ConcatAttention, DotAttention, GeneralAttention, NoAttention]
+STATEFUL: dict[str, Callable[..., Attention]] = {
+    "coverage": CoverageAttention,
+    "fertility": partial(CoverageAttention, fertility=2.0),
+    "location": partial(LocationAttention, filter_size=3),
+    "local-m": partial(LocalMonotonicAttention, window=1),
+}
+ATTENTIONS: dict[str, Callable[..., Attention]] = {
+    **{kind.__name__: kind for kind in (BahdanauAttention, ConcatAttention, DotAttention, GeneralAttention)},
+    "none": NoAttention,
+    "local-p": partial(LocalPredictiveAttention, window=2),
+    **STATEFUL,
+}
 
 
-def agree(decoder: Decoder) -> None:
-    decoder = decoder.double()
+def begun(decoder: Decoder) -> tuple[Memory, DecoderState]:
+    """A memory of sentences of three lengths, and a state before the first step."""
     mask = torch.arange(SOURCE) < torch.tensor([5, 2, 4])[:, None]
     memory = decoder.prepare_memory(torch.randn(BATCH, SOURCE, MEMORY, dtype=torch.float64), mask)
     parts, layers, size = decoder.state_shape
     start = decoder.initial_state(tuple(torch.randn(layers, BATCH, size, dtype=torch.float64) for _ in range(parts)))
+    return memory, start
+
+
+def agree(decoder: Decoder) -> None:
+    decoder = decoder.double()
+    memory, start = begun(decoder)
     embedded = torch.randn(BATCH, STEPS, EMBEDDING, dtype=torch.float64)
     outputs, weights, last = decoder(embedded, memory, start)
     assert outputs.shape == (BATCH, STEPS, decoder.output_size)
@@ -117,8 +136,45 @@ def test_recurrent_dropout_is_of_hidden_to_hidden_matrices_in_training(name: str
 
 
 @pytest.mark.parametrize(("name", "attention"), list(itertools.product(DECODERS, ATTENTIONS)))
-def test_forward_equals_steps_with_every_attention(name: str, attention: type[Attention], seed: int) -> None:
-    agree(DECODERS[name](EMBEDDING, MEMORY, attention=attention, hidden_size=MEMORY))
+def test_forward_equals_steps_with_every_attention(name: str, attention: str, seed: int) -> None:
+    agree(DECODERS[name](EMBEDDING, MEMORY, attention=ATTENTIONS[attention], hidden_size=MEMORY))
+
+
+@pytest.mark.parametrize(("name", "attention"), list(itertools.product(DECODERS, STATEFUL)))
+def test_a_target_goes_on_where_its_beginning_ended(name: str, attention: str, seed: int) -> None:
+    decoder = DECODERS[name](EMBEDDING, MEMORY, attention=STATEFUL[attention], hidden_size=MEMORY).double()
+    memory, start = begun(decoder)
+    embedded = torch.randn(BATCH, STEPS, EMBEDDING, dtype=torch.float64)
+    whole, weights, _ = decoder(embedded, memory, start)
+    first, _, state = decoder(embedded[:, :1], memory, start)
+    rest, rest_weights, _ = decoder(embedded[:, 1:], memory, state)
+    torch.testing.assert_close(torch.cat([first, rest], dim=1), whole, rtol=0, atol=1e-12)
+    torch.testing.assert_close(rest_weights, weights[:, :, 1:], rtol=0, atol=1e-12)
+    assert not torch.allclose(decoder(embedded[:, 1:], memory, start)[1], rest_weights), "the state changes weights"
+
+
+@pytest.mark.parametrize(("name", "attention"), list(itertools.product(DECODERS, STATEFUL)))
+def test_what_was_attended_to_follows_each_prefix_of_a_beam(name: str, attention: str, seed: int) -> None:
+    """Prefixes that take the place of others, as in a beam: each goes on as if it were alone."""
+    decoder = DECODERS[name](EMBEDDING, MEMORY, attention=STATEFUL[attention], hidden_size=MEMORY).double()
+    memory, start = begun(decoder)
+    tokens = torch.randn(3, BATCH, EMBEDDING, dtype=torch.float64)
+    width = LEAST_SHARED_ROWS // BATCH + 1
+    state = decoder.step(tokens[0], memory, start)[2]
+    chosen = torch.randint(BATCH * width, (BATCH * width,)) // width
+    chosen = chosen.sort().values  # of sentences
+    sentences = torch.arange(BATCH).repeat_interleave(width)
+    beam = state.select(sentences)
+    _, _, beam = decoder.step(tokens[1][chosen], memory, beam)
+    order = (torch.randint(width, (BATCH, width)) + width * torch.arange(BATCH)[:, None]).flatten()
+    output, weights, _ = decoder.step(tokens[2][sentences], memory, beam.select(order))
+    for row in range(0, BATCH * width, 7):
+        sentence, token = sentences[row : row + 1], chosen[order[row]][None]
+        alone, one = memory.select(sentence), state.select(sentence)
+        _, _, one = decoder.step(tokens[1][token], alone, one)
+        wanted, wanted_weights, _ = decoder.step(tokens[2][sentence], alone, one)
+        torch.testing.assert_close(output[row : row + 1], wanted, rtol=0, atol=1e-12)
+        torch.testing.assert_close(weights[row : row + 1], wanted_weights, rtol=0, atol=1e-12)
 
 
 def test_input_feeding_changes_what_follows(seed: int) -> None:

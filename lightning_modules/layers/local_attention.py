@@ -1,0 +1,127 @@
+"""Luong's local attention: a window of the source around a position that moves with the target or is predicted."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from lightning_modules.kernels.linear import Linear
+from lightning_modules.layers.attention import Attention, AttentionFactory, GeneralAttention
+from lightning_modules.layers.checks import check_sizes
+from lightning_modules.layers.stateful_attention import StatefulAttention
+
+
+class _LocalAttention(Attention):
+    """A window over another attention, whose scores, keys and contexts it takes."""
+
+    def __init__(
+        self,
+        query_size: int,
+        memory_size: int,
+        window: int = 10,
+        score: AttentionFactory = GeneralAttention,
+        temperature: float = 1.0,
+    ) -> None:
+        super().__init__(query_size, memory_size, temperature)
+        check_sizes(self, window=window)
+        self.window = window
+        self.global_attention = score(query_size, memory_size)
+        self.context_size = self.global_attention.context_size
+        self.heads = self.global_attention.heads
+
+    def project(self, memory: Tensor) -> Tensor:
+        """The keys of the attention that scores."""
+        return self.global_attention.project(memory)
+
+    def score(self, query: Tensor, keys: Tensor) -> Tensor:
+        """The scores of the attention that scores; see :meth:`Attention.score`."""
+        return self.global_attention.score(query, keys)
+
+    def context(self, weights: Tensor, keys: Tensor, memory: Tensor) -> Tensor:
+        """The context of the attention that scores; see :meth:`Attention.context`."""
+        return self.global_attention.context(weights, keys, memory)
+
+
+class LocalMonotonicAttention(_LocalAttention, StatefulAttention):
+    """Attention within a window that moves one position per target token: local-m (Luong et al. 2015, section 3.2).
+
+    The t-th token attends to the positions from ``t - window`` to ``t + window``; behind the source's end, to those
+    around its last.
+
+    Args:
+        query_size: Width of the query; the decoder gives it.
+        memory_size: Width of the memory; the decoder gives it.
+        window: Positions on either side, D.
+        score: The attention whose scores, keys and contexts these are, made of (query size, memory size).
+        temperature: What scores are divided by before the softmax.
+
+    Raises:
+        UserError: The window is below 1.
+    """
+
+    def initial(self, mask: Tensor) -> Tensor:
+        """Position 0 for each sentence, ``(b,)``, int64."""
+        return torch.zeros(len(mask), dtype=torch.int64, device=mask.device)
+
+    def advance(
+        self, query: Tensor, keys: Tensor, memory: Tensor, mask: Tensor, state: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Attends around the position ``(b, r)``; see :meth:`StatefulAttention.advance`."""
+        centre = torch.minimum(state, mask.sum(dim=1, keepdim=True) - 1)
+        weights = self.weights(self.score(query, keys), mask, _outside(centre, self.window, mask.shape[1]))
+        return self.context(weights, keys, memory), weights, state + 1
+
+
+class LocalPredictiveAttention(_LocalAttention):
+    """Attention within a window around a position that the query predicts: local-p (Luong et al. 2015, section 3.2).
+
+    ``p_t = S sigmoid(v . tanh(W query))`` for a source of S tokens (equation 9), and the weights within the window are
+    those of the scores times ``exp(-(s - p_t)^2 / (2 sigma^2))``, ``sigma = window / 2`` (equation 10), divided by their
+    sum: in seqlab weights are a distribution, which copying, entropies and pictures rely on.
+
+    Args:
+        query_size: Width of the query; the decoder gives it.
+        memory_size: Width of the memory; the decoder gives it.
+        window: Positions on either side, D.
+        score: The attention whose scores, keys and contexts these are, made of (query size, memory size).
+        temperature: What scores are divided by before the softmax.
+
+    Raises:
+        UserError: The window is below 1.
+    """
+
+    def __init__(
+        self,
+        query_size: int,
+        memory_size: int,
+        window: int = 10,
+        score: AttentionFactory = GeneralAttention,
+        temperature: float = 1.0,
+    ) -> None:
+        super().__init__(query_size, memory_size, window, score, temperature)
+        self.position_projection = Linear(query_size, query_size, bias=False)
+        self.position_energy = Linear(query_size, 1, bias=False)
+
+    def forward(self, query: Tensor, keys: Tensor, memory: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Attends around the predicted positions; see :meth:`Attention.forward`."""
+        share = self.position_energy(self.position_projection(query).tanh()).sigmoid().squeeze(2)
+        centre = mask.sum(dim=1, keepdim=True) * share
+        distance = torch.arange(mask.shape[1], device=mask.device) - centre[:, :, None]
+        bias = _outside(centre, self.window, mask.shape[1]) - 2 * (distance / self.window).square()
+        weights = self.weights(self.score(query, keys), mask, bias)
+        return self.context(weights, keys, memory), weights
+
+
+def _outside(centre: Tensor, window: int, length: int) -> Tensor:
+    """What is added to scores: 0 within the window, minus infinity outside.
+
+    Args:
+        centre: ``(b, t)``.
+        window: Positions on either side.
+        length: Number of positions.
+
+    Returns:
+        ``(b, t, length)``, float32.
+    """
+    distance = torch.arange(length, device=centre.device) - centre[:, :, None]
+    return torch.zeros(distance.shape, device=centre.device).masked_fill_(distance.abs() > window, -torch.inf)
