@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Generic, TypeVar
 
 from torch import Tensor, nn
@@ -12,7 +13,7 @@ from lightning_modules.forcing import Forcing
 from lightning_modules.layers.bridge import Bridge
 from lightning_modules.layers.decoder import Decoder
 from lightning_modules.layers.encoder import EncoderFactory
-from lightning_modules.layers.heads import Feedback, Head
+from lightning_modules.layers.heads import Attended, Feedback, Head
 from lightning_modules.layers.state import DecoderState, Memory, StateShape
 from lightning_modules.module import LRSchedulerCallable, OptimizerCallable
 from lightning_modules.step_loss import StepLossModule
@@ -77,7 +78,10 @@ class EncoderDecoder(StepLossModule, Generic[BatchT]):
             The memory with its keys, and the decoder's initial state.
         """
         values, final = self.encoder(self.source_embedding(source.values), source.lengths)
-        return self.decoder.prepare_memory(values, source.mask), self.decoder.initial_state(self.bridge(final))
+        memory = self.decoder.prepare_memory(values, source.mask)
+        if self.output.copies:
+            memory = replace(memory, source=source.values)
+        return memory, self.decoder.initial_state(self.bridge(final))
 
     def forward(self, batch: BatchT) -> tuple[Tensor, Tensor]:
         """Runs under teacher forcing.
@@ -94,7 +98,7 @@ class EncoderDecoder(StepLossModule, Generic[BatchT]):
         outputs, weights, _ = self.decoder(self.target_embedding(target.values), memory, state)
         return self.to_embedding(target.real(outputs)), weights
 
-    def forced(self, batch: BatchT, forcing: Forcing, ratio: float) -> Tensor:
+    def forced(self, batch: BatchT, forcing: Forcing, ratio: float) -> tuple[Tensor, Tensor]:
         """Runs on a history that is partly the model's own.
 
         Args:
@@ -103,28 +107,42 @@ class EncoderDecoder(StepLossModule, Generic[BatchT]):
             ratio: The share of gold values.
 
         Returns:
-            Outputs as those of :meth:`forward`, ``(positions, width)``.
+            Outputs and attention weights as those of :meth:`forward`.
         """
         memory, state = self.encode(batch.source)
         target = batch.target_input
-        outputs = forcing.outputs(self, target.values, forcing.gold_mask(target.mask, ratio), memory, state)
-        return self.to_embedding(target.real(outputs))
+        gold = forcing.gold_mask(target.mask, ratio)
+        outputs, weights = forcing.outputs(self, target.values, gold, memory, state)
+        return self.to_embedding(target.real(outputs)), weights
 
     def embed(self, values: Tensor) -> Tensor:
         """Target values for the decoder; ids ``(...)`` or vectors ``(..., size)`` to ``(..., embedding_size)``."""
         return self.target_embedding(values)
 
-    def predict(self, outputs: Tensor, feedback: Feedback) -> Tensor:
+    def predict(self, outputs: Tensor, weights: Tensor, memory: Memory, where: Tensor, feedback: Feedback) -> Tensor:
         """The values that follow from the decoder's outputs, without gradients.
 
         Args:
-            outputs: ``(rows, output_size)``.
-            feedback: The most probable ones, or some that are drawn, where the head has several.
+            outputs: ``(batch, t, output_size)``.
+            weights: ``(batch, heads, t, source_len)``.
+            memory: From :meth:`encode`.
+            where: ``(batch, t)``, True at the positions that are asked for.
+            feedback: The most probable values, or some that are drawn, where the head has several.
 
         Returns:
-            ``(rows, ...)``.
+            ``(positions, ...)``, row by row.
         """
-        return self.output.predict(self.to_embedding(outputs), feedback)
+        attended = None if memory.source is None else Attended.at(weights, memory.source, where)
+        return self.output.predict(self.to_embedding(outputs[where]), feedback, attended)
+
+    def attended(self, batch: BatchT, weights: Tensor) -> Attended | None:
+        """What was attended to at the real target positions, where the head copies.
+
+        Args:
+            batch: Source and target.
+            weights: ``(batch, heads, target_len, source_len)``.
+        """
+        return Attended.at(weights, batch.source.values, batch.target_output.mask) if self.output.copies else None
 
     def loss(self, batch: BatchT, ratio: float = 1.0) -> tuple[Tensor, Tensor, int]:
         """The loss summed over the target, EOS included where there is one.
@@ -134,11 +152,15 @@ class EncoderDecoder(StepLossModule, Generic[BatchT]):
             ratio: The share of gold values in the history; at 1, teacher forcing, :meth:`forward` itself runs.
 
         Returns:
-            What is trained, what is reported, and what both are sums over; see :meth:`Head.loss`.
+            What is trained, with what attentions add to it; what is reported; and what both are sums over. See
+            :meth:`Head.loss`.
         """
-        hidden = self(batch)[0] if self.forcing is None or ratio >= 1.0 else self.forced(batch, self.forcing, ratio)
+        forcing = None if ratio >= 1.0 else self.forcing
+        hidden, weights = self(batch) if forcing is None else self.forced(batch, forcing, ratio)
         target = batch.target_output
-        return self.output.loss(hidden, target.real(target.values))
+        loss, reported, count = self.output.loss(hidden, target.real(target.values), self.attended(batch, weights))
+        of_attention = self.decoder.attention_loss(weights, target.mask)
+        return loss if of_attention is None else loss + of_attention, reported, count
 
     def logged_metrics(self) -> set[str]:
         """The metrics that a training logs here; a subclass adds its own."""

@@ -203,8 +203,8 @@ class ForcedModel(Protocol):
     def embed(self, values: Tensor) -> Tensor:
         """Target values ``(batch, ...)`` as the decoder's inputs, one dimension more."""
 
-    def predict(self, outputs: Tensor, feedback: Feedback) -> Tensor:
-        """Decoder outputs ``(rows, o)`` to predicted target values ``(rows, ...)``, without gradient."""
+    def predict(self, outputs: Tensor, weights: Tensor, memory: Memory, where: Tensor, feedback: Feedback) -> Tensor:
+        """Decoder outputs ``(batch, t, o)`` to target values that are predicted ``where`` ``(batch, t)`` says."""
 
 
 class Forcing(ABC):
@@ -241,7 +241,9 @@ class Forcing(ABC):
         return gold
 
     @abstractmethod
-    def outputs(self, model: ForcedModel, inputs: Tensor, gold: Tensor, memory: Memory, state: DecoderState) -> Tensor:
+    def outputs(
+        self, model: ForcedModel, inputs: Tensor, gold: Tensor, memory: Memory, state: DecoderState
+    ) -> tuple[Tensor, Tensor]:
         """Runs the decoder over a target, some of whose inputs are its own predictions.
 
         Args:
@@ -252,13 +254,16 @@ class Forcing(ABC):
             state: From the decoder's ``initial_state``.
 
         Returns:
-            The decoder's outputs ``(batch, target_len, o)``.
+            The decoder's outputs ``(batch, target_len, o)``, and its attention weights
+            ``(batch, heads, target_len, source_len)``.
         """
 
-    def _feed_back(self, model: ForcedModel, inputs: Tensor, outputs: Tensor, gold: Tensor) -> Tensor:
-        """Inputs with predictions in place of those that are not gold; only those are predicted."""
+    def _feed_back(
+        self, model: ForcedModel, inputs: Tensor, outputs: Tensor, weights: Tensor, gold: Tensor, memory: Memory
+    ) -> Tensor:
+        """Inputs ``(batch, t, ...)`` with predictions in place of those that are not gold; only those are predicted."""
         fed = inputs.clone()
-        fed[~gold] = model.predict(outputs.detach()[~gold], self.feedback)
+        fed[~gold] = model.predict(outputs.detach(), weights.detach(), memory, ~gold, self.feedback)
         return fed
 
 
@@ -271,17 +276,22 @@ class ScheduledSampling(Forcing):
         feedback: Which prediction is fed back.
     """
 
-    def outputs(self, model: ForcedModel, inputs: Tensor, gold: Tensor, memory: Memory, state: DecoderState) -> Tensor:
+    def outputs(
+        self, model: ForcedModel, inputs: Tensor, gold: Tensor, memory: Memory, state: DecoderState
+    ) -> tuple[Tensor, Tensor]:
         """Runs a loop over the target; see :meth:`Forcing.outputs`."""
         outputs: list[Tensor] = []
+        weights: list[Tensor] = []
         with GatheredGradients():
             for step in range(inputs.shape[1]):
-                fed = inputs[:, step]
+                fed = inputs[:, step : step + 1]
                 if outputs:
-                    fed = self._feed_back(model, fed, outputs[-1], gold[:, step])
-                output, _, state = model.decoder.step(model.embed(fed), memory, state)
+                    last, attended = outputs[-1][:, None], weights[-1][:, :, None]
+                    fed = self._feed_back(model, fed, last, attended, gold[:, step : step + 1], memory)
+                output, weight, state = model.decoder.step(model.embed(fed.squeeze(1)), memory, state)
                 outputs.append(output)
-        return torch.stack(outputs, dim=1)
+                weights.append(weight)
+        return torch.stack(outputs, dim=1), torch.stack(weights, dim=2)
 
 
 class ParallelScheduledSampling(Forcing):
@@ -313,13 +323,15 @@ class ParallelScheduledSampling(Forcing):
             raise UserError(f"passes is {passes}: give at least 2, the first of which makes the predictions")
         self.passes = passes
 
-    def outputs(self, model: ForcedModel, inputs: Tensor, gold: Tensor, memory: Memory, state: DecoderState) -> Tensor:
+    def outputs(
+        self, model: ForcedModel, inputs: Tensor, gold: Tensor, memory: Memory, state: DecoderState
+    ) -> tuple[Tensor, Tensor]:
         """Runs the passes; see :meth:`Forcing.outputs`."""
         fed = inputs
         with torch.no_grad():
             for _ in range(0 if bool(gold.all()) else self.passes - 1):
-                outputs, _, _ = model.decoder(model.embed(fed), memory, state)
-                later = self._feed_back(model, inputs[:, 1:], outputs[:, :-1], gold[:, 1:])
+                outputs, weights, _ = model.decoder(model.embed(fed), memory, state)
+                later = self._feed_back(model, inputs[:, 1:], outputs[:, :-1], weights[:, :, :-1], gold[:, 1:], memory)
                 fed = torch.cat([inputs[:, :1], later], dim=1)
-        outputs, _, _ = model.decoder(model.embed(fed), memory, state)
-        return outputs
+        outputs, weights, _ = model.decoder(model.embed(fed), memory, state)
+        return outputs, weights

@@ -13,8 +13,9 @@ from lightning_modules.forcing import Forcing
 from lightning_modules.layers.bridge import ProjectionBridge
 from lightning_modules.layers.encoder import EncoderFactory, RecurrentEncoder
 from lightning_modules.layers.fixed_context import FixedContextDecoder
+from lightning_modules.layers.heads import VocabularyHead
 from lightning_modules.module import LRSchedulerCallable, OptimizerCallable
-from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
+from lightning_modules.token_encoder_decoder import HeadFactory, TokenEncoderDecoder
 
 
 class Seq2Seq(TokenEncoderDecoder):
@@ -29,6 +30,7 @@ class Seq2Seq(TokenEncoderDecoder):
         encoder: Made of (embedding size).
         decoder: Made of (embedding size, memory size).
         bridge: Made of (encoder state shape, decoder state shape).
+        head: Made of (width of the outputs, target vocabulary size, label smoothing).
         embedding_size: Width of source and target embeddings.
         tied: Which matrices are one: 'none'; 'target', target embedding and output projection; or 'all', the source
             embedding as well, which needs a joint vocabulary.
@@ -56,6 +58,7 @@ class Seq2Seq(TokenEncoderDecoder):
         encoder: EncoderFactory = RecurrentEncoder,
         decoder: DecoderFactory = FixedContextDecoder,
         bridge: BridgeFactory = ProjectionBridge,
+        head: HeadFactory = VocabularyHead,
         embedding_size: int = 256,
         tied: Literal["none", "target", "all"] = "none",
         dropout: float = 0.0,
@@ -76,6 +79,7 @@ class Seq2Seq(TokenEncoderDecoder):
             encoder,
             decoder,
             bridge,
+            head,
             embedding_size,
             tied,
             dropout,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal
 
@@ -26,11 +26,14 @@ from lightning_modules.layers.checks import check_shares, check_sizes
 from lightning_modules.layers.decoder import LuongDecoder
 from lightning_modules.layers.embedding import TokenEmbedding
 from lightning_modules.layers.encoder import EncoderFactory, RecurrentEncoder
-from lightning_modules.layers.heads import VocabularyHead
+from lightning_modules.layers.heads import Attended, VocabularyHead
 from lightning_modules.layers.initialisation import initialise
 from lightning_modules.layers.state import DecoderState, Memory, unique_rows
 from lightning_modules.metrics import PerTokenLoss, Share
 from lightning_modules.module import LRSchedulerCallable, OptimizerCallable
+
+HeadFactory = Callable[[int, int, float], VocabularyHead]
+"""Makes a head of (input size, vocabulary size, label smoothing)."""
 
 SCORED_AT_ONCE = 512
 """Target positions of each sentence that are scored at once: far more than a sentence has, so that only what is no
@@ -49,6 +52,7 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
         encoder: Made of (embedding size).
         decoder: Made of (embedding size, memory size).
         bridge: Made of (encoder state shape, decoder state shape).
+        head: Made of (width of the outputs, target vocabulary size, label smoothing).
         embedding_size: Width of source and target embeddings.
         tied: Which matrices are one: 'none'; 'target', target embedding and output projection; or 'all', the source
             embedding as well, which needs a joint vocabulary.
@@ -77,6 +81,7 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
         encoder: EncoderFactory = RecurrentEncoder,
         decoder: DecoderFactory = LuongDecoder,
         bridge: BridgeFactory = ProjectionBridge,
+        head: HeadFactory = VocabularyHead,
         embedding_size: int = 256,
         tied: Literal["none", "target", "all"] = "none",
         dropout: float = 0.0,
@@ -111,7 +116,9 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
         )
         width = self.decoder.output_size if tied == "none" else embedding_size
         self.to_embedding = Linear(self.decoder.output_size, width, bias=False) if tied != "none" else nn.Identity()
-        self.output: VocabularyHead = VocabularyHead(width, target_vocabulary_size, label_smoothing)
+        self.output: VocabularyHead = head(width, target_vocabulary_size, label_smoothing)
+        if self.output.copies:
+            self._check_copying(source_vocabulary_size, target_vocabulary_size)
         if tied != "none":
             self.output.weight = self.target_embedding.weight
         initialise(self, torch.initial_seed())
@@ -136,7 +143,8 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
         """
         distinct, rows = unique_rows(tokens)
         output, weights, state = self.decoder.step(self.target_embedding(distinct), memory, state, rows)
-        return self.output.log_probabilities(self.to_embedding(output)), weights, state
+        attended = None if memory.source is None else Attended.of_rows(weights, memory.source)
+        return self.output.log_probabilities(self.to_embedding(output), attended), weights, state
 
     def length_limits(self, source_lengths: Integers) -> Integers:
         """The most tokens of a hypothesis that the training pairs suggest; see :class:`LengthLimits`.
@@ -188,26 +196,27 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
                 if len(active) < len(rows):
                     rows, memory, state = rows[active], memory.select(active), state.select(active)
                 piece = slice(start, start + SCORED_AT_ONCE)
-                outputs, _, state = self.decoder(self.target_embedding(inputs[rows, piece]), memory, state)
+                outputs, weights, state = self.decoder(self.target_embedding(inputs[rows, piece]), memory, state)
                 real = mask[rows, piece]
-                hidden = self.to_embedding(outputs[real])
-                found, _ = self.output.outcomes(hidden, gold[rows, piece][real])
+                attended = None if memory.source is None else Attended.at(weights, memory.source, real)
+                found, _ = self.output.outcomes(self.to_embedding(outputs[real]), gold[rows, piece][real], attended)
                 scores[rows, piece] = scores[rows, piece].masked_scatter(real, found)
         return scores
 
-    def outcomes(self, batch: SequenceBatch, hidden: Tensor) -> tuple[Tensor, Tensor]:
+    def outcomes(self, batch: SequenceBatch, hidden: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
         """What becomes of each gold token, without gradients.
 
         Args:
             batch: Source and target.
             hidden: From :meth:`forward` or :meth:`forced`.
+            weights: From the same.
 
         Returns:
             Two tensors of ``(target_tokens,)``, row by row: the log-probability of the gold token, and the most
             probable token in its place.
         """
         target = batch.target_output
-        return self.output.outcomes(hidden, target.real(target.values))
+        return self.output.outcomes(hidden, target.real(target.values), self.attended(batch, weights))
 
     def logged_metrics(self) -> set[str]:
         """The metrics that a training logs here."""
@@ -252,6 +261,19 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
         self._tell_truncated(self.test_truncated)
         self.test_truncated.reset()
 
+    def _check_copying(self, source_vocabulary_size: int, target_vocabulary_size: int) -> None:
+        head = type(self.output).__name__
+        if source_vocabulary_size != target_vocabulary_size:
+            raise UserError(
+                f"{head} copies ids of the source, but the source vocabulary has {source_vocabulary_size} ids and the "
+                f"target's {target_vocabulary_size}: use a joint tokenizer (target_tokenizer: null)"
+            )
+        if not self.decoder.heads:
+            raise UserError(
+                f"{head} copies what is attended to, but {type(self.decoder).__name__} attends to nothing: take "
+                "LuongDecoder, or another attention than NoAttention"
+            )
+
     @contextmanager
     def _evaluating(self) -> Iterator[None]:
         training = self.training
@@ -266,7 +288,7 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
     ) -> list[Hypothesis]:
         if not len(batch):
             return []
-        scores, predicted = self.outcomes(batch, self(batch)[0])
+        scores, predicted = self.outcomes(batch, *self(batch))
         right = predicted == batch.target_output.real(batch.target_output.values)
         nll = -scores.sum()
         self.check_evaluation(nll, batch.index)

@@ -93,7 +93,7 @@ class VectorSeq2Seq(EncoderDecoder[VectorBatch]):
         """For each source the target that the model makes on its own, ``(target_len, target_feature_size)``."""
         if not len(batch):
             return []
-        predicted = self.output(self.forced(batch, FREE_RUNNING, ratio=0.0))
+        predicted = self.output(self.forced(batch, FREE_RUNNING, ratio=0.0)[0])
         return list(predicted.split(batch.target.lengths.tolist()))
 
     def on_validation_epoch_end(self) -> None:
@@ -110,7 +110,7 @@ class VectorSeq2Seq(EncoderDecoder[VectorBatch]):
         gold = batch.target_output.real(batch.target_output.values)
         for metric, hidden in (
             (gold_history, self(batch)[0]),
-            (own_history, self.forced(batch, FREE_RUNNING, ratio=0.0)),
+            (own_history, self.forced(batch, FREE_RUNNING, ratio=0.0)[0]),
         ):
             _, error, numbers = self.output.loss(hidden, gold)
             self.check_evaluation(error, batch.index)

@@ -102,6 +102,56 @@ def projected_cross_entropy(
         return _ProjectedCrossEntropy.apply(hidden.to(weight.dtype), weight, bias, targets, label_smoothing)
 
 
+class _ProjectedLogProbabilities(torch.autograd.Function):
+    """Log-probabilities of chosen classes; the logits are made once more in the backward pass, and never stored."""
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        chosen, mean = hidden.new_empty(len(hidden)), hidden.new_empty(len(hidden))
+        for start in range(0, len(hidden), CHUNK_ROWS):
+            rows = slice(start, start + CHUNK_ROWS)
+            scores = product(hidden[rows], weight, bias).log_softmax(dim=1)
+            chosen[rows] = scores.gather(1, targets[rows, None]).squeeze(1)
+            mean[rows] = scores.mean(dim=1)
+        ctx.save_for_backward(hidden, weight, bias, targets)
+        return chosen, mean
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_chosen: Tensor, grad_mean: Tensor) -> tuple[Tensor | None, ...]:
+        hidden, weight, bias, targets = ctx.saved_tensors
+        to_hidden, to_weight, to_bias = torch.empty_like(hidden), torch.zeros_like(weight), torch.zeros_like(bias)
+        for start in range(0, len(hidden), CHUNK_ROWS):
+            rows = slice(start, start + CHUNK_ROWS)
+            of_chosen, of_mean = grad_chosen[rows, None], grad_mean[rows, None]
+            errors = product(hidden[rows], weight, bias).softmax(dim=1).mul_(-of_chosen - of_mean)
+            errors.add_(of_mean / weight.shape[0]).scatter_add_(1, targets[rows, None], of_chosen)
+            to_hidden[rows] = product(errors, weight.t())
+            to_weight.addmm_(errors.t(), hidden[rows])
+            to_bias.add_(errors.sum(dim=0))
+        return to_hidden, to_weight, to_bias, None
+
+
+def projected_log_probabilities(hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Log-probabilities under ``softmax(hidden @ weight.T + bias)``, which a loss of one's own can be made of.
+
+    Equal to a ``log_softmax`` of the logits, but these exist for :data:`CHUNK_ROWS` positions at a time, in the
+    backward pass as well, which makes them anew: one product more than :func:`projected_cross_entropy` takes.
+
+    Args:
+        hidden: ``(positions, size)``, real positions only.
+        weight: ``(classes, size)``.
+        bias: ``(classes,)``.
+        targets: ``(positions,)``, int64.
+
+    Returns:
+        Two tensors of ``(positions,)`` in nats, both with a gradient: of the target, and the mean over all classes.
+    """
+    with torch.autocast(hidden.device.type, enabled=False):
+        found: tuple[Tensor, Tensor] = _ProjectedLogProbabilities.apply(hidden.to(weight.dtype), weight, bias, targets)
+    return found
+
+
 @torch.no_grad()
 def projected_outcomes(hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """How ``softmax(hidden @ weight.T + bias)`` predicts each target; without gradients.

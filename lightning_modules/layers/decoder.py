@@ -87,6 +87,11 @@ class Decoder(nn.Module, ABC):
     def _attentions(self) -> list[Attention]:
         return list(self.attentions)  # type: ignore[arg-type]
 
+    @property
+    def heads(self) -> int:
+        """Number of distributions over the source in the weights."""
+        return sum(attention.heads for attention in self._attentions())
+
     def attention_loss(self, weights: Tensor, mask: Tensor) -> Tensor | None:
         """What the attentions add to the loss of a training; see :meth:`Attention.loss`.
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Literal
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -17,19 +18,64 @@ Feedback = Literal["argmax", "sample"]
 """Which prediction is fed back: the most probable one, or one drawn from the distribution."""
 
 
+@dataclass(frozen=True)
+class Attended:
+    """What was attended to where something is predicted, which a head that copies needs.
+
+    Attributes:
+        weights: ``(n, source_len)``, for each position a distribution over the source.
+        source: ``(n, source_len)``, int64, the ids that stand there.
+    """
+
+    weights: Tensor
+    source: Tensor
+
+    @classmethod
+    def at(cls, weights: Tensor, source: Tensor, where: Tensor) -> Attended:
+        """At some positions of the targets; the heads of an attention count alike.
+
+        Args:
+            weights: ``(batch, heads, t, source_len)``.
+            source: ``(batch, source_len)``.
+            where: ``(batch, t)``, True at n positions.
+        """
+        ids = source[:, None].expand(-1, where.shape[1], -1)
+        return cls(weights.mean(dim=1)[where], ids[where])
+
+    @classmethod
+    def of_rows(cls, weights: Tensor, source: Tensor) -> Attended:
+        """At the one step of some prefixes.
+
+        Args:
+            weights: ``(rows, heads, source_len)``, as many rows for each source as for the others, one after the other.
+            source: ``(batch, source_len)``.
+        """
+        return cls(weights.mean(dim=1), source.repeat_interleave(len(weights) // len(source), dim=0))
+
+    def rows(self, which: slice) -> Attended:
+        """Some of the positions."""
+        return Attended(self.weights[which], self.source[which])
+
+
 class Head(Linear, ABC):
     """A projection of what a decoder has made, with a loss.
 
     Letters: n positions, i input size, o output size. Positions are real ones, row by row; padding has none.
+
+    Attributes:
+        copies: Whether the head needs to know what was attended to; else it is given None.
     """
 
+    copies: ClassVar[bool] = False
+
     @abstractmethod
-    def loss(self, hidden: Tensor, gold: Tensor) -> tuple[Tensor, Tensor, int]:
+    def loss(self, hidden: Tensor, gold: Tensor, attended: Attended | None = None) -> tuple[Tensor, Tensor, int]:
         """The loss, summed.
 
         Args:
             hidden: ``(n, i)``.
             gold: ``(n, ...)``, what should be predicted.
+            attended: What was attended to there.
 
         Returns:
             The loss that is trained; the loss that is reported, without a gradient; and how many numbers or tokens
@@ -37,12 +83,13 @@ class Head(Linear, ABC):
         """
 
     @abstractmethod
-    def predict(self, hidden: Tensor, feedback: Feedback) -> Tensor:
+    def predict(self, hidden: Tensor, feedback: Feedback, attended: Attended | None = None) -> Tensor:
         """What is predicted, to be fed back.
 
         Args:
             hidden: ``(n, i)``.
             feedback: Which prediction, where there are several.
+            attended: What was attended to there.
 
         Returns:
             ``(n, ...)``, of the form of a gold value.
@@ -63,17 +110,18 @@ class VocabularyHead(Head):
         super().__init__(input_size, vocabulary_size)
         self.label_smoothing = label_smoothing
 
-    def loss(self, hidden: Tensor, gold: Tensor) -> tuple[Tensor, Tensor, int]:
+    def loss(self, hidden: Tensor, gold: Tensor, attended: Attended | None = None) -> tuple[Tensor, Tensor, int]:
         """Cross-entropy in nats, reported without smoothing; see :meth:`Head.loss`. No tensor of logits is made."""
         loss, nll = projected_cross_entropy(hidden, self.weight, self.bias, gold, self.label_smoothing)
         return loss, nll, len(gold)
 
-    def outcomes(self, hidden: Tensor, gold: Tensor) -> tuple[Tensor, Tensor]:
+    def outcomes(self, hidden: Tensor, gold: Tensor, attended: Attended | None = None) -> tuple[Tensor, Tensor]:
         """What becomes of each gold token, without gradients.
 
         Args:
             hidden: ``(n, i)``.
             gold: ``(n,)``.
+            attended: What was attended to there.
 
         Returns:
             Two tensors of ``(n,)``: the log-probability of the gold token, and the most probable token in its place.
@@ -81,18 +129,23 @@ class VocabularyHead(Head):
         return projected_outcomes(hidden, self.weight, self.bias, gold)
 
     @torch.no_grad()
-    def predict(self, hidden: Tensor, feedback: Feedback) -> Tensor:
+    def predict(self, hidden: Tensor, feedback: Feedback, attended: Attended | None = None) -> Tensor:
         """The most probable token, or one that is drawn, ``(n,)``, int64; see :meth:`Head.predict`."""
-        logits = self(hidden)
+        scores = self.scores(hidden, attended)
         if feedback == "sample":
-            logits = logits - torch.empty_like(logits).exponential_().log()  # Gumbel's noise: its argmax is a draw
-        return most_probable(logits)
+            scores = scores - torch.empty_like(scores).exponential_().log()  # Gumbel's noise: its argmax is a draw
+        return most_probable(scores)
 
-    def log_probabilities(self, hidden: Tensor) -> Tensor:
+    def scores(self, hidden: Tensor, attended: Attended | None = None) -> Tensor:
+        """Log-probabilities of all tokens but for a constant of each position, ``(n, vocabulary_size)``."""
+        return self(hidden)
+
+    def log_probabilities(self, hidden: Tensor, attended: Attended | None = None) -> Tensor:
         """Of every token, in float32 at least.
 
         Args:
             hidden: ``(n, i)``.
+            attended: What was attended to there.
 
         Returns:
             ``(n, vocabulary_size)``.
@@ -115,12 +168,12 @@ class RegressionHead(Head):
     def __init__(self, input_size: int, feature_size: int) -> None:
         super().__init__(input_size, feature_size)
 
-    def loss(self, hidden: Tensor, gold: Tensor) -> tuple[Tensor, Tensor, int]:
+    def loss(self, hidden: Tensor, gold: Tensor, attended: Attended | None = None) -> tuple[Tensor, Tensor, int]:
         """The squared error, over numbers; see :meth:`Head.loss`. ``gold`` is ``(n, feature_size)``."""
         error = functional.mse_loss(self(hidden), gold, reduction="sum")
         return error, error.detach(), gold.numel()
 
     @torch.no_grad()
-    def predict(self, hidden: Tensor, feedback: Feedback) -> Tensor:
+    def predict(self, hidden: Tensor, feedback: Feedback, attended: Attended | None = None) -> Tensor:
         """The vectors, ``(n, feature_size)``, whatever the feedback; see :meth:`Head.predict`."""
         return self(hidden)

@@ -76,8 +76,8 @@ class LocalPredictiveAttention(_LocalAttention):
     """Attention within a window around a position that the query predicts: local-p (Luong et al. 2015, section 3.2).
 
     ``p_t = S sigmoid(v . tanh(W query))`` for a source of S tokens (equation 9), and the weights within the window are
-    those of the scores times ``exp(-(s - p_t)^2 / (2 sigma^2))``, ``sigma = window / 2`` (equation 10), divided by their
-    sum: in seqlab weights are a distribution, which copying, entropies and pictures rely on.
+    those of the scores times ``exp(-(s - p_t)^2 / (2 sigma^2))``, ``sigma = window / 2`` (equation 10), divided by
+    their sum: in seqlab weights are a distribution, which copying, entropies and pictures rely on.
 
     Args:
         query_size: Width of the query; the decoder gives it.

@@ -127,8 +127,8 @@ class CoverageAttention(_StatefulAdditiveAttention):
 
     ``c_t = sum of a_t' over t' < t``, and the score is ``v . tanh(W query + U memory + w c_t)`` (equations 10 and 11).
     With a fertility the coverage of a position is divided by ``N sigmoid(u . memory)``, the number of times that it is
-    expected to be attended to (Tu et al. 2016, section 3.1, linguistic coverage). The loss of a training has in addition
-    ``loss_weight * sum of min(a_t, c_t)`` (See et al., equations 12 and 13).
+    expected to be attended to (Tu et al. 2016, section 3.1, linguistic coverage). The loss of a training has in
+    addition ``loss_weight * sum of min(a_t, c_t)`` (See et al., equations 12 and 13).
 
     Args:
         query_size: Width of the query; the decoder gives it.

@@ -57,7 +57,7 @@ def batch_of(seed: int, count: int = 7) -> SequenceBatch:
 def test_with_every_coin_gold_it_is_teacher_forcing(decoder: type[Decoder], forcing: Forcing, seed: int) -> None:
     net, batch = model(seed, decoder), batch_of(seed)
     plain, _ = net(batch)
-    fed = net.forced(batch, forcing, ratio=1.0)
+    fed = net.forced(batch, forcing, ratio=1.0)[0]
     torch.testing.assert_close(fed, plain, rtol=0, atol=1e-12)
     direction = torch.randn_like(plain)
     expected = torch.autograd.grad((plain * direction).sum(), list(net.decoder.parameters()), allow_unused=True)
@@ -69,7 +69,7 @@ def test_with_every_coin_gold_it_is_teacher_forcing(decoder: type[Decoder], forc
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_free_running_says_what_greedy_search_says(decoder: type[Decoder], seed: int) -> None:
     net, batch = model(seed, decoder).eval(), batch_of(seed)
-    hidden = net.forced(batch, ScheduledSampling(FREE), ratio=0.0)
+    hidden = net.forced(batch, ScheduledSampling(FREE), ratio=0.0)[0]
     said = net.output(hidden).argmax(-1).split(batch.target_output.lengths.tolist())
     searched = net.translate(batch.source, GreedySearch(max_length=30, max_ratio=None))
     for tokens, (hypothesis,) in zip(said, searched, strict=True):
@@ -85,7 +85,7 @@ def test_two_passes_feed_what_teacher_forcing_predicts(seed: int) -> None:
     predicted = net.output(outputs).argmax(-1)
     second = torch.cat([torch.full_like(predicted[:, :1], BOS), predicted[:, :-1]], dim=1)
     expected, _, _ = net.decoder(net.embed(second), memory, state)
-    found = net.forced(batch, ParallelScheduledSampling(FREE, passes=2), ratio=0.0)
+    found = net.forced(batch, ParallelScheduledSampling(FREE, passes=2), ratio=0.0)[0]
     torch.testing.assert_close(found, expected[inputs.mask], rtol=0, atol=1e-12)
 
 
@@ -94,14 +94,14 @@ def test_as_many_passes_as_positions_are_free_running(decoder: type[Decoder], se
     """Each pass makes one more position follow from the model's own history alone."""
     net, batch = model(seed, decoder), batch_of(seed)
     passes = int(batch.target_input.lengths.max())
-    together = net.forced(batch, ParallelScheduledSampling(FREE, passes=max(2, passes)), ratio=0.0)
-    torch.testing.assert_close(together, net.forced(batch, ScheduledSampling(FREE), ratio=0.0), rtol=0, atol=1e-12)
+    together = net.forced(batch, ParallelScheduledSampling(FREE, passes=max(2, passes)), ratio=0.0)[0]
+    torch.testing.assert_close(together, net.forced(batch, ScheduledSampling(FREE), ratio=0.0)[0], rtol=0, atol=1e-12)
 
 
 def test_no_gradient_passes_through_the_choice(seed: int) -> None:
     """The gradient is that of the same tokens given as gold."""
     net, batch = model(seed), batch_of(seed, count=1)
-    hidden = net.forced(batch, ScheduledSampling(FREE), ratio=0.0)
+    hidden = net.forced(batch, ScheduledSampling(FREE), ratio=0.0)[0]
     said = net.output(hidden).argmax(-1)[:-1].tolist()
     as_gold = SequenceBatch.from_pairs([batch.source.values[0, :-1].tolist()], [said], torch.zeros(1))
     expected = torch.autograd.grad(net(as_gold)[0].sum(), net.target_embedding.weight)[0]
@@ -129,9 +129,14 @@ def test_sampled_feedback_follows_the_distribution(seed: int) -> None:
     outputs = torch.randn(1, 6, dtype=torch.float64)
     expected = net.output(outputs).softmax(-1)[0]
     count = 40_000
-    drawn = net.predict(outputs.expand(count, -1), "sample").bincount(minlength=VOCABULARY) / count
+    memory, _ = net.encode(batch_of(seed, count=1).source)
+    many, nothing = outputs.expand(1, count, -1), outputs.new_zeros(1, 0, count, 0)
+    drawn = (
+        net.predict(many, nothing, memory, torch.ones(1, count) > 0, "sample").bincount(minlength=VOCABULARY) / count
+    )
     assert (drawn - expected).abs().max() < 5 * (0.25 / count) ** 0.5
-    assert net.predict(outputs, "argmax").item() == expected.argmax().item()
+    best = net.predict(many[:, :1], nothing[:, :, :1], memory, torch.ones(1, 1) > 0, "argmax")
+    assert best.item() == expected.argmax().item()
 
 
 def test_one_pass_is_refused() -> None:

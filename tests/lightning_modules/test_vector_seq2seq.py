@@ -75,7 +75,7 @@ def test_the_loss_is_the_squared_error_of_each_number(seed: int) -> None:
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_free_running_equals_steps_by_hand(decoder: type[Decoder], seed: int) -> None:
     net, batch = model(seed, decoder), batch_of(seed)
-    found = net.forced(batch, ScheduledSampling(FREE), ratio=0.0)
+    found = net.forced(batch, ScheduledSampling(FREE), ratio=0.0)[0]
     found = net.output(found)
     whole = torch.zeros_like(batch.target.values)
     whole[batch.target.mask] = found
@@ -96,6 +96,6 @@ def test_with_every_coin_gold_it_is_teacher_forcing_and_many_passes_are_free_run
     passes = max(2, batch.target.values.shape[1])
     parallel = ParallelScheduledSampling(FREE, passes=passes)
     for forcing in (ScheduledSampling(FREE), parallel):
-        torch.testing.assert_close(net.forced(batch, forcing, 1.0), net(batch)[0], rtol=0, atol=1e-12)
-    free = net.forced(batch, ScheduledSampling(FREE), 0.0)
-    torch.testing.assert_close(net.forced(batch, parallel, 0.0), free, rtol=0, atol=1e-12)
+        torch.testing.assert_close(net.forced(batch, forcing, 1.0)[0], net(batch)[0], rtol=0, atol=1e-12)
+    free = net.forced(batch, ScheduledSampling(FREE), 0.0)[0]
+    torch.testing.assert_close(net.forced(batch, parallel, 0.0)[0], free, rtol=0, atol=1e-12)

@@ -73,8 +73,8 @@ class ExposureBias(EvaluationStatistics[_Sentence]):
                 batch.target_output.values.tolist(), batch.target_output.lengths.tolist(), strict=True
             )
         ]
-        after_gold = _by_sentence(*module.outcomes(batch, module(batch)[0]), targets)
-        after_own = _by_sentence(*module.outcomes(batch, module.forced(batch, FREE_RUNNING, ratio=0.0)), targets)
+        after_gold = _by_sentence(*module.outcomes(batch, *module(batch)), targets)
+        after_own = _by_sentence(*module.outcomes(batch, *module.forced(batch, FREE_RUNNING, ratio=0.0)), targets)
         return [
             _Sentence(gold, own, _edits(gold, target), _edits(own, target))
             for target, gold, own in zip(targets, after_gold, after_own, strict=True)

@@ -4,7 +4,12 @@ import pytest
 import torch
 from torch.nn import functional
 
-from lightning_modules.kernels.projected_loss import CHUNK_ROWS, projected_cross_entropy, projected_outcomes
+from lightning_modules.kernels.projected_loss import (
+    CHUNK_ROWS,
+    projected_cross_entropy,
+    projected_log_probabilities,
+    projected_outcomes,
+)
 
 
 @pytest.mark.parametrize("rows", [0, 1, CHUNK_ROWS, 2 * CHUNK_ROWS + 3])
@@ -23,6 +28,24 @@ def test_loss_and_gradients(rows: int, smoothing: float, seed: int) -> None:
     wanted = torch.autograd.grad(3 * expected, (hidden, weight, bias))
     for gradient, other in zip(torch.autograd.grad(3 * loss, (hidden, weight, bias)), wanted, strict=True):
         torch.testing.assert_close(gradient, other)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2 * CHUNK_ROWS + 3])
+def test_log_probabilities_and_their_gradients(rows: int, seed: int) -> None:
+    """With weights of their own at each position, as a loss made of them has."""
+    tensors = [torch.randn(shape).double().requires_grad_() for shape in ((rows, 6), (11, 6), (11,))]
+    hidden, weight, bias = tensors
+    targets = torch.randint(11, (rows,))
+    found = projected_log_probabilities(hidden, weight, bias, targets)
+    whole = (hidden @ weight.t() + bias).log_softmax(1)
+    wanted = whole.gather(1, targets[:, None]).squeeze(1), whole.mean(dim=1)
+    of_chosen, of_mean = torch.randn(2, rows).double()
+    results = []
+    for chosen, mean in (found, wanted):
+        loss = (of_chosen * chosen).sum() + (of_mean * mean).sum()
+        results.append((chosen, mean, *torch.autograd.grad(loss, tensors)))
+    for ours, theirs in zip(*results, strict=True):
+        torch.testing.assert_close(ours, theirs)
 
 
 @pytest.mark.parametrize("rows", [100, 2 * CHUNK_ROWS + 3])

@@ -38,8 +38,12 @@ def test_coverage_is_added_within_the_score(fertility: float | None, seed: int) 
         for position in range(SOURCE):
             seen = coverage[position]
             if attention.fertility_projection is not None and fertility is not None:
-                seen = seen / (fertility * torch.sigmoid(attention.fertility_projection.weight[0] @ memory[0, position]))
-            hidden = attention.query_projection.weight @ query[0, step] + attention.coverage_projection.weight[:, 0] * seen
+                seen = seen / (
+                    fertility * torch.sigmoid(attention.fertility_projection.weight[0] @ memory[0, position])
+                )
+            hidden = (
+                attention.query_projection.weight @ query[0, step] + attention.coverage_projection.weight[:, 0] * seen
+            )
             hidden = hidden + attention.key_projection.weight @ memory[0, position] + attention.key_projection.bias
             scores.append(attention.energy.weight[0] @ hidden.tanh())
         wanted = torch.stack(scores).softmax(0)
@@ -54,7 +58,9 @@ def test_the_coverage_loss_is_that_of_the_paper(seed: int) -> None:
     for sentence, length in enumerate((STEPS, 2)):
         coverage = torch.zeros(SOURCE)
         for step in range(length):
-            wanted += sum(min(a, c) for a, c in zip(weights[sentence, 0, step].tolist(), coverage.tolist(), strict=True))
+            wanted += sum(
+                min(a, c) for a, c in zip(weights[sentence, 0, step].tolist(), coverage.tolist(), strict=True)
+            )
             coverage = coverage + weights[sentence, 0, step]
     loss = CoverageAttention(QUERY, MEMORY, loss_weight=0.5).loss(weights, mask)
     assert loss is not None
@@ -157,8 +163,14 @@ def test_a_window_over_any_attention(seed: int) -> None:
     ("make", "told"),
     [
         (lambda: CoverageAttention(4, 4, loss_weight=-1), "the loss_weight of CoverageAttention is -1: give 0 or more"),
-        (lambda: CoverageAttention(4, 4, fertility=0), "the fertility of CoverageAttention is 0: give a number above 0"),
-        (lambda: LocationAttention(4, 4, filter_size=4), "the filter_size of LocationAttention is 4: give an odd number"),
+        (
+            lambda: CoverageAttention(4, 4, fertility=0),
+            "the fertility of CoverageAttention is 0: give a number above 0",
+        ),
+        (
+            lambda: LocationAttention(4, 4, filter_size=4),
+            "the filter_size of LocationAttention is 4: give an odd number",
+        ),
         (lambda: LocationAttention(4, 4, filters=0), "filters of LocationAttention is 0: give at least 1"),
         (lambda: LocalMonotonicAttention(4, 4, window=0), "window of LocalMonotonicAttention is 0: give at least 1"),
     ],

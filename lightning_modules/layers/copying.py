@@ -1,0 +1,82 @@
+"""Copying: a head that takes its tokens from the vocabulary or from the source."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from lightning_modules.kernels.argmax import most_probable
+from lightning_modules.kernels.linear import Linear
+from lightning_modules.kernels.projected_loss import CHUNK_ROWS, projected_log_probabilities
+from lightning_modules.layers.heads import Attended, VocabularyHead
+
+
+class CopyVocabularyHead(VocabularyHead):
+    """A pointer-generator: tokens of the vocabulary, or of the source where it is attended to (See et al. 2017, 2.2).
+
+    ``p_gen = sigmoid(w . o + b)`` and ``p(y) = p_gen softmax(W o + b)_y + (1 - p_gen) sum of a_i where source_i = y``
+    (equations 8 and 9), a the attention's weights, averaged over its heads. The paper's gate sees context, state and
+    input of the decoder; this one the decoder's output o, which is made of them. Source and target need one vocabulary.
+
+    Args:
+        input_size: Width of what is projected; the model gives it.
+        vocabulary_size: Number of ids; the model gives it.
+        label_smoothing: Share of the target distribution spread evenly over the vocabulary; the model gives it. It is
+            the softmax over the vocabulary that is smoothed, not the mixture.
+    """
+
+    copies: ClassVar[bool] = True
+
+    def __init__(self, input_size: int, vocabulary_size: int, label_smoothing: float = 0.0) -> None:
+        super().__init__(input_size, vocabulary_size, label_smoothing)
+        self.generate = Linear(input_size, 1)
+
+    def loss(self, hidden: Tensor, gold: Tensor, attended: Attended | None = None) -> tuple[Tensor, Tensor, int]:
+        """Negative log-likelihood in nats; see :meth:`Head.loss`. The probability of the gold token alone is made."""
+        assert attended is not None
+        chosen, mean = projected_log_probabilities(hidden, self.weight, self.bias, gold)
+        mass = (attended.weights * (attended.source == gold[:, None])).sum(dim=1)
+        nll = -_mixture(self.generate(hidden).squeeze(1), chosen, mass).sum()
+        loss = nll if not self.label_smoothing else torch.lerp(nll, -mean.sum(), self.label_smoothing)
+        return loss, nll.detach(), len(gold)
+
+    def outcomes(self, hidden: Tensor, gold: Tensor, attended: Attended | None = None) -> tuple[Tensor, Tensor]:
+        """What becomes of each gold token; see :meth:`VocabularyHead.outcomes`."""
+        assert attended is not None
+        scores, predicted = [], []
+        for start in range(0, max(1, len(gold)), CHUNK_ROWS):
+            rows = slice(start, start + CHUNK_ROWS)
+            found = self.log_probabilities(hidden[rows], attended.rows(rows))
+            scores.append(found.gather(1, gold[rows, None]).squeeze(1))
+            predicted.append(most_probable(found))
+        return torch.cat(scores), torch.cat(predicted)
+
+    def scores(self, hidden: Tensor, attended: Attended | None = None) -> Tensor:
+        """The log-probabilities themselves."""
+        return self.log_probabilities(hidden, attended)
+
+    @torch.no_grad()
+    def log_probabilities(self, hidden: Tensor, attended: Attended | None = None) -> Tensor:
+        """Of every token, without gradients; see :meth:`VocabularyHead.log_probabilities`."""
+        assert attended is not None
+        found = super().log_probabilities(hidden)
+        gate, source = self.generate(hidden).to(found.dtype), attended.source
+        mass = torch.zeros_like(found).scatter_add_(1, source, attended.weights.to(found.dtype)).gather(1, source)
+        mixed = _mixture(gate, found.gather(1, source), mass)
+        return found.add_(functional.logsigmoid(gate)).scatter_(1, source, mixed)
+
+
+def _mixture(gate: Tensor, generated: Tensor, copied: Tensor) -> Tensor:
+    """``log(sigmoid(gate) exp(generated) + sigmoid(-gate) copied)``, exact where nothing is copied.
+
+    Args:
+        gate: A logit for each position.
+        generated: Log-probabilities.
+        copied: Probabilities, of the same shape.
+    """
+    nothing = copied == 0
+    log_copied = copied.masked_fill(nothing, 1.0).log().masked_fill(nothing, -torch.inf)
+    return torch.logaddexp(functional.logsigmoid(gate) + generated, functional.logsigmoid(-gate) + log_copied)
