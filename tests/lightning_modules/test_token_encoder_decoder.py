@@ -1,9 +1,9 @@
 """The whole model: padding changes nothing, halves add up to the whole, and equal names begin equal."""
 
-from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import pytest
@@ -14,14 +14,28 @@ from datamodules.batch import BOS, EOS, Padded, SequenceBatch
 from datamodules.errors import RunFailed, UserError
 from lightning_modules import token_encoder_decoder
 from lightning_modules.decoding.beam import BeamSearch
-from lightning_modules.layers.attention import BahdanauAttention, GeneralAttention
+from lightning_modules.forcing import Constant, ScheduledSampling
+from lightning_modules.layers.attention import BahdanauAttention, GeneralAttention, NoAttention
+from lightning_modules.layers.copying import CopyVocabularyHead
 from lightning_modules.layers.decoder import BahdanauDecoder, Decoder, LuongDecoder, MultiStepDecoder
 from lightning_modules.layers.encoder import RecurrentEncoder
+from lightning_modules.layers.fixed_context import FixedContextDecoder
+from lightning_modules.layers.heads import VocabularyHead
+from lightning_modules.layers.stateful_attention import CoverageAttention
 from lightning_modules.shapes import check_shapes
 from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 
 VOCABULARY = 12
 DECODERS = [LuongDecoder, BahdanauDecoder, MultiStepDecoder]
+PARTS: dict[str, dict[str, Any]] = {
+    **{decoder.__name__: {"decoder": partial(decoder, hidden_size=6)} for decoder in DECODERS},
+    "copying": {"decoder": partial(LuongDecoder, hidden_size=6), "head": CopyVocabularyHead},
+    "coverage": {"decoder": partial(BahdanauDecoder, hidden_size=6, attention=CoverageAttention)},
+    "both": {
+        "decoder": partial(MultiStepDecoder, hidden_size=6, attention=CoverageAttention),
+        "head": CopyVocabularyHead,
+    },
+}
 
 
 def model(seed: int, kind: type[Decoder] = LuongDecoder, **options: object) -> TokenEncoderDecoder:
@@ -52,11 +66,9 @@ def gradients(net: TokenEncoderDecoder) -> dict[str, torch.Tensor]:
     return {name: p.grad.clone() for name, p in net.named_parameters() if p.grad is not None}
 
 
-@pytest.mark.parametrize("decoder", [*DECODERS, partial(LuongDecoder, input_feeding=False)])
-def test_targets_are_scored_in_pieces(
-    decoder: Callable[..., Decoder], seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    net = model(seed, decoder=decoder)
+@pytest.mark.parametrize("parts", [*PARTS.values(), {"decoder": partial(LuongDecoder, input_feeding=False)}])
+def test_targets_are_scored_in_pieces(parts: dict[str, Any], seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    net = model(seed, **parts)
     sources, targets = pairs(seed)
     batch = SequenceBatch.from_pairs(sources, [*targets[1:], [5] * 20], torch.arange(len(sources)))
     whole = net.score(batch)
@@ -70,12 +82,14 @@ def test_targets_are_scored_in_pieces(
         assert whole.sum().item() == pytest.approx(-net.loss(batch)[1].item(), abs=1e-10)
 
 
-@pytest.mark.parametrize("decoder", DECODERS)
-def test_a_sentence_alone_and_in_a_padded_batch(decoder: type[Decoder], seed: int) -> None:
-    net = model(seed, decoder)
+@pytest.mark.parametrize("parts", PARTS)
+@pytest.mark.parametrize("ratio", [1.0, 0.0])
+def test_a_sentence_alone_and_in_a_padded_batch(parts: str, ratio: float, seed: int) -> None:
+    """On gold history, and on the model's own."""
+    net = model(seed, forcing=ScheduledSampling(Constant(0.0)), **PARTS[parts])
     sources, targets = pairs(seed)
     batch = SequenceBatch.from_pairs(sources, targets, torch.arange(len(sources)))
-    loss, nll, tokens = net.loss(batch)
+    loss, nll, tokens = net.loss(batch, ratio)
     loss.backward()
     together = gradients(net)
     net.zero_grad()
@@ -83,11 +97,11 @@ def test_a_sentence_alone_and_in_a_padded_batch(decoder: type[Decoder], seed: in
     _, weights = net(batch)
     for row, (source, target) in enumerate(zip(sources, targets, strict=True)):
         alone = SequenceBatch.from_pairs([source], [target], torch.zeros(1))
-        parts = net.loss(alone)
-        parts[0].backward()
+        found = net.loss(alone, ratio)
+        found[0].backward()
         sums = [
             total + float(part.detach() if isinstance(part, torch.Tensor) else part)
-            for total, part in zip(sums, parts, strict=True)
+            for total, part in zip(sums, found, strict=True)
         ]
         _, alone_weights = net(alone)
         steps, length = len(target) + 1, len(source) + 1
@@ -100,9 +114,9 @@ def test_a_sentence_alone_and_in_a_padded_batch(decoder: type[Decoder], seed: in
         torch.testing.assert_close(gradient, together[name], rtol=0, atol=1e-10)
 
 
-@pytest.mark.parametrize("decoder", DECODERS)
-def test_translation_alone_and_in_a_batch(decoder: type[Decoder], seed: int) -> None:
-    net = model(seed, decoder)
+@pytest.mark.parametrize("parts", PARTS)
+def test_translation_alone_and_in_a_batch(parts: str, seed: int) -> None:
+    net = model(seed, **PARTS[parts])
     sources, _ = pairs(seed)
     search = BeamSearch(3, max_length=8)
     padded = SequenceBatch.from_pairs(sources, sources, torch.zeros(len(sources))).source
@@ -214,6 +228,61 @@ def test_tying(tied: str, matrices: int, seed: int) -> None:
     net = model(seed, tied=tied)
     distinct = {id(m) for m in (net.source_embedding.weight, net.target_embedding.weight, net.output.weight)}
     assert len(distinct) == matrices
+
+
+def test_copying_needs_one_vocabulary_and_an_attention() -> None:
+    with pytest.raises(UserError, match="but the source vocabulary has 12 ids and the target's 9: use a joint"):
+        TokenEncoderDecoder(12, 9, head=CopyVocabularyHead)
+    for decoder in (FixedContextDecoder, partial(LuongDecoder, attention=NoAttention)):
+        with pytest.raises(
+            UserError, match=r"CopyVocabularyHead copies what is attended to, but .* attends to nothing"
+        ):
+            model(1, decoder=decoder, head=CopyVocabularyHead)
+
+
+def test_the_coverage_loss_is_trained_and_not_reported(seed: int) -> None:
+    sources, targets = pairs(seed)
+    batch = SequenceBatch.from_pairs(sources, targets, torch.arange(len(sources)))
+    losses = []
+    for weight in (0.0, 1.0, 3.0):
+        attention = partial(CoverageAttention, loss_weight=weight)
+        losses.append(model(seed, decoder=partial(LuongDecoder, hidden_size=6, attention=attention)).loss(batch)[:2])
+    (none, reported), *others = losses
+    assert all(torch.equal(other[1], reported) for other in others)
+    assert (others[1][0] - none).item() == pytest.approx(3 * (others[0][0] - none).item())
+    assert (others[0][0] - none).item() > 0
+
+
+def test_unseen_words_are_copied(seed: int) -> None:
+    """Trained to repeat some ids, it repeats others, which no target had; without copying it cannot."""
+    torch.manual_seed(seed)
+    shares = {}
+    for head in (VocabularyHead, CopyVocabularyHead):
+        net = TokenEncoderDecoder(
+            40,
+            40,
+            encoder=partial(RecurrentEncoder, hidden_size=24),
+            decoder=partial(LuongDecoder, hidden_size=48, input_feeding=False),
+            head=head,
+            embedding_size=24,
+            tied="none",
+        )
+        with torch.no_grad():
+            net.source_embedding.weight.copy_(torch.nn.functional.one_hot(torch.arange(40) % 3, 24))
+        net.source_embedding.weight.requires_grad_(False)
+        optimizer = torch.optim.Adam([p for p in net.parameters() if p.requires_grad], lr=0.01)
+        for _ in range(150):
+            words = torch.randint(4, 20, (32, 3)).tolist()
+            loss, _, count = net.loss(SequenceBatch.from_pairs(words, words, torch.zeros(32)))
+            optimizer.zero_grad()
+            (loss / count).backward()
+            optimizer.step()
+        unseen = torch.randint(20, 40, (50, 3)).tolist()
+        source = SequenceBatch.from_pairs(unseen, unseen, torch.zeros(50)).source
+        found = net.translate(source, BeamSearch(2, max_length=6))
+        shares[head] = sum(best.ids == words for (best, *_), words in zip(found, unseen, strict=True)) / 50
+    assert shares[VocabularyHead] == 0.0
+    assert shares[CopyVocabularyHead] > 0.9
 
 
 def test_tying_of_unlike_vocabularies_is_refused() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pytest
@@ -16,8 +17,11 @@ from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.decoding.sampling import SamplingSearch
 from lightning_modules.decoding.search import Search
 from lightning_modules.layers.attention import NoAttention
-from lightning_modules.layers.decoder import BahdanauDecoder, LuongDecoder, MultiStepDecoder
+from lightning_modules.layers.copying import CopyVocabularyHead
+from lightning_modules.layers.decoder import BahdanauDecoder, Decoder, LuongDecoder, MultiStepDecoder
+from lightning_modules.layers.heads import VocabularyHead
 from lightning_modules.layers.state import LEAST_SHARED_ROWS
+from lightning_modules.layers.stateful_attention import CoverageAttention, LocationAttention
 from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 from tests.lightning_modules.decoding.tiny_search import (
     LIVE,
@@ -32,6 +36,9 @@ from tests.lightning_modules.decoding.tiny_search import (
 )
 
 GIVEN = [[4, 5, 4], [5]]
+
+STATEFUL = [partial(kind, attention=CoverageAttention) for kind in (LuongDecoder, BahdanauDecoder, MultiStepDecoder)]
+"""Decoders that know what they attended to before."""
 
 
 def wide(length_penalty: float = 0.0, **options: float) -> BeamSearch:
@@ -64,6 +71,14 @@ def assert_best(
 @pytest.mark.parametrize("decoder", [LuongDecoder, BahdanauDecoder, MultiStepDecoder])
 def test_a_wide_beam_finds_what_enumeration_finds(decoder: type, penalty: float, seed: int) -> None:
     assert_best(tiny_model(seed, decoder), wide(penalty), anything, length_penalty=penalty)
+
+
+@pytest.mark.parametrize("decoder", [partial(LuongDecoder, attention=LocationAttention), *STATEFUL])
+@pytest.mark.parametrize("head", [VocabularyHead, CopyVocabularyHead])
+def test_a_wide_beam_keeps_what_each_prefix_attended_to_and_copies(
+    decoder: Callable[..., Decoder], head: type[VocabularyHead], seed: int
+) -> None:
+    assert_best(tiny_model(seed, decoder, head=head), wide(1.0), anything, length_penalty=1.0)
 
 
 @pytest.mark.parametrize("penalty", [0.3, 20.0])
@@ -293,8 +308,9 @@ def test_a_beam_of_one_that_looks_further_is_never_worse_than_greedy(length_pena
         BeamSearch(3, n_best=3, max_length=12, no_repeat_ngram_size=2, coverage_penalty=0.4),
     ],
 )
-def test_a_sentence_alone_and_in_a_batch(search: Search, seed: int) -> None:
-    model = tiny_model(seed)
+@pytest.mark.parametrize("head", [VocabularyHead, CopyVocabularyHead])
+def test_a_sentence_alone_and_in_a_batch(search: Search, head: type[VocabularyHead], seed: int) -> None:
+    model = tiny_model(seed, partial(LuongDecoder, attention=CoverageAttention), head=head)
     given, forced = [[4, 5, 4, 4, 5, 5], [5], [4, 4, 5]], [[], [4, 4, 1], [5]]
     together = model.translate(sources(*given), search, True, Padded.from_sequences(forced))
     for source, prefix, found in zip(given, forced, together, strict=True):
@@ -307,11 +323,11 @@ def test_a_sentence_alone_and_in_a_batch(search: Search, seed: int) -> None:
             torch.testing.assert_close(one.attention, other.attention, rtol=0, atol=1e-10)
 
 
-@pytest.mark.parametrize("decoder", [LuongDecoder, BahdanauDecoder, MultiStepDecoder])
+@pytest.mark.parametrize("decoder", [LuongDecoder, BahdanauDecoder, MultiStepDecoder, STATEFUL[0]])
 @pytest.mark.parametrize("search", [GreedySearch(), BeamSearch(beam_size=4)])
-def test_many_sentences_share_what_is_the_same(search: Search, decoder: type, seed: int) -> None:
+def test_many_sentences_share_what_is_the_same(search: Search, decoder: Callable[..., Decoder], seed: int) -> None:
     """So many rows that what comes of tokens and states is made once for those that differ: as with one sentence."""
-    model = tiny_model(seed, decoder)
+    model = tiny_model(seed, decoder, head=VocabularyHead if isinstance(decoder, type) else CopyVocabularyHead)
     given = [torch.randint(3, LIVE, (length,)).tolist() for length in torch.randint(1, 7, (LEAST_SHARED_ROWS + 6,))]
     together = model.translate(sources(*given), search)
     for sequence, (found, *_) in zip(given, together, strict=True):

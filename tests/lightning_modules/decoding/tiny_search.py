@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from datamodules.batch import EOS, Padded, SequenceBatch
-from lightning_modules.layers.decoder import LuongDecoder
+from lightning_modules.layers.decoder import Decoder, LuongDecoder
 from lightning_modules.layers.encoder import RecurrentEncoder
-from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
+from lightning_modules.layers.heads import VocabularyHead
+from lightning_modules.token_encoder_decoder import HeadFactory, TokenEncoderDecoder
 
 LIVE, VOCABULARY, LONGEST = 6, 160, 3
 """The ids that have a probability, out of a vocabulary as wide as a beam that holds every hypothesis."""
 
 
 def tiny_model(
-    seed: int, decoder: type = LuongDecoder, hidden_size: int = 5, sharpness: float = 3.0
+    seed: int,
+    decoder: Callable[..., Decoder] = LuongDecoder,
+    hidden_size: int = 5,
+    sharpness: float = 3.0,
+    head: HeadFactory = VocabularyHead,
 ) -> TokenEncoderDecoder:
     """A random model over six ids, its distributions sharp enough to differ; of 40, nearly sure at most steps."""
     torch.manual_seed(seed)
@@ -28,6 +34,7 @@ def tiny_model(
         VOCABULARY,
         encoder=lambda size: RecurrentEncoder(size, hidden_size=4),
         decoder=lambda embedding, memory: decoder(embedding, memory, hidden_size=hidden_size),
+        head=head,
         embedding_size=3,
     ).double()
     with torch.no_grad():
@@ -68,12 +75,13 @@ def everything(model: TokenEncoderDecoder, source: list[int], longest: int = LON
     batch = SequenceBatch.from_pairs([source] * len(targets), targets, torch.zeros(len(targets)))
     hidden, weights = model(batch)
     output = batch.target_output
-    chosen = model.output(hidden).log_softmax(-1).gather(1, output.values[output.mask][:, None]).squeeze(1)
+    scores = model.output.scores(hidden, model.attended(batch, weights)).log_softmax(-1)
+    chosen = scores.gather(1, output.values[output.mask][:, None]).squeeze(1)
     tokens = [part.tolist() for part in chosen.split(output.lengths.tolist())]
     attention = weights.mean(dim=1) if weights.shape[1] else weights.new_zeros(len(targets), longest + 1, 0)
     return [
-        Sayable(ids, scores, attended[: len(ids) + 1])
-        for ids, scores, attended in zip(targets, tokens, attention, strict=True)
+        Sayable(ids, found, attended[: len(ids) + 1])
+        for ids, found, attended in zip(targets, tokens, attention, strict=True)
     ]
 
 
