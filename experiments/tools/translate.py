@@ -47,6 +47,10 @@ The score of beam search is the log-probability over ((5 + length) / 6) ** lengt
 the coverage (Wu et al. 2016, equation 14); see BeamSearch. The score of a sample is the model's own log-probability,
 whatever the temperature. The same command draws the same samples, until --seed or --batch_size changes.
 
+--mbr chooses among the hypotheses of --n_best K or --samples K the one that agrees most with all of them, by sentence
+BLEU, sentence chrF or equality (minimum Bayes risk; Kumar and Byrne 2004, Eikema and Aziz 2020). One line is written
+for each line that is read; the score of --scores is then the expected agreement, 0 to 100.
+
 --prefix names a file with the beginning of each line's translation; an empty line there forces nothing. Give whole
 words: a tokenizer of subwords may not go on from half a word to its other half.
 
@@ -116,6 +120,8 @@ def _translate(given: argparse.Namespace) -> None:
         truncated: list[int] = []
         for lines in windows(_with_progress(_lines(given, source, prefixes, translator, search), given), window):
             found = _translated(translator, search, lines, given.batch_size, given.attention is not None)
+            if given.mbr is not None:
+                found = _least_risk(given, translator, found)
             for writer in writers:
                 writer.write(lines, found)
             cut = (any(one.truncated for one in each) for each in found)
@@ -142,7 +148,7 @@ def _writers(given: argparse.Namespace, translator: Translator, stack: contextli
         for kind, path in ((AttentionWriter, given.attention), (ScoreWriter, given.scores))
         if path is not None
     ]
-    several = max(given.n_best or 1, given.samples or 1) > 1
+    several = _candidates(given) > 1 and given.mbr is None
     return [*more, (NBestWriter if several else TextWriter)(output, translator)]
 
 
@@ -179,6 +185,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--report_time", action="store_true", help="tell at the end how long all lines took, without the start"
     )
+    parser.add_argument(
+        "--mbr",
+        choices=("bleu", "chrf", "exact"),
+        help="choose the one of several hypotheses that agrees most with the others, by this measure",
+    )
     beam = parser.add_argument_group("beam search, the default")
     beam.add_argument("--beam_size", type=int, metavar="N", help="prefixes kept; 1 is greedy (default: 5)")
     beam.add_argument("--n_best", type=int, metavar="K", help="hypotheses for each line (default: 1)")
@@ -209,6 +220,8 @@ def _check_options(given: argparse.Namespace) -> None:
     for name in BEAM_OPTIONS:
         if given.samples is not None and getattr(given, name) is not None:
             raise UserError(f"--{name} is for beam search, but --samples draws in its place: leave one of them out")
+    if given.mbr is not None and _candidates(given) < 2:
+        raise UserError("--mbr chooses among several hypotheses: add --n_best K or --samples K, with a K above 1")
 
 
 def _check_files(given: argparse.Namespace) -> None:
@@ -280,6 +293,25 @@ def _lines(
     forced = None if prefixes is None else read_lines(prefixes, prefix_name, faults)
     reader = SourceLines(translator, faults, name, prefix_name, search.max_length)
     return reader.read(read_lines(source, name, faults), forced)
+
+
+def _candidates(given: argparse.Namespace) -> int:
+    """The most hypotheses that a line can have."""
+    return max(given.n_best or 1, given.samples or 1)
+
+
+def _least_risk(
+    given: argparse.Namespace, translator: Translator, found: list[list[Hypothesis]]
+) -> list[list[Hypothesis]]:
+    """For each line the one hypothesis that agrees most with the others; none for an empty line."""
+    from experiments.tools.minimum_bayes_risk import UTILITIES, least_risk
+
+    utility, drawn = UTILITIES[given.mbr](), given.samples is not None
+    texts = [[translator.text(each) for each in hypotheses] for hypotheses in found]
+    return [
+        least_risk(hypotheses, written, utility, drawn)[:1] if hypotheses else []
+        for hypotheses, written in zip(found, texts, strict=True)
+    ]
 
 
 def _with_progress(lines: Iterable[SourceLine], given: argparse.Namespace) -> Iterable[SourceLine]:

@@ -234,9 +234,7 @@ def test_copying_needs_one_vocabulary_and_an_attention() -> None:
     with pytest.raises(UserError, match="but the source vocabulary has 12 ids and the target's 9: use a joint"):
         TokenEncoderDecoder(12, 9, head=CopyVocabularyHead)
     for decoder in (FixedContextDecoder, partial(LuongDecoder, attention=NoAttention)):
-        with pytest.raises(
-            UserError, match=r"CopyVocabularyHead copies what is attended to, but .* attends to"
-        ):
+        with pytest.raises(UserError, match=r"CopyVocabularyHead copies what is attended to, but .* attends to"):
             model(1, decoder=decoder, head=CopyVocabularyHead)
 
 

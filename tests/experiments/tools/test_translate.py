@@ -308,6 +308,8 @@ def test_a_run_directory_means_its_best_checkpoint(best: Path, run: Callable[...
         (["--samples", "2", "--seed", "-1"], "--seed is -1"),
         (["--temperature", "0.5"], "--temperature is for sampling: add --samples 1"),
         (["--seed", "3"], "--seed is for sampling"),
+        (["--mbr", "chrf"], "--mbr chooses among several hypotheses: add --n_best K or --samples K"),
+        (["--mbr", "rouge", "--n_best", "2"], "--mbr: invalid choice: 'rouge'"),
         (["--samples", "2", "--n_best", "2"], "--n_best is for beam search, but --samples draws in its place"),
     ],
 )
@@ -490,6 +492,20 @@ def test_samples(run: Callable[..., list[str]], best: Path) -> None:
     assert run(b"abc\n\nhgf\n", *options, "--seed", "1") != drawn
     greedy = run(b"abc\nhgf\n", "--beam_size", "1")
     assert run(b"abc\nhgf\n", "--samples", "1", "--top_k", "1") == greedy
+
+
+@pytest.mark.parametrize("several", [["--samples", "9"], ["--n_best", "5"]])
+def test_least_risk_is_one_of_several(run: Callable[..., list[str]], tmp_path: Path, several: list[str]) -> None:
+    rows = [line.split("\t") for line in run(b"abc\n\nhgf\n", *several)[:-1]]
+    scores = tmp_path / "scores.tsv"
+    chosen = run(b"abc\n\nhgf\n", *several, "--mbr", "chrf", "--scores", str(scores))
+    assert len(chosen) == 4
+    assert chosen[1] == ""
+    for line, text in ((1, chosen[0]), (3, chosen[2])):
+        assert text in {row[2] for row in rows if row[0] == str(line)}
+    told = [row.split("\t") for row in scores.read_text().splitlines()]
+    assert [row[0] for row in told if len(row) > 3 and row[4]] == ["1", "3"]
+    assert all(0 <= float(row[1]) <= 100 for row in told)
 
 
 def test_prefixes(run: Callable[..., list[str]], best: Path, tmp_path: Path) -> None:
