@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 BEAM_OPTIONS = ("beam_size", "n_best", "length_penalty", "coverage_penalty")
 """The options that are arguments of BeamSearch alone."""
 
+DIVERSE_OPTIONS = ("groups", "diversity")
+"""The options that are arguments of DiverseBeamSearch alone."""
+
 SAMPLING_OPTIONS = ("samples", "temperature", "top_k", "top_p")
 """The options that are arguments of SamplingSearch alone."""
 
@@ -197,6 +200,10 @@ def _parser() -> argparse.ArgumentParser:
     beam.add_argument(
         "--coverage_penalty", type=float, metavar="P", help="larger favours those that attend to the whole source"
     )
+    beam.add_argument("--groups", type=int, metavar="G", help="diverse beam search: the beam in G groups (default: 3)")
+    beam.add_argument(
+        "--diversity", type=float, metavar="D", help="what a token costs that a group before has chosen (default: 0.5)"
+    )
     sampling = parser.add_argument_group("sampling, in its place")
     sampling.add_argument("--samples", type=int, metavar="K", help="draw K hypotheses for each line")
     sampling.add_argument("--temperature", type=float, metavar="T", help="above 1 draws more evenly (default: 1.0)")
@@ -211,13 +218,15 @@ def _parser() -> argparse.ArgumentParser:
 def _check_options(given: argparse.Namespace) -> None:
     """Refuses what is out of range, or does not go together, before anything is loaded."""
     check_batch_size(given)
+    if given.coverage_penalty is not None and (given.groups is not None or given.diversity is not None):
+        raise UserError("--coverage_penalty is for plain beam search: leave it out, or --groups and --diversity")
     _search(given, given.max_length, given.max_ratio)
     if given.seed is not None and not 0 <= given.seed < 2**63:
         raise UserError(f"--seed is {given.seed}: give 0 to 2 ** 63 - 1")
     for name in (*SAMPLING_OPTIONS, "seed"):
         if given.samples is None and getattr(given, name) is not None:
             raise UserError(f"--{name} is for sampling: add --samples 1, or leave it out")
-    for name in BEAM_OPTIONS:
+    for name in (*BEAM_OPTIONS, *DIVERSE_OPTIONS):
         if given.samples is not None and getattr(given, name) is not None:
             raise UserError(f"--{name} is for beam search, but --samples draws in its place: leave one of them out")
     if given.mbr is not None and _candidates(given) < 2:
@@ -243,6 +252,7 @@ def _search(given: argparse.Namespace, max_length: int | None, max_ratio: float 
         UserError: An option is out of range.
     """
     from lightning_modules.decoding.beam import BeamSearch
+    from lightning_modules.decoding.diverse import DiverseBeamSearch
     from lightning_modules.decoding.sampling import SamplingSearch
 
     def chosen(names: Sequence[str]) -> dict[str, float]:
@@ -253,6 +263,8 @@ def _search(given: argparse.Namespace, max_length: int | None, max_ratio: float 
     try:
         if chosen(SAMPLING_OPTIONS):
             return SamplingSearch(**chosen(SAMPLING_OPTIONS), **limits)  # type: ignore[arg-type]
+        if chosen(DIVERSE_OPTIONS):
+            return DiverseBeamSearch(**chosen((*BEAM_OPTIONS, *DIVERSE_OPTIONS)), **limits)  # type: ignore[arg-type]
         return BeamSearch(**chosen(BEAM_OPTIONS), **limits)  # type: ignore[arg-type]
     except UserError as error:
         raise UserError(f"--{error}") from error

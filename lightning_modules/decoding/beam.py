@@ -87,7 +87,7 @@ class BeamSearch(Search):
         self, model: Steppable[MemoryT, StateT], source: Padded, with_attention: bool, prefixes: Padded | None
     ) -> list[list[Hypothesis]]:
         """The ``n_best`` hypotheses of each source; see :meth:`Search.__call__`."""
-        if self.beam_size == 1 and not self.coverage_penalty:
+        if self._is_greedy():
             return self._greedily(model, source, with_attention, prefixes)
         size, keeps_attention = self.beam_size, with_attention or self.coverage_penalty > 0
         memory, state = model.encode(source)
@@ -106,11 +106,9 @@ class BeamSearch(Search):
                 self._check_coverage(attention)
             truncated = rules.truncated(log_probabilities, length)
             # Of the best 2 * size continuations at most size end, so that enough stay open.
-            totals, rows, tokens = best_continuations(
-                beams.log_probabilities.reshape(-1, width),
-                rules.permit(log_probabilities, beams.tokens[:, 1:]),
-                min(2 * size, width * log_probabilities.shape[1]),
-            )
+            allowed = rules.permit(log_probabilities, beams.tokens[:, 1:])
+            most = min(2 * size, width * log_probabilities.shape[1])
+            totals, rows, tokens = self._continuations(beams, width, allowed, most)
             ends = tokens == EOS
             closing = (ends & np.isfinite(totals))[:, :size]
             if closing.any():
@@ -126,7 +124,7 @@ class BeamSearch(Search):
                     found[sentence].append(hypothesis)
             # The open ones first, in their order.
             totals, order = np.where(ends, -np.inf, totals), ends.argsort(axis=1, kind="stable")[:, :size]
-            leading = totals[np.arange(len(order)), order[:, 0]]
+            leading = np.take_along_axis(totals, order, axis=1).max(axis=1)
             active = (self._bound(leading, rules.limits[::width]) > best[:, -1]).nonzero()[0]
             if not len(active):
                 break
@@ -141,6 +139,22 @@ class BeamSearch(Search):
                 best = best[active]
             width = size
         return [sorted(each, key=lambda hypothesis: -hypothesis.score)[: self.n_best] for each in found]
+
+    def _continuations(
+        self, beams: Prefixes, width: int, allowed: Tensor, count: int
+    ) -> tuple[Numbers, Integers, Integers]:
+        """The continuations that the prefixes of each sentence compete with; see :func:`best_continuations`.
+
+        Args:
+            beams: The prefixes, ``width`` for each sentence.
+            width: Number of prefixes of a sentence.
+            allowed: ``(rows, vocabulary)``, log-probabilities of the next token.
+            count: How many.
+        """
+        return best_continuations(beams.log_probabilities.reshape(-1, width), allowed, count)
+
+    def _is_greedy(self) -> bool:
+        return self.beam_size == 1 and not self.coverage_penalty
 
     def _greedily(
         self, model: Steppable[MemoryT, StateT], source: Padded, with_attention: bool, prefixes: Padded | None
