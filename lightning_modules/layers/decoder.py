@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,21 +16,24 @@ from lightning_modules.kernels.linear import Linear
 from lightning_modules.layers.attention import Attention, AttentionFactory, BahdanauAttention, GeneralAttention
 from lightning_modules.layers.checks import check_shares, check_sizes
 from lightning_modules.layers.recurrent import Cell, RecurrentStack, State
-from lightning_modules.layers.state import BatchWeights, DecoderState, Memory, StateShape, expand_rows
+from lightning_modules.layers.state import BatchWeights, DecoderState, Memory, RecurrentState, StateShape, expand_rows
 from lightning_modules.layers.stateful_attention import StatefulAttention
 
 _Recur = Callable[[RecurrentStack, Tensor, State, BatchWeights], tuple[Tensor, State]]
 """Runs a recurrent layer over inputs ``(b, t, i)`` from a state: outputs ``(b, t, h)``, and the last state."""
 
 
-class Decoder(nn.Module, ABC):
+StateT = TypeVar("StateT", bound=DecoderState)
+
+
+class Decoder(nn.Module, ABC, Generic[StateT]):
     """What every decoder offers. Its two ways to run, :meth:`forward` and :meth:`step`, agree.
 
     Letters: b batch, t target length, s source length, e embedding size, o output size.
 
     Attributes:
         output_size: Width of the outputs, from which the model predicts tokens.
-        state_shape: Shape of the recurrent state.
+        state_shape: Shape of the recurrent state, which a bridge makes; of 0 parts where the decoder has none.
         attentions: The decoder's attentions, in the order of :attr:`Memory.keys`.
     """
 
@@ -47,7 +51,7 @@ class Decoder(nn.Module, ABC):
         return Memory(memory, mask, tuple(attention.project(memory) for attention in self._attentions()))
 
     @abstractmethod
-    def initial_state(self, recurrent: State) -> DecoderState:
+    def initial_state(self, recurrent: State) -> StateT:
         """The state before the first step.
 
         Args:
@@ -55,7 +59,7 @@ class Decoder(nn.Module, ABC):
         """
 
     @abstractmethod
-    def forward(self, embedded: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
+    def forward(self, embedded: Tensor, memory: Memory, state: StateT) -> tuple[Tensor, Tensor, StateT]:
         """Runs over a whole target, known beforehand.
 
         Args:
@@ -69,8 +73,8 @@ class Decoder(nn.Module, ABC):
 
     @abstractmethod
     def step(
-        self, embedded: Tensor, memory: Memory, state: DecoderState, rows: Tensor | None = None
-    ) -> tuple[Tensor, Tensor, DecoderState]:
+        self, embedded: Tensor, memory: Memory, state: StateT, rows: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, StateT]:
         """Runs one step.
 
         Args:
@@ -109,14 +113,37 @@ class Decoder(nn.Module, ABC):
         kept = [loss for loss in losses if loss is not None]
         return torch.stack(kept).sum() if kept else None
 
-    def _attend(
-        self, position: int, query: Tensor, memory: Memory, state: DecoderState
-    ) -> tuple[Tensor, Tensor, Mapping[int, Tensor]]:
-        """What one of the attentions finds.
+    def _attend(self, position: int, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+        """What one of the attentions finds, which needs no state.
 
         Args:
             position: Which attention.
             query: ``(rows, t, q)``; a sentence of the memory may have several rows, one after the other, as in a beam.
+            memory: The encoded sentences.
+
+        Returns:
+            Context ``(rows, t, m)`` and weights ``(rows, heads, t, s)``.
+        """
+        rows, length, _ = query.shape
+        of_sentences = query.reshape(len(memory.mask), -1, query.shape[2])
+        context, weights = self.attentions[position](of_sentences, memory.keys[position], memory.values, memory.mask)
+        if rows == len(memory.mask):
+            return context, weights
+        weights = weights.unflatten(2, (-1, length)).transpose(1, 2).flatten(0, 1)
+        return context.reshape(rows, length, context.shape[2]), weights
+
+
+class RecurrentDecoder(Decoder[RecurrentState]):
+    """A decoder whose attentions may know what they attended to before."""
+
+    def _attend_from(
+        self, position: int, query: Tensor, memory: Memory, state: RecurrentState
+    ) -> tuple[Tensor, Tensor, Mapping[int, Tensor]]:
+        """What one of the attentions finds, given its state.
+
+        Args:
+            position: Which attention.
+            query: ``(rows, t, q)``, as :meth:`_attend` takes it.
             memory: The encoded sentences.
             state: Before the first query.
 
@@ -124,21 +151,8 @@ class Decoder(nn.Module, ABC):
             Context ``(rows, t, m)``, weights ``(rows, heads, t, s)``, and what is attended to until now.
         """
         attention = self.attentions[position]
-        rows, length, _ = query.shape
-        if isinstance(attention, StatefulAttention):
-            context, weights, after = self._attend_in_order(attention, query, memory, position, state)
-            return context, weights, {**state.attended, position: after}
-        of_sentences = query.reshape(len(memory.mask), -1, query.shape[2])
-        context, weights = attention(of_sentences, memory.keys[position], memory.values, memory.mask)
-        if rows == len(memory.mask):
-            return context, weights, state.attended
-        weights = weights.unflatten(2, (-1, length)).transpose(1, 2).flatten(0, 1)
-        return context.reshape(rows, length, context.shape[2]), weights, state.attended
-
-    @staticmethod
-    def _attend_in_order(
-        attention: StatefulAttention, query: Tensor, memory: Memory, position: int, state: DecoderState
-    ) -> tuple[Tensor, Tensor, Tensor]:
+        if not isinstance(attention, StatefulAttention):
+            return *self._attend(position, query, memory), state.attended
         by_sentence = query.unflatten(0, (len(memory.mask), -1))
         before = state.attended.get(position)
         if before is None:
@@ -147,10 +161,11 @@ class Decoder(nn.Module, ABC):
         else:
             before = expand_rows(state.rows, before).unflatten(0, by_sentence.shape[:2])
         context, weights, after = attention.run(by_sentence, memory.keys[position], memory.values, memory.mask, before)
-        return context.flatten(0, 1), weights.transpose(1, 2).flatten(0, 1), after.flatten(0, 1)
+        attended = {**state.attended, position: after.flatten(0, 1)}
+        return context.flatten(0, 1), weights.transpose(1, 2).flatten(0, 1), attended
 
 
-class _SteppedDecoder(Decoder):
+class _SteppedDecoder(RecurrentDecoder):
     """A decoder whose recurrence needs what was attended to, and so runs a loop over the target.
 
     What does not depend on the recurrence, the projection of the embeddings, is made before the loop.
@@ -159,12 +174,12 @@ class _SteppedDecoder(Decoder):
     stack: RecurrentStack
     input_feeding: bool
 
-    def initial_state(self, recurrent: State) -> DecoderState:
+    def initial_state(self, recurrent: State) -> RecurrentState:
         """The state before the first step; zeros are fed at first."""
         feed = recurrent[0].new_zeros(recurrent[0].shape[1], self.output_size) if self.input_feeding else None
-        return DecoderState(recurrent, feed, (self.stack.sample_weights(),))
+        return RecurrentState(recurrent, feed, (self.stack.sample_weights(),))
 
-    def forward(self, embedded: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
+    def forward(self, embedded: Tensor, memory: Memory, state: RecurrentState) -> tuple[Tensor, Tensor, RecurrentState]:
         """Runs over a whole target; see :meth:`Decoder.forward`."""
         outputs, weights = [], []
         projections = self.stack.project(embedded, *state.weights)
@@ -176,16 +191,16 @@ class _SteppedDecoder(Decoder):
         return torch.stack(outputs, dim=1), torch.stack(weights, dim=2), state
 
     def step(
-        self, embedded: Tensor, memory: Memory, state: DecoderState, rows: Tensor | None = None
-    ) -> tuple[Tensor, Tensor, DecoderState]:
+        self, embedded: Tensor, memory: Memory, state: RecurrentState, rows: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, RecurrentState]:
         """Runs one step; see :meth:`Decoder.step`."""
         projected = self.stack.project(embedded, *state.weights)
         return self._advance(expand_rows(rows, embedded), expand_rows(rows, projected), memory, state)
 
     @abstractmethod
     def _advance(
-        self, embedded: Tensor, projected: Tensor, memory: Memory, state: DecoderState
-    ) -> tuple[Tensor, Tensor, DecoderState]:
+        self, embedded: Tensor, projected: Tensor, memory: Memory, state: RecurrentState
+    ) -> tuple[Tensor, Tensor, RecurrentState]:
         """One step, given the embedding ``(b, e)`` and the recurrent stack's projection of it."""
 
 
@@ -238,7 +253,7 @@ class LuongDecoder(_SteppedDecoder):
         self.combine = Linear(hidden_size + built.context_size, self.output_size)
         self.dropout = Dropout(dropout)
 
-    def forward(self, embedded: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
+    def forward(self, embedded: Tensor, memory: Memory, state: RecurrentState) -> tuple[Tensor, Tensor, RecurrentState]:
         """Runs over a whole target; see :meth:`Decoder.forward`."""
         if self.input_feeding:
             return super().forward(embedded, memory, state)
@@ -252,8 +267,8 @@ class LuongDecoder(_SteppedDecoder):
         embedded: Tensor,
         projected: Tensor,
         memory: Memory,
-        state: DecoderState,
-    ) -> tuple[Tensor, Tensor, DecoderState]:
+        state: RecurrentState,
+    ) -> tuple[Tensor, Tensor, RecurrentState]:
         hidden, recurrent = self.stack.step(projected, state.feed, state.recurrent, state.weights[0], state.rows)
         output, weights, attended = self._output(hidden[:, None], memory, state)
         output = output.squeeze(1)
@@ -262,9 +277,9 @@ class LuongDecoder(_SteppedDecoder):
         return output, weights.squeeze(2), state
 
     def _output(
-        self, hidden: Tensor, memory: Memory, state: DecoderState
+        self, hidden: Tensor, memory: Memory, state: RecurrentState
     ) -> tuple[Tensor, Tensor, Mapping[int, Tensor]]:
-        context, weights, attended = self._attend(0, hidden, memory, state)
+        context, weights, attended = self._attend_from(0, hidden, memory, state)
         return self.dropout(self.combine(torch.cat([hidden, context], dim=-1)).tanh()), weights, attended
 
 
@@ -318,11 +333,11 @@ class BahdanauDecoder(_SteppedDecoder):
         self.dropout = Dropout(dropout)
 
     def _advance(
-        self, embedded: Tensor, projected: Tensor, memory: Memory, state: DecoderState
-    ) -> tuple[Tensor, Tensor, DecoderState]:
+        self, embedded: Tensor, projected: Tensor, memory: Memory, state: RecurrentState
+    ) -> tuple[Tensor, Tensor, RecurrentState]:
         state = state.expanded()
         query = state.recurrent[0][-1]
-        context, weights, attended = self._attend(0, query[:, None], memory, state)
+        context, weights, attended = self._attend_from(0, query[:, None], memory, state)
         context = context.squeeze(1)
         extra = context if state.feed is None else torch.cat([context, state.feed], dim=-1)
         hidden, recurrent = self.stack.step(projected, extra, state.recurrent, state.weights[0])
@@ -332,7 +347,7 @@ class BahdanauDecoder(_SteppedDecoder):
         return output, weights.squeeze(2), state
 
 
-class MultiStepDecoder(Decoder):
+class MultiStepDecoder(RecurrentDecoder):
     """Recurrent layers with an attention above each (multi-step attention, Gehring et al. 2017, section 3.3).
 
     ``h^i = RNN^i([d^(i-1); c^(i-1)])``, ``d^i = dropout(h^i) + d^(i-1)``, ``c^i = attention^i(d^i)``, and the output is
@@ -384,24 +399,24 @@ class MultiStepDecoder(Decoder):
         self.combine = Linear(above[-1], self.output_size)
         self.dropout = Dropout(dropout)
 
-    def initial_state(self, recurrent: State) -> DecoderState:
+    def initial_state(self, recurrent: State) -> RecurrentState:
         """The state before the first step."""
-        return DecoderState(recurrent, None, tuple(stack.sample_weights() for stack in self._stacks()))
+        return RecurrentState(recurrent, None, tuple(stack.sample_weights() for stack in self._stacks()))
 
-    def forward(self, embedded: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
+    def forward(self, embedded: Tensor, memory: Memory, state: RecurrentState) -> tuple[Tensor, Tensor, RecurrentState]:
         """Runs over a whole target; see :meth:`Decoder.forward`."""
         return self._run(embedded, memory, state, lambda stack, *given: stack(*given))
 
     def step(
-        self, embedded: Tensor, memory: Memory, state: DecoderState, rows: Tensor | None = None
-    ) -> tuple[Tensor, Tensor, DecoderState]:
+        self, embedded: Tensor, memory: Memory, state: RecurrentState, rows: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, RecurrentState]:
         """Runs one step; see :meth:`Decoder.step`."""
         output, weights, state = self._run(expand_rows(rows, embedded)[:, None], memory, state, _one_step)
         return output.squeeze(1), weights.squeeze(2), state
 
     def _run(
-        self, embedded: Tensor, memory: Memory, state: DecoderState, recur: _Recur
-    ) -> tuple[Tensor, Tensor, DecoderState]:
+        self, embedded: Tensor, memory: Memory, state: RecurrentState, recur: _Recur
+    ) -> tuple[Tensor, Tensor, RecurrentState]:
         state = state.expanded()
         inputs, below = embedded, None
         weights, states = [], []
@@ -409,7 +424,7 @@ class MultiStepDecoder(Decoder):
             before = tuple(part[layer : layer + 1] for part in state.recurrent)
             hidden, last = recur(stack, inputs, before, state.weights[layer])
             below = self.dropout(hidden) if below is None else self.dropout(hidden) + below
-            context, weight, attended = self._attend(layer, below, memory, state)
+            context, weight, attended = self._attend_from(layer, below, memory, state)
             state = replace(state, attended=attended)
             inputs = torch.cat([below, context], dim=-1)
             weights.append(weight)

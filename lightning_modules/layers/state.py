@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from torch import Tensor
 
@@ -48,7 +49,8 @@ class StateShape(NamedTuple):
     """The shape of a recurrent state.
 
     Attributes:
-        parts: Number of tensors: 2 for an LSTM (h and c), 1 for a GRU or a plain RNN (h).
+        parts: Number of tensors: 2 for an LSTM (h and c), 1 for a GRU or a plain RNN (h), 0 where there is
+            no such state.
         layers: Number of layers.
         size: Width of one layer; for an encoder, of all its directions together.
     """
@@ -104,9 +106,21 @@ class Memory:
         )
 
 
+class DecoderState(ABC):
+    """What a decoder carries from step to step; what it is made of, its decoder alone knows."""
+
+    @abstractmethod
+    def select(self, rows: Tensor) -> Self:
+        """The state of the given rows, in their order; a row may be taken several times.
+
+        Args:
+            rows: ``(new_rows,)``, int64.
+        """
+
+
 @dataclass(frozen=True)
-class DecoderState:
-    """The state of a decoder between two steps.
+class RecurrentState(DecoderState):
+    """The state of a recurrent decoder between two steps.
 
     Attributes:
         recurrent: The recurrent state, each part ``(layers, batch, size)``.
@@ -124,7 +138,7 @@ class DecoderState:
     rows: Tensor | None = None
     attended: Mapping[int, Tensor] = field(default_factory=dict)
 
-    def select(self, rows: Tensor) -> DecoderState:
+    def select(self, rows: Tensor) -> RecurrentState:
         """The state of the given rows, in their order; a row may be taken several times.
 
         Many rows with the same one before them, as in a beam, share it, so that what follows from it is computed once.
@@ -135,11 +149,11 @@ class DecoderState:
         distinct, which = unique_rows(rows if self.rows is None else self.rows[rows])
         return replace(self._taken(distinct), rows=which)
 
-    def expanded(self) -> DecoderState:
+    def expanded(self) -> RecurrentState:
         """The same with a row for each prefix."""
         return self if self.rows is None else replace(self._taken(self.rows), rows=None)
 
-    def _taken(self, rows: Tensor) -> DecoderState:
+    def _taken(self, rows: Tensor) -> RecurrentState:
         return replace(
             self,
             recurrent=tuple(part.index_select(1, rows) for part in self.recurrent),
