@@ -17,14 +17,15 @@ def initialise(module: nn.Module, seed: int) -> None:
     """Sets every parameter of a module, each with a generator of its own, seeded by the seed and the parameter's name.
 
     Matrices are uniform after Glorot and Bengio (2010), recurrent ones orthogonal for each gate (Saxe et al. 2014),
-    embeddings normal with standard deviation ``size ** -0.5``, biases 0, and the forget gate's bias of an LSTM 1
-    (Jozefowicz et al. 2015).
+    embeddings normal with standard deviation ``size ** -0.5``, biases 0, the forget gate's bias of an LSTM 1
+    (Jozefowicz et al. 2015), and the scale of a layer norm 1 (Ba et al. 2016).
 
     Args:
         module: The module, its parameters made.
         seed: The experiment's seed.
     """
     embeddings = {id(child.weight) for child in module.modules() if isinstance(child, TokenEmbedding)}
+    scales = {id(child.weight) for child in module.modules() if isinstance(child, nn.LayerNorm)}
     lstms = {
         f"{name}.{bias}" if name else bias
         for name, child in module.named_modules()
@@ -38,6 +39,8 @@ def initialise(module: nn.Module, seed: int) -> None:
             value = torch.empty(parameter.shape, dtype=parameter.dtype)
             if id(parameter) in embeddings:
                 value.normal_(0.0, parameter.shape[1] ** -0.5, generator=generator)
+            elif id(parameter) in scales:
+                value.fill_(1.0)
             elif parameter.dim() < 2:
                 value.zero_()
                 if name in lstms:
