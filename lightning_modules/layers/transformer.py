@@ -62,7 +62,7 @@ class SelfAttention(nn.Module):
             Queries ``(b, heads, n, d)``, and as many keys and values.
         """
         split = self.input_projection(inputs).unflatten(2, (3 * self.heads, -1)).transpose(1, 2)
-        turning, values = split[:, : 2 * self.heads], split[:, 2 * self.heads :]
+        turning, values = split.split([2 * self.heads, self.heads], dim=1)
         queries, keys = (turning if rotation is None else rotation(turning)).chunk(2, dim=1)
         return queries, KeysValues(keys, values)
 

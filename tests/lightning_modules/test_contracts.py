@@ -22,6 +22,8 @@ from lightning_modules.layers.encoder import RecurrentEncoder
 from lightning_modules.layers.fixed_context import FixedContextDecoder
 from lightning_modules.layers.recurrent import State
 from lightning_modules.layers.state import DecoderState, Memory
+from lightning_modules.layers.transformer_decoder import TransformerDecoder
+from lightning_modules.layers.transformer_encoder import TransformerEncoder
 from lightning_modules.nmt import AttentionNMT
 
 ATTENTIONS = [
@@ -60,6 +62,14 @@ def test_seqlabs_attentions_and_decoders_keep_it(kind: type[Attention], decoder:
 @pytest.mark.parametrize("bridge", [CopyBridge, ProjectionBridge, ZeroBridge])
 def test_seqlabs_bridges_keep_it(bridge: type) -> None:
     run(of_parts(bridge=bridge, decoder=partial(FixedContextDecoder, cell="gru", hidden_size=8)))
+
+
+@pytest.mark.usefixtures("nothing_is_ours")
+@pytest.mark.parametrize("bridge", [ProjectionBridge, ZeroBridge])
+def test_seqlabs_transformer_keeps_it(bridge: type) -> None:
+    encoder = partial(TransformerEncoder, hidden_size=8, heads=2, layers=2)
+    run(of_parts(encoder=encoder, bridge=bridge, decoder=partial(TransformerDecoder, hidden_size=6, heads=3, layers=2)))
+    run(of_parts(encoder=encoder))
 
 
 @pytest.mark.usefixtures("nothing_is_ours")

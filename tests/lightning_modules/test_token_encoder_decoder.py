@@ -1,5 +1,6 @@
 """The whole model: padding changes nothing, halves add up to the whole, and equal names begin equal."""
 
+from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -22,11 +23,16 @@ from lightning_modules.layers.encoder import RecurrentEncoder
 from lightning_modules.layers.fixed_context import FixedContextDecoder
 from lightning_modules.layers.heads import VocabularyHead
 from lightning_modules.layers.stateful_attention import CoverageAttention
+from lightning_modules.layers.transformer_decoder import TransformerDecoder
+from lightning_modules.layers.transformer_encoder import TransformerEncoder
 from lightning_modules.shapes import check_shapes
 from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 
 VOCABULARY = 12
 DECODERS = [LuongDecoder, BahdanauDecoder, MultiStepDecoder]
+RECURRENT = partial(RecurrentEncoder, hidden_size=5, layers=2)
+TRANSFORMER_ENCODER = partial(TransformerEncoder, hidden_size=6, heads=3, feedforward_size=8, layers=2)
+TRANSFORMER_DECODER = partial(TransformerDecoder, hidden_size=6, heads=3, feedforward_size=8, layers=2)
 PARTS: dict[str, dict[str, Any]] = {
     **{decoder.__name__: {"decoder": partial(decoder, hidden_size=6)} for decoder in DECODERS},
     "copying": {"decoder": partial(LuongDecoder, hidden_size=6), "head": CopyVocabularyHead},
@@ -35,19 +41,21 @@ PARTS: dict[str, dict[str, Any]] = {
         "decoder": partial(MultiStepDecoder, hidden_size=6, attention=CoverageAttention),
         "head": CopyVocabularyHead,
     },
+    "Transformer": {"encoder": TRANSFORMER_ENCODER, "decoder": TRANSFORMER_DECODER},
+    "Transformer decoder that copies": {"decoder": TRANSFORMER_DECODER, "head": CopyVocabularyHead},
+    "Transformer encoder": {"encoder": TRANSFORMER_ENCODER, "decoder": partial(LuongDecoder, hidden_size=6)},
 }
 
 
-def model(seed: int, kind: type[Decoder] = LuongDecoder, **options: object) -> TokenEncoderDecoder:
+def model(seed: int, kind: Callable[..., Decoder] = LuongDecoder, **options: object) -> TokenEncoderDecoder:
     """A small model in double precision, without dropout."""
     torch.manual_seed(seed)
     return TokenEncoderDecoder(
         VOCABULARY,
         VOCABULARY,
-        encoder=partial(RecurrentEncoder, hidden_size=5, layers=2),
         embedding_size=4,
         label_smoothing=0.1,
-        **{"decoder": partial(kind, hidden_size=6), "tied": "all", **options},  # type: ignore[arg-type]
+        **{"encoder": RECURRENT, "decoder": partial(kind, hidden_size=6), "tied": "all", **options},  # type: ignore[arg-type]
     ).double()
 
 

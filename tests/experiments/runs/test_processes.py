@@ -24,6 +24,8 @@ from lightning_modules.birnn import BiRNNClassifier
 from lightning_modules.layers.decoder import LuongDecoder
 from lightning_modules.layers.encoder import RecurrentEncoder
 from lightning_modules.layers.fixed_context import FixedContextDecoder
+from lightning_modules.layers.transformer_decoder import TransformerDecoder
+from lightning_modules.layers.transformer_encoder import TransformerEncoder
 from lightning_modules.nmt import AttentionNMT
 from lightning_modules.seq2seq import Seq2Seq
 from lightning_modules.step_loss import StepLossModule
@@ -79,6 +81,13 @@ TASKS = {
         partial(
             AttentionNMT, VOCABULARY, VOCABULARY, encoder, partial(LuongDecoder, hidden_size=6, cell="gru"),
             embedding_size=4, label_smoothing=0.1,
+        ),
+        sentences,
+    ),
+    "AttentionNMT of a Transformer": Task(
+        partial(
+            AttentionNMT, VOCABULARY, VOCABULARY, partial(TransformerEncoder, hidden_size=8, heads=2, layers=2),
+            partial(TransformerDecoder, hidden_size=8, heads=2, layers=2), embedding_size=4, tied="all",
         ),
         sentences,
     ),
@@ -203,7 +212,7 @@ def scores_of(name: str, seed: int, folder: Path, processes: int) -> tuple[dict[
     module: L.LightningModule
     data: L.LightningDataModule
     sizes = {"test_size": 31, "eval_batch_size": 8, "corpus_seed": seed}
-    if name in ("AttentionNMT", "Seq2Seq"):
+    if name.startswith(("AttentionNMT", "Seq2Seq")):
         data = ReversalDataModule(alphabet_size=5, min_length=1, max_length=9, cache_directory=str(folder), **sizes)  # type: ignore[arg-type]
         module = TASKS[name].make().double()
         with torch.no_grad():

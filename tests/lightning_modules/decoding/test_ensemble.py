@@ -16,7 +16,14 @@ from lightning_modules.decoding.search import Search
 from lightning_modules.layers.attention import NoAttention
 from lightning_modules.layers.decoder import BahdanauDecoder, LuongDecoder, MultiStepDecoder
 from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
-from tests.lightning_modules.decoding.tiny_search import LONGEST, VOCABULARY, everything, sources, tiny_model
+from tests.lightning_modules.decoding.tiny_search import (
+    LONGEST,
+    TRANSFORMER,
+    VOCABULARY,
+    everything,
+    sources,
+    tiny_model,
+)
 
 GIVEN = [[4, 5, 4], [5]]
 
@@ -30,7 +37,8 @@ def unlike(seed: int) -> list[TokenEncoderDecoder]:
     return [
         tiny_model(seed, MultiStepDecoder),
         tiny_model(seed + 1, BahdanauDecoder, hidden_size=7),
-        tiny_model(seed + 2, without_attention),  # type: ignore[arg-type]
+        tiny_model(seed + 2, without_attention),
+        tiny_model(seed + 3, TRANSFORMER),
     ]
 
 
@@ -57,14 +65,14 @@ def test_a_wide_beam_finds_the_best_by_averaged_probabilities(seed: int) -> None
     [GreedySearch(9), BeamSearch(4, n_best=4, max_length=9, coverage_penalty=0.3), SamplingSearch(5, max_length=9)],
 )
 def test_scores_and_attention_of_its_hypotheses(search: Search, seed: int) -> None:
-    """The attention is the mean over the heads of all members; one has two heads, one has none."""
+    """The attention is the mean over the heads of all members; two have two heads, one has none."""
     members = unlike(seed)
     forced = Padded.from_sequences([[5, 5], []])
     for source, found in zip(GIVEN, search(Ensemble(members), sources(*GIVEN), True, forced), strict=True):
         batch = SequenceBatch.from_pairs([source] * len(found), [each.ids for each in found], torch.zeros(len(found)))
         scores = Ensemble(members).score(batch)
         heads = torch.cat([member(batch)[1] for member in members], dim=1)
-        assert heads.shape[1] == 3
+        assert heads.shape[1] == 5
         assert (scores[~batch.target_output.mask] == 0).all()
         for row, each in enumerate(found):
             assert each.log_probability == pytest.approx(scores[row].sum().item(), abs=1e-9)

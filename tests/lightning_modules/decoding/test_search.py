@@ -26,6 +26,7 @@ from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 from tests.lightning_modules.decoding.tiny_search import (
     LIVE,
     LONGEST,
+    TRANSFORMER,
     VOCABULARY,
     Sayable,
     everything,
@@ -68,8 +69,8 @@ def assert_best(
 
 
 @pytest.mark.parametrize("penalty", [0.0, 1.0])
-@pytest.mark.parametrize("decoder", [LuongDecoder, BahdanauDecoder, MultiStepDecoder])
-def test_a_wide_beam_finds_what_enumeration_finds(decoder: type, penalty: float, seed: int) -> None:
+@pytest.mark.parametrize("decoder", [LuongDecoder, BahdanauDecoder, MultiStepDecoder, TRANSFORMER])
+def test_a_wide_beam_finds_what_enumeration_finds(decoder: Callable[..., Decoder], penalty: float, seed: int) -> None:
     assert_best(tiny_model(seed, decoder), wide(penalty), anything, length_penalty=penalty)
 
 
@@ -82,8 +83,8 @@ def test_a_wide_beam_keeps_what_each_prefix_attended_to_and_copies(
 
 
 @pytest.mark.parametrize("penalty", [0.3, 20.0])
-@pytest.mark.parametrize("decoder", [LuongDecoder, MultiStepDecoder])
-def test_coverage_penalty(decoder: type, penalty: float, seed: int) -> None:
+@pytest.mark.parametrize("decoder", [LuongDecoder, MultiStepDecoder, TRANSFORMER])
+def test_coverage_penalty(decoder: Callable[..., Decoder], penalty: float, seed: int) -> None:
     """The two sources differ in length: padding of the shorter is not covered, and counts nothing."""
     search = wide(1.0, coverage_penalty=penalty)
     assert_best(tiny_model(seed, decoder), search, anything, length_penalty=1.0, coverage_penalty=penalty)
@@ -408,8 +409,9 @@ def test_n_best_are_distinct_and_sorted(seed: int) -> None:
     assert [h.score for h in found] == sorted((h.score for h in found), reverse=True)
 
 
-def test_greedy_follows_the_most_probable_token(seed: int) -> None:
-    model = tiny_model(seed)
+@pytest.mark.parametrize("decoder", [LuongDecoder, TRANSFORMER])
+def test_greedy_follows_the_most_probable_token(decoder: Callable[..., Decoder], seed: int) -> None:
+    model = tiny_model(seed, decoder)
     ((found,),) = model.translate(sources([5, 4]), GreedySearch(max_length=10))
     total = 0.0
     for length, token in enumerate([*found.ids, EOS]):

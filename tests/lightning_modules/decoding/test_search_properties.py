@@ -18,6 +18,7 @@ from tests.lightning_modules.decoding.test_search import beam_by_hand
 from tests.lightning_modules.decoding.tiny_search import (
     LIVE,
     LONGEST,
+    TRANSFORMER,
     VOCABULARY,
     Sayable,
     everything,
@@ -28,7 +29,7 @@ from tests.lightning_modules.decoding.tiny_search import (
 )
 
 MODELS = st.builds(
-    tiny_model, st.integers(0, 2**31), st.sampled_from([LuongDecoder, BahdanauDecoder, MultiStepDecoder])
+    tiny_model, st.integers(0, 2**31), st.sampled_from([LuongDecoder, BahdanauDecoder, MultiStepDecoder, TRANSFORMER])
 )
 SOURCE = st.lists(st.integers(4, LIVE - 1), min_size=1, max_size=7)
 PENALTIES = st.fixed_dictionaries(

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -14,10 +15,14 @@ from datamodules.batch import EOS, Padded, SequenceBatch
 from lightning_modules.layers.decoder import Decoder, LuongDecoder
 from lightning_modules.layers.encoder import RecurrentEncoder
 from lightning_modules.layers.heads import VocabularyHead
+from lightning_modules.layers.transformer_decoder import TransformerDecoder
 from lightning_modules.token_encoder_decoder import HeadFactory, TokenEncoderDecoder
 
 LIVE, VOCABULARY, LONGEST = 6, 160, 3
 """The ids that have a probability, out of a vocabulary as wide as a beam that holds every hypothesis."""
+
+TRANSFORMER = partial(TransformerDecoder, heads=1, feedforward_size=8, layers=2)
+"""One that takes any hidden_size, with two heads in all."""
 
 
 def tiny_model(

@@ -13,6 +13,8 @@ from lightning_modules.layers.embedding import TokenEmbedding
 from lightning_modules.layers.encoder import RecurrentEncoder, StepwiseEncoder
 from lightning_modules.layers.fixed_context import FixedContextDecoder
 from lightning_modules.layers.pooling import AttentionPooling
+from lightning_modules.layers.transformer_decoder import TransformerDecoder
+from lightning_modules.layers.transformer_encoder import TransformerEncoder
 from lightning_modules.nmt import AttentionNMT
 from lightning_modules.seq2seq import Seq2Seq
 from lightning_modules.vector_seq2seq import VectorSeq2Seq
@@ -21,10 +23,12 @@ Part = Callable[..., nn.Module]
 
 ENCODERS: list[Part] = [RecurrentEncoder, StepwiseEncoder]
 DECODERS: list[Part] = [LuongDecoder, BahdanauDecoder, MultiStepDecoder, FixedContextDecoder]
+TRANSFORMERS: list[tuple[Part, int]] = [(TransformerEncoder, 1), (TransformerDecoder, 2)]
 TRANSLATORS: list[Part] = [AttentionNMT, Seq2Seq]
 SIZES: list[tuple[Part, int, list[str]]] = [
     *((part, 1, ["hidden_size", "layers"]) for part in ENCODERS),
     *((part, 2, ["hidden_size", "layers", "output_size"]) for part in DECODERS),
+    *((part, widths, ["hidden_size", "heads", "feedforward_size", "layers"]) for part, widths in TRANSFORMERS),
     *((part, 2, ["attention_size"]) for part in (BahdanauAttention, MultiHeadAttention, AttentionPooling)),
     *((part, 2, ["embedding_size"]) for part in (*TRANSLATORS, VectorSeq2Seq)),
     (TokenEmbedding, 1, ["size"]),
@@ -32,6 +36,7 @@ SIZES: list[tuple[Part, int, list[str]]] = [
 SHARES: list[tuple[Part, int, list[str]]] = [
     *((part, 1, ["dropout", "recurrent_dropout"]) for part in ENCODERS),
     *((part, 2, ["dropout", "recurrent_dropout"]) for part in DECODERS),
+    *((part, widths, ["dropout", "attention_dropout"]) for part, widths in TRANSFORMERS),
     (BiRNNClassifier, 2, ["dropout"]),
     *((part, 2, ["dropout", "token_dropout", "label_smoothing"]) for part in TRANSLATORS),
     (TokenEmbedding, 2, ["dropout", "token_dropout"]),

@@ -34,7 +34,9 @@ def test_turned_pairs_are_complex_numbers_times_a_unit(seed: int) -> None:
     assert torch.equal(unchanged, inputs.double())
     assert rotation is not None
     places = torch.arange(START, START + LENGTH, dtype=torch.float64)
-    units = torch.polar(torch.ones(LENGTH, 2).double(), places[:, None] * torch.tensor([1.0, 0.01], dtype=torch.float64))
+    units = torch.polar(
+        torch.ones(LENGTH, 2).double(), places[:, None] * torch.tensor([1.0, 0.01], dtype=torch.float64)
+    )
     expected = torch.complex(queries[..., :2], queries[..., 2:]) * units
     torch.testing.assert_close(rotation(queries), torch.cat([expected.real, expected.imag], -1), rtol=0, atol=1e-12)
 
