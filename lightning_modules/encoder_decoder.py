@@ -1,4 +1,4 @@
-"""What every encoder-decoder is: a recurrent encoder, a bridge and a decoder between an input part and a head."""
+"""What every encoder-decoder is: an encoder, a bridge and a decoder between an input part and a head."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class EncoderDecoder(StepLossModule, Generic[BatchT]):
     def connect(
         self, encoder: EncoderFactory, decoder: DecoderFactory, bridge: BridgeFactory, embedding_size: int
     ) -> None:
-        """Makes the recurrent parts, each of the sizes of those before.
+        """Makes encoder, decoder and bridge, each of the sizes of those before.
 
         Args:
             encoder: Made of (embedding size).

@@ -41,7 +41,7 @@ sentence comes in pieces, and 64 of them with a state of 512 numbers take 64 MiB
 
 
 class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
-    """A recurrent encoder, a bridge and a decoder over ids (Sutskever et al. 2014; Bahdanau et al. 2015).
+    """An encoder, a bridge and a decoder over ids (Sutskever et al. 2014; Bahdanau et al. 2015; Vaswani et al. 2017).
 
     Every part is given by class and arguments; sizes that follow from other parts are passed on and written nowhere
     twice. Parameters begin from the global seed and their names alone.
