@@ -111,3 +111,25 @@ class ZeroBridge(Bridge):
         """Zeros of the decoder's shape; see :meth:`Bridge.forward`."""
         parts, layers, size = self.decoder_shape
         return tuple(state[0].new_zeros(layers, state[0].shape[1], size) for _ in range(parts))
+
+
+class LearnedBridge(Bridge):
+    """One learned state, from which every sentence begins: of the source it says as little as zeros do.
+
+    A vector for each layer and part, trained with the other weights, in place of the zeros that an RNN begins from
+    where nothing else is said.
+
+    Args:
+        encoder: Shape of the encoder's state; the model gives it.
+        decoder: Shape of the decoder's state; the model gives it.
+    """
+
+    def __init__(self, encoder: StateShape, decoder: StateShape) -> None:
+        super().__init__()
+        parts, layers, size = decoder
+        self.initial = nn.ParameterList(torch.zeros(layers, size) for _ in range(parts))
+
+    def forward(self, state: State) -> State:
+        """The learned state for each sentence; see :meth:`Bridge.forward`."""
+        batch = state[0].shape[1]
+        return tuple(part[:, None].expand(-1, batch, -1).contiguous() for part in self.initial)

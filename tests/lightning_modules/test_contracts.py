@@ -16,7 +16,7 @@ from lightning_modules.contracts import check_first_calls
 from lightning_modules.decoding.beam import BeamSearch
 from lightning_modules.layers import attention, pooling
 from lightning_modules.layers.attention import Attention, DotAttention, GeneralAttention
-from lightning_modules.layers.bridge import CopyBridge, ProjectionBridge, ZeroBridge
+from lightning_modules.layers.bridge import CopyBridge, LearnedBridge, ProjectionBridge, ZeroBridge
 from lightning_modules.layers.decoder import BahdanauDecoder, Decoder, LuongDecoder, MultiStepDecoder
 from lightning_modules.layers.encoder import RecurrentEncoder
 from lightning_modules.layers.fixed_context import FixedContextDecoder
@@ -59,7 +59,7 @@ def test_seqlabs_attentions_and_decoders_keep_it(kind: type[Attention], decoder:
 
 
 @pytest.mark.usefixtures("nothing_is_ours")
-@pytest.mark.parametrize("bridge", [CopyBridge, ProjectionBridge, ZeroBridge])
+@pytest.mark.parametrize("bridge", [CopyBridge, LearnedBridge, ProjectionBridge, ZeroBridge])
 def test_seqlabs_bridges_keep_it(bridge: type) -> None:
     run(of_parts(bridge=bridge, decoder=partial(FixedContextDecoder, cell="gru", hidden_size=8)))
 

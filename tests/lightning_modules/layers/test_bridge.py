@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from datamodules.errors import UserError
-from lightning_modules.layers.bridge import CopyBridge, ProjectionBridge, ZeroBridge
+from lightning_modules.layers.bridge import CopyBridge, LearnedBridge, ProjectionBridge, ZeroBridge
+from lightning_modules.layers.initialisation import initialise
 from lightning_modules.layers.state import StateShape
 
 
@@ -48,3 +49,18 @@ def test_zeros() -> None:
     made = ZeroBridge(StateShape(1, 1, 4), StateShape(2, 3, 5))((torch.ones(1, 2, 4),))
     assert [tuple(part.shape) for part in made] == [(3, 2, 5)] * 2
     assert all((part == 0).all() for part in made)
+
+
+def test_a_learned_state_is_every_sentence_s_and_follows_its_gradient(seed: int) -> None:
+    """Each number gets the sum of the gradients of all sentences, whatever the encoder said."""
+    bridge = LearnedBridge(StateShape(1, 1, 4), StateShape(2, 3, 5))
+    initialise(bridge, seed)
+    first, second = (bridge((torch.randn(1, 2, 4),)) for _ in range(2))
+    assert [tuple(part.shape) for part in first] == [(3, 2, 5)] * 2
+    assert all(map(torch.equal, first, second))
+    assert all(torch.equal(part[:, 0], part[:, 1]) for part in first)
+    assert len({value for part in first for value in part[:, 0].flatten().tolist()}) == 30, "none is another's"
+    wanted = tuple(torch.randn(3, 2, 5) for _ in range(2))
+    torch.autograd.backward([(part * weight).sum() for part, weight in zip(first, wanted, strict=True)])
+    for parameter, weight in zip(bridge.parameters(), wanted, strict=True):
+        torch.testing.assert_close(parameter.grad, weight.sum(dim=1))
