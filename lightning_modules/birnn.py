@@ -35,7 +35,8 @@ class BiRNNClassifier(StepLossModule):
         pooling: Made of (memory size, state size).
         dropout: Dropout on the pooled vector.
         optimizer: Made of (parameters).
-        scheduler: Learning-rate schedule made of (optimizer), stepped per update; none for a constant rate.
+        scheduler: Learning-rate schedule made of (optimizer), stepped per update, or as a ``TimedSchedule`` says; none
+            for a constant rate.
 
     Raises:
         UserError: The dropout is outside [0, 1).

@@ -32,7 +32,8 @@ class EncoderDecoder(StepLossModule, Generic[BatchT]):
 
     Args:
         optimizer: Made of (parameters).
-        scheduler: Learning-rate schedule made of (optimizer), stepped per update; none for a constant rate.
+        scheduler: Learning-rate schedule made of (optimizer), stepped per update, or as a ``TimedSchedule`` says; none
+            for a constant rate.
         forcing: What the decoder is fed in training; gold values alone (teacher forcing) if not given.
 
     Attributes:

@@ -1,32 +1,136 @@
-"""Learning-rate schedules, stepped once per update."""
+"""Learning-rate schedules, stepped once per update; and what steps one at other times, or on a metric."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
 
 from datamodules.errors import UserError
 
+Interval = Literal["step", "epoch", "validation"]
+"""After what a schedule is stepped: an update of the weights, the last one of an epoch, a validation."""
 
-def monitor_of(scheduler: ReduceLROnPlateau) -> str:
-    """The metric that a schedule waits for.
+
+class TimedSchedule(LRScheduler):
+    """Another schedule, stepped at other times than after each update, or on a metric.
 
     Args:
-        scheduler: Lowers the rate when the metric gets no better.
+        optimizer: The optimizer; the model gives it.
+        schedule: Made of (optimizer): any of torch's or Lightning's, or one of your own.
+        interval: What it is stepped after: each update ('step'), epoch, or validation. If not given, each validation
+            where it waits for a metric, as it has to, and else each epoch.
+        frequency: Only so many of these make a step.
+        monitor: The metric that it waits for, of those that wait for one (``ReduceLROnPlateau``).
 
     Raises:
-        UserError: It does not say one: torch's own class cannot.
+        UserError: ``frequency`` is below 1; a schedule that waits for a metric has none, or is stepped at other times
+            than validations; another has one; or it is a ``WarmupSchedule``, whose steps are updates.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        schedule: Callable[[Optimizer], LRScheduler],
+        interval: Interval | None = None,
+        frequency: int = 1,
+        monitor: str | None = None,
+    ) -> None:
+        if frequency < 1:
+            raise UserError(f"frequency of {type(self).__name__} is {frequency}: give at least 1")
+        self.optimizer = optimizer
+        self.schedule = schedule(optimizer)
+        name, waits = type(self.schedule).__name__, isinstance(self.schedule, ReduceLROnPlateau)
+        if isinstance(self.schedule, WarmupSchedule):
+            raise UserError(f"{name} counts the updates of the whole run: name it without a {type(self).__name__}")
+        if monitor is not None and not waits:
+            raise UserError(f"monitor of {type(self).__name__} is {monitor!r}, but {name} waits for no metric")
+        if waits and interval not in (None, "validation"):
+            raise UserError(
+                f"interval of {type(self).__name__} is {interval!r}, but {name} waits for a metric: leave it out, and "
+                "it is stepped after each validation"
+            )
+        self.interval: Interval = interval or ("validation" if waits else "epoch")
+        self.frequency = frequency
+        self.monitor = monitor_of(self.schedule) if waits and monitor is None else monitor
+        self._intervals = 0
+
+    def step(self, metric: float | None = None) -> None:
+        """One more interval has passed.
+
+        Args:
+            metric: That of :attr:`monitor`; None for a schedule that waits for none.
+        """
+        self._intervals += 1
+        if self._intervals % self.frequency == 0:
+            step_schedule(self.schedule, metric)
+
+    def get_last_lr(self) -> list[Any]:
+        """The rates of the schedule's last step, for each group of parameters."""
+        return self.schedule.get_last_lr()
+
+    def state_dict(self) -> dict[str, Any]:
+        """How many intervals have passed, and the state of the schedule."""
+        return {"intervals": self._intervals, "schedule": self.schedule.state_dict()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes over a position.
+
+        Args:
+            state_dict: What :meth:`state_dict` gave.
+        """
+        self._intervals = state_dict["intervals"]
+        self.schedule.load_state_dict(state_dict["schedule"])
+
+
+def timed_in(scheduler: Any) -> Any:  # noqa: ANN401 - Lightning's schedules have no common type
+    """The schedule that sets the rate: that of a :class:`TimedSchedule`, and any other itself."""
+    return scheduler.schedule if isinstance(scheduler, TimedSchedule) else scheduler
+
+
+def interval_of(scheduler: object) -> Interval:
+    """After what a schedule is stepped.
+
+    Args:
+        scheduler: One that a config gives.
+    """
+    if isinstance(scheduler, TimedSchedule):
+        return scheduler.interval
+    return "validation" if isinstance(scheduler, ReduceLROnPlateau) else "step"
+
+
+def monitor_of(scheduler: object) -> str | None:
+    """The metric that a schedule waits for; None where it waits for none.
+
+    Args:
+        scheduler: One that a config gives.
+
+    Raises:
+        UserError: It waits for one, and does not say which: torch's own class cannot.
     """
     monitor = getattr(scheduler, "monitor", None)
-    if not isinstance(monitor, str):
+    if isinstance(scheduler, ReduceLROnPlateau) and not isinstance(monitor, str):
         raise UserError(
             f"model.init_args.scheduler: {type(scheduler).__module__}.{type(scheduler).__name__} does not say which "
             "metric it monitors: take lightning.pytorch.cli.ReduceLROnPlateau, with monitor"
         )
-    return monitor
+    return monitor if isinstance(scheduler, ReduceLROnPlateau | TimedSchedule) else None
+
+
+def step_schedule(scheduler: LRScheduler, metric: float | None) -> None:
+    """Steps a schedule, with its metric where it waits for one.
+
+    Args:
+        scheduler: One that a config gives.
+        metric: That of :func:`monitor_of`; None for a schedule that waits for none.
+    """
+    if metric is None:
+        scheduler.step()
+    else:
+        scheduler.step(metric)  # type: ignore[arg-type] # torch has another signature for those that take one
 
 
 class WarmupSchedule(LambdaLR):

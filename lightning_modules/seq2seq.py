@@ -40,7 +40,8 @@ class Seq2Seq(TokenEncoderDecoder):
         val_search: Search in validation, without gold history.
         test_search: Search in test and predict.
         optimizer: Made of (parameters).
-        scheduler: Learning-rate schedule made of (optimizer), stepped per update; none for a constant rate.
+        scheduler: Learning-rate schedule made of (optimizer), stepped per update, or as a ``TimedSchedule`` says; none
+            for a constant rate.
         forcing: What the decoder is fed in training; gold tokens alone (teacher forcing) if not given.
         longest_source: Tokens of the longest source in training; linked from the data.
         longest_target: Tokens of the longest target in training; linked from the data. A search that has no limit of

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+from torch.optim.lr_scheduler import LRScheduler
 
 from datamodules.batch import Batch
 from datamodules.errors import RunFailed, UserError
@@ -19,11 +19,12 @@ from lightning_modules.forcing import Forcing
 from lightning_modules.locations import place_of
 from lightning_modules.module import LightningModule, LRSchedulerCallable, OptimizerCallable
 from lightning_modules.optimizer_options import apply_given_options
-from lightning_modules.schedules import WarmupSchedule, monitor_of
+from lightning_modules.schedules import WarmupSchedule, interval_of, monitor_of, timed_in
 from lightning_modules.shapes import check_shapes
 from lightning_modules.step_batches import StepBatches
 
 if TYPE_CHECKING:
+    from lightning.pytorch.callbacks import Callback
     from lightning.pytorch.utilities.types import LRSchedulerTypeUnion, OptimizerLRScheduler
 
 OPTIMIZER, SCHEDULER = "model.init_args.optimizer", "model.init_args.scheduler"
@@ -44,7 +45,8 @@ class StepLossModule(LightningModule):
 
     Args:
         optimizer: Made of (parameters).
-        scheduler: Learning-rate schedule made of (optimizer), stepped per update; none for a constant rate.
+        scheduler: Learning-rate schedule made of (optimizer), stepped per update, or as a ``TimedSchedule`` says; none
+            for a constant rate.
     """
 
     def __init__(self, optimizer: OptimizerCallable, scheduler: LRSchedulerCallable | None) -> None:
@@ -124,8 +126,7 @@ class StepLossModule(LightningModule):
         Raises:
             UserError: It has to wait for one, and says none.
         """
-        scheduler = self._scheduler(self._optimizer(self.parameters())) if self._scheduler is not None else None
-        return monitor_of(scheduler) if isinstance(scheduler, ReduceLROnPlateau) else None
+        return monitor_of(self._scheduler(self._optimizer(self.parameters()))) if self._scheduler is not None else None
 
     def check_optimizer(self) -> None:
         """Makes optimizer and schedule for a try, and lets them take two steps that change no weight.
@@ -138,24 +139,29 @@ class StepLossModule(LightningModule):
             configured(SCHEDULER, self._scheduler, optimizer, _take_two_steps)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """The optimizer, and the schedule, stepped per update; one that waits for a metric, per validated epoch."""
+        """The optimizer, and the schedule, stepped per update where it does not say otherwise."""
         optimizer = configured(OPTIMIZER, self._optimizer, list(self.parameters()))
         if self._scheduler is None:
             return optimizer
         scheduler = configured(SCHEDULER, self._scheduler, optimizer)
-        if isinstance(scheduler, ReduceLROnPlateau):
-            for group in optimizer.param_groups:
-                group["initial_lr"] = group["lr"]  # as other schedules do, so that a resumed run knows both
-            every = self.trainer.check_val_every_n_epoch or 1
-            return {
-                "optimizer": optimizer,
-                "lr_scheduler": {"scheduler": scheduler, "monitor": monitor_of(scheduler), "frequency": every},
-            }
+        for group in optimizer.param_groups:
+            group.setdefault("initial_lr", group["lr"])  # as most schedules do, so that a resumed run knows both
         if isinstance(scheduler, WarmupSchedule):
             updates = self.trainer.estimated_stepping_batches
             if math.isfinite(updates):
                 scheduler.plan(int(updates))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        interval = "epoch" if interval_of(scheduler) == "epoch" else "step"
+        # What waits for a metric is no matter of Lightning's either: see ValidationSteps.
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": interval, "reduce_on_plateau": False},
+        }
+
+    def configure_callbacks(self) -> list[Callback]:
+        """What steps the schedules that are stepped after validations."""
+        from lightning_modules.validation_steps import ValidationSteps  # which translating alone goes without
+
+        return [ValidationSteps()]
 
     def on_fit_start(self) -> None:
         """Sees, before anything is trained, whether parts fit, and checkpoints can keep how model and data were made.
@@ -197,24 +203,13 @@ class StepLossModule(LightningModule):
         """
         check_shapes(self, checkpoint["state_dict"], "--ckpt_path")
 
-    def on_train_epoch_end(self) -> None:
-        """Steps a schedule that waits for a metric before the epoch's checkpoints are written, which then know of it.
-
-        Lightning does it after them, and never in a training that resumes from one.
-        """
-        for config in self.trainer.lr_scheduler_configs:
-            scheduler, metric = config.scheduler, self.trainer.callback_metrics.get(config.monitor or "")
-            is_due = (self.trainer.current_epoch + 1) % config.frequency == 0
-            if isinstance(scheduler, ReduceLROnPlateau) and is_due and metric is not None:
-                scheduler.step(float(metric))
-
     def lr_scheduler_step(self, scheduler: LRSchedulerTypeUnion, metric: Any | None) -> None:  # noqa: ANN401
-        """Steps a schedule, but for those that :meth:`on_train_epoch_end` steps.
+        """Steps a schedule, but for those that are stepped after validations.
 
         Raises:
             UserError: The schedule has no further step.
         """
-        if metric is not None:
+        if interval_of(scheduler) == "validation":
             return
         try:
             super().lr_scheduler_step(scheduler, metric)
@@ -225,7 +220,7 @@ class StepLossModule(LightningModule):
         """Options of the optimizer that were given win over those of a restored state."""
         self._step_batches.clear()
         for optimizer in self.trainer.optimizers:
-            apply_given_options(optimizer, [config.scheduler for config in self.trainer.lr_scheduler_configs])
+            apply_given_options(optimizer, [timed_in(each.scheduler) for each in self.trainer.lr_scheduler_configs])
 
     def configure_gradient_clipping(
         self,
@@ -290,7 +285,7 @@ def _multiply(gradients: list[Tensor], factor: float | Tensor) -> None:
 
 def _take_two_steps(scheduler: LRSchedulerTypeUnion) -> None:
     """Steps a schedule as training does; without gradients its optimizer changes nothing."""
-    if isinstance(scheduler, LRScheduler) and not isinstance(scheduler, ReduceLROnPlateau):
+    if isinstance(scheduler, LRScheduler) and monitor_of(scheduler) is None:
         for _ in range(2):
             scheduler.optimizer.step(lambda: 0.0)
             scheduler.step()

@@ -36,7 +36,8 @@ class VectorSeq2Seq(EncoderDecoder[VectorBatch]):
         bridge: Made of (encoder state shape, decoder state shape).
         embedding_size: Width of the vectors that encoder and decoder read.
         optimizer: Made of (parameters).
-        scheduler: Learning-rate schedule made of (optimizer), stepped per update; none for a constant rate.
+        scheduler: Learning-rate schedule made of (optimizer), stepped per update, or as a ``TimedSchedule`` says; none
+            for a constant rate.
         forcing: What the decoder is fed in training; gold vectors alone (teacher forcing) if not given. Its feedback is
             the prediction itself, whatever it says.
 
