@@ -6,6 +6,7 @@ from experiments.runs.callbacks.attention_statistics import AttentionStatistics
 from experiments.runs.callbacks.average_at_end import AverageAtEnd
 from experiments.runs.callbacks.best_checkpoint import BestCheckpoint
 from experiments.runs.callbacks.curve_figures import CurveFigures
+from experiments.runs.callbacks.exponential_moving_average import ExponentialMovingAverage
 from experiments.runs.callbacks.exposure_bias import ExposureBias
 from experiments.runs.callbacks.label_writer import LabelWriter
 from experiments.runs.callbacks.last_checkpoints import LastCheckpoints
@@ -22,6 +23,7 @@ __all__ = [
     "AverageAtEnd",
     "BestCheckpoint",
     "CurveFigures",
+    "ExponentialMovingAverage",
     "ExposureBias",
     "LabelWriter",
     "LastCheckpoints",
