@@ -15,11 +15,11 @@ from lightning_modules.layers.encoder import RecurrentEncoder
 from lightning_modules.layers.recurrent import Cell
 from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 
-GATES: dict[Cell, int] = {"rnn": 1, "gru": 3, "lstm": 4}
+GATES: dict[Cell, int] = {"rnn": 1, "gru": 3, "lstm": 4, "layer_norm_lstm": 4}
 """Vectors that a cell makes of its input and its last state."""
 
-COMBINING: dict[Cell, int] = {"rnn": 0, "gru": 5, "lstm": 5}
-"""Operations for each unit that make the next state of them."""
+COMBINING: dict[Cell, int] = {"rnn": 0, "gru": 5, "lstm": 5, "layer_norm_lstm": 77}
+"""Operations for each unit that make the next state of them; a normalisation takes 8 for each value, and has 9 here."""
 
 
 def product_operations(encoder: RecurrentEncoder, length: int) -> int:

@@ -15,7 +15,9 @@ from lightning_modules.kernels.aligned_lstm import AlignedLSTM
 from lightning_modules.kernels.dropout import Dropout
 from lightning_modules.kernels.linear import linear
 from lightning_modules.layers.checks import check_shares, check_sizes
-from lightning_modules.layers.recurrent import CELLS, STATE_PARTS, STEPS, Cell, RecurrentDropout, State
+from lightning_modules.layers.layer_norm_lstm import LayerNormLSTM
+from lightning_modules.layers.padding import reversed_within
+from lightning_modules.layers.recurrent import CELLS, STATE_PARTS, Cell, RecurrentDropout, State, step_of
 from lightning_modules.layers.state import DroppedWeights, StateShape
 
 InputsT = TypeVar("InputsT", Tensor, PackedSequence)
@@ -56,7 +58,7 @@ class RecurrentEncoder(Encoder):
 
     The backward direction starts at each sequence's own last token: by packing, or, for an LSTM on the CPU, by aligning
     the sequences at their ends, which is faster there. Sequences of one length need neither: they run through
-    the fused layers whole, with torch's own dropout between these.
+    the fused layers whole, with torch's own dropout between these. A ``layer_norm_lstm`` is a loop, and slower.
 
     Args:
         embedding_size: Width of the embedded source; the model gives it.
@@ -88,7 +90,6 @@ class RecurrentEncoder(Encoder):
             embedding_size,
             hidden_size,
             layers,
-            batch_first=True,
             bidirectional=bidirectional,
             dropout=dropout if layers > 1 else 0.0,
         )
@@ -107,6 +108,9 @@ class RecurrentEncoder(Encoder):
             memory, final = self._fused(embedded, dropped)
         elif isinstance(self.rnn, nn.LSTM) and embedded.device.type == "cpu":
             memory, final = self._aligned(self.rnn, embedded, lengths, dropped)
+        elif isinstance(self.rnn, LayerNormLSTM):
+            padded = (embedded, None, lengths.to(embedded.device))
+            memory, final = functional_call(self.rnn, dict(dropped), padded)
         else:
             memory, final = self._packed(embedded, lengths, dropped)
         return self.dropout(memory), tuple(self._join_directions(part) for part in final)
@@ -184,23 +188,10 @@ class StepwiseEncoder(RecurrentEncoder):
         weight_hh = dropped.get(f"weight_hh_{name}", weight_hh)
         projected = linear(inputs, weight_ih, bias_ih)
         state: State = (projected.new_zeros(len(inputs), weight_hh.shape[1]),) * self.state_shape.parts
-        outputs = []
+        step, outputs = step_of(self.rnn, self.cell, name), []
         for position, step_inputs in enumerate(projected.unbind(1)):
             within = (position < lengths)[:, None]
-            following = STEPS[self.cell](step_inputs, linear(state[0], weight_hh, bias_hh), state)
+            following = step(step_inputs, linear(state[0], weight_hh, bias_hh), state)
             state = tuple(torch.where(within, new, old) for new, old in zip(following, state, strict=True))
             outputs.append(state[0] * within)
         return torch.stack(outputs, dim=1), state
-
-
-def reversed_within(values: Tensor, lengths: Tensor) -> Tensor:
-    """Reverses each sequence within its own length; padding stays where it is.
-
-    Args:
-        values: ``(batch, length, size)``.
-        lengths: ``(batch,)``, int64.
-    """
-    positions = torch.arange(values.shape[1], device=values.device)
-    mirrored = lengths[:, None] - 1 - positions
-    source = torch.where(mirrored >= 0, mirrored, positions)
-    return values.gather(1, source[:, :, None].expand_as(values))

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from lightning_modules.layers.embedding import TokenEmbedding
+from lightning_modules.layers.layer_norm_lstm import LayerNormLSTM
 
 
 def initialise(module: nn.Module, seed: int) -> None:
@@ -29,9 +30,9 @@ def initialise(module: nn.Module, seed: int) -> None:
     lstms = {
         f"{name}.{bias}" if name else bias
         for name, child in module.named_modules()
-        if isinstance(child, nn.LSTM)
+        if isinstance(child, nn.LSTM | LayerNormLSTM)
         for bias, _ in child.named_parameters()
-        if bias.startswith("bias_ih")
+        if bias.startswith("bias_ih") or (bias.startswith("norm_ih") and bias.endswith("bias"))
     }
     with torch.no_grad():
         for name, parameter in module.named_parameters():

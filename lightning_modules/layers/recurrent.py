@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 import torch
@@ -12,13 +13,19 @@ from torch.func import functional_call
 from lightning_modules.kernels.dropout import Dropout
 from lightning_modules.kernels.linear import joint_linear, linear
 from lightning_modules.kernels.lstm_gates import lstm_gates
+from lightning_modules.layers.layer_norm_lstm import LayerNormLSTM
 from lightning_modules.layers.state import BatchWeights, DroppedWeights, StateShape, expand_rows
 
-Cell = Literal["lstm", "gru", "rnn"]
+Cell = Literal["lstm", "gru", "rnn", "layer_norm_lstm"]
 State = tuple[Tensor, ...]
 
-CELLS: dict[Cell, Callable[..., nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
-STATE_PARTS: dict[Cell, int] = {"lstm": 2, "gru": 1, "rnn": 1}
+CELLS: dict[Cell, Callable[..., nn.RNNBase | LayerNormLSTM]] = {
+    "lstm": partial(nn.LSTM, batch_first=True),
+    "gru": partial(nn.GRU, batch_first=True),
+    "rnn": partial(nn.RNN, batch_first=True),
+    "layer_norm_lstm": LayerNormLSTM,
+}
+STATE_PARTS: dict[Cell, int] = {"lstm": 2, "gru": 1, "rnn": 1, "layer_norm_lstm": 2}
 
 
 def lstm_step(inputs: Tensor, recurrent: Tensor, state: State) -> State:
@@ -69,11 +76,22 @@ def rnn_step(inputs: Tensor, recurrent: Tensor, _state: State) -> State:
     return ((inputs + recurrent).tanh(),)
 
 
-STEPS: dict[Cell, Callable[[Tensor, Tensor, State], State]] = {
-    "lstm": lstm_step,
-    "gru": gru_step,
-    "rnn": rnn_step,
-}
+Step = Callable[[Tensor, Tensor, State], State]
+"""One step, made of (projected inputs, projected hidden state, state)."""
+
+STEPS: dict[Cell, Step] = {"lstm": lstm_step, "gru": gru_step, "rnn": rnn_step}
+"""Those that are a function of what they are given alone."""
+
+
+def step_of(rnn: nn.RNNBase | LayerNormLSTM, cell: Cell, name: str) -> Step:
+    """One step of one direction of a layer.
+
+    Args:
+        rnn: The layers.
+        cell: Their kind.
+        name: The end of the names of its weights, as ``l0_reverse``.
+    """
+    return rnn.step_of(name) if isinstance(rnn, LayerNormLSTM) else STEPS[cell]
 
 
 _ADDING: tuple[Cell, ...] = ("lstm", "rnn")
@@ -89,7 +107,7 @@ class RecurrentDropout(Dropout):
         p: Probability of a value to be left out in training; the others are divided by ``1 - p``.
     """
 
-    def sample_weights(self, rnn: nn.RNNBase) -> DroppedWeights:
+    def sample_weights(self, rnn: nn.RNNBase | LayerNormLSTM) -> DroppedWeights:
         """Thins out all hidden-to-hidden matrices; none in evaluation.
 
         Args:
@@ -132,7 +150,6 @@ class RecurrentStack(nn.Module):
             sequence_size + step_size,
             hidden_size,
             layers,
-            batch_first=True,
             dropout=dropout if layers > 1 else 0.0,
         )
         self.cell: Cell = cell
@@ -205,7 +222,8 @@ class RecurrentStack(nn.Module):
                 projected, extra = projected + expand_rows(rows, linear(extra, weights.step_weight)), None
             recurrent = self._recurrent(layer, extra, before[0], weights)
             own = tuple(expand_rows(rows, part) for part in before)
-            layers.append(STEPS[self.cell](projected, expand_rows(rows, recurrent), own))
+            step = step_of(self.rnn, self.cell, f"l{layer}")
+            layers.append(step(projected, expand_rows(rows, recurrent), own))
         return layers[-1][0], tuple(_stacked(parts) for parts in zip(*layers, strict=True))
 
     def _recurrent(self, layer: int, extra: Tensor | None, hidden: Tensor, weights: BatchWeights) -> Tensor:
@@ -216,7 +234,7 @@ class RecurrentStack(nn.Module):
             return linear(hidden, weight, bias)
         return joint_linear((extra, hidden), (weights.step_weight, weight), bias)
 
-    def _weights(self, layer: int, kind: Literal["ih", "hh"]) -> tuple[Tensor, Tensor]:
+    def _weights(self, layer: int, kind: Literal["ih", "hh"]) -> tuple[Tensor, Tensor | None]:
         return getattr(self.rnn, f"weight_{kind}_l{layer}"), getattr(self.rnn, f"bias_{kind}_l{layer}")
 
 

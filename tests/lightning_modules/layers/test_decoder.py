@@ -18,7 +18,7 @@ from lightning_modules.layers.attention import (
 )
 from lightning_modules.layers.decoder import BahdanauDecoder, Decoder, LuongDecoder, MultiStepDecoder
 from lightning_modules.layers.local_attention import LocalMonotonicAttention, LocalPredictiveAttention
-from lightning_modules.layers.recurrent import Cell, RecurrentStack
+from lightning_modules.layers.recurrent import CELLS, Cell, RecurrentStack
 from lightning_modules.layers.state import LEAST_SHARED_ROWS, DecoderState, Memory
 from lightning_modules.layers.stateful_attention import CoverageAttention, LocationAttention
 
@@ -69,12 +69,12 @@ def agree(decoder: Decoder) -> None:
         torch.testing.assert_close(part, last_part, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize(("name", "cell", "layers"), list(itertools.product(DECODERS, ["lstm", "gru", "rnn"], [1, 2])))
+@pytest.mark.parametrize(("name", "cell", "layers"), list(itertools.product(DECODERS, CELLS, [1, 2])))
 def test_forward_equals_steps(name: str, cell: Cell, layers: int, seed: int) -> None:
     agree(DECODERS[name](EMBEDDING, MEMORY, cell=cell, layers=layers, hidden_size=MEMORY))
 
 
-@pytest.mark.parametrize(("name", "cell", "layers"), list(itertools.product(DECODERS, ["lstm", "gru", "rnn"], [1, 2])))
+@pytest.mark.parametrize(("name", "cell", "layers"), list(itertools.product(DECODERS, CELLS, [1, 2])))
 def test_prefixes_that_share_a_row_of_the_state(name: str, cell: Cell, layers: int, seed: int) -> None:
     """Many prefixes with few before them, as in a beam, selected twice over: as with a row for each."""
     decoder = DECODERS[name](EMBEDDING, MEMORY, cell=cell, layers=layers, hidden_size=MEMORY).double()
@@ -99,7 +99,7 @@ def test_prefixes_that_share_a_row_of_the_state(name: str, cell: Cell, layers: i
     assert found[2].rows is None
 
 
-@pytest.mark.parametrize(("name", "cell"), list(itertools.product(DECODERS, ["lstm", "gru", "rnn"])))
+@pytest.mark.parametrize(("name", "cell"), list(itertools.product(DECODERS, CELLS)))
 def test_one_draw_of_recurrent_dropout_is_for_all_steps(name: str, cell: Cell, seed: int) -> None:
     agree(DECODERS[name](EMBEDDING, MEMORY, cell=cell, layers=2, hidden_size=MEMORY, recurrent_dropout=0.5))
 
@@ -187,7 +187,7 @@ def test_input_feeding_changes_what_follows(seed: int) -> None:
     assert not torch.allclose(decoder.step(token, memory, start)[0], decoder.step(token, memory, fed)[0])
 
 
-@pytest.mark.parametrize(("cell", "layers"), list(itertools.product(["lstm", "gru", "rnn"], [1, 3])))
+@pytest.mark.parametrize(("cell", "layers"), list(itertools.product(CELLS, [1, 3])))
 def test_recurrent_stack_fused_equals_stepped(cell: Cell, layers: int, seed: int) -> None:
     stack = RecurrentStack(cell, 3, 2, hidden_size=4, layers=layers).double()
     inputs = torch.randn(2, 5, 5, dtype=torch.float64)

@@ -7,14 +7,15 @@ import torch
 from torch import nn
 
 from lightning_modules.kernels.dropout import Dropout
-from lightning_modules.layers.encoder import RecurrentEncoder, StepwiseEncoder, reversed_within
+from lightning_modules.layers.encoder import RecurrentEncoder, StepwiseEncoder
 from lightning_modules.layers.encoder_with_embeddings import EncoderWithEmbeddings
-from lightning_modules.layers.recurrent import Cell
+from lightning_modules.layers.padding import reversed_within
+from lightning_modules.layers.recurrent import CELLS, Cell
 
 LENGTHS = [7, 2, 5, 1]
 
 every_kind = pytest.mark.parametrize(
-    ("cell", "bidirectional", "layers"), list(itertools.product(["lstm", "gru", "rnn"], [True, False], [1, 2, 3]))
+    ("cell", "bidirectional", "layers"), list(itertools.product(CELLS, [True, False], [1, 2, 3]))
 )
 
 
