@@ -109,8 +109,10 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
             search.check_vocabulary(target_vocabulary_size)
         self.save_hyperparameters()
         self.connect(encoder, decoder, bridge, embedding_size)
-        self.target_embedding = TokenEmbedding(target_vocabulary_size, embedding_size, dropout, token_dropout)
-        self.source_embedding = (
+        self.target_embedding: TokenEmbedding = TokenEmbedding(
+            target_vocabulary_size, embedding_size, dropout, token_dropout
+        )
+        self.source_embedding: TokenEmbedding = (
             self.target_embedding
             if tied == "all"
             else TokenEmbedding(source_vocabulary_size, embedding_size, dropout, token_dropout)

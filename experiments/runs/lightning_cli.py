@@ -48,6 +48,7 @@ from experiments.runs.callbacks.curve_figures import CurveFigures
 from experiments.runs.callbacks.divergence import Divergence
 from experiments.runs.callbacks.last_checkpoints import LastCheckpoints
 from experiments.runs.callbacks.prediction_writer import PREDICTIONS
+from experiments.runs.callbacks.pretrained_embeddings import leave_out_pretrained
 from experiments.runs.callbacks.run_record import RunRecord
 from experiments.runs.callbacks.throughput import Throughput
 from experiments.runs.callbacks.unchanged_text import UnchangedText
@@ -403,6 +404,7 @@ class SeqlabCLI(LightningCLI):
         settings = self.config_init[self.subcommand]
         if settings.init_from is not None and settings.ckpt_path is None:
             load_initial_weights(self.model, Path(settings.init_from), self._trusted)
+            leave_out_pretrained(self.trainer)
 
     def before_validate(self) -> None:
         """Begins to count where the checkpoint's training stood: at that step the metrics are logged."""

@@ -12,6 +12,7 @@ from experiments.runs.callbacks.label_writer import LabelWriter
 from experiments.runs.callbacks.last_checkpoints import LastCheckpoints
 from experiments.runs.callbacks.length_scores import LengthScores
 from experiments.runs.callbacks.prediction_writer import PredictionWriter
+from experiments.runs.callbacks.pretrained_embeddings import PretrainedEmbeddings
 from experiments.runs.callbacks.text_metrics import TextMetrics
 from experiments.runs.callbacks.throughput import Throughput
 from experiments.runs.callbacks.translation_table import TranslationTable
@@ -29,6 +30,7 @@ __all__ = [
     "LastCheckpoints",
     "LengthScores",
     "PredictionWriter",
+    "PretrainedEmbeddings",
     "TextMetrics",
     "Throughput",
     "TranslationTable",

@@ -63,7 +63,7 @@ class ExponentialMovingAverage(L.Callback):
             self._others = {name: weight.clone() for name, weight in state[_TRAINED].items()}
             self._exchange(pl_module)
 
-    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Begins with the first weights, where no checkpoint had an average."""
         weights = _weights(pl_module)
         first = self._others or {name: weight.clone() for name, weight in weights.items()}
@@ -112,7 +112,7 @@ class ExponentialMovingAverage(L.Callback):
         checkpoint["callbacks"][self.state_key][_TRAINED] = dict(trained)
 
     def _show_average(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if trainer.state.fn == TrainerFn.FITTING and not self._has_average:
+        if trainer.state.fn == TrainerFn.FITTING and self._others and not self._has_average:
             self._exchange(pl_module)
             self._has_average = True
 
