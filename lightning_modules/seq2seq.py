@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 
 from lightning_modules.decoding.greedy import GreedySearch
@@ -15,7 +13,7 @@ from lightning_modules.layers.encoder import EncoderFactory, RecurrentEncoder
 from lightning_modules.layers.fixed_context import FixedContextDecoder
 from lightning_modules.layers.heads import VocabularyHead
 from lightning_modules.module import LRSchedulerCallable, OptimizerCallable
-from lightning_modules.token_encoder_decoder import HeadFactory, TokenEncoderDecoder
+from lightning_modules.token_encoder_decoder import HeadFactory, Tied, TokenEncoderDecoder
 
 
 class Seq2Seq(TokenEncoderDecoder):
@@ -32,8 +30,8 @@ class Seq2Seq(TokenEncoderDecoder):
         bridge: Made of (encoder state shape, decoder state shape).
         head: Made of (width of the outputs, target vocabulary size, label smoothing).
         embedding_size: Width of source and target embeddings.
-        tied: Which matrices are one: 'none'; 'target', target embedding and output projection; or 'all', the source
-            embedding as well, which needs a joint vocabulary.
+        tied: Which matrices are one: 'none'; 'target', target embedding and output projection; 'embeddings', those of
+            source and target, which needs a joint vocabulary; or 'all', all three.
         dropout: Dropout on embeddings.
         token_dropout: Probability that a whole token is embedded as zeros in training.
         label_smoothing: Share of the target distribution spread evenly over the vocabulary.
@@ -49,7 +47,7 @@ class Seq2Seq(TokenEncoderDecoder):
         longest_ratio: The most target tokens for each source token in training; linked from the data, likewise.
 
     Raises:
-        UserError: ``tied`` is 'all' and the vocabularies differ in size.
+        UserError: ``tied`` is 'all' or 'embeddings' and the vocabularies differ in size.
     """
 
     def __init__(
@@ -61,7 +59,7 @@ class Seq2Seq(TokenEncoderDecoder):
         bridge: BridgeFactory = ProjectionBridge,
         head: HeadFactory = VocabularyHead,
         embedding_size: int = 256,
-        tied: Literal["none", "target", "all"] = "none",
+        tied: Tied = "none",
         dropout: float = 0.0,
         token_dropout: float = 0.0,
         label_smoothing: float = 0.0,

@@ -35,6 +35,9 @@ from lightning_modules.module import LRSchedulerCallable, OptimizerCallable
 HeadFactory = Callable[[int, int, float], VocabularyHead]
 """Makes a head of (input size, vocabulary size, label smoothing)."""
 
+Tied = Literal["none", "target", "embeddings", "all"]
+"""Which matrices of a model are one."""
+
 SCORED_AT_ONCE = 512
 """Target positions of each sentence that are scored at once: far more than a sentence has, so that only what is no
 sentence comes in pieces, and 64 of them with a state of 512 numbers take 64 MiB for each of a decoder's layers."""
@@ -54,8 +57,8 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
         bridge: Made of (encoder state shape, decoder state shape).
         head: Made of (width of the outputs, target vocabulary size, label smoothing).
         embedding_size: Width of source and target embeddings.
-        tied: Which matrices are one: 'none'; 'target', target embedding and output projection; or 'all', the source
-            embedding as well, which needs a joint vocabulary.
+        tied: Which matrices are one: 'none'; 'target', target embedding and output projection; 'embeddings', those of
+            source and target, which needs a joint vocabulary; or 'all', all three.
         dropout: Dropout on embeddings.
         token_dropout: Probability that a whole token is embedded as zeros in training.
         label_smoothing: Share of the target distribution spread evenly over the vocabulary.
@@ -71,8 +74,8 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
         longest_ratio: The most target tokens for each source token in training; linked from the data, likewise.
 
     Raises:
-        UserError: ``tied`` is 'all' and the vocabularies differ in size, or the target's is too small for a search;
-            ``embedding_size`` is below 1, or a dropout or ``label_smoothing`` outside [0, 1).
+        UserError: ``tied`` is 'all' or 'embeddings' and the vocabularies differ in size, or the target's is too small
+            for a search; ``embedding_size`` is below 1, or a dropout or ``label_smoothing`` outside [0, 1).
     """
 
     def __init__(
@@ -84,7 +87,7 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
         bridge: BridgeFactory = ProjectionBridge,
         head: HeadFactory = VocabularyHead,
         embedding_size: int = 256,
-        tied: Literal["none", "target", "all"] = "none",
+        tied: Tied = "none",
         dropout: float = 0.0,
         token_dropout: float = 0.0,
         label_smoothing: float = 0.0,
@@ -100,10 +103,12 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
         super().__init__(optimizer, scheduler, forcing)
         check_sizes(self, embedding_size=embedding_size)
         check_shares(self, dropout=dropout, token_dropout=token_dropout, label_smoothing=label_smoothing)
-        if tied == "all" and source_vocabulary_size != target_vocabulary_size:
+        one_embedding, tied_output = tied in ("embeddings", "all"), tied in ("target", "all")
+        if one_embedding and source_vocabulary_size != target_vocabulary_size:
             raise UserError(
-                f"tied is 'all', but the source vocabulary has {source_vocabulary_size} ids and the target's "
-                f"{target_vocabulary_size}: use a joint tokenizer (target_tokenizer: null), or tied: target"
+                f"tied is '{tied}', but the source vocabulary has {source_vocabulary_size} ids and the target's "
+                f"{target_vocabulary_size}: use a joint tokenizer (target_tokenizer: null), or tied: "
+                f"{'target' if tied_output else 'none'}"
             )
         for search in (val_search, test_search):
             search.check_vocabulary(target_vocabulary_size)
@@ -114,15 +119,15 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
         )
         self.source_embedding: TokenEmbedding = (
             self.target_embedding
-            if tied == "all"
+            if one_embedding
             else TokenEmbedding(source_vocabulary_size, embedding_size, dropout, token_dropout)
         )
-        width = self.decoder.output_size if tied == "none" else embedding_size
-        self.to_embedding = Linear(self.decoder.output_size, width, bias=False) if tied != "none" else nn.Identity()
+        width = embedding_size if tied_output else self.decoder.output_size
+        self.to_embedding = Linear(self.decoder.output_size, width, bias=False) if tied_output else nn.Identity()
         self.output: VocabularyHead = head(width, target_vocabulary_size, label_smoothing)
         if self.output.copies:
             self._check_copying(source_vocabulary_size, target_vocabulary_size)
-        if tied != "none":
+        if tied_output:
             self.output.weight = self.target_embedding.weight
         initialise(self, torch.initial_seed())
         self.val_search = val_search

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from lightning_modules.layers.stateful_attention import CoverageAttention
 from lightning_modules.layers.transformer_decoder import TransformerDecoder
 from lightning_modules.layers.transformer_encoder import TransformerEncoder
 from lightning_modules.shapes import check_shapes
-from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
+from lightning_modules.token_encoder_decoder import Tied, TokenEncoderDecoder
 
 VOCABULARY = 12
 DECODERS = [LuongDecoder, BahdanauDecoder, MultiStepDecoder]
@@ -231,11 +231,26 @@ def test_shared_names_begin_equal_whatever_else_the_model_has(seed: int) -> None
     assert not torch.equal(ours["encoder.rnn.weight_ih_l0"], ours["encoder.rnn.weight_ih_l0_reverse"])
 
 
-@pytest.mark.parametrize(("tied", "matrices"), [("none", 3), ("target", 2), ("all", 1)])
-def test_tying(tied: str, matrices: int, seed: int) -> None:
+@pytest.mark.parametrize(
+    ("tied", "one"),
+    [
+        ("none", []),
+        ("target", ["target_embedding", "output"]),
+        ("embeddings", ["source_embedding", "target_embedding"]),
+        ("all", ["source_embedding", "target_embedding", "output"]),
+    ],
+)
+def test_tying(tied: str, one: list[str], seed: int) -> None:
+    """Those that are one, and no others, also in what a checkpoint keeps; the output is as wide as it has to be."""
     net = model(seed, tied=tied)
-    distinct = {id(m) for m in (net.source_embedding.weight, net.target_embedding.weight, net.output.weight)}
-    assert len(distinct) == matrices
+    weights = {name: net.get_parameter(f"{name}.weight") for name in ("source_embedding", "target_embedding", "output")}
+    for first, second in combinations(weights, 2):
+        assert (weights[first] is weights[second]) == ({first, second} <= set(one))
+    assert weights["output"].shape[1] == (4 if "output" in one else net.decoder.output_size)
+    again = model(seed + 1, tied=tied)
+    again.load_state_dict(net.state_dict())
+    batch = SequenceBatch.from_pairs(*pairs(seed), torch.arange(6))
+    assert torch.equal(again.eval().loss(batch)[0], net.eval().loss(batch)[0])
 
 
 def test_copying_needs_one_vocabulary_and_an_attention() -> None:
@@ -291,9 +306,11 @@ def test_unseen_words_are_copied(seed: int) -> None:
     assert shares[CopyVocabularyHead] > 0.9
 
 
-def test_tying_of_unlike_vocabularies_is_refused() -> None:
-    with pytest.raises(UserError, match=r"tied is 'all', but the source vocabulary has 8 ids and the target's 9"):
-        TokenEncoderDecoder(8, 9, tied="all")
+@pytest.mark.parametrize(("tied", "instead"), [("all", "target"), ("embeddings", "none")])
+def test_tying_of_unlike_vocabularies_is_refused(tied: Tied, instead: str) -> None:
+    message = rf"tied is '{tied}', but the source vocabulary has 8 ids and the target's 9: .* or tied: {instead}"
+    with pytest.raises(UserError, match=message):
+        TokenEncoderDecoder(8, 9, tied=tied)
 
 
 def test_a_changed_shape_is_told_with_both_values(seed: int) -> None:

@@ -97,18 +97,18 @@ def test_symbols_of_the_files_are_copied_and_the_others_begin_as_ever(
     assert "no file" in told(capsys, *fit(config, "again", source=source))
 
 
-JOINT = ["--data.init_args.target_tokenizer=null", "--model.init_args.tied=all"]
-
-
-def test_one_matrix_has_one_file(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("tied", ["embeddings", "all"])
+def test_one_matrix_has_one_file(tied: str, config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    joint_vocabulary = ["--data.init_args.target_tokenizer=null", f"--model.init_args.tied={tied}"]
     joint, other = config.parent / "joint.vec", config.parent / "other.vec"
     vectors = write_vectors(joint, [*SOURCE_WORDS, *TARGET_WORDS[:3]])
     del vectors["</s>"]
-    assert "give one" in told(capsys, *fit(config, "two", source=joint, target=other), *JOINT)
-    assert main([*fit(config, "one", source=joint), *JOINT]) == 0
+    assert "give one" in told(capsys, *fit(config, "two", source=joint, target=other), *joint_vocabulary)
+    assert main([*fit(config, "one", source=joint), *joint_vocabulary]) == 0
     weights = torch.load(last(config, "one"), weights_only=True)["state_dict"]
     assert same(embeddings(last(config, "one"), "target"), vectors)
-    assert torch.equal(weights["output.weight"], weights["source_embedding.weight"])
+    places = {weights[name].data_ptr() for name in ("source_embedding.weight", "target_embedding.weight")}
+    assert (places == {weights["output.weight"].data_ptr()}) == (tied == "all")
 
 
 @pytest.mark.parametrize(
