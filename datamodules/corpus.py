@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import os
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import zip_longest
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from datamodules.errors import UserError, suggest
+from datamodules.formats.compression import COMPRESSED, opened
 
 FORBIDDEN = {
     "\0": "a NUL character",
@@ -33,7 +31,7 @@ _MOST_NAMES = 20
 
 @dataclass(frozen=True)
 class TextFiles:
-    """Two files: each line of one is the translation of the same line of the other. Ending in .gz, they are gzip files.
+    """Two files: each line of one is the translation of the same line of the other; .gz, .bz2, .xz and .zst too.
 
     Args:
         source: File of the source sentences.
@@ -75,7 +73,7 @@ class TextFiles:
 
 @dataclass(frozen=True)
 class TsvFile:
-    """One file whose lines are a source sentence, a tab, and its translation. Ending in .gz, it is a gzip file.
+    """One file whose lines are a source sentence, a tab, and its translation; .gz, .bz2, .xz and .zst too.
 
     Args:
         tsv: The file; an empty line counts as a pair of empty sentences.
@@ -147,7 +145,7 @@ def find_file(path: str) -> Path:
 
 
 def read_lines(path: Path, decode: Decode | None = None) -> Iterator[str]:
-    r"""Reads the lines of a UTF-8 text file, gzip if its name ends in ``.gz``.
+    r"""Reads the lines of a UTF-8 text file; one whose name ends so is decompressed, see :func:`opened`.
 
     Lines end at ``\n`` or ``\r\n`` and nowhere else, so that no character inside a line can shift the alignment. A
     byte order mark at the start of the file is dropped.
@@ -164,23 +162,26 @@ def read_lines(path: Path, decode: Decode | None = None) -> Iterator[str]:
             take for the end of a line or of the text.
     """
     number, text_of = 0, decode or _decode
-    try:
-        with _open(path) as file:
-            file.seek(len(_BYTE_ORDER_MARK) if file.read(len(_BYTE_ORDER_MARK)) == _BYTE_ORDER_MARK else 0)
-            for number, raw in enumerate(file, start=1):
-                yield text_of(raw.removesuffix(b"\n").removesuffix(b"\r"), path, number)
-    except EOFError as error:
-        raise UserError(f"{path} is cut off: fetch or compress it again") from error
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise UserError(f"{path} is no gzip file, or a broken one: fetch or compress it again") from error
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}") from error
+    with opened(path) as file:
+        for number, raw in enumerate(_without_mark(file), start=1):
+            try:
+                text = text_of(raw.removesuffix(b"\n").removesuffix(b"\r"), path, number)
+            except UserError:
+                if path.suffix in COMPRESSED:  # its checksum comes last: where it is damaged, that is what is wrong
+                    for _ in file:
+                        pass
+                raise
+            yield text
     if number == 0:
         raise UserError(f"{path} is empty: give a file with at least one line")
 
 
-def _open(path: Path) -> BinaryIO:
-    return cast(BinaryIO, gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
+def _without_mark(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Lines without the byte order mark before the first; of a file that has nothing else no line at all."""
+    remaining = iter(lines)
+    if first := next(remaining, b"").removeprefix(_BYTE_ORDER_MARK):
+        yield first
+    yield from remaining
 
 
 def _decode(raw: bytes, path: Path, number: int) -> str:
