@@ -11,6 +11,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from datamodules.errors import UserError, suggest
+from datamodules.formats.columns import Column, Columns, Record, Row, rows_of
 from datamodules.formats.compression import COMPRESSED, opened
 
 FORBIDDEN = {
@@ -24,6 +25,9 @@ Decode = Callable[[bytes, Path, int], str]
 """Makes text of a line: of its bytes without their end, the file and the number of the line."""
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+_TWO_COLUMNS = Columns(0, 1)
+"""What a TSV has where nothing else is said."""
 
 _MOST_NAMES = 20
 """The names that exist are listed in an error up to that many; of more, the similar ones alone."""
@@ -48,6 +52,23 @@ class TextFiles:
             UserError: A file does not exist.
         """
         return [find_file(self.source), find_file(self.target)]
+
+    @property
+    def chosen(self) -> None:
+        """Text has no columns."""
+
+    @property
+    def counts_lines(self) -> bool:
+        """Whether the number of a row is that of its line."""
+        return True
+
+    def layout(self) -> dict[str, object]:
+        """What decides, beside the bytes of the files, which rows they have."""
+        return {}
+
+    def rows(self, decode: Decode | None = None) -> Iterator[Row]:
+        """The same as :meth:`pairs`, as rows without features."""
+        return ((source, "", target) for source, target in self.pairs(decode))
 
     def pairs(self, decode: Decode | None = None) -> Iterator[tuple[str, str]]:
         """All (source, target) lines in order, without line ends; nothing is left out, nothing held in memory.
@@ -76,10 +97,34 @@ class TsvFile:
     """One file whose lines are a source sentence, a tab, and its translation; .gz, .bz2, .xz and .zst too.
 
     Args:
-        tsv: The file; an empty line counts as a pair of empty sentences.
+        tsv: The file; an empty line counts as a pair of empty sentences. Quotes are letters as others.
+        columns: ``{source: 0, target: 1}``: numbers of columns, counted from 0, or names of the header; also
+            ``features``, where the data module has the setting. If not given, there are these two columns and no other.
+        header: Whether the first line has the names of the columns.
     """
 
     tsv: str
+    columns: dict[str, Column] | None = None
+    header: bool = False
+
+    @property
+    def chosen(self) -> Columns:
+        """The columns that are read.
+
+        Raises:
+            UserError: They cannot be.
+        """
+        return _TWO_COLUMNS if self.columns is None else Columns.of(self.columns, self.tsv)
+
+    @property
+    def counts_lines(self) -> bool:
+        """Whether the number of a row is that of its line."""
+        return not self.header
+
+    def layout(self) -> dict[str, object]:
+        """What decides, beside the bytes of the file, which rows it has; empty where it has the two columns alone."""
+        given = {"columns": self.columns, "header": self.header}
+        return {name: value for name, value in given.items() if value}
 
     def files(self) -> list[Path]:
         """The files, found; what they hold decides all that :meth:`pairs` yields.
@@ -89,28 +134,31 @@ class TsvFile:
         """
         return [find_file(self.tsv)]
 
-    def pairs(self, decode: Decode | None = None) -> Iterator[tuple[str, str]]:
-        """All (source, target) lines in order, without line ends; nothing is left out, nothing held in memory.
+    def rows(self, decode: Decode | None = None) -> Iterator[Row]:
+        """All rows in order; nothing is left out, nothing held in memory.
 
         Args:
             decode: As :func:`read_lines` takes it.
 
         Raises:
-            UserError: A file is missing, empty or broken, a line is no text, or has not two columns.
+            UserError: A file is missing, empty or broken, a line is no text, or a column is missing.
         """
         (path,) = self.files()
+        return rows_of(self._records(path, decode), self.chosen, self.header, path)
+
+    def pairs(self, decode: Decode | None = None) -> Iterator[tuple[str, str]]:
+        """All (source, target) sentences in order, as :meth:`rows` has them."""
+        return ((source, target) for source, _, target in self.rows(decode))
+
+    def _records(self, path: Path, decode: Decode | None) -> Iterator[Record]:
         for number, line in enumerate(read_lines(path, decode), start=1):
-            source, tab, target = line.partition("\t")
-            if line and (not tab or "\t" in target):
+            if self.columns is None and line and line.count("\t") != 1:
                 raise UserError(
                     f"{path}, line {number}: {line.count(chr(9))} tabs; give two columns, the source and its "
-                    "translation, with one tab between them"
+                    "translation, with one tab between them, or say which of several they are by columns: "
+                    "{source: 0, target: 1}"
                 )
-            yield source, target
-
-
-ParallelText = TextFiles | TsvFile
-"""Pairs of lines on disk, as a config names them."""
+            yield number, line.split("\t") if line else []
 
 
 def find_file(path: str) -> Path:
@@ -192,12 +240,23 @@ def _decode(raw: bytes, path: Path, number: int) -> str:
             f"{path}, line {number}: not UTF-8 (byte 0x{raw[error.start]:02x} at position {error.start + 1}); convert "
             "the file, for example with iconv -t UTF-8"
         ) from error
-    for character, name in FORBIDDEN.items():
-        if character in line:
-            raise UserError(
-                f"{path}, line {number}: {name} at character {line.index(character) + 1}; replace it by a space"
-            )
+    check_characters(line, f"{path}, line {number}")
     return line
+
+
+def check_characters(text: str, place: str) -> None:
+    """Refuses the characters of :data:`FORBIDDEN`.
+
+    Args:
+        text: A sentence.
+        place: Where it stands, for the error.
+
+    Raises:
+        UserError: It has one.
+    """
+    for character, name in FORBIDDEN.items():
+        if character in text:
+            raise UserError(f"{place}: {name} at character {text.index(character) + 1}; replace it by a space")
 
 
 def hash_file(path: Path) -> str:

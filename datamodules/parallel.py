@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import io
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -189,6 +189,19 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         """Where pairs stand in the text, counted from 1, those that were skipped counted too; of files, their lines."""
         return self._corpus(split).numbers[np.asarray(index, dtype=np.int64)].tolist()
 
+    def where(self, split: Split, number: int) -> str:
+        """Words where one pair stands in the text, for reports: "line 3".
+
+        Args:
+            split: Split that the pair belongs to.
+            number: Its place in :meth:`pairs`, counted from 1.
+        """
+        return f"line {number}"
+
+    def remarks(self, split: Split) -> Iterator[str]:
+        """Lines for the log on where the pairs of a split come from, and on what may be wrong with them."""
+        return iter(())
+
     def fingerprints(self) -> dict[str, str]:
         """The hash (hex) of each split's content, for the record of a run."""
         return {split: self._content(split) for split in self.splits}
@@ -339,7 +352,8 @@ class ParallelDataModule(L.LightningDataModule, ABC):
             def make(directory: Path) -> None:
                 summary = encode_corpus(directory, self.pairs(split), source_tokenizer, target_tokenizer, max_length)
                 if summary.kept == 0:
-                    raise UserError(f"{_report(split, summary, max_length)}: give data with sentences to keep")
+                    told = _report(split, summary, max_length, self.where)
+                    raise UserError(f"{told}: give data with sentences to keep")
                 self.check_unchanged(split)
 
             description = {
@@ -349,7 +363,9 @@ class ParallelDataModule(L.LightningDataModule, ABC):
                 "max_length": max_length,
             }
             corpus = EncodedCorpus(self.cache.entry("corpus", description, make))
-            rank_zero_info(_report(split, corpus.summary, max_length))
+            rank_zero_info(_report(split, corpus.summary, max_length, self.where))
+            for remark in self.remarks(split):
+                rank_zero_info(remark)
             self._corpora[split] = corpus
         return self._corpora[split]
 
@@ -373,15 +389,14 @@ class _BadText(UserError):
     """What is wrong with the text that a tokenizer is trained on."""
 
 
-def _report(split: Split, summary: Summary, max_length: int | None) -> str:
+def _report(split: Split, summary: Summary, max_length: int | None, where: Callable[[Split, int], str]) -> str:
     """One line on what was kept and skipped, with the first line that was, and on what the vocabulary lacks."""
     skipped = []
     if summary.empty:
-        skipped.append(f"{summary.empty:,} empty (the first in line {summary.first_empty})")
+        skipped.append(f"{summary.empty:,} empty (the first in {where(split, summary.first_empty)})")
     if summary.too_long:
-        skipped.append(
-            f"{summary.too_long:,} longer than {max_length} tokens (the first in line {summary.first_too_long})"
-        )
+        first = where(split, summary.first_too_long)
+        skipped.append(f"{summary.too_long:,} longer than {max_length} tokens (the first in {first})")
     report = f"{split}: {summary.kept:,} pairs kept"
     if skipped:
         report += f", {' and '.join(skipped)} skipped"

@@ -5,26 +5,34 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import Any
 
-from datamodules.corpus import ParallelText, TsvFile
 from datamodules.curriculum import Curriculum
 from datamodules.errors import UserError, listed_numbers
+from datamodules.features import Features, FeatureTokenizer
+from datamodules.formats.columns import Row
+from datamodules.formats.forms import ParallelText, check_form, files_of, notices, place_of
+from datamodules.held_out import HeldOut
 from datamodules.parallel import ParallelDataModule, Split
 from datamodules.plan import BatchUnit
 from datamodules.tokenizers import Tokenizer
 
 
 class TranslationDataModule(ParallelDataModule):
-    """Any parallel corpus: two line-aligned text files, or one TSV, for each split; gzip files too.
+    """Any parallel corpus: two line-aligned text files, or one table, for each split; compressed ones too.
 
     A relative path that does not exist in the working directory is looked for in ``$SEQLAB_DATA``, else in ``data``.
 
     Args:
-        train: Training pairs: ``source`` and ``target``, two files of as many lines, or ``tsv``, one file with both.
-        val: Validation pairs, likewise.
+        train: Training pairs: ``source`` and ``target``, two files of as many lines, or one file with both: ``tsv``,
+            ``csv``, ``jsonl`` or ``parquet``, and ``columns``, which says where they stand.
+        val: Validation pairs, likewise; null for those that ``split`` holds out of the training pairs.
         tokenizer: Tokenizer of the source, and of the target too unless ``target_tokenizer`` is given: then both share
             one vocabulary. It is trained on the training pairs.
-        test: Test pairs, likewise; without them there is no test and no prediction.
+        test: Test pairs, likewise; without them, or a share in ``split``, there is no test and no prediction.
         target_tokenizer: Tokenizer of the target, with a vocabulary of its own; null for a joint one.
         batch_size: Budget of one training batch, all processes together.
         batch_unit: What the budget counts: sentence pairs, or padded tokens of the longer side.
@@ -36,13 +44,16 @@ class TranslationDataModule(ParallelDataModule):
         curriculum: Which training batches come when; each once an epoch, in random order, if not given.
         piece_dropout: Probability that a merge of pieces is taken back in training, so that words come in other pieces
             in each epoch (after BPE-dropout, Provilkov et al. 2020); it needs SentencePiece's ``bpe``.
+        split: Shares of the training pairs that are held out for ``val`` and ``test`` where those name no file:
+            ``{val: 0.05, test: 0.05}``. Which pairs they are follows from their sources.
+        features: How the column of features is read that ``columns`` names; null where there is none.
     """
 
     def __init__(
         self,
         train: ParallelText,
-        val: ParallelText,
-        tokenizer: Tokenizer,
+        val: ParallelText | None = None,
+        tokenizer: Tokenizer | None = None,
         test: ParallelText | None = None,
         target_tokenizer: Tokenizer | None = None,
         batch_size: int = 64,
@@ -54,7 +65,11 @@ class TranslationDataModule(ParallelDataModule):
         cache_directory: str | None = None,
         curriculum: Curriculum | None = None,
         piece_dropout: float = 0.0,
+        split: HeldOut | None = None,
+        features: Features | None = None,
     ) -> None:
+        if tokenizer is None:
+            raise UserError("data.init_args.tokenizer is not given: name one, for example CharacterTokenizer")
         super().__init__(
             tokenizer,
             target_tokenizer,
@@ -68,33 +83,162 @@ class TranslationDataModule(ParallelDataModule):
             curriculum,
             piece_dropout,
         )
-        self._texts: dict[Split, ParallelText] = {"train": train, "val": val}
-        if test is not None:
-            self._texts["test"] = test
+        given: dict[Split, ParallelText | None] = {"train": train, "val": val, "test": test}
+        self._texts = {name: text for name, text in given.items() if text is not None}
+        self._features = features
+        for name, text in self._texts.items():
+            check_form(text, f"data.init_args.{name}")
+            self._check_features(name, text)
+        if split is not None:
+            split.check()
+        self._held_out = HeldOut() if split is None else split.without(self._texts)
+        self._without_effect = [] if split is None else split.without_effect(self._texts)
+        if "val" not in self.splits:
+            raise UserError(
+                "data.init_args.val is not given: name a file, or hold out a share of the training pairs by split: "
+                "{val: 0.05}"
+            )
+        self._feature_tokenizer: FeatureTokenizer | None = None
+        if features is not None:
+            features.check()
+            columns = train.chosen
+            first = columns is not None and columns.features_first
+            self._feature_tokenizer = FeatureTokenizer(tokenizer, features.separator, features.brackets, first)
+            self._untrained = self._feature_tokenizer
 
     @property
     def splits(self) -> tuple[Split, ...]:
-        """The splits that files were given for."""
-        return tuple(self._texts)
+        """The splits that files were given for, or shares."""
+        names: tuple[Split, ...] = ("train", "val", "test")
+        return tuple(name for name in names if name in self._texts or self._held_out.share(name))
 
     def pairs(self, split: Split) -> Iterator[tuple[str, str]]:
-        """All pairs of lines of a split; see :mod:`datamodules.corpus`."""
-        return self._text(split).pairs()
+        """All pairs of a split; of a source with features they are one line, with a tab between them."""
+        tokenizer = self._feature_tokenizer
+        for _, (source, features, target) in self._rows(split):
+            yield (source if tokenizer is None else tokenizer.joined(source, features)), target
 
     def content(self, split: Split) -> str:
-        """SHA-256 (hex) over the bytes of a split's files."""
+        """SHA-256 (hex) over the bytes of a split's files, and over what decides which of their pairs it has."""
         text = self._text(split)
-        files = [type(text).__name__, *(self.cache.hash_file(path) for path in text.files())]
-        return hashlib.sha256(json.dumps(files).encode()).hexdigest()
+        parts: list[Any] = [type(text).__name__, *(self.cache.hash_file(path) for path in text.files())]
+        if layout := text.layout():
+            parts.append(layout)
+        if shares := self._held_out.deciding(split, is_given=split in self._texts):
+            parts.append(shares)
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def place(self, split: Split, index: Sequence[int]) -> str:
         """Words where pairs stand, for messages: "lines 3, 8 of train.en and train.de"."""
-        text = self._text(split)
-        files = text.tsv if isinstance(text, TsvFile) else f"{text.source} and {text.target}"
-        return f"lines {listed_numbers(self.numbers(split, index))} of {files}"
+        return place_of(self._text(split), listed_numbers(self.numbers(split, index)))
+
+    def numbers(self, split: Split, index: Sequence[int]) -> list[int]:
+        """Where pairs stand in their file, counted from 1, those that were skipped or held out counted too."""
+        numbers = super().numbers(split, index)
+        if not self._is_parted(split):
+            return numbers
+        wanted = set(numbers)
+        found = {nth: number for nth, (number, _) in enumerate(self._rows(split), start=1) if nth in wanted}
+        return [found[number] for number in numbers]
+
+    def where(self, split: Split, number: int) -> str:
+        """Words where one pair stands in its file: "line 3"; of a table with a header "row 3"."""
+        if self._is_parted(split):
+            number, _ = next(islice(self._rows(split), number - 1, None))
+        return f"{'line' if self._text(split).counts_lines else 'row'} {number}"
+
+    def remarks(self, split: Split) -> Iterator[str]:
+        """The share that was held out, and what may be wrong with a split's files."""
+        if split in self._texts:
+            yield from (f"seqlab: warning: {notice}" for notice in notices(self._texts[split]))
+        else:
+            held, total = self._counts(split)
+            yield (
+                f"{split}: {held:,} of the {total:,} pairs of {files_of(self._texts['train'])} are held out for it "
+                f"({held / total:.2%}; split.{split} is {self._held_out.share(split):g})"
+            )
+        if split in self._without_effect:
+            yield f"seqlab: warning: split.{split} holds nothing out, since data.init_args.{split} names a file"
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes over the tokenizers of a checkpoint; a line then has source and features in the order that they know.
+
+        Raises:
+            UserError: The state is damaged, or of data with other features.
+        """
+        super().load_state_dict(state_dict)
+        tokenizer = self.source_tokenizer
+        had = tokenizer.features if isinstance(tokenizer, FeatureTokenizer) else None
+        if had != self._features:
+            raise UserError(
+                f"data.init_args.features is {_written(self._features)}, but was {_written(had)} in training: leave it "
+                "as it was, or begin a new training"
+            )
+        self._feature_tokenizer = tokenizer if isinstance(tokenizer, FeatureTokenizer) else None
+
+    def _prepare_tokenizers(self) -> tuple[Tokenizer, Tokenizer]:
+        """Source and target tokenizer; of a joint vocabulary, the target's has no features."""
+        source, target = super()._prepare_tokenizers()
+        return source, source.text if target is source and isinstance(source, FeatureTokenizer) else target
+
+    def _check_features(self, split: Split, text: ParallelText) -> None:
+        """Refuses features without the setting, and the setting without them."""
+        columns = text.chosen
+        has_column = columns is not None and columns.features is not None
+        if self._features is not None and not has_column:
+            raise UserError(
+                f"data.init_args.features is set, but data.init_args.{split} names no column of features: give "
+                "columns: {source: ..., features: ..., target: ...}"
+            )
+        if self._features is None and has_column:
+            raise UserError(
+                f"data.init_args.{split} names a column of features, but data.init_args.features is not set: add "
+                "features: {separator: ';'}"
+            )
 
     def _text(self, split: Split) -> ParallelText:
-        try:
-            return self._texts[split]
-        except KeyError:
-            raise UserError(f"there is no {split} data: set data.init_args.{split}") from None
+        """What a split is read from; where it is held out, the training file."""
+        if split not in self.splits:
+            raise UserError(f"there is no {split} data: set data.init_args.{split}")
+        return self._texts.get(split, self._texts["train"])
+
+    def _is_parted(self, split: Split) -> bool:
+        """Whether a split has some of its file's pairs alone."""
+        return split not in self._texts or (split == "train" and len(self.splits) > len(self._texts))
+
+    def _rows(self, split: Split) -> Iterator[tuple[int, Row]]:
+        """The rows of a split, each with its number in the file, from 1."""
+        numbered = enumerate(self._text(split).rows(), start=1)
+        if not self._is_parted(split):
+            yield from numbered
+            return
+        number = found = 0
+        for number, row in numbered:
+            if self._held_out.split_of(row[0]) == split:
+                found += 1
+                yield number, row
+        if not found:
+            raise UserError(
+                f"{split} has none of the {number:,} pairs of {files_of(self._texts['train'])}: change "
+                f"data.init_args.split, or give data.init_args.{split}"
+            )
+
+    def _counts(self, split: Split) -> tuple[int, int]:
+        """The pairs of a split that is held out, and those of the training file; counted once."""
+
+        def make(directory: Path) -> None:
+            total = sum(1 for _ in self._texts["train"].rows())
+            counts = [sum(1 for _ in self._rows(split)), total]
+            (directory / _COUNTS).write_text(json.dumps(counts), encoding="utf-8")
+
+        entry = self.cache.entry("split", {"content": self._content(split)}, make)
+        held, total = json.loads((entry / _COUNTS).read_text(encoding="utf-8"))
+        return held, total
+
+
+_COUNTS = "counts.json"
+
+
+def _written(features: Features | None) -> str:
+    """The setting as a config has it."""
+    return "null" if features is None else json.dumps(asdict(features))

@@ -258,7 +258,10 @@ class Translator:
             if any("\ud800" <= character <= "\udfff" for character in line):
                 raise UserError(f"line {number} holds half of a surrogate pair, which is no text: decode it anew")
             text = line.rstrip("\r\n").translate(_AS_SPACE)
-            sources.append(self.encode(text) if text.strip() else [])
+            try:
+                sources.append(self.encode(text) if text.strip() else [])
+            except UserError as error:
+                raise UserError(f"line {number}: {error}") from error
         return sources
 
     def _told(self, source: list[int], hypothesis: Hypothesis, log_probabilities: list[float]) -> Translation:

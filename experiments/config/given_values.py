@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ast
 import json
-from argparse import Action
-from dataclasses import fields, is_dataclass
+from argparse import Action, ArgumentParser
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from types import NoneType
 from typing import Any, get_args
 
 import yaml
+from jsonargparse import Namespace
 
 from datamodules.errors import UserError, suggest
 from experiments.config.known_classes import CLASS_KEYS, expected_types
@@ -80,14 +82,16 @@ def takes_null(action: Action) -> bool:
     return not kinds or Any in kinds or object in kinds or NoneType in get_args(hint)
 
 
-def with_record(action: Action, value: Any) -> Any:  # noqa: ANN401 - whatever a config holds
+def with_record(action: Action, value: Any, before: object = None) -> Any:  # noqa: ANN401 - whatever a config holds
     """Adds the class that its keys tell to a value for one of several records, ``{tsv: X}``; others stay as they are.
 
-    Without it jsonargparse takes the value for a record of the kind that an earlier config or the default has.
+    Without it jsonargparse takes the value for a record of the kind that an earlier config or the default has. A record
+    of another kind than before has nothing of it: jsonargparse would keep what has the same name in both.
 
     Args:
         action: What jsonargparse reads the value with.
         value: As it was given.
+        before: What was given so far for the part that takes the value.
 
     Raises:
         UserError: One of its keys is none of any of the records.
@@ -102,13 +106,30 @@ def with_record(action: Action, value: Any) -> Any:  # noqa: ANN401 - whatever a
     meant = [kind for kind in records if value.keys() <= _names(kind)]
     if len(meant) != 1:
         return value
-    return {"class_path": f"{meant[0].__module__}.{meant[0].__qualname__}", "init_args": value}
+    had = _record_before(action, before)
+    defaults = {} if had is None or had.class_path == _path(meant[0]) else _defaults(meant[0])
+    return {"class_path": _path(meant[0]), "init_args": defaults | value}
 
 
 def _records(action: Action) -> list[type]:
     """The records that a value may be."""
     kinds = expected_types(getattr(action, "_typehint", None))
     return [kind for kind in kinds if isinstance(kind, type) and is_dataclass(kind)]
+
+
+def _record_before(action: Action, before: object) -> Namespace | None:
+    """The record that was given before, with class_path and init_args; None where there was none."""
+    given = before.get(action.dest) if isinstance(before, Mapping | Namespace) else None
+    return given if isinstance(given, Namespace) and "class_path" in given else None
+
+
+def _defaults(record: type) -> dict[str, Any]:
+    """What a record is where nothing else is said; nothing of what has to be said."""
+    return {each.name: each.default for each in fields(record) if each.default is not MISSING}
+
+
+def _path(record: type) -> str:
+    return f"{record.__module__}.{record.__qualname__}"
 
 
 def _names(record: type) -> set[str]:
@@ -130,3 +151,46 @@ def with_record_in_text(action: Action, word: str) -> str:
         return word
     completed = with_record(action, value)
     return word if completed is value else json.dumps(completed)
+
+
+def within_record(parser: ArgumentParser, option: str, before: object) -> str:
+    """Writes an option within one of several records as the whole record: the one before, if it has a key of that name.
+
+    jsonargparse would take the first that has one, with what both have of the one before.
+
+    Args:
+        parser: Of the part that takes the record.
+        option: For example ``--train.columns.source=3``.
+        before: What was given for the part so far.
+
+    Raises:
+        UserError: Several records have the key, and none of them was given.
+    """
+    name, _, text = option.partition("=")
+    action = next((action for action in parser._actions if name.startswith(f"--{action.dest}.")), None)
+    records = [] if action is None else _records(action)
+    if action is None or len(records) < 2 or not isinstance(before, Mapping | Namespace):
+        return option
+    first, *further = name.removeprefix(f"--{action.dest}.").split(".")
+    had = _record_before(action, before)
+    taking = {_path(kind): kind for kind in records if first in _names(kind)}
+    if had is not None and had.class_path in taking:
+        arguments = had.init_args.as_dict()
+        arguments[first] = _with_key(arguments.get(first), further, text)
+        return f"--{action.dest}={json.dumps({'class_path': had.class_path, 'init_args': arguments})}"
+    if len(taking) > 1:
+        files = " or ".join(f"{action.dest}.{next(iter(fields(kind))).name}" for kind in taking.values())
+        raise UserError(f"{action.dest}.{first} says how a file is read: give the file before it, as {files}")
+    if had is None or not taking:
+        return option
+    ((made, kind),) = taking.items()
+    arguments = _defaults(kind) | {first: _with_key(None, further, text)}
+    return f"--{action.dest}={json.dumps({'class_path': made, 'init_args': arguments})}"
+
+
+def _with_key(value: object, keys: list[str], text: str) -> object:
+    """A value with another one for a key within it; a text that begins with a brace is a mapping."""
+    if not keys:
+        return yaml.safe_load(text) if text.startswith("{") else text
+    inner = value if isinstance(value, dict) else {}
+    return {**inner, keys[0]: _with_key(inner.get(keys[0]), keys[1:], text)}

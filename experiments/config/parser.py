@@ -7,7 +7,7 @@ import re
 from argparse import Action, ArgumentParser
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, NoReturn, get_args, get_origin
@@ -18,7 +18,14 @@ from lightning.pytorch.cli import LightningArgumentParser
 from datamodules.errors import UserError, shortened, suggest
 from experiments.config.config_file import check_config_file
 from experiments.config.config_places import line_of_value, misplaced, parts_of
-from experiments.config.given_values import in_yaml, read_configs_alone, takes_null, with_record, with_record_in_text
+from experiments.config.given_values import (
+    in_yaml,
+    read_configs_alone,
+    takes_null,
+    with_record,
+    with_record_in_text,
+    within_record,
+)
 from experiments.config.known_classes import expected_types, subclasses, suggest_class
 from experiments.config.own_modules import why_not_found
 from experiments.config.part_checks import takes, why_abstract
@@ -67,7 +74,9 @@ class OneLineErrorParser(LightningArgumentParser):
         **kwargs: Any,  # noqa: ANN401 - jsonargparse's signature
     ) -> Namespace:
         """Parses options, of a command or of a part."""
-        words = [in_yaml(word) for word in args] if args is not None and hasattr(self, "_inner_parser") else args
+        words = args
+        if args is not None and hasattr(self, "_inner_parser"):
+            words = [within_record(self, in_yaml(word), namespace) for word in args]
         return super().parse_args(words, namespace, env, defaults, **kwargs)
 
     def _get_values(self, action: Action, arg_strings: list[str]) -> Any:  # noqa: ANN401 - argparse's signature
@@ -79,7 +88,7 @@ class OneLineErrorParser(LightningArgumentParser):
         read_configs_alone(action, value)
         if value is None and action.default is not None and not takes_null(action):  # which jsonargparse lets pass
             raise TypeError(f'Parser key "{action.dest}":\nGiven value: null')
-        return super()._check_value_key(action, with_record(action, value), *args, **kwargs)
+        return super()._check_value_key(action, with_record(action, value, args[1]), *args, **kwargs)
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Raises in place of printing the usage and ending the process.
@@ -159,8 +168,9 @@ def _wrong_value(parser: ArgumentParser, key: str, lines: str) -> str:
 
 
 def _form(record: type, value: str) -> str:
-    """How a config writes a record; of one with a single field, what was given may be that."""
-    names = [field.name for field in fields(record)]
+    """How a config writes a record, with what it needs; of one that needs a single field, the value may be that."""
+    needed = [field.name for field in fields(record) if field.default is MISSING]
+    names = needed or [field.name for field in fields(record)]
     is_plain = len(names) == 1 and value and value[0] not in "{["
     return "{" + ", ".join(f"{name}: {value if is_plain else '...'}" for name in names) + "}"
 

@@ -18,7 +18,7 @@ from experiments.tools.line_faults import LineFaults, add_strict_option
 from experiments.tools.lines import WINDOW_BATCHES, windows
 
 if TYPE_CHECKING:
-    from datamodules.corpus import ParallelText
+    from datamodules.corpus import TextFiles, TsvFile
     from datamodules.tokenizers import Tokenizer
     from experiments.checkpoints.translator import Translator
 
@@ -33,6 +33,8 @@ unknown; with --strict such a line ends the command. A target may have any lengt
 The targets are split by the checkpoint's tokenizer. A hypothesis of seqlab translate may be split otherwise than the
 model spelled it, and then has another log-probability here. With --ids, the target's lines are ids between spaces, as
 in the fifth column of seqlab translate --scores, and the log-probability is that of its third column.
+
+A source with features is a line of source and features, as the data's columns had them; give it by --source.
 
 Files are looked for in the working directory, then in $SEQLAB_DATA, else in data/; .gz is read too. Of several
 checkpoints the probabilities are averaged at each token, as seqlab translate does.
@@ -139,7 +141,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _encoded(texts: ParallelText, translator: Translator, ids: bool, faults: LineFaults) -> Iterator[_Pair]:
+def _encoded(texts: TextFiles | TsvFile, translator: Translator, ids: bool, faults: LineFaults) -> Iterator[_Pair]:
     """The pairs as ids.
 
     Raises:
@@ -162,7 +164,10 @@ def _encoded(texts: ParallelText, translator: Translator, ids: bool, faults: Lin
         if blank:
             yield _Pair(number, [], [])
             continue
-        pair = _Pair(number, translator.encode(source), encoded)
+        try:
+            pair = _Pair(number, translator.encode(source), encoded)
+        except UserError as error:
+            raise UserError(f"{files[0]}, line {number}: {error}") from error
         here, there = (f"{file}, line {number}" for file in (files[0], files[-1]))
         faults.check_length(len(pair.source) - 1, translator.longest_source, "source", here)
         faults.check_known(pair.source[:-1], "source", here)

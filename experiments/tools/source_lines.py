@@ -62,7 +62,8 @@ class SourceLines:
             prefixes: For each line what its translation begins with, as text; None for nothing.
 
         Raises:
-            UserError: There are more prefixes than lines or fewer, or one is too long, or that of an empty line.
+            UserError: There are more prefixes than lines or fewer, or one is too long, or that of an empty line; or a
+                line has no features, where the model reads some.
         """
         for number, (text, beginning) in enumerate(self._paired(texts, prefixes), start=1):
             yield (
@@ -71,7 +72,10 @@ class SourceLines:
 
     def _line(self, number: int, text: str, beginning: str) -> SourceLine:
         translator, faults, place = self._translator, self._faults, f"{self._name}, line {number}"
-        ids = translator.encode(text) if text.strip() else []
+        try:
+            ids = translator.encode(text) if text.strip() else []
+        except UserError as error:
+            raise UserError(f"{place}: {error}") from error
         faults.check_length(len(ids) - 1, translator.longest_source, "source", place)
         faults.check_known(ids[:-1], "source", place)
         prefix = translator.target_tokenizer.encode(beginning) if beginning.strip() else []

@@ -67,6 +67,9 @@ log-probability. From the text it may give another: the tokenizer may split it o
 Several checkpoints translate as an ensemble: their probabilities are averaged at each token. Their vocabularies have
 to be equal. Limits that no option gives are those of the first one's test.
 
+A model that was trained on features beside the source reads both in each line, with a tab between them, in the order of
+the columns that it was trained on.
+
 A line that is not UTF-8 is told on standard error, and its translation is an empty line; one that is longer than any of
 the training, or of whose tokens a fifth or more is unknown, is translated, and the first of each kind is told. With
 --strict the command ends there instead, with status 2.

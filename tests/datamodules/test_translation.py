@@ -77,7 +77,7 @@ def test_hyperparameters_are_what_a_config_writes(corpus: Path) -> None:
     data = TranslationDataModule(files(corpus), TsvFile("val.tsv"), CharacterTokenizer(2), cache_directory=str(corpus))
     for hyperparameters in (data.hparams, data.hparams_initial):
         assert hyperparameters["train"] == {"source": f"{corpus}/train.en.gz", "target": f"{corpus}/train.de"}
-        assert hyperparameters["val"] == {"tsv": "val.tsv"}
+        assert hyperparameters["val"] == {"tsv": "val.tsv", "columns": None, "header": False}
         assert hyperparameters["tokenizer"] == {
             "class_path": "datamodules.tokenizers.CharacterTokenizer",
             "init_args": {"min_frequency": 2},
@@ -109,7 +109,7 @@ def test_config_and_command_line_combine(corpus: Path) -> None:
     assert list(data.references("train")) == ["eine Katze", "zwei Katzen", "drei Katzen"]
     assert list(data.sources("test")) == ["two", "one"]
     assert data.target_tokenizer.decode(data.target_tokenizer.encode("drei")) == "drei"
-    assert data.hparams["test"] == {"tsv": test}
+    assert data.hparams["test"] == {"tsv": test, "columns": None, "header": False}
 
 
 def test_multi30k_is_prepared_once(tmp_path: Path) -> None:

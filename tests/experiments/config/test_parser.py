@@ -19,6 +19,7 @@ from tests.experiments.tiny_task import write_tiny_task
 MODEL_OPTIONS = "known: bridge, decoder, dropout, embedding_size, encoder, forcing, label_smoothing, longest_ratio"
 DECODERS = "in lightning_modules.layers.decoder: BahdanauDecoder, LuongDecoder"
 COMMAND_OPTIONS = "known: ckpt_path, config, data, experiment, init_from, model"
+FORMS = "TextFiles or TsvFile or CsvFile or JsonLinesFile or ParquetFile"
 
 
 @pytest.fixture
@@ -117,7 +118,10 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
         (
             "--data.init_args.train",
             "{tvs: x}",
-            ["train (TextFiles or TsvFile): unknown option 'tvs': did you mean 'tsv'? known: source, target, tsv"],
+            [
+                f"train ({FORMS}): unknown option 'tvs': did you mean 'tsv'?",
+                "known: columns, csv, delimiter, header, jsonl, parquet, source, target, tsv",
+            ],
         ),
     ],
 )
@@ -146,7 +150,7 @@ def test_mistyped_options(
         (
             "{tsv: ",
             "{tvs: ",
-            "init_args.test (TextFiles or TsvFile): unknown option 'tvs': did you mean 'tsv'? known: source, target",
+            f"init_args.test ({FORMS}): unknown option 'tvs': did you mean 'tsv'? known: columns, csv, delimiter",
         ),
         ("LuongDecoder", "LuongDecodr", "did you mean 'lightning_modules.layers.decoder.LuongDecoder'? known in"),
         (
@@ -282,7 +286,8 @@ def test_a_file_of_data_is_not_read_as_a_config(config: Path, capsys: pytest.Cap
     data = config.parent / "data.tsv"
     data.write_text("eins zwei\tdeux un\n" * 40_000)
     line = told(capsys, "fit", "--config", config, "--data.init_args.train", data)
-    assert line == f"data: train is '{data}', but has to be {{source: ..., target: ...}} or {{tsv: {data}}}"
+    forms = "{csv: ..., columns: ...} or {jsonl: ..., columns: ...} or {parquet: ..., columns: ...}"
+    assert line == f"data: train is '{data}', but has to be {{source: ..., target: ...}} or {{tsv: {data}}} or {forms}"
     assert f"lr is '{data}', but has" in told(
         capsys, "fit", "--config", config, "--model.init_args.optimizer.init_args.lr", data
     )

@@ -1,0 +1,158 @@
+"""Which columns of a table hold source, target and features: by the names of a header, or by numbers from 0."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from datamodules.errors import UserError, suggest
+
+Column = int | str
+"""A number, counted from 0, or a name of the header."""
+
+Row = tuple[str, str, str]
+"""A source, its features, which are empty where a table has none, and a target."""
+
+Record = tuple[int, Sequence[str]]
+"""The number of a line, from 1, and its cells."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Where source, target and features stand.
+
+    Args:
+        source: Column of the source.
+        target: Column of the target.
+        features: Column of the source's features; None where there are none.
+    """
+
+    source: Column
+    target: Column
+    features: Column | None = None
+
+    @classmethod
+    def of(cls, given: Mapping[str, Column], place: str) -> Columns:
+        """Takes what a config says.
+
+        Args:
+            given: For ``source``, ``target`` and ``features`` a column each; the last may be left out.
+            place: Names the table, for errors.
+
+        Raises:
+            UserError: A key is unknown or missing, a number is below 0, or two have the same column.
+        """
+        known = ("source", "target", "features")
+        for key, column in given.items():
+            if key not in known:
+                raise UserError(f"{place}: columns has an unknown key '{key}': {suggest(key, known)}")
+            if isinstance(column, int) and column < 0:
+                raise UserError(f"{place}: columns.{key} is {column}: columns are counted from 0")
+        for key in known[:2]:
+            if key not in given:
+                raise UserError(f"{place}: columns names no {key}: give columns: {{source: ..., target: ...}}")
+        seen: dict[Column, str] = {}
+        for key, column in given.items():
+            if column in seen:
+                raise UserError(
+                    f"{place}: columns.{seen[column]} and columns.{key} are both {column!r}: each needs its own"
+                )
+            seen[column] = key
+        return cls(**given)
+
+    @property
+    def features_first(self) -> bool:
+        """Whether the features stand before the source, where numbers tell it."""
+        return isinstance(self.features, int) and isinstance(self.source, int) and self.features < self.source
+
+    def chosen(self) -> Iterator[tuple[str, Column]]:
+        """Those that there are, by ``source``, ``target`` and ``features``."""
+        yield from (("source", self.source), ("target", self.target))
+        if self.features is not None:
+            yield "features", self.features
+
+    def positions(self, header: Sequence[str] | None, place: str) -> Positions:
+        """Finds each column.
+
+        Args:
+            header: The names of all columns; None where the table has no header.
+            place: Names the table, for errors.
+
+        Raises:
+            UserError: There is no such column, or a name comes twice.
+        """
+        return Positions({key: _position(key, column, header, place) for key, column in self.chosen()})
+
+
+def _position(key: str, column: Column, header: Sequence[str] | None, place: str) -> int:
+    if isinstance(column, int):
+        if header is not None and column >= len(header):
+            raise UserError(f"{place}: columns.{key} is {column}, but the header has {len(header)}, counted from 0")
+        return column
+    if header is None:
+        raise UserError(f"{place}: columns.{key} is '{column}', but there is no header: set header: true, or a number")
+    if header.count(column) > 1:
+        raise UserError(f"{place}: columns.{key} is '{column}', which the header has twice: give its number, from 0")
+    if column not in header:
+        hint = suggest(column, header) + _delimiter_of(header)
+        raise UserError(f"{place}: columns.{key} is '{column}', which is no column: {hint}")
+    return header.index(column)
+
+
+def _delimiter_of(header: Sequence[str]) -> str:
+    """What to do where a header has one name alone, in which something seems to part several."""
+    found = next((sign for sign in (";", "\t", "|", ",") if len(header) == 1 and sign in header[0]), None)
+    return "" if found is None else f"; its columns seem to be parted by {found!r}: set delimiter"
+
+
+@dataclass(frozen=True)
+class Positions:
+    """Columns of a table, found.
+
+    Attributes:
+        by_key: For ``source``, ``target`` and, where there are some, ``features`` the position, from 0.
+    """
+
+    by_key: Mapping[str, int]
+
+    def row(self, record: Record, path: Path) -> Row:
+        """Takes a line apart; one without cells is a pair of empty sentences.
+
+        Args:
+            record: The line.
+            path: The table, for errors.
+
+        Raises:
+            UserError: It has too few columns.
+        """
+        number, cells = record
+        if not cells:
+            return "", "", ""
+        last = max(self.by_key, key=self.by_key.__getitem__)
+        needed = self.by_key[last] + 1
+        if len(cells) < needed:
+            raise UserError(
+                f"{path}, line {number}: it has {len(cells)} columns, but {needed} are needed: the {last} is column "
+                f"{needed - 1}, counted from 0"
+            )
+        features = cells[self.by_key["features"]] if "features" in self.by_key else ""
+        return cells[self.by_key["source"]], features, cells[self.by_key["target"]]
+
+
+def rows_of(records: Iterator[Record], columns: Columns, has_header: bool, path: Path) -> Iterator[Row]:
+    """The rows of a table.
+
+    Args:
+        records: Its lines, the header among them.
+        columns: Where source, target and features stand.
+        has_header: Whether the first line has the names of the columns.
+        path: The table, for errors.
+
+    Raises:
+        UserError: A column does not exist, a line has too few, or more than the header has names.
+    """
+    header = [name.strip() for name in next(records)[1]] if has_header else None
+    positions = columns.positions(header, str(path))
+    for record in records:
+        yield positions.row(record, path)

@@ -1,0 +1,117 @@
+"""The forms in which a config names pairs on disk, and what looks wrong with one at first sight."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+from datamodules.corpus import TextFiles, TsvFile
+from datamodules.errors import UserError
+from datamodules.formats.columns import Row
+from datamodules.formats.compression import COMPRESSED
+from datamodules.formats.delimited import CsvFile
+from datamodules.formats.headings import is_heading
+from datamodules.formats.json_lines import JsonLinesFile
+from datamodules.formats.parquet import ParquetFile
+
+ParallelText = TextFiles | TsvFile | CsvFile | JsonLinesFile | ParquetFile
+"""Pairs on disk, as a config names them."""
+
+_TABLES = {".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet"}
+"""How the names of tables end, and the key of each."""
+
+_LOOKED_AT = 1000
+"""Rows that are looked at for quotes."""
+
+
+def check_form(text: ParallelText, key: str) -> None:
+    """Refuses what no file could make right; reads none.
+
+    Args:
+        text: As a config has it.
+        key: Its config key, for errors.
+
+    Raises:
+        UserError: Columns are named twice or not at all, or a table is given as lines of text.
+    """
+    try:
+        _ = text.chosen
+    except UserError as error:
+        raise UserError(f"{key}: {error}") from error
+    if isinstance(text, TextFiles):
+        for name in (text.source, text.target):
+            kind = _table(name)
+            if kind == "parquet" or (kind is not None and text.source == text.target):
+                raise UserError(f"{key}: {name} is a table, whose lines are no sentences: {_as_table(name)}")
+
+
+def notices(text: ParallelText) -> Iterator[str]:
+    """Words on what is likely a mistake, though nothing forbids it; looks at the first rows.
+
+    Args:
+        text: Pairs that can be read.
+    """
+    if isinstance(text, TextFiles):
+        yield from _notices_of_lines(text)
+    rows = list(islice(text.rows(), _LOOKED_AT))
+    has_header = not isinstance(text, TextFiles | TsvFile | CsvFile) or (
+        not isinstance(text, TextFiles) and text.header
+    )
+    if rows and not has_header and is_heading(rows[0][0]) and is_heading(rows[0][2]):
+        remedy = "take it out" if isinstance(text, TextFiles) else "set header: true"
+        yield f"{files_of(text)}: the first line, {rows[0][0]!r} and {rows[0][2]!r}, is read as a pair: {remedy}"
+    if isinstance(text, TsvFile) and (first := _first_in_quotes(rows)):
+        yield (
+            f"{text.tsv}: cells stand in quotes, the first in {'line' if text.counts_lines else 'row'} {first}, which "
+            'are read as part of the text: {csv: FILE, delimiter: "\\t", header: '
+            f"{str(text.header).lower()}, columns: ...}} takes them off"
+        )
+
+
+def files_of(text: ParallelText) -> str:
+    """The files of a form, as the config names them."""
+    if isinstance(text, TextFiles):
+        return f"{text.source} and {text.target}"
+    return next(iter(vars(text).values()))
+
+
+def place_of(text: ParallelText, numbers: str) -> str:
+    """Words where rows stand: "lines 3, 8 of train.tsv".
+
+    Args:
+        text: The form.
+        numbers: The numbers of the rows.
+    """
+    return f"{'lines' if text.counts_lines else 'rows'} {numbers} of {files_of(text)}"
+
+
+def _notices_of_lines(text: TextFiles) -> Iterator[str]:
+    for name in dict.fromkeys((text.source, text.target)):
+        if _table(name):
+            yield f"{name} is read as lines of text, though it is called like a table: {_as_table(name)}"
+    if text.source == text.target:
+        yield f"{text.source} is both source and target: what is learnt is to copy"
+
+
+def _table(name: str) -> str | None:
+    """The key of the table that a file is by its name; None where it is none."""
+    path = Path(name)
+    return _TABLES.get((path.with_suffix("") if path.suffix in COMPRESSED else path).suffix.lower())
+
+
+def _as_table(name: str) -> str:
+    kind = _table(name)
+    columns = "{source: 0, target: 1}" if kind == "tsv" else "{source: NAME, target: NAME}"
+    return f"give {{{kind}: {name}, columns: {columns}}}"
+
+
+def _first_in_quotes(rows: Sequence[Row]) -> int | None:
+    """The number of the first row with a cell in quotes, where half of the rows have one, or quotes written twice."""
+    found = [number for number, row in enumerate(rows, start=1) if any(map(_is_in_quotes, row))]
+    escaped = any(_is_in_quotes(cell) and '""' in cell[1:-1] for row in rows for cell in row)
+    return found[0] if found and (escaped or 2 * len(found) >= len(rows)) else None
+
+
+def _is_in_quotes(cell: str) -> bool:
+    return len(cell) > 1 and cell[0] == cell[-1] == '"'

@@ -1,0 +1,96 @@
+"""Parquet: tables in columns, read by pyarrow where it is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from datamodules.corpus import Decode, find_file
+from datamodules.errors import UserError, suggest
+from datamodules.formats.cells import row_of
+from datamodules.formats.columns import Columns, Row
+
+_TOGETHER = 10_000
+"""Rows that are read at once."""
+
+
+@dataclass(frozen=True)
+class ParquetFile:
+    """A Parquet file; it needs the package pyarrow: ``pip install 'seqlab[parquet]'``.
+
+    Args:
+        parquet: The file. A line end within a cell, and a tab, is read as a space.
+        columns: ``{source: NAME, target: NAME}``: names of columns, of one within another as ``translation.en``; also
+            ``features``, where the data module has the setting.
+    """
+
+    parquet: str
+    columns: dict[str, str]
+
+    @property
+    def chosen(self) -> Columns:
+        """The columns that are read.
+
+        Raises:
+            UserError: They cannot be.
+        """
+        return Columns.of(self.columns, self.parquet)
+
+    @property
+    def counts_lines(self) -> bool:
+        """Whether the number of a row is that of its line."""
+        return False
+
+    def layout(self) -> dict[str, object]:
+        """What decides, beside the bytes of the file, which rows it has."""
+        return {"columns": self.columns}
+
+    def files(self) -> list[Path]:
+        """The file, found.
+
+        Raises:
+            UserError: It does not exist.
+        """
+        return [find_file(self.parquet)]
+
+    def rows(self, decode: Decode | None = None) -> Iterator[Row]:
+        """All rows in order; nothing is left out, some thousands held in memory.
+
+        Args:
+            decode: Without effect: the file says how its text is written.
+
+        Raises:
+            UserError: The file is missing or broken, pyarrow is, a column is missing, or a value is no text.
+        """
+        (path,), columns = self.files(), self.chosen
+        for number, record in enumerate(_records(path, columns), start=1):
+            yield row_of(record, columns, f"{path}, row {number}")
+
+
+def _records(path: Path, columns: Columns) -> Iterator[dict[str, Any]]:
+    """The rows with the columns that are read alone."""
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError as error:
+        raise UserError(
+            f"{path} needs the package pyarrow, which is not installed: pip install 'seqlab[parquet]', or save the "
+            "table as CSV"
+        ) from error
+    try:
+        with parquet.ParquetFile(path) as table:
+            wanted = [_outer(str(name), table.schema_arrow.names, path) for _, name in columns.chosen()]
+            for batch in table.iter_batches(_TOGETHER, columns=list(dict.fromkeys(wanted))):
+                yield from batch.to_pylist()
+    except (pyarrow.ArrowException, OSError) as error:
+        raise UserError(f"{path} is no Parquet file, or a broken one ({' '.join(str(error).split())})") from error
+
+
+def _outer(name: str, known: list[str], path: Path) -> str:
+    """The column that a name belongs to."""
+    for column in (name, name.partition(".")[0]):
+        if column in known:
+            return column
+    raise UserError(f"{path}: '{name}' is no column: {suggest(name, known)}")

@@ -1,0 +1,127 @@
+"""Inflection from a file as people have it: columns, features and held-out pairs, through the real command line."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from experiments.cli import main
+from tests.experiments.metrics_table import values
+
+CONFIG = """\
+experiment: endings
+model:
+  class_path: lightning_modules.nmt.AttentionNMT
+  init_args:
+    encoder:
+      class_path: lightning_modules.layers.encoder.RecurrentEncoder
+      init_args: {{cell: gru, hidden_size: 48}}
+    decoder:
+      class_path: lightning_modules.layers.decoder.LuongDecoder
+      init_args: {{cell: gru, hidden_size: 48, input_feeding: false, dropout: 0.0}}
+    embedding_size: 24
+    optimizer:
+      class_path: torch.optim.Adam
+      init_args: {{lr: 0.01}}
+data:
+  class_path: datamodules.translation.TranslationDataModule
+  init_args:
+    train: {{tsv: {folder}/all.tsv, columns: {{source: 2, features: 1, target: 3}}, header: true}}
+    split: {{val: 0.1, test: 0.1}}
+    features: {{separator: "|"}}
+    tokenizer: datamodules.tokenizers.CharacterTokenizer
+    target_tokenizer: datamodules.tokenizers.CharacterTokenizer
+    batch_size: 32
+    cache_directory: {folder}/cache
+trainer:
+  accelerator: cpu
+  max_epochs: 8
+  check_val_every_n_epoch: 4
+  logger: experiments.runs.loggers.MetricsCSV
+  enable_progress_bar: false
+  enable_model_summary: false
+  default_root_dir: {folder}/runs
+  callbacks:
+    - class_path: experiments.runs.callbacks.TextMetrics
+      init_args: {{metrics: [ExactMatch]}}
+    - class_path: lightning.pytorch.callbacks.ModelCheckpoint
+      init_args: {{filename: best, monitor: val/exact_match, mode: max, save_last: true, enable_version_counter: false}}
+"""
+
+ENDINGS = {"N|PL": "en", "N|SG": "e", "V|PL": "t", "V|SG": "st"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run on lemmas of the letters N and V too, so that only a symbol of its own tells the feature."""
+    place = tmp_path_factory.mktemp("endings")
+    lemmas = ["".join(letters) for length in (1, 2, 3) for letters in itertools.product("NVabc", repeat=length)]
+    rows = [
+        f"{number}\t{tags}\t{lemma}\t{lemma}{ENDINGS[tags]}" for number, lemma in enumerate(lemmas) for tags in ENDINGS
+    ]
+    (place / "all.tsv").write_text("\n".join(["id\ttags\tlemma\tform", *rows]) + "\n")
+    (place / "endings.yaml").write_text(CONFIG.format(folder=place))
+    assert main(["fit", "--config", str(place / "endings.yaml")]) == 0
+    return place
+
+
+def translated(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], text: str, run: Path) -> list[str]:
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(text.encode()), isatty=lambda: False))
+    status = main(["translate", "--ckpt_path", str(run)])
+    written = capfd.readouterr()
+    return written.out.splitlines() if status == 0 else [str(status), *written.err.splitlines()]
+
+
+def test_endings_follow_from_features_and_lemmas_that_were_held_out(folder: Path) -> None:
+    assert max(values(folder / "runs" / "endings" / "1", "val/exact_match")) > 0.8
+
+
+def test_a_checkpoint_alone_reads_lines_in_the_order_of_the_columns(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = folder / "runs" / "endings" / "1"
+    moved = folder.with_name("alone") / "best.ckpt"
+    moved.parent.mkdir()
+    moved.write_bytes((run / "checkpoints" / "best.ckpt").read_bytes())
+    lines = translated(monkeypatch, capfd, "N|PL\tNaV\nV|PL\tNaV\n\nV|SG\tbc\n", moved)
+    assert [line[-2:] for line in lines] == ["en", "Vt", "", "st"]
+    status, error = translated(monkeypatch, capfd, "N|PL\tNa\nNaV\n", moved)
+    assert status == "2"
+    assert error.endswith("standard input, line 2: 0 tabs: a line has features and source, with one tab between them")
+
+
+def test_the_held_out_pairs_are_tested_and_training_resumes_on_the_same(
+    folder: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    config = str(folder / "endings.yaml")
+    with caplog.at_level("INFO"):
+        assert main(["test", "--config", config]) == 0
+    assert "pairs of " in caplog.text
+    assert "are held out for it (" in caplog.text
+    assert main(["fit", "--config", config, "--ckpt_path", "last", "--trainer.max_epochs", "9"]) == 0
+    capfd.readouterr()
+    resume = ["fit", "--config", config, "--ckpt_path", "last", "--trainer.max_epochs", "10"]
+    assert main([*resume, "--data.init_args.split.val", "0.2"]) == 2
+    assert "the train data is not that of --ckpt_path" in capfd.readouterr().err
+    assert main([*resume, "--data.init_args.features.separator", ";"]) == 2
+    assert '"separator": ";"' in (error := capfd.readouterr().err)
+    assert 'but was {"separator": "|"' in error
+
+
+def test_a_form_of_the_command_line_replaces_that_of_the_config(
+    folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "own.csv").write_text("form,tags,lemma\nabe,N|SG,ab\nNat,V|PL,Na\n")
+    config = ["--config", str(folder / "endings.yaml")]
+    columns = "{source: lemma, features: tags, target: form}"
+    own = ["--data.init_args.test.csv", str(tmp_path / "own.csv"), "--data.init_args.test.columns", columns]
+    with caplog.at_level("INFO"):
+        assert main(["test", *config, *own]) == 0
+    assert "test: 2 pairs kept" in caplog.text
+    assert main(["test", *config, *own, "--data.init_args.test.columns.target", "lema"]) == 2
+    assert "columns.target is 'lema', which is no column: did you mean 'lemma'?" in capfd.readouterr().err
