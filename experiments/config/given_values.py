@@ -9,13 +9,15 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from types import NoneType
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import yaml
-from jsonargparse import Namespace
 
 from datamodules.errors import UserError, suggest
 from experiments.config.known_classes import CLASS_KEYS, expected_types
+
+if TYPE_CHECKING:
+    from jsonargparse import Namespace
 
 CONFIG_SUFFIXES = (".yaml", ".yml", ".json")
 """How the names of configs end."""
@@ -119,6 +121,8 @@ def _records(action: Action) -> list[type]:
 
 def _record_before(action: Action, before: object) -> Namespace | None:
     """The record that was given before, with class_path and init_args; None where there was none."""
+    from jsonargparse import Namespace  # commands without a parser use the rest
+
     given = before.get(action.dest) if isinstance(before, Mapping | Namespace) else None
     return given if isinstance(given, Namespace) and "class_path" in given else None
 
@@ -169,7 +173,7 @@ def within_record(parser: ArgumentParser, option: str, before: object) -> str:
     name, _, text = option.partition("=")
     action = next((action for action in parser._actions if name.startswith(f"--{action.dest}.")), None)
     records = [] if action is None else _records(action)
-    if action is None or len(records) < 2 or not isinstance(before, Mapping | Namespace):
+    if action is None or len(records) < 2:
         return option
     first, *further = name.removeprefix(f"--{action.dest}.").split(".")
     had = _record_before(action, before)

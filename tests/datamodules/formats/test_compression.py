@@ -6,9 +6,12 @@ import bz2
 import gzip
 import importlib
 import lzma
+import random
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -69,6 +72,27 @@ def test_what_is_wrong_with_a_compressed_file_is_told_with_its_name(tmp_path: Pa
             list(TextFiles(str(good), str(path)).pairs())
         assert str(error.value).startswith(f"{path} is ")
         assert wrong in str(error.value)
+
+
+def test_frames_of_zstd_are_read_one_after_another_and_a_cut_one_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The package's part is played by zlib, whose objects take frames apart by the same methods."""
+    decompressor = SimpleNamespace(decompressobj=zlib.decompressobj)
+    stand_in = SimpleNamespace(ZstdDecompressor=lambda **_: decompressor, ZstdError=zlib.error)
+    monkeypatch.setitem(sys.modules, "zstandard", stand_in)  # type: ignore[arg-type]
+    path, random_bytes = tmp_path / "a.en.zst", random.Random(0).randbytes(200_000).hex().encode()
+    path.write_bytes(zlib.compress(b"one\ntw") + zlib.compress(b"") + zlib.compress(b"o\n" + random_bytes))
+    assert list(read_lines(path)) == ["one", "two", random_bytes.decode()]
+    whole = zlib.compress(TEXT)
+    for content, wrong in (
+        (whole[:-10], "is cut off"),
+        (whole + whole[:10], "is cut off"),
+        (whole + b"junk", "is no zstd file, or a broken one"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=rf"a\.en\.zst {wrong}"):
+            list(read_lines(path))
 
 
 def test_zstd_needs_a_package_which_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
