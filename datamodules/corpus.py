@@ -151,14 +151,15 @@ class TsvFile:
         return ((source, target) for source, _, target in self.rows(decode))
 
     def _records(self, path: Path, decode: Decode | None) -> Iterator[Record]:
+        has_two = self.columns is None
         for number, line in enumerate(read_lines(path, decode), start=1):
-            if self.columns is None and line and line.count("\t") != 1:
+            cells = line.split("\t") if line else []
+            if has_two and cells and len(cells) != 2:
                 raise UserError(
-                    f"{path}, line {number}: {line.count(chr(9))} tabs; give two columns, the source and its "
-                    "translation, with one tab between them, or say which of several they are by columns: "
-                    "{source: 0, target: 1}"
+                    f"{path}, line {number}: {len(cells) - 1} tabs; give two columns, the source and its translation, "
+                    "with one tab between them, or say which of several they are by columns: {source: 0, target: 1}"
                 )
-            yield number, line.split("\t") if line else []
+            yield number, cells
 
 
 def find_file(path: str) -> Path:

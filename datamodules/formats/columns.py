@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,7 +82,8 @@ class Columns:
         Raises:
             UserError: There is no such column, or a name comes twice.
         """
-        return Positions({key: _position(key, column, header, place) for key, column in self.chosen()})
+        found = {key: _position(key, column, header, place) for key, column in self.chosen()}
+        return Positions(found["source"], found["target"], found.get("features"))
 
 
 def _position(key: str, column: Column, header: Sequence[str] | None, place: str) -> int:
@@ -110,34 +111,42 @@ def _delimiter_of(header: Sequence[str]) -> str:
 class Positions:
     """Columns of a table, found.
 
-    Attributes:
-        by_key: For ``source``, ``target`` and, where there are some, ``features`` the position, from 0.
+    Args:
+        source: Position of the source, from 0.
+        target: Position of the target.
+        features: Position of the features; None where there are none.
     """
 
-    by_key: Mapping[str, int]
+    source: int
+    target: int
+    features: int | None
 
-    def row(self, record: Record, path: Path) -> Row:
-        """Takes a line apart; one without cells is a pair of empty sentences.
+    def rows(self, records: Iterable[Record], path: Path) -> Iterator[Row]:
+        """Takes lines apart; one without cells is a pair of empty sentences.
 
         Args:
-            record: The line.
+            records: The lines.
             path: The table, for errors.
 
         Raises:
-            UserError: It has too few columns.
+            UserError: One has too few columns.
         """
-        number, cells = record
-        if not cells:
-            return "", "", ""
-        last = max(self.by_key, key=self.by_key.__getitem__)
-        needed = self.by_key[last] + 1
-        if len(cells) < needed:
-            raise UserError(
-                f"{path}, line {number}: it has {len(cells)} columns, but {needed} are needed: the {last} is column "
-                f"{needed - 1}, counted from 0"
-            )
-        features = cells[self.by_key["features"]] if "features" in self.by_key else ""
-        return cells[self.by_key["source"]], features, cells[self.by_key["target"]]
+        source, target, features = self.source, self.target, self.features
+        needed = 1 + max(source, target, 0 if features is None else features)
+        for number, cells in records:
+            if len(cells) >= needed:
+                yield cells[source], "" if features is None else cells[features], cells[target]
+            elif cells:
+                raise self._too_few(len(cells), needed, f"{path}, line {number}")
+            else:
+                yield "", "", ""
+
+    def _too_few(self, count: int, needed: int, place: str) -> UserError:
+        last = next(key for key, position in vars(self).items() if position == needed - 1)
+        return UserError(
+            f"{place}: it has {count} columns, but {needed} are needed: the {last} is column {needed - 1}, counted "
+            "from 0"
+        )
 
 
 def rows_of(records: Iterator[Record], columns: Columns, has_header: bool, path: Path) -> Iterator[Row]:
@@ -153,6 +162,4 @@ def rows_of(records: Iterator[Record], columns: Columns, has_header: bool, path:
         UserError: A column does not exist, a line has too few, or more than the header has names.
     """
     header = [name.strip() for name in next(records)[1]] if has_header else None
-    positions = columns.positions(header, str(path))
-    for record in records:
-        yield positions.row(record, path)
+    yield from columns.positions(header, str(path)).rows(records, path)
