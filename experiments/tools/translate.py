@@ -189,6 +189,9 @@ def _parser() -> argparse.ArgumentParser:
         "--no_repeat_ngram_size", type=int, default=0, metavar="N", help="no N tokens come twice in a hypothesis"
     )
     parser.add_argument(
+        "--allow_unknown", action="store_true", help="let hypotheses have <unk>, for what the vocabulary lacks"
+    )
+    parser.add_argument(
         "--report_time", action="store_true", help="tell at the end how long all lines took, without the start"
     )
     parser.add_argument(
@@ -262,7 +265,7 @@ def _search(given: argparse.Namespace, max_length: int | None, max_ratio: float 
         return {name: getattr(given, name) for name in names if getattr(given, name) is not None}
 
     limits = {"max_length": max_length, "max_ratio": max_ratio, "min_length": min_length}
-    limits["no_repeat_ngram_size"] = given.no_repeat_ngram_size
+    limits |= {"no_repeat_ngram_size": given.no_repeat_ngram_size, "allow_unknown": given.allow_unknown}
     try:
         if chosen(SAMPLING_OPTIONS):
             return SamplingSearch(**chosen(SAMPLING_OPTIONS), **limits)  # type: ignore[arg-type]

@@ -41,6 +41,7 @@ class BeamSearch(Search):
         no_repeat_ngram_size: No sequence of this many tokens comes twice in a hypothesis; 0 for no such rule.
         coverage_penalty: Weight of the coverage: larger values favour hypotheses that attend to the whole source; 0
             for none. It needs a model with attention.
+        allow_unknown: Whether a hypothesis may have the unknown token, ``<unk>``; a forced prefix may in any case.
 
     Raises:
         UserError: beam_size is below 1, n_best not in 1 to beam_size, or a penalty negative.
@@ -56,8 +57,9 @@ class BeamSearch(Search):
         min_length: int = 0,
         no_repeat_ngram_size: int = 0,
         coverage_penalty: float = 0.0,
+        allow_unknown: bool = False,
     ) -> None:
-        super().__init__(max_length, max_ratio, min_length, no_repeat_ngram_size)
+        super().__init__(max_length, max_ratio, min_length, no_repeat_ngram_size, allow_unknown)
         if beam_size < 1:
             raise UserError(f"beam_size is {beam_size}: give at least 1 (1 is greedy search)")
         if n_best < 1:
@@ -160,7 +162,9 @@ class BeamSearch(Search):
         self, model: Steppable[MemoryT, StateT], source: Padded, with_attention: bool, prefixes: Padded | None
     ) -> list[list[Hypothesis]]:
         """A beam of one prefix is greedy search, which has nothing to sort: only the scores are this search's."""
-        greedy = GreedySearch(self.max_length, self.max_ratio, self.min_length, self.no_repeat_ngram_size)
+        greedy = GreedySearch(
+            self.max_length, self.max_ratio, self.min_length, self.no_repeat_ngram_size, self.allow_unknown
+        )
         return [
             [replace(best, score=float(best.log_probability / self._length_norm(len(best.ids))))]
             for [best] in greedy(model, source, with_attention, prefixes)

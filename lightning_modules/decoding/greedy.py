@@ -17,6 +17,7 @@ class GreedySearch(SinglePathSearch):
         max_ratio: At most this many times the source's length, plus 10.
         min_length: Fewest tokens of a hypothesis, EOS not counted.
         no_repeat_ngram_size: No sequence of this many tokens comes twice in a hypothesis; 0 for no such rule.
+        allow_unknown: Whether a hypothesis may have the unknown token, ``<unk>``; a forced prefix may in any case.
     """
 
     def _choose(self, log_probabilities: Tensor) -> Tensor:

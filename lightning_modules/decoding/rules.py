@@ -1,13 +1,13 @@
-"""Which tokens may follow a prefix: lengths, n-grams that may not come twice, forced beginnings."""
+"""Which tokens may follow a prefix: lengths, n-grams that may not come twice, forced beginnings, no unknown token."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from datamodules.batch import EOS, Padded
+from datamodules.batch import EOS, UNK, Padded
 from lightning_modules.decoding.prefixes import Integers, Truth
 
 
@@ -20,12 +20,14 @@ class Rules:
         min_length: Fewest tokens: before it EOS may not follow.
         no_repeat_ngram_size: No sequence of this many tokens may come twice; 0 for no such rule.
         beginnings: The ids that each hypothesis begins with, ``(rows, prefix_len)``; None where none is forced.
+        allow_unknown: Whether :data:`UNK` may follow; a beginning may have it in any case.
     """
 
     limits: Integers
     min_length: int
     no_repeat_ngram_size: int
     beginnings: Padded | None
+    allow_unknown: bool = False
 
     def select(self, rows: Integers) -> Rules:
         """The rules of the given rows ``(new_rows,)``, in their order; a row may be taken several times."""
@@ -33,7 +35,7 @@ class Rules:
         if forced is not None:
             which = torch.as_tensor(rows, device=forced.values.device)
             forced = Padded(forced.values[which], forced.lengths[which])
-        return Rules(self.limits[rows], self.min_length, self.no_repeat_ngram_size, forced)
+        return replace(self, limits=self.limits[rows], beginnings=forced)
 
     def truncated(self, log_probabilities: Tensor, length: int) -> Truth:
         """Which prefixes have to end here although the model would go on.
@@ -43,22 +45,24 @@ class Rules:
             length: Of the prefixes, BOS not counted.
 
         Returns:
-            ``(rows,)``, True at the limit, where another token than EOS is the most probable.
+            ``(rows,)``, True at the limit, where another token than EOS is the most probable of those that may follow.
         """
         cut = self.limits <= length
         if cut.any():
-            cut[cut] = log_probabilities[torch.as_tensor(cut)].argmax(dim=1).cpu().numpy() != EOS
+            at_limit = log_probabilities[torch.as_tensor(cut)]
+            cut[cut] = self._known(at_limit).argmax(dim=1).cpu().numpy() != EOS
         return cut
 
     def permit(self, log_probabilities: Tensor, tokens: Integers) -> Tensor:
         """Log-probabilities with what is forbidden set to minus infinity; something is always left.
 
         Args:
-            log_probabilities: ``(rows, vocabulary)``, of the next token.
+            log_probabilities: ``(rows, vocabulary)``, of the next token; they may be changed in place.
             tokens: ``(rows, length)``, the tokens so far, without BOS.
         """
         length, device = tokens.shape[1], log_probabilities.device
-        allowed = log_probabilities
+        begun = self._begun(log_probabilities, length)  # which may have the unknown token
+        allowed = self._known(log_probabilities)
         if self.no_repeat_ngram_size:
             allowed = without_repeats(allowed, torch.as_tensor(tokens, device=device), self.no_repeat_ngram_size)
         if length < self.min_length:
@@ -68,10 +72,20 @@ class Rules:
             ends = torch.full((len(at_limit),), EOS, device=device)
             closed = torch.as_tensor(at_limit, device=device)[:, None]
             allowed = torch.where(closed, _only(log_probabilities, ends), allowed)
-        if self.beginnings is not None and length < self.beginnings.values.shape[1]:
-            forced = (self.beginnings.lengths > length)[:, None]
-            allowed = torch.where(forced, _only(log_probabilities, self.beginnings.values[:, length]), allowed)
-        return allowed
+        return allowed if begun is None else torch.where(*begun, allowed)
+
+    def _begun(self, log_probabilities: Tensor, length: int) -> tuple[Tensor, Tensor] | None:
+        """Which rows are still in their beginnings, ``(rows, 1)``, and what they may say; None where none is."""
+        if self.beginnings is None or length >= self.beginnings.values.shape[1]:
+            return None
+        is_begun = (self.beginnings.lengths > length)[:, None]
+        return is_begun, _only(log_probabilities, self.beginnings.values[:, length])
+
+    def _known(self, log_probabilities: Tensor) -> Tensor:
+        """The unknown token forbidden in place: a column costs nothing, a copy of a large vocabulary does."""
+        if not self.allow_unknown:
+            log_probabilities[:, UNK : UNK + 1] = -torch.inf  # no column where a vocabulary is that small
+        return log_probabilities
 
     def _without_end(self, allowed: Tensor) -> Tensor:
         """EOS forbidden, except in a row that has nothing else left."""

@@ -33,6 +33,7 @@ class SamplingSearch(SinglePathSearch):
         max_ratio: At most this many times the source's length, plus 10.
         min_length: Fewest tokens of a hypothesis, EOS not counted.
         no_repeat_ngram_size: No sequence of this many tokens comes twice in a hypothesis; 0 for no such rule.
+        allow_unknown: Whether a hypothesis may have the unknown token, ``<unk>``; a forced prefix may in any case.
 
     Raises:
         UserError: samples is below 1, temperature not above 0, top_k negative, or top_p outside (0, 1].
@@ -48,8 +49,9 @@ class SamplingSearch(SinglePathSearch):
         max_ratio: float | None = None,
         min_length: int = 0,
         no_repeat_ngram_size: int = 0,
+        allow_unknown: bool = False,
     ) -> None:
-        super().__init__(max_length, max_ratio, min_length, no_repeat_ngram_size)
+        super().__init__(max_length, max_ratio, min_length, no_repeat_ngram_size, allow_unknown)
         if samples < 1:
             raise UserError(f"samples is {samples}: give at least 1")
         if not 0.0 < temperature < math.inf:

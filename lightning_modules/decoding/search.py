@@ -44,8 +44,8 @@ class Steppable(Protocol[MemoryT, StateT]):
             state: With as many rows as there are tokens.
 
         Returns:
-            Log-probabilities ``(rows, vocabulary)``, attention weights ``(rows, heads, source_len)``, and the next
-            state.
+            Log-probabilities ``(rows, vocabulary)``, in which the search may change what it forbids; attention weights
+            ``(rows, heads, source_len)``; and the next state.
         """
 
     def length_limits(self, source_lengths: Integers) -> Integers:
@@ -70,6 +70,7 @@ class Search(ABC):
         min_length: Fewest tokens of a hypothesis, EOS not counted.
         no_repeat_ngram_size: No sequence of this many tokens comes twice in a hypothesis (Paulus et al. 2018, section
             2.5); 0 for no such rule. Where it leaves no other token, the hypothesis ends, before min_length too.
+        allow_unknown: Whether a hypothesis may have the unknown token, ``<unk>``; a forced prefix may in any case.
 
     Raises:
         UserError: A length is negative, or the minimum above the maximum.
@@ -81,6 +82,7 @@ class Search(ABC):
         max_ratio: float | None = None,
         min_length: int = 0,
         no_repeat_ngram_size: int = 0,
+        allow_unknown: bool = False,
     ) -> None:
         if max_length is not None and max_length < 1:
             raise UserError(f"max_length is {max_length}: give at least 1, or leave it out, for what training suggests")
@@ -96,6 +98,7 @@ class Search(ABC):
         self.max_ratio = max_ratio
         self.min_length = min_length
         self.no_repeat_ngram_size = no_repeat_ngram_size
+        self.allow_unknown = allow_unknown
 
     def __call__(
         self,
@@ -162,7 +165,7 @@ class Search(ABC):
                     "raise max_length"
                 )
             limits = np.maximum(limits, forced)
-        return Rules(limits, self.min_length, self.no_repeat_ngram_size, prefixes)
+        return Rules(limits, self.min_length, self.no_repeat_ngram_size, prefixes, self.allow_unknown)
 
     def _limits(self, model: Steppable[MemoryT, StateT], lengths: Integers) -> Integers:
         """The most tokens of a hypothesis of each source, ``(batch,)``, given the sources' lengths."""

@@ -44,9 +44,10 @@ class SinglePathSearch(Search):
             if length == 0:
                 self._check(log_probabilities)
             truncated = rules.truncated(log_probabilities, length)
-            chosen = self._choose(rules.permit(log_probabilities, paths.tokens[:, 1:]))
+            permitted = rules.permit(log_probabilities, paths.tokens[:, 1:])
+            chosen = self._choose(permitted)
             tokens = chosen.cpu().numpy()
-            totals = paths.log_probabilities + log_probabilities.gather(1, chosen[:, None]).squeeze(1).cpu().numpy()
+            totals = paths.log_probabilities + permitted.gather(1, chosen[:, None]).squeeze(1).cpu().numpy()
             paths = paths.extend(tokens, totals, kept_weights(weights) if with_attention else None)
             active = (tokens != EOS).nonzero()[0]
             if len(active) < len(tokens):

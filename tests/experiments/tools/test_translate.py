@@ -16,7 +16,7 @@ import lightning as L
 import pytest
 import torch
 
-from datamodules.batch import SPECIAL_PIECES
+from datamodules.batch import SPECIAL_PIECES, UNK
 from datamodules.errors import UserError
 from datamodules.tokenizers import CharacterTokenizer
 from experiments.checkpoints.translator import Translator, choose_device, load_ensemble, load_translator
@@ -525,9 +525,18 @@ def test_prefixes(run: Callable[..., list[str]], best: Path, tmp_path: Path) -> 
 
 
 def test_no_repeated_ngrams(run: Callable[..., list[str]]) -> None:
-    repeated, once = run(b"abc\n")[0], run(b"abc\n", "--no_repeat_ngram_size", "1")[0].replace("<unk>", "?")
+    repeated, once = run(b"abc\n")[0], run(b"abc\n", "--no_repeat_ngram_size", "1")[0]
     assert len(set(repeated)) < len(repeated)
     assert len(set(once)) == len(once)
+
+
+def test_the_unknown_token_is_written_where_it_is_asked_for(best: Path, run: Callable[..., list[str]]) -> None:
+    checkpoint = tiny_checkpoint()
+    checkpoint["state_dict"]["output.bias"][UNK] += 20.0
+    write(best, checkpoint)
+    for options in (["--beam_size", "1"], [], ["--samples", "2"], ["--ckpt_path", best, best]):
+        assert "<unk>" not in "".join(run(b"abc\nhgf\n", *options))
+        assert "<unk>" in "".join(run(b"abc\nhgf\n", *options, "--allow_unknown"))
 
 
 def test_prefixes_that_do_not_fit(refusal: Callable[..., str], tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def unlike(seed: int) -> list[TokenEncoderDecoder]:
 @torch.no_grad()
 def test_a_wide_beam_finds_the_best_by_averaged_probabilities(seed: int) -> None:
     members = unlike(seed)
-    search = BeamSearch(VOCABULARY, 1.0, n_best=10, max_length=LONGEST, max_ratio=None)
+    search = BeamSearch(VOCABULARY, 1.0, n_best=10, max_length=LONGEST, max_ratio=None, allow_unknown=True)
     for source, found in zip(GIVEN, search(Ensemble(members), sources(*GIVEN)), strict=True):
         averaged = []
         for said in zip(*(everything(member, source) for member in members), strict=True):

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 import torch
 
-from datamodules.batch import EOS, Padded, SequenceBatch
+from datamodules.batch import EOS, UNK, Padded, SequenceBatch
 from datamodules.errors import UserError
 from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.decoding.sampling import SamplingSearch
@@ -44,7 +44,7 @@ def exact(said: dict[tuple[int, ...], Sayable], longest: int, **options: float) 
                 break  # only EOS may follow
             prefix = ids[:position]
             next_tokens = {EOS: said[prefix].tokens[-1]} | {
-                other: said[(*prefix, other)].tokens[position] for other in range(LIVE) if other != EOS
+                other: said[(*prefix, other)].tokens[position] for other in range(LIVE) if (*prefix, other) in said
             }
             distribution = {each: math.exp(value) for each, value in next_tokens.items()}
             probability *= changed(distribution, **options).get(token, 0.0)  # type: ignore[arg-type]
@@ -52,16 +52,21 @@ def exact(said: dict[tuple[int, ...], Sayable], longest: int, **options: float) 
     return drawn
 
 
+@pytest.mark.parametrize("allow_unknown", [False, True])
 @pytest.mark.parametrize(
     ("temperature", "top_k", "top_p"),
     [(1.0, 0, 1.0), (0.5, 0, 1.0), (3.0, 0, 1.0), (1.0, 3, 1.0), (1.0, 0, 0.7), (2.0, 4, 0.8), (1.0, 0, 1e-9)],
 )
-def test_frequencies_are_those_of_the_distribution(temperature: float, top_k: int, top_p: float, seed: int) -> None:
+def test_frequencies_are_those_of_the_distribution(
+    temperature: float, top_k: int, top_p: float, allow_unknown: bool, seed: int
+) -> None:
     """Pearson's chi-square over all targets of up to two tokens, rare ones together; one in 10^6 fails by chance."""
-    said = {each.ids: each for each in everything(tiny_model(seed), SOURCE, longest=2)}
+    sayable = everything(tiny_model(seed), SOURCE, longest=2)
+    said = {each.ids: each for each in sayable if allow_unknown or UNK not in each.ids}
     expected = exact(said, 2, temperature=temperature, top_k=top_k, top_p=top_p)
     assert sum(expected.values()) == pytest.approx(1.0)
-    seen = Counter(draw(SamplingSearch(DRAWS, temperature, top_k, top_p, max_length=2), seed))
+    search = SamplingSearch(DRAWS, temperature, top_k, top_p, max_length=2, allow_unknown=allow_unknown)
+    seen = Counter(draw(search, seed))
     assert all(expected[ids] > 0 for ids in seen)
     cells = [(seen[ids], DRAWS * probability) for ids, probability in expected.items() if DRAWS * probability >= 5]
     rest = DRAWS - sum(count for _, count in cells)

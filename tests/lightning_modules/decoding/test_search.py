@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from datamodules.batch import EOS, Padded, SequenceBatch
+from datamodules.batch import EOS, UNK, Padded, SequenceBatch
 from datamodules.errors import RunFailed, UserError
 from lightning_modules.decoding.beam import BeamSearch
+from lightning_modules.decoding.ensemble import Ensemble
 from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.decoding.sampling import SamplingSearch
 from lightning_modules.decoding.search import Search
@@ -30,6 +31,7 @@ from tests.lightning_modules.decoding.tiny_search import (
     VOCABULARY,
     Sayable,
     everything,
+    known,
     rank,
     repeats,
     sources,
@@ -42,9 +44,16 @@ STATEFUL = [partial(kind, attention=CoverageAttention) for kind in (LuongDecoder
 """Decoders that know what they attended to before."""
 
 
-def wide(length_penalty: float = 0.0, **options: float) -> BeamSearch:
+def wide(length_penalty: float = 0.0, allow_unknown: bool = True, **options: float) -> BeamSearch:
     """A beam that holds everything that a small model can say."""
-    return BeamSearch(VOCABULARY, length_penalty, n_best=10, max_length=LONGEST, **options)  # type: ignore[arg-type]
+    return BeamSearch(
+        VOCABULARY,
+        length_penalty,
+        n_best=10,
+        max_length=LONGEST,
+        allow_unknown=allow_unknown,
+        **options,  # type: ignore[arg-type]
+    )
 
 
 def anything(number: int, each: Sayable) -> bool:
@@ -80,6 +89,71 @@ def test_a_wide_beam_keeps_what_each_prefix_attended_to_and_copies(
     decoder: Callable[..., Decoder], head: type[VocabularyHead], seed: int
 ) -> None:
     assert_best(tiny_model(seed, decoder, head=head), wide(1.0), anything, length_penalty=1.0)
+
+
+@pytest.mark.parametrize("penalty", [0.0, 1.0])
+def test_a_wide_beam_finds_the_best_without_the_unknown_token(penalty: float, seed: int) -> None:
+    search = wide(penalty, allow_unknown=False)
+    assert_best(tiny_model(seed), search, lambda _, each: UNK not in each.ids, length_penalty=penalty)
+
+
+def test_a_forced_prefix_may_have_the_unknown_token(seed: int) -> None:
+    """With its log-probability, while nothing after it has the token, and no other sentence."""
+    forced = [(5, UNK), ()]
+    assert_best(
+        tiny_model(seed),
+        wide(allow_unknown=False),
+        lambda number, each: (
+            each.ids[: len(forced[number])] == forced[number] and UNK not in each.ids[len(forced[number]) :]
+        ),
+        Padded.from_sequences(forced),
+    )
+
+
+@pytest.mark.parametrize(
+    "kind", [GreedySearch, BeamSearch, partial(BeamSearch, 1), partial(SamplingSearch, 20, temperature=3.0)]
+)
+def test_no_search_says_the_unknown_token_unless_it_may(kind: Callable[..., Search], seed: int) -> None:
+    """Of a model that would say nothing else; nor of an ensemble of such. What is forced keeps its own probability."""
+    models = [tiny_model(seed), tiny_model(seed + 1)]
+    with torch.no_grad():
+        for model in models:
+            model.output.bias[UNK] += 12.0
+    forced = Padded.from_sequences([[4, UNK], []])
+    for searched in (models[0], Ensemble(models)):
+        with torch.no_grad():
+            allowed, forbidden, begun = (
+                kind(max_length=6, allow_unknown=may)(searched, sources(*GIVEN), False, prefixes)
+                for may, prefixes in ((True, None), (False, None), (False, forced))
+            )
+        assert any(UNK in each.ids for found in allowed for each in found)
+        assert not any(UNK in each.ids for found in (*forbidden, begun[1]) for each in found)
+        assert all(each.ids[:2] == [4, UNK] and UNK not in each.ids[2:] for each in begun[0])
+        for source, found in zip(GIVEN, begun, strict=True):
+            for each in found:
+                scores = searched.score(SequenceBatch.from_pairs([source], [each.ids], torch.zeros(1)))
+                assert each.log_probability == pytest.approx(scores.sum().item(), abs=1e-6)
+
+
+def test_a_hypothesis_is_not_truncated_that_only_the_unknown_token_would_continue() -> None:
+    """At its limit the model would say that token, and else end."""
+    for may in (False, True):
+        search = GreedySearch(max_length=2, allow_unknown=may)
+        ((found,),) = search(SureModel([4, 5, UNK, 4]), sources([4]))
+        assert (found.ids, found.truncated) == ([4, 5], may)
+
+
+def test_a_vocabulary_without_the_unknown_token() -> None:
+    """A model of one's own may have fewer ids than are reserved."""
+
+    class Ends(SureModel):
+        def step(self, tokens: torch.Tensor, memory: Rows, state: Rows) -> tuple[torch.Tensor, torch.Tensor, Rows]:
+            log_probabilities, weights, state = super().step(tokens, memory, state)
+            return log_probabilities[:, : EOS + 1], weights, state
+
+    for search in (GreedySearch(), BeamSearch(2), SamplingSearch(max_length=3)):
+        ((found, *_),) = search(Ends([]), sources([4]))
+        assert found.ids == []
 
 
 @pytest.mark.parametrize("penalty", [0.3, 20.0])
@@ -165,7 +239,7 @@ def beam_by_hand(sayable: list[Sayable], size: int, n_best: int, longest: int, *
         for ids in prefixes:
             continued.append((said[ids].log_probability, ids, True))
             if len(ids) < longest:
-                longer = [said[(*ids, token)] for token in range(LIVE) if token != EOS]
+                longer = [said[(*ids, token)] for token in range(LIVE) if (*ids, token) in said]
                 continued.extend((sum(each.tokens[:-1]), each.ids, False) for each in longer)
         continued.sort(reverse=True)
         found.extend(said[ids] for _, ids, ends in continued[:size] if ends)
@@ -185,7 +259,7 @@ def test_a_narrow_beam_finds_what_it_finds_by_hand(
     for model in (tiny_model(seed + number, sharpness=sharpness) for number in range(10)):
         for source, found in zip(GIVEN, model.translate(sources(*GIVEN), search), strict=True):
             expected = beam_by_hand(
-                everything(model, source, longest),
+                known(everything(model, source, longest)),
                 size,
                 n_best,
                 longest,
@@ -234,11 +308,11 @@ def test_beam_search_of_a_nearly_sure_model_is_not_worse_than_greedy_search(seed
 
 
 def test_a_sentence_can_always_end(seed: int) -> None:
-    """Five tokens beside EOS, none twice: min_length cannot be had, and gives in."""
+    """Four tokens that may be said beside EOS, none twice: min_length cannot be had, and gives in."""
     model = tiny_model(seed)
     for search in (GreedySearch, BeamSearch):
         found = model.translate(sources(*GIVEN), search(min_length=15, max_length=20, no_repeat_ngram_size=1))
-        assert all(sorted(each[0].ids) == [0, 1, 3, 4, 5] for each in found)
+        assert all(sorted(each[0].ids) == [0, 1, 4, 5] for each in found)
 
 
 @pytest.mark.parametrize("search", [GreedySearch, BeamSearch])
@@ -384,7 +458,9 @@ def test_truncated_is_where_the_model_would_have_gone_on(seed: int) -> None:
     kinds = set()
     for model in (tiny_model(seed + number) for number in range(10)):
         for source, found in zip(
-            GIVEN, model.translate(sources(*GIVEN), BeamSearch(5, n_best=2, max_length=3)), strict=True
+            GIVEN,
+            model.translate(sources(*GIVEN), BeamSearch(5, n_best=2, max_length=3, allow_unknown=True)),
+            strict=True,
         ):
             for each in found:
                 with torch.no_grad():
@@ -412,7 +488,7 @@ def test_n_best_are_distinct_and_sorted(seed: int) -> None:
 @pytest.mark.parametrize("decoder", [LuongDecoder, TRANSFORMER])
 def test_greedy_follows_the_most_probable_token(decoder: Callable[..., Decoder], seed: int) -> None:
     model = tiny_model(seed, decoder)
-    ((found,),) = model.translate(sources([5, 4]), GreedySearch(max_length=10))
+    ((found,),) = model.translate(sources([5, 4]), GreedySearch(max_length=10, allow_unknown=True))
     total = 0.0
     for length, token in enumerate([*found.ids, EOS]):
         with torch.no_grad():

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datamodules.batch import Padded
+from datamodules.batch import UNK, Padded
 from lightning_modules.decoding.beam import BeamSearch
 from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.decoding.search import Search
@@ -22,6 +22,7 @@ from tests.lightning_modules.decoding.tiny_search import (
     VOCABULARY,
     Sayable,
     everything,
+    known,
     rank,
     repeats,
     sources,
@@ -44,10 +45,13 @@ class Allowed:
     prefix: tuple[int, ...]
     min_length: int
     no_repeat_ngram_size: int
+    allow_unknown: bool
 
     def __call__(self, each: Sayable) -> bool:
         size, forced = self.no_repeat_ngram_size, len(self.prefix)
         if each.ids[:forced] != self.prefix or len(each.ids) < self.min_length:
+            return False
+        if not self.allow_unknown and UNK in each.ids[forced:]:
             return False
         # A prefix may repeat n-grams; one that ends behind it may not have come before.
         ends = range(max(size, forced + 1), len(each.ids) + 1)
@@ -63,6 +67,7 @@ RULES = st.builds(
     st.lists(st.sampled_from([1, 3, 4, 5]), max_size=2).map(tuple),
     st.integers(0, 2),
     st.integers(0, 2),
+    st.booleans(),
 )
 
 
@@ -89,6 +94,7 @@ def test_a_wide_beam_finds_the_best_of_all(
         max_ratio=None,
         min_length=allowed.min_length,
         no_repeat_ngram_size=allowed.no_repeat_ngram_size,
+        allow_unknown=allowed.allow_unknown,
         **penalties,  # type: ignore[arg-type]
     )
     prefixes = Padded.from_sequences([allowed.prefix] * len(given))
@@ -105,7 +111,7 @@ def test_a_narrow_beam_that_finishes_early_leaves_none_better(
     """The same beam by hand goes on to its end."""
     search = BeamSearch(size, n_best=1, max_length=LONGEST, max_ratio=None, **penalties)  # type: ignore[arg-type]
     ((found,),) = model.translate(sources(source), search)
-    (expected,) = beam_by_hand(everything(model, source), size, 1, LONGEST, **penalties)
+    (expected,) = beam_by_hand(known(everything(model, source)), size, 1, LONGEST, **penalties)
     assert tuple(found.ids) == expected.ids
 
 
@@ -125,4 +131,4 @@ def test_what_repeats_is_told_apart() -> None:
     for ids in [(4, 4), (4, 5, 4), (4, 5, 4, 5), (4, 5, 5, 4)]:
         for size in (1, 2):
             each = Sayable(ids, [0.0] * (len(ids) + 1), None)  # type: ignore[arg-type]
-            assert Allowed((), 0, size)(each) == (not repeats(ids, size))
+            assert Allowed((), 0, size, True)(each) == (not repeats(ids, size))

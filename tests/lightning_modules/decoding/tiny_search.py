@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
 import torch
 from torch import Tensor
 
-from datamodules.batch import EOS, Padded, SequenceBatch
+from datamodules.batch import EOS, UNK, Padded, SequenceBatch
 from lightning_modules.layers.decoder import Decoder, LuongDecoder
 from lightning_modules.layers.encoder import RecurrentEncoder
 from lightning_modules.layers.heads import VocabularyHead
@@ -88,6 +88,11 @@ def everything(model: TokenEncoderDecoder, source: list[int], longest: int = LON
         Sayable(ids, found, attended[: len(ids) + 1])
         for ids, found, attended in zip(targets, tokens, attention, strict=True)
     ]
+
+
+def known(sayable: Iterable[Sayable]) -> list[Sayable]:
+    """Those without the unknown token, which a search says only where it may."""
+    return [each for each in sayable if UNK not in each.ids]
 
 
 def repeats(ids: tuple[int, ...], size: int) -> bool:
