@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from inspect import signature
 from itertools import count
 
 import numpy as np
@@ -77,6 +78,10 @@ class BeamSearch(Search):
         self.length_penalty = length_penalty
         self.n_best = n_best
         self.coverage_penalty = coverage_penalty
+
+    def settings(self) -> dict[str, float | None]:
+        """The arguments that this search was made of, for another kind of beam search."""
+        return {name: getattr(self, name) for name in signature(BeamSearch).parameters}
 
     def check_vocabulary(self, size: int) -> None:
         """Refuses a vocabulary of fewer than ``beam_size`` tokens; see :meth:`Search.check_vocabulary`."""

@@ -30,16 +30,7 @@ class ConstrainedBeamSearch(BeamSearch):
     """
 
     def __init__(self, search: BeamSearch, terms: Sequence[Terms]) -> None:
-        super().__init__(
-            search.beam_size,
-            search.length_penalty,
-            search.n_best,
-            search.max_length,
-            search.max_ratio,
-            search.min_length,
-            search.no_repeat_ngram_size,
-            search.coverage_penalty,
-        )
+        super().__init__(**search.settings())  # type: ignore[arg-type]
         self.terms = terms
 
     def _is_greedy(self) -> bool:

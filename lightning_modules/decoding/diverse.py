@@ -35,6 +35,7 @@ class DiverseBeamSearch(Search):
         max_ratio: At most this many times the source's length, plus 10.
         min_length: Fewest tokens of a hypothesis, EOS not counted.
         no_repeat_ngram_size: No sequence of this many tokens comes twice in a hypothesis; 0 for no such rule.
+        allow_unknown: Whether a hypothesis may have the unknown token, ``<unk>``; a forced prefix may in any case.
 
     Raises:
         UserError: The groups do not divide the beam, n_best is not in 1 to beam_size, or a number is negative.
@@ -51,8 +52,9 @@ class DiverseBeamSearch(Search):
         max_ratio: float | None = None,
         min_length: int = 0,
         no_repeat_ngram_size: int = 0,
+        allow_unknown: bool = False,
     ) -> None:
-        super().__init__(max_length, max_ratio, min_length, no_repeat_ngram_size)
+        super().__init__(max_length, max_ratio, min_length, no_repeat_ngram_size, allow_unknown)
         if groups < 1 or beam_size < 1 or beam_size % groups:
             raise UserError(f"groups is {groups}, which does not divide beam_size, {beam_size}: change one of them")
         if not 0.0 <= diversity < math.inf:
@@ -62,17 +64,11 @@ class DiverseBeamSearch(Search):
         self.beam_size = beam_size
         self.groups = groups
         self.n_best = n_best
-        self._beam = _GroupedBeamSearch(
-            beam_size // groups,
-            length_penalty,
-            beam_size // groups,
-            max_length,
-            max_ratio,
-            min_length,
-            no_repeat_ngram_size,
-            groups=groups,
-            diversity=diversity,
+        width = beam_size // groups
+        group = BeamSearch(
+            width, length_penalty, width, max_length, max_ratio, min_length, no_repeat_ngram_size, 0.0, allow_unknown
         )
+        self._beam = _GroupedBeamSearch(group, groups, diversity)
 
     def check_vocabulary(self, size: int) -> None:
         """Refuses a vocabulary that a group is too large for; see :meth:`Search.check_vocabulary`."""
@@ -98,21 +94,10 @@ class DiverseBeamSearch(Search):
 
 
 class _GroupedBeamSearch(BeamSearch):
-    """A beam search in which every ``groups`` sentences are the groups of one."""
+    """The beam search of a group, in which every ``groups`` sentences are the groups of one."""
 
-    def __init__(
-        self,
-        beam_size: int,
-        length_penalty: float,
-        n_best: int,
-        max_length: int | None,
-        max_ratio: float | None,
-        min_length: int,
-        no_repeat_ngram_size: int,
-        groups: int,
-        diversity: float,
-    ) -> None:
-        super().__init__(beam_size, length_penalty, n_best, max_length, max_ratio, min_length, no_repeat_ngram_size)
+    def __init__(self, group: BeamSearch, groups: int, diversity: float) -> None:
+        super().__init__(**group.settings())  # type: ignore[arg-type]
         self.groups = groups
         self.diversity = diversity
 
