@@ -22,10 +22,12 @@ from experiments.config.class_paths import DATA_HYPERPARAMETERS
 from experiments.processes.memory_errors import is_out_of_memory
 from experiments.storage.layout import find_checkpoint
 from lightning_modules.decoding.beam import BeamSearch
+from lightning_modules.decoding.constrained import ConstrainedBeamSearch
 from lightning_modules.decoding.ensemble import Ensemble, Member
 from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.decoding.hypothesis import Hypothesis
 from lightning_modules.decoding.search import Search
+from lightning_modules.decoding.terms import Terms
 from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 
 _AS_SPACE = str.maketrans(dict.fromkeys((*FORBIDDEN, "\n", "\r"), " "))
@@ -153,6 +155,7 @@ class Translator:
         batch_size: int,
         with_attention: bool = False,
         prefixes: Sequence[list[int]] | None = None,
+        terms: Sequence[Sequence[list[int]]] | None = None,
     ) -> list[list[Hypothesis]]:
         """Searches in batches of similar length.
 
@@ -162,6 +165,8 @@ class Translator:
             batch_size: Sources of a batch.
             with_attention: Also return what each hypothesis attended to.
             prefixes: For each source the target ids that its hypotheses begin with; None for nothing.
+            terms: For each source the target ids of each phrase that its hypotheses have to have, which takes a beam
+                search; None for nothing.
 
         Returns:
             For each source its hypotheses, best first; none for an empty one.
@@ -175,7 +180,7 @@ class Translator:
             with _fitting(batch, max(len(sources[index]) for index in batch), batch_size):
                 results = self.search_batch(
                     [sources[index] for index in batch],
-                    search,
+                    search if terms is None else _constrained(search, [terms[index] for index in batch]),
                     with_attention,
                     forced if forced is not None and any(forced) else None,
                 )
@@ -278,6 +283,15 @@ class Translator:
 
     def _padded(self, sequences: Sequence[list[int]]) -> Padded:
         return Padded.from_sequences(sequences).to(self.members[0].device)
+
+
+def _constrained(search: Search, terms: Sequence[Sequence[list[int]]]) -> Search:
+    """A search of one batch for hypotheses with the phrases of their sources."""
+    if not any(terms):
+        return search
+    if type(search) is not BeamSearch:
+        raise UserError(f"terms need BeamSearch, but the search is {type(search).__name__}")
+    return ConstrainedBeamSearch(search, [Terms(each) for each in terms])
 
 
 def _batches(lengths: Sequence[int | tuple[int, int]], batch_size: int) -> Iterator[list[int]]:

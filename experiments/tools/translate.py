@@ -7,7 +7,7 @@ import contextlib
 import math
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -23,7 +23,7 @@ from experiments.storage.outputs import (
 )
 from experiments.tools.line_faults import LineFaults, add_strict_option
 from experiments.tools.lines import WINDOW_BATCHES, count_lines, open_input, read_lines, windows
-from experiments.tools.source_lines import SourceLine, SourceLines
+from experiments.tools.source_lines import Companion, SourceLine, SourceLines
 
 if TYPE_CHECKING:
     from experiments.checkpoints.translator import Translator
@@ -56,6 +56,10 @@ for each line that is read; the score of --scores is then the expected agreement
 
 --prefix names a file with the beginning of each line's translation; an empty line there forces nothing. Give whole
 words: a tokenizer of subwords may not go on from half a word to its other half.
+
+--terms names a file with a line for each line of the input: the phrases that its translation has to have, between tabs;
+an empty line there asks for none. Beam search keeps places for what has them (Post and Vilar 2018); a wider beam puts
+them better.
 
 --scores writes five columns for each hypothesis: the line's number, the score, the log-probability, the number of
 tokens with the end of the sentence, and the ids between spaces. From the ids, seqlab score --ids gives the same
@@ -114,7 +118,11 @@ def _translate(given: argparse.Namespace) -> None:
 
     with contextlib.ExitStack() as stack:
         source = sys.stdin.buffer if given.input is None else stack.enter_context(open_input("--input", given.input))
-        prefixes = None if given.prefix is None else stack.enter_context(open_input("--prefix", given.prefix))
+        beside = {
+            option: stack.enter_context(open_input(f"--{option}", path))
+            for option, path in (("prefix", given.prefix), ("terms", given.terms))
+            if path is not None
+        }
         interactive = given.input is None and sys.stdin.isatty()
         translator, search = _prepare(given)
         stack.enter_context(PackedWeights())
@@ -124,7 +132,7 @@ def _translate(given: argparse.Namespace) -> None:
         start, count = time.perf_counter(), 0
         window = 1 if interactive else given.batch_size * (WINDOW_BATCHES if given.batch_size > 1 else 1)
         truncated: list[int] = []
-        for lines in windows(_with_progress(_lines(given, source, prefixes, translator, search), given), window):
+        for lines in windows(_with_progress(_lines(given, source, beside, translator, search), given), window):
             found = _translated(translator, search, lines, given.batch_size, given.attention is not None)
             if given.mbr is not None:
                 found = _least_risk(given, translator, found)
@@ -169,6 +177,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--input", type=Path, metavar="FILE", help="what to translate (default: standard input)")
     parser.add_argument("--output", type=Path, metavar="FILE", help="where to write it (default: standard output)")
     parser.add_argument("--prefix", type=Path, metavar="FILE", help="what the translation of each line begins with")
+    parser.add_argument(
+        "--terms", type=Path, metavar="FILE.tsv", help="phrases that the translation of each line has to have"
+    )
     parser.add_argument("--scores", type=Path, metavar="FILE.tsv", help="also write log-probabilities and ids")
     parser.add_argument("--attention", type=Path, metavar="FILE.jsonl", help="also write what was attended to")
     add_overwrite_option(parser)
@@ -235,6 +246,8 @@ def _check_options(given: argparse.Namespace) -> None:
     for name in (*BEAM_OPTIONS, *DIVERSE_OPTIONS):
         if given.samples is not None and getattr(given, name) is not None:
             raise UserError(f"--{name} is for beam search, but --samples draws in its place: leave one of them out")
+    if given.terms is not None and (given.samples or given.groups or given.diversity is not None):
+        raise UserError("--terms are for plain beam search: leave them out, or --samples, --groups and --diversity")
     if given.mbr is not None and _candidates(given) < 2:
         raise UserError("--mbr chooses among several hypotheses: add --n_best K or --samples K, with a K above 1")
 
@@ -245,7 +258,7 @@ def _check_files(given: argparse.Namespace) -> None:
 
     checkpoints = [("--ckpt_path", find_checkpoint(path)) for path in given.ckpt_path]
     texts = [STANDARD_INPUT if given.input is None else ("--input", given.input)]
-    texts += [] if given.prefix is None else [("--prefix", given.prefix)]
+    texts += [(f"--{name}", path) for name in ("prefix", "terms") if (path := getattr(given, name)) is not None]
     outputs = {f"--{name}": getattr(given, name) for name in ("output", "scores", "attention")}
     outputs |= {} if given.output else dict([STANDARD_OUTPUT])
     check_outputs(checkpoints, outputs, texts, given.overwrite)
@@ -300,17 +313,20 @@ def _prepare(given: argparse.Namespace) -> tuple[Translator, Search]:
 def _lines(
     given: argparse.Namespace,
     source: BinaryIO,
-    prefixes: BinaryIO | None,
+    beside: Mapping[str, BinaryIO],
     translator: Translator,
     search: Search,
 ) -> Iterator[SourceLine]:
     """The input as ids."""
     faults = LineFaults(given.strict)
     name = "standard input" if given.input is None else str(given.input)
-    prefix_name = str(given.prefix)
-    forced = None if prefixes is None else read_lines(prefixes, prefix_name, faults)
-    reader = SourceLines(translator, faults, name, prefix_name, search.max_length)
-    return reader.read(read_lines(source, name, faults), forced)
+    reader = SourceLines(translator, faults, name, search.max_length)
+    companions = {
+        option: Companion(f"--{option}", str(file), read_lines(stream, str(file), faults))
+        for option, stream in beside.items()
+        if (file := getattr(given, option)) is not None
+    }
+    return reader.read(read_lines(source, name, faults), companions.get("prefix"), companions.get("terms"))
 
 
 def _candidates(given: argparse.Namespace) -> int:
@@ -348,8 +364,9 @@ def _translated(
     from experiments.checkpoints.translator import BatchTooLarge
 
     sources, prefixes = [line.ids for line in lines], [line.prefix for line in lines]
+    terms = [line.terms for line in lines]
     try:
-        return translator.search_sorted(sources, search, batch_size, with_attention, prefixes)
+        return translator.search_sorted(sources, search, batch_size, with_attention, prefixes, terms)
     except BatchTooLarge as error:
         batch = [lines[position] for position in error.positions]
         longest, numbers = max(len(line.ids) for line in batch), listed_numbers(line.number for line in batch)

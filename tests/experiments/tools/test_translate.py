@@ -311,6 +311,7 @@ def test_a_run_directory_means_its_best_checkpoint(best: Path, run: Callable[...
         (["--groups", "4"], "--groups is 4, which does not divide beam_size, 6"),
         (["--groups", "2", "--coverage_penalty", "1"], "--coverage_penalty is for plain beam search"),
         (["--samples", "2", "--diversity", "1"], "--diversity is for beam search, but --samples draws in its place"),
+        (["--terms", "terms.tsv", "--samples", "2"], "--terms are for plain beam search"),
         (["--mbr", "chrf"], "--mbr chooses among several hypotheses: add --n_best K or --samples K"),
         (["--mbr", "rouge", "--n_best", "2"], "--mbr: invalid choice: 'rouge'"),
         (["--samples", "2", "--n_best", "2"], "--n_best is for beam search, but --samples draws in its place"),
@@ -495,6 +496,28 @@ def test_samples(run: Callable[..., list[str]], best: Path) -> None:
     assert run(b"abc\n\nhgf\n", *options, "--seed", "1") != drawn
     greedy = run(b"abc\nhgf\n", "--beam_size", "1")
     assert run(b"abc\nhgf\n", "--samples", "1", "--top_k", "1") == greedy
+
+
+def test_terms_are_there(run: Callable[..., list[str]], refusal: Callable[..., str], tmp_path: Path) -> None:
+    terms, prefixes = tmp_path / "terms.tsv", tmp_path / "prefixes"
+    terms.write_text("CAB\tFF\n\n\nH\n")
+    prefixes.write_text("\n\nBA\nG\n")
+    plain = run(b"abc\n\nhgf\nabc\n", "--prefix", str(prefixes))
+    found = run(b"abc\n\nhgf\nabc\n", "--terms", str(terms), "--prefix", str(prefixes))
+    assert "CAB" in found[0]
+    assert "FF" in found[0]
+    assert "CAB" not in plain[0] or "FF" not in plain[0], "unasked, the model does not say them"
+    assert found[1:3] == plain[1:3]
+    assert found[3].startswith("G")
+    assert "H" in found[3]
+    told = refusal("--terms", str(terms), "--max_length", "4", text=b"abc\n\n\nabc\n")
+    assert "the --terms of line 1 have 5 tokens, with those of its --prefix, but a hypothesis at most 4" in told
+    terms.write_text("A\nB\nC\n")
+    assert "goes on: --terms needs a line for each line of the input" in refusal("--terms", str(terms), text=b"abc\n")
+    assert "line 2 is empty, but its --terms are not" in refusal("--terms", str(terms), text=b"abc\n\nabc\n")
+    terms.write_text("A\tAЖ\n")
+    told = refusal("--terms", str(terms), text=b"abc\n")
+    assert "terms.tsv, line 1: the model's vocabulary cannot spell the term 'AЖ'" in told
 
 
 @pytest.mark.parametrize("several", [["--samples", "9"], ["--n_best", "5"]])
