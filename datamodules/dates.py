@@ -295,7 +295,7 @@ class DatesDataModule(ParallelDataModule):
         corpus_seed: Seed of the days and their phrasings: another seed, another corpus.
         tokenizer: Tokenizer of the source, and of the target too unless ``target_tokenizer`` is given: then both share
             one vocabulary. It is trained on the training pairs.
-        target_tokenizer: Tokenizer of the target, with a vocabulary of its own; null for a joint one.
+        target_tokenizer: Tokenizer of the target, with a vocabulary of its own; null for that of the source.
         batch_size: Budget of one training batch, all processes together.
         batch_unit: What the budget counts: sentence pairs, or padded tokens of the longer side.
         eval_batch_size: Sentence pairs of one batch in validation, test and prediction, all processes together.
@@ -304,6 +304,8 @@ class DatesDataModule(ParallelDataModule):
         num_workers: Processes that load batches beside the training process; 0 loads in it.
         cache_directory: Where tokenizers and encoded text are kept; else $SEQLAB_CACHE, else ~/.cache/seqlab.
         curriculum: Which training batches come when; each once an epoch, in random order, if not given.
+        joint_vocabulary: Whether two tokenizers, of white space or characters, have one vocabulary: what each learns on
+            its own side has the same ids on both, as ``tied: all`` needs.
 
     Raises:
         UserError: A size is below 1, the years are out of order or range, or have fewer days than pairs are wanted.
@@ -328,6 +330,7 @@ class DatesDataModule(ParallelDataModule):
         num_workers: int = 0,
         cache_directory: str | None = None,
         curriculum: Curriculum | None = None,
+        joint_vocabulary: bool = False,
     ) -> None:
         super().__init__(
             tokenizer=tokenizer,
@@ -340,6 +343,7 @@ class DatesDataModule(ParallelDataModule):
             num_workers=num_workers,
             cache_directory=cache_directory,
             curriculum=curriculum,
+            joint_vocabulary=joint_vocabulary,
         )
         self._date_corpus = DateCorpus(
             target_language, train_size, val_size, test_size, first_year, last_year, corpus_seed

@@ -27,6 +27,9 @@ _NUMBER_TYPE = np.dtype("<i8")
 _TOGETHER = 10_000
 """Pairs that are encoded at once."""
 
+_AT_ONCE = 2**22
+"""Values that are looked at together."""
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -168,6 +171,10 @@ class EncodedCorpus(Dataset[SequenceBatch]):
             torch.tensor(indices, dtype=torch.long),
         )
 
+    def unknown_rows(self, side: Literal["source", "target"]) -> list[int]:
+        """The indices of the pairs with a token on that side that the vocabulary lacks."""
+        return (self._source if side == "source" else self._target).having(UNK)
+
     def __reduce__(self) -> tuple[type[EncodedCorpus], tuple[Path]]:
         return type(self), (self.directory,)
 
@@ -229,6 +236,13 @@ class _Rows:
 
     def __len__(self) -> int:
         return len(self._ends)
+
+    def having(self, value: int) -> list[int]:
+        """The rows that have a value."""
+        parts = range(0, len(self._values), _AT_ONCE)
+        places = (start + np.flatnonzero(self._values[start : start + _AT_ONCE] == value) for start in parts)
+        rows = [np.searchsorted(self._ends, each, side="right") for each in places]
+        return np.unique(np.concatenate(rows)).tolist() if rows else []
 
     def __getitem__(self, index: int) -> np.ndarray:
         row = range(len(self))[index]

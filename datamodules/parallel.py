@@ -26,6 +26,7 @@ from datamodules.piece_dropout import PieceDropout, check_rate
 from datamodules.plan import BatchUnit, planned_loader
 from datamodules.tokenizers import Tokenizer, class_path, restore_tokenizer
 from datamodules.training_lengths import TrainingLengths
+from datamodules.vocabularies import SIDES, Side, Unseen, check_joinable, extend, join, unseen_symbols
 
 Split = Literal["train", "val", "test"]
 
@@ -49,7 +50,7 @@ class ParallelDataModule(L.LightningDataModule, ABC):
     Args:
         tokenizer: Tokenizer of the source, and of the target too unless ``target_tokenizer`` is given: then both share
             one vocabulary. It is trained on the training pairs.
-        target_tokenizer: Tokenizer of the target, with a vocabulary of its own; null for a joint one.
+        target_tokenizer: Tokenizer of the target, with a vocabulary of its own; null for that of the source.
         batch_size: Budget of one training batch, all processes together.
         batch_unit: What the budget counts: sentence pairs, or padded tokens of the longer side.
         eval_batch_size: Sentence pairs of one batch in validation, test and prediction, all processes together.
@@ -59,6 +60,8 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         num_workers: Processes that load batches beside the training process; 0 loads in it.
         cache_directory: Where tokenizers and encoded text are kept; else $SEQLAB_CACHE, else ~/.cache/seqlab.
         piece_dropout: Probability that a merge of pieces is taken back in training; see :class:`PieceDropout`.
+        joint_vocabulary: Whether two tokenizers, of white space or characters, have one vocabulary: what each learns on
+            its own side has the same ids on both, as ``tied: all`` needs.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         cache_directory: str | None = None,
         curriculum: Curriculum | None = None,
         piece_dropout: float = 0.0,
+        joint_vocabulary: bool = False,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
@@ -98,6 +102,9 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         self._num_workers = num_workers
         self._curriculum = curriculum
         self._piece_dropout = piece_dropout
+        self._joint_vocabulary = joint_vocabulary
+        if joint_vocabulary and target_tokenizer is not None:
+            check_joinable(tokenizer, target_tokenizer)
         self._splitter: PieceDropout | None = None
         self._tokenizers: tuple[Tokenizer, Tokenizer] | None = None
         self._lengths_known = False
@@ -125,6 +132,11 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         Raises:
             UserError: There is no such split.
         """
+
+    @property
+    def wanted_tokenizers(self) -> tuple[Tokenizer, Tokenizer | None]:
+        """The tokenizers that were asked for, not trained: those of a checkpoint may be others."""
+        return self._untrained, self._untrained_target
 
     @property
     def source_tokenizer(self) -> Tokenizer:
@@ -185,6 +197,10 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         """
         return f"pairs {listed_numbers(self.numbers(split, index))} of the {split} data"
 
+    def named(self, split: Split, side: Side) -> tuple[str, str]:
+        """What one side's text is called, and what is counted in it, for messages: ``("data/train.en", "line")``."""
+        return f"the {side}s of the {split} data", "pair"
+
     def numbers(self, split: Split, index: Sequence[int]) -> list[int]:
         """Where pairs stand in the text, counted from 1, those that were skipped counted too; of files, their lines."""
         return self._corpus(split).numbers[np.asarray(index, dtype=np.int64)].tolist()
@@ -201,6 +217,33 @@ class ParallelDataModule(L.LightningDataModule, ABC):
     def remarks(self, split: Split) -> Iterator[str]:
         """Lines for the log on where the pairs of a split come from, and on what may be wrong with them."""
         return iter(())
+
+    def unseen(self, split: Split) -> dict[Side, list[Unseen]]:
+        """What the vocabularies lack of a split, in the order in which it comes; pairs that are skipped do not count.
+
+        Args:
+            split: One of :attr:`splits`.
+        """
+        corpus = self._corpus(split)
+        texts = {"source": corpus.sources, "target": corpus.references}
+        found: dict[Side, list[Unseen]] = {}
+        for side, tokenizer in zip(SIDES, self._prepare_tokenizers(), strict=True):
+            sentences = ((int(corpus.numbers[row]), texts[side][row]) for row in corpus.unknown_rows(side))
+            found[side] = unseen_symbols(tokenizer, sentences)
+        return found
+
+    def extend_vocabulary(self) -> dict[Side, list[Unseen]]:
+        """Adds ids for what the vocabularies lack of the training text; the ids that there are stay.
+
+        Returns:
+            What of each side's text has an id now and had none.
+
+        Raises:
+            UserError: A tokenizer cannot be given more.
+        """
+        added = extend(*self._prepare_tokenizers(), self.unseen("train"))
+        self._corpora.clear()
+        return added
 
     def fingerprints(self) -> dict[str, str]:
         """The hash (hex) of each split's content, for the record of a run."""
@@ -297,7 +340,10 @@ class ParallelDataModule(L.LightningDataModule, ABC):
                 self._tokenizers = (joint, joint)
             else:
                 source = self._train(self._untrained, "tokenizer", ("source",))
-                self._tokenizers = (source, self._train(self._untrained_target, "target_tokenizer", ("target",)))
+                target = self._train(self._untrained_target, "target_tokenizer", ("target",))
+                if self._joint_vocabulary:
+                    join(source, target)
+                self._tokenizers = (source, target)
         return self._tokenizers
 
     def _train(self, untrained: Tokenizer, key: str, sides: tuple[str, ...]) -> Tokenizer:

@@ -19,6 +19,7 @@ from datamodules.held_out import HeldOut
 from datamodules.parallel import ParallelDataModule, Split
 from datamodules.plan import BatchUnit
 from datamodules.tokenizers import Tokenizer
+from datamodules.vocabularies import SIDES, Side
 
 
 class TranslationDataModule(ParallelDataModule):
@@ -33,7 +34,7 @@ class TranslationDataModule(ParallelDataModule):
         tokenizer: Tokenizer of the source, and of the target too unless ``target_tokenizer`` is given: then both share
             one vocabulary. It is trained on the training pairs.
         test: Test pairs, likewise; without them, or a share in ``split``, there is no test and no prediction.
-        target_tokenizer: Tokenizer of the target, with a vocabulary of its own; null for a joint one.
+        target_tokenizer: Tokenizer of the target, with a vocabulary of its own; null for that of the source.
         batch_size: Budget of one training batch, all processes together.
         batch_unit: What the budget counts: sentence pairs, or padded tokens of the longer side.
         eval_batch_size: Sentence pairs of one batch in validation, test and prediction, all processes together.
@@ -47,6 +48,8 @@ class TranslationDataModule(ParallelDataModule):
         split: Shares of the training pairs that are held out for ``val`` and ``test`` where those name no file:
             ``{val: 0.05, test: 0.05}``. Which pairs they are follows from their sources.
         features: How the column of features is read that ``columns`` names; null where there is none.
+        joint_vocabulary: Whether two tokenizers, of white space or characters, have one vocabulary: what each learns on
+            its own side has the same ids on both, as ``tied: all`` needs.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class TranslationDataModule(ParallelDataModule):
         piece_dropout: float = 0.0,
         split: HeldOut | None = None,
         features: Features | None = None,
+        joint_vocabulary: bool = False,
     ) -> None:
         if tokenizer is None:
             raise UserError("data.init_args.tokenizer is not given: name one, for example CharacterTokenizer")
@@ -82,6 +86,7 @@ class TranslationDataModule(ParallelDataModule):
             cache_directory,
             curriculum,
             piece_dropout,
+            joint_vocabulary,
         )
         given: dict[Split, ParallelText | None] = {"train": train, "val": val, "test": test}
         self._texts = {name: text for name, text in given.items() if text is not None}
@@ -195,6 +200,12 @@ class TranslationDataModule(ParallelDataModule):
                 f"data.init_args.{split} names a column of features, but data.init_args.features is not set: add "
                 "features: {separator: ';'}"
             )
+
+    def named(self, split: Split, side: Side) -> tuple[str, str]:
+        """The file of one side, and what is counted in it: ``("data/train.en", "line")``."""
+        text = self._text(split)
+        files = text.files()
+        return str(files[SIDES.index(side)] if len(files) > 1 else files[0]), "line"
 
     def _text(self, split: Split) -> ParallelText:
         """What a split is read from; where it is held out, the training file."""

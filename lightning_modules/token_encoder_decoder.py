@@ -107,7 +107,8 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
         if one_embedding and source_vocabulary_size != target_vocabulary_size:
             raise UserError(
                 f"tied is '{tied}', but the source vocabulary has {source_vocabulary_size} ids and the target's "
-                f"{target_vocabulary_size}: use a joint tokenizer (target_tokenizer: null), or tied: "
+                f"{target_vocabulary_size}: use a joint vocabulary (target_tokenizer: null, or "
+                f"joint_vocabulary: true), or tied: "
                 f"{'target' if tied_output else 'none'}"
             )
         for search in (val_search, test_search):
@@ -274,7 +275,7 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
         if source_vocabulary_size != target_vocabulary_size:
             raise UserError(
                 f"{head} copies ids of the source, but the source vocabulary has {source_vocabulary_size} ids and the "
-                f"target's {target_vocabulary_size}: use a joint tokenizer (target_tokenizer: null)"
+                f"target's {target_vocabulary_size}: use a joint vocabulary (target_tokenizer: null, or joint_vocabulary: true)"
             )
         if not self.decoder.heads:
             raise UserError(
