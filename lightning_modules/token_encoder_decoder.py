@@ -275,7 +275,8 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
         if source_vocabulary_size != target_vocabulary_size:
             raise UserError(
                 f"{head} copies ids of the source, but the source vocabulary has {source_vocabulary_size} ids and the "
-                f"target's {target_vocabulary_size}: use a joint vocabulary (target_tokenizer: null, or joint_vocabulary: true)"
+                f"target's {target_vocabulary_size}: use a joint vocabulary (target_tokenizer: null, or "
+                "joint_vocabulary: true)"
             )
         if not self.decoder.heads:
             raise UserError(

@@ -2,26 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import lightning as L
+from torch import Tensor
 
+from datamodules.hyperparameters import MODEL
 from experiments.checkpoints.reading import read_checkpoint
 from lightning_modules.shapes import check_shapes
 
+VOCABULARIES = ("source_vocabulary_size", "target_vocabulary_size")
+"""The arguments of a model that may have grown."""
 
-def load_initial_weights(model: L.LightningModule, path: Path, trusted: Sequence[str]) -> None:
+
+def load_initial_weights(model: L.LightningModule, path: Path, trusted: Sequence[str], extends: bool = False) -> None:
     """Gives a model the weights of a checkpoint.
 
     Args:
         model: The model, of the checkpoint's shape.
         path: The checkpoint.
         trusted: Packages whose classes a checkpoint may name.
+        extends: Whether the model may have more ids than the checkpoint, the new ones last: their rows stay as the
+            model began.
 
     Raises:
         UserError: The checkpoint cannot be read, or its shapes are others.
     """
     checkpoint = read_checkpoint(path, trusted)
-    check_shapes(model, checkpoint["state_dict"], f"--init_from {path}")
-    model.load_state_dict(checkpoint["state_dict"])
+    weights = checkpoint["state_dict"]
+    if extends:
+        weights = _extended(weights, model.state_dict(), _growth(model, checkpoint))
+    check_shapes(model, weights, f"--init_from {path}")
+    model.load_state_dict(weights)
+
+
+def _growth(model: L.LightningModule, checkpoint: Mapping[str, Any]) -> set[tuple[int, int]]:
+    """Ids of each vocabulary, in the checkpoint and in the model."""
+    saved = checkpoint.get(MODEL) or {}
+    return {(saved[name], model.hparams[name]) for name in VOCABULARIES if name in saved and name in model.hparams}
+
+
+def _extended(
+    saved: Mapping[str, Tensor], own: Mapping[str, Tensor], growth: set[tuple[int, int]]
+) -> dict[str, Tensor]:
+    """The weights of a checkpoint; those that have a row for each id with the model's own rows for new ids.
+
+    Args:
+        saved: The checkpoint's weights by name.
+        own: The model's.
+        growth: See :func:`_growth`.
+    """
+    weights = dict(saved)
+    for name in saved.keys() & own.keys():
+        before, now = saved[name], own[name]
+        if before.dim() and now.dim() and before.shape[1:] == now.shape[1:] and (len(before), len(now)) in growth:
+            weights[name] = now.clone()
+            weights[name][: len(before)] = before
+    return weights

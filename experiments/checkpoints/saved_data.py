@@ -14,7 +14,8 @@ from datamodules.parallel import HASH_DIGITS, ParallelDataModule
 from experiments.checkpoints.saved_tokenizers import CONTENT, LENGTHS, saved_state, saved_tokenizers
 from experiments.config.class_paths import DATA_HYPERPARAMETERS
 
-TOKENIZER_ARGUMENTS = ("tokenizer", "target_tokenizer")
+TOKENIZER_ARGUMENTS = {"tokenizer": None, "target_tokenizer": None, "joint_vocabulary": False}
+"""What decides on the tokenizers, with what a checkpoint means that does not say."""
 
 
 def checkpoint_parts(model: L.LightningModule, data: L.LightningDataModule) -> dict[str, Any]:
@@ -99,8 +100,8 @@ class SavedData:
         """
         if data.hparams.get("_class_path") != self.arguments.get("_class_path"):
             return
-        for name in TOKENIZER_ARGUMENTS:
-            wanted, had = data.hparams.get(name), self.arguments.get(name)
+        for name, otherwise in TOKENIZER_ARGUMENTS.items():
+            wanted, had = data.hparams.get(name, otherwise), self.arguments.get(name, otherwise)
             if wanted != had:
                 raise UserError(
                     f"data.init_args.{name} is {wanted}, but {self.origin} was trained with {had}: leave it as it was, "

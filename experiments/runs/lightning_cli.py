@@ -24,6 +24,7 @@ from experiments.checkpoints.checkpoint_io import AtomicCheckpointIO
 from experiments.checkpoints.checkpoint_names import name_plainly
 from experiments.checkpoints.finding import meant_checkpoint, newest_checkpoint
 from experiments.checkpoints.initial_weights import load_initial_weights
+from experiments.checkpoints.new_symbols import begin_with_vocabulary
 from experiments.checkpoints.reading import check_resumable, read_checkpoint
 from experiments.checkpoints.saved_config import check_same_parts, saved_config, with_config
 from experiments.checkpoints.saved_data import SavedData, checkpoint_parts
@@ -168,6 +169,12 @@ class SeqlabCLI(LightningCLI):
             "model has its weights, the data its tokenizers, nothing else is taken from it. Without effect where "
             "--ckpt_path finds a checkpoint to resume from.",
         )
+        parser.add_argument(
+            "--extend_vocabulary",
+            action="store_true",
+            help="fit: with --init_from, add ids for the words or characters of the training data that the "
+            "checkpoint's vocabulary lacks; the others keep theirs, and their weights.",
+        )
         for name in LINKED:
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
         parser.link_arguments("seed_everything", "data.init_args.seed")
@@ -225,6 +232,8 @@ class SeqlabCLI(LightningCLI):
             self._saved_data = SavedData.of(content, f"--ckpt_path {checkpoint}")
         else:
             settings.ckpt_path = None
+            if self.config.subcommand == "fit" and settings.extend_vocabulary and settings.init_from is None:
+                raise UserError("--extend_vocabulary extends that of a checkpoint: add --init_from, or leave it out")
             if self.config.subcommand == "fit" and settings.init_from is not None:
                 initial = find_checkpoint(Path(settings.init_from))
                 settings.init_from = str(initial)
@@ -287,7 +296,11 @@ class SeqlabCLI(LightningCLI):
             if self.subcommand == "fit" and self.config[self.subcommand].ckpt_path is not None:
                 self._saved_data.check_same_tokenizers(data)
                 self._saved_data.check_same_content(data)
-            self._saved_data.restore(data, fine_tunes=self.config[self.subcommand].ckpt_path is None)
+            begins = self.config[self.subcommand].ckpt_path is None
+            self._saved_data.restore(data, fine_tunes=begins)
+            if begins:
+                extends = self.config[self.subcommand].extend_vocabulary
+                begin_with_vocabulary(data, self._saved_data.origin, extends)
         return data
 
     def before_instantiate_classes(self) -> None:
@@ -403,7 +416,7 @@ class SeqlabCLI(LightningCLI):
         """Gives the model its initial weights, where ``--init_from`` names them."""
         settings = self.config_init[self.subcommand]
         if settings.init_from is not None and settings.ckpt_path is None:
-            load_initial_weights(self.model, Path(settings.init_from), self._trusted)
+            load_initial_weights(self.model, Path(settings.init_from), self._trusted, settings.extend_vocabulary)
             leave_out_pretrained(self.trainer)
 
     def before_validate(self) -> None:

@@ -114,10 +114,9 @@ def test_a_fine_tuned_run_goes_on_without_its_origin(tmp_path: Path, seed: int) 
     before = tokenizers(origin.parent.parent)
 
     other = write_tiny_task(second, seed, train_size=40, words=["drei"])
-    characters = ["--data.init_args.tokenizer", "datamodules.tokenizers.CharacterTokenizer"]
-    assert fit("--config", other, "--init_from", origin, "--trainer.max_epochs", 1, *characters) == 0
+    assert fit("--config", other, "--init_from", origin, "--trainer.max_epochs", 1) == 0
     run = second / "runs" / "tiny" / "1"
-    assert tokenizers(run) == before, "whatever the config of the new data asks for"
+    assert tokenizers(run) == before, "although the new text has fewer words"
 
     origin.unlink()
     assert fit("--config", run / "config.yaml", "--ckpt_path", "last", "--trainer.max_epochs", 2) == 0
