@@ -91,7 +91,8 @@ def test_they_are_listed_with_what_they_say_of_themselves(capsys: pytest.Capture
 def test_a_folder_is_copied_and_nothing_is_replaced(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["configs", "copy", "configs/nmt", "configs/trainer/cpu.yaml", "--to", "mine"]) == 0
     copied = capsys.readouterr().out.splitlines()
-    assert copied == [f"mine/configs/{name}.yaml" for name in ("nmt/dates", "nmt/multi30k", "trainer/cpu")]
+    names = ("nmt/dates", "nmt/multi30k", "nmt/multi30k_transformer", "trainer/cpu")
+    assert copied == [f"mine/configs/{name}.yaml" for name in names]
     for name in copied:
         assert (elsewhere / name).read_bytes() == shipped_configs()[name.removeprefix("mine/")].read_bytes()
     (elsewhere / copied[1]).unlink()
