@@ -72,6 +72,10 @@ class SinusoidalPositions(Positions):
     """Waves that are added to the inputs (Vaswani et al. 2017, section 3.5).
 
     Number 2i of the vector at position p is ``sin(p / 10000 ** (2i / hidden_size))``, number 2i + 1 the cosine of it.
+
+    Args:
+        hidden_size: Width of what the layers read; encoder or decoder gives it.
+        head_size: Width of one head of their attention; encoder or decoder gives it.
     """
 
     def forward(self, inputs: Tensor, start: int) -> tuple[Tensor, Rotation | None]:
@@ -87,6 +91,10 @@ class RotaryPositions(Positions):
     Their product, and so the attention, depends on the distance of the two positions alone. The pair of number i and
     number ``i + head_size / 2`` is turned at position p by ``p / 10000 ** (2i / head_size)``; the paper pairs
     neighbours, which is the same in another order.
+
+    Args:
+        hidden_size: Width of what the layers read; encoder or decoder gives it.
+        head_size: Width of one head of their attention; encoder or decoder gives it.
 
     Raises:
         UserError: The width of a head is odd.
