@@ -46,7 +46,13 @@ terminal, and a scheduler's signals often every process of a job. The study pass
 the process that forked them how they ended; that one ends when the study does."""
 
 
-def start_seqlab(words: Sequence[str], log: Path, environment: Mapping[str, str], threads: int | None) -> BaseProcess:
+def start_seqlab(
+    words: Sequence[str],
+    log: Path,
+    environment: Mapping[str, str],
+    threads: int | None,
+    errors: Path | None = None,
+) -> BaseProcess:
     """Starts a command of seqlab as a process in a session of its own: what Ctrl-C sends to the terminal it is spared.
 
     Args:
@@ -54,6 +60,7 @@ def start_seqlab(words: Sequence[str], log: Path, environment: Mapping[str, str]
         log: A file; all that the command prints is added to it.
         environment: Its environment variables.
         threads: Number of CPU threads; None where the environment says.
+        errors: Another file, for what it prints on standard error.
 
     Returns:
         The process. It can be sent signals.
@@ -61,7 +68,8 @@ def start_seqlab(words: Sequence[str], log: Path, environment: Mapping[str, str]
     Raises:
         RunFailed: It could not be started.
     """
-    process = CONTEXT.Process(target=_seqlab, args=(tuple(words), log, dict(environment), threads, Path.cwd()))
+    streams = (log, errors or log)
+    process = CONTEXT.Process(target=_seqlab, args=(tuple(words), streams, dict(environment), threads, Path.cwd()))
     try:
         if isinstance(CONTEXT, ForkServerContext):
             CONTEXT.set_forkserver_preload(list(PRELOADED))
@@ -117,12 +125,16 @@ def _end_with_parent() -> None:
 
 
 def _seqlab(
-    words: tuple[str, ...], log: Path, environment: dict[str, str], threads: int | None, directory: Path
+    words: tuple[str, ...],
+    streams: tuple[Path, Path],
+    environment: dict[str, str],
+    threads: int | None,
+    directory: Path,
 ) -> None:
     """What the new process does; it ends with the status of the command."""
-    with log.open("ab") as output:
-        for stream in (1, 2):
-            os.dup2(output.fileno(), stream)
+    for descriptor, path in zip((1, 2), streams, strict=True):
+        with path.open("ab") as file:
+            os.dup2(file.fileno(), descriptor)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(signal, "pthread_sigmask"):  # SIGUSR1 is let through by a command that hears it, in a scheduler's job

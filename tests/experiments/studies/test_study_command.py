@@ -22,19 +22,17 @@ import yaml
 
 from experiments.cli import main
 from experiments.figures.curves import read_series
+from tests.experiments.seqlab_process import seqlab
 from tests.experiments.tiny_task import write_tiny_task
 
 ATTENTION = "model.init_args.decoder.init_args.attention"
 CHECKPOINTS = "lightning.pytorch.callbacks.ModelCheckpoint"
 
-
-def arguments(study: Path, *more: object) -> list[str]:
-    given = ["study", study, "--directory", study.parent / "studies", *more]
-    return [sys.executable, "-m", "experiments.cli", *map(str, given)]
+pytestmark = pytest.mark.long
 
 
-def seqlab_study(study: Path, *more: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(arguments(study, *more), capture_output=True, text=True, check=False)
+def words(study: Path, *more: object) -> list[str]:
+    return [str(word) for word in ("study", study, "--directory", study.parent / "studies", *more)]
 
 
 def write_tiny_study(folder: Path, seed: int, **changes: object) -> Path:
@@ -98,7 +96,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Stopped:
     study = write_tiny_study(folder, seed)
     place = folder / "studies" / "tiny_study" / "quick"
     process = subprocess.Popen(
-        arguments(study, "--seeds", 2),
+        [sys.executable, "-m", "experiments.cli", *words(study, "--seeds", 2)],
         stderr=subprocess.PIPE,
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),  # as nohup in a script starts it
@@ -111,7 +109,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Stopped:
     assert process.returncode == 130, error
     first = {row["run"]: written(row["run"]) for row in rows(place) if row["status"] == "finished"}
     assert 0 < len(first) < 4
-    done = seqlab_study(study, "--seeds", 2, "--jobs", 2)
+    done = seqlab(*words(study, "--seeds", 2, "--jobs", 2))
     assert done.returncode == 0, done.stderr
     return Stopped(study, place, first, error, done.stdout)
 
@@ -127,10 +125,9 @@ def test_a_study_goes_on_where_it_was_stopped(stopped: Stopped) -> None:
 
 def test_the_results_say_how_each_run_is_repeated(stopped: Stopped, tmp_path: Path) -> None:
     row = rows(stopped.place)[0]
-    words = shlex.split(row["command"])
-    assert words[:2] == ["seqlab", "fit"]
-    again = [sys.executable, "-m", "experiments.cli", *words[1:], "--trainer.default_root_dir", str(tmp_path)]
-    assert subprocess.run(again, capture_output=True, check=False).returncode == 0
+    name, *again = shlex.split(row["command"])
+    assert [name, again[0]] == ["seqlab", "fit"]
+    assert seqlab(*again, "--trainer.default_root_dir", tmp_path).returncode == 0
     (run,) = (tmp_path / f"{row['variant']}-seed{row['seed']}").iterdir()
     repeated = read_series(run / "metrics.csv")
     assert repeated["val/loss"].values[-1] == float(row["val/loss"])
@@ -182,7 +179,9 @@ def test_variants_that_are_steps_of_a_quantity_are_drawn_over_it_and_side_by_sid
     assert all(f"![figures/{name}.png](figures/{name}.png)" in (place / "table.md").read_text() for name in drawn)
 
 
-def test_what_was_begun_goes_on_and_what_changed_runs_again(stopped: Stopped, tmp_path: Path) -> None:
+def test_what_was_begun_goes_on_and_what_changed_runs_again(
+    stopped: Stopped, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = tmp_path / "a copy"  # quoted in commands, as where it was copied from
     place = folder / "studies" / "tiny_study" / "quick"
     shutil.copytree(stopped.place, place)
@@ -195,10 +194,10 @@ def test_what_was_begun_goes_on_and_what_changed_runs_again(stopped: Stopped, tm
     path = folder / "tiny_study.yaml"
     path.write_text(yaml.safe_dump(study, sort_keys=False))
 
-    done = seqlab_study(path, "--seeds", 1, "--jobs", 2)
-    assert done.returncode == 0, done.stderr
-    assert "none seed 1: its command or a config has changed, it runs again" in done.stdout
-    assert "general seed 1" not in done.stdout
+    assert main(words(path, "--seeds", 1, "--jobs", 2)) == 0
+    output = capsys.readouterr().out
+    assert "none seed 1: its command or a config has changed, it runs again" in output
+    assert "general seed 1" not in output
     versions = {run.name: sorted(version.name for version in run.iterdir()) for run in (place / "runs").iterdir()}
     assert versions["general-seed1"] == ["1"]
     assert versions["none-seed1"] == ["1", "2"]
@@ -212,7 +211,7 @@ def test_what_was_begun_goes_on_and_what_changed_runs_again(stopped: Stopped, tm
 
 
 def test_a_variant_that_fails_does_not_stop_the_others(
-    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("WANDB_MODE", "disabled")
     study = write_tiny_study(
@@ -221,14 +220,14 @@ def test_a_variant_that_fails_does_not_stop_the_others(
         variants={"wrong": {"options": {ATTENTION: "lightning_modules.layers.attention.DotAttenton"}}, "right": None},
         metrics=[{"name": "test/loss", "better": "lower"}],
     )
-    done = seqlab_study(study, "--seeds", 2, "--jobs", 2)
+    assert main(words(study, "--seeds", 2, "--jobs", 2)) == 1
+    output, error = capsys.readouterr()
     place = tmp_path / "studies" / "tiny_study" / "quick"
-    assert done.returncode == 1
-    assert "did you mean 'lightning_modules.layers.attention.DotAttention'" in done.stderr
-    assert done.stderr.splitlines()[-1].startswith("seqlab: error: 2 of 4 runs failed: wrong (seed 1, 2); the same")
+    assert "did you mean 'lightning_modules.layers.attention.DotAttention'" in error
+    assert error.splitlines()[-1].startswith("seqlab: error: 2 of 4 runs failed: wrong (seed 1, 2); the same")
     found = {(row["variant"], row["seed"]): row for row in rows(place)}
     assert [found["wrong", seed]["status"] for seed in "12"] == ["failed", "failed"]
     assert "not tried: it was refused with seed 1" in found["wrong", "2"]["error"]
     assert [found["right", seed]["status"] for seed in "12"] == ["finished", "finished"]
     assert all(float(found["right", seed]["test/loss"]) > 0 for seed in "12")
-    assert "WARNING: not finished, and not in the tables: wrong seed 1, wrong seed 2." in done.stdout
+    assert "WARNING: not finished, and not in the tables: wrong seed 1, wrong seed 2." in output

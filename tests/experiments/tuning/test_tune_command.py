@@ -20,22 +20,21 @@ import yaml
 from filelock import FileLock
 
 from experiments.cli import main
+from tests.experiments.seqlab_process import ForkedSeqlab
 from tests.experiments.tuning.search_files import LR, write_tiny_search
 
 TRIALS = 5
 
-
-def arguments(search: Path, *more: object) -> list[str]:
-    given = ["tune", "--config", search, "--storage", search.parent / "search", *more]
-    return [sys.executable, "-m", "experiments.cli", *map(str, given)]
+pytestmark = pytest.mark.long
 
 
-def seqlab_tune(search: Path, *more: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(arguments(search, *more), capture_output=True, text=True, check=False)
+def words(search: Path, *more: object) -> list[str]:
+    return [str(word) for word in ("tune", "--config", search, "--storage", search.parent / "search", *more)]
 
 
 def started(search: Path, *more: object) -> subprocess.Popen[str]:
-    return subprocess.Popen(arguments(search, *more), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "experiments.cli", *words(search, *more)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def wait_for(path: Path) -> None:
@@ -80,7 +79,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Searched:
     with FileLock(run / ".lock", timeout=10):
         pass  # its training ended with it
     killed = yaml.safe_load((run / "config.yaml").read_text())["model"]["init_args"]["optimizer"]["init_args"]["lr"]
-    jobs = [started(search, "--trials", TRIALS) for _ in range(2)]
+    jobs = [ForkedSeqlab(*words(search, "--trials", TRIALS)) for _ in range(2)]
     outputs = [job.communicate() for job in jobs]
     assert [job.returncode for job in jobs] == [0, 0], outputs
     return Searched(search, killed, outputs)
@@ -158,8 +157,7 @@ def test_ctrl_c_says_how_to_go_on(searched: Searched) -> None:
     assert more.returncode == 130, error
     assert error.splitlines()[-1] == "seqlab: interrupted; the same command resumes the search"
     assert "Traceback" not in error
-    done = seqlab_tune(searched.file, "--trials", TRIALS + 1)
-    assert done.returncode == 0, done.stderr
+    assert main(words(searched.file, "--trials", TRIALS + 1)) == 0
     found = rows(searched.file)
     assert [row["trial"] for row in found] == [str(number) for number in range(TRIALS + 1)]
     assert found[-1]["state"] in ("complete", "pruned")
@@ -188,9 +186,8 @@ def test_results_do_not_replace_what_is_read(tmp_path: Path, seed: int, capsys: 
     ],
 )
 def test_a_search_that_cannot_be_is_refused_at_once(
-    changes: dict[str, object], message: str, tmp_path: Path, seed: int
+    changes: dict[str, object], message: str, tmp_path: Path, seed: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    done = seqlab_tune(write_tiny_search(tmp_path, seed, **changes), "--trials", 3)
-    assert done.returncode == 2, done.stderr
-    assert message in done.stderr.splitlines()[-1]
+    assert main(words(write_tiny_search(tmp_path, seed, **changes), "--trials", 3)) == 2
+    assert message in capsys.readouterr().err.splitlines()[-1]
     assert len(list((tmp_path / "search" / "runs").glob("*"))) <= 1
