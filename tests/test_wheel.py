@@ -23,6 +23,8 @@ SOURCES = ("datamodules", "lightning_modules", "experiments", "configs")
 FILES = ("seqlab.py", "pyproject.toml", "README.md", "LICENSE")
 OFFLINE = ("--quiet", "--no-deps", "--no-index", "--no-build-isolation")
 
+pytestmark = pytest.mark.long
+
 
 def pip(*words: object) -> None:
     subprocess.run([sys.executable, "-m", "pip", *map(str, words)], check=True, capture_output=True, text=True)

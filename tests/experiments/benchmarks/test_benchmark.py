@@ -31,6 +31,8 @@ from lightning_modules.nmt import AttentionNMT
 
 PROJECT = Path(__file__).parents[3]
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("layers", [1, 2])

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from experiments.cli import main
 from experiments.studies.plan import planned_runs
 from experiments.studies.results import Results
 from experiments.studies.study import read_study
@@ -39,6 +40,8 @@ SRUN = """\
 while [[ "$1" == --* ]]; do shift; done
 exec "$@"
 """
+
+pytestmark = pytest.mark.long
 
 
 def put(place: Path, study: Path, first: int) -> None:
@@ -74,7 +77,9 @@ def test_a_run_is_held_by_one(tmp_path: Path) -> None:
         assert row["status"] == "started", "what was written meanwhile is known"
 
 
-def test_an_array_job_runs_a_study(tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_array_job_runs_a_study(
+    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """After a first process that SLURM gave notice to in the middle of a run."""
     monkeypatch.setenv("WANDB_MODE", "disabled")
     for name, program in (("sbatch", SBATCH), ("srun", SRUN)):
@@ -84,11 +89,13 @@ def test_an_array_job_runs_a_study(tmp_path: Path, seed: int, monkeypatch: pytes
     study, root = write_tiny_study(tmp_path, seed), Path(__file__).parents[3]
     monkeypatch.setenv("PYTHONPATH", f"{root}:{os.environ.get('PYTHONPATH', '')}")
     monkeypatch.chdir(tmp_path)
-    command = [sys.executable, "-m", "experiments.cli", "study", str(study), "--seeds", "1"]
+    command = ["study", str(study), "--seeds", "1"]
     place = tmp_path / "studies" / "tiny_study" / "quick"
 
     environment = {**os.environ, "SLURM_JOB_ID": "7"}
-    begun = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    begun = subprocess.Popen(
+        [sys.executable, "-m", "experiments.cli", *command], env=environment, stderr=subprocess.PIPE, text=True
+    )
     deadline = time.monotonic() + 120
     while not list(place.glob("runs/*/*/record.json")) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -97,9 +104,9 @@ def test_an_array_job_runs_a_study(tmp_path: Path, seed: int, monkeypatch: pytes
     assert begun.returncode == 138, told
     assert "the same command resumes the study" in told
 
-    array = subprocess.run([*command, "--executor", "slurm"], capture_output=True, text=True, check=False)
-    assert array.returncode == 0, array.stderr
-    assert array.stdout.startswith("job     99 (2 tasks)\n"), (tmp_path / "task0.log").read_text()
+    assert main([*command, "--executor", "slurm"]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("job     99 (2 tasks)\n"), (tmp_path / "task0.log").read_text()
     with (place / "results.csv").open(newline="") as file:
         rows = {row["variant"]: row for row in csv.DictReader(file)}
     assert {name: row["status"] for name, row in rows.items()} == {"general": "finished", "none": "finished"}
@@ -109,5 +116,5 @@ def test_an_array_job_runs_a_study(tmp_path: Path, seed: int, monkeypatch: pytes
         assert f"{other} seed 1: finished" not in log
     assert (place / "table.md").is_file()
     assert any((place / "table.md").read_text().partition("![")[0].rstrip() in log for log in logs)
-    again = subprocess.run([*command, "--executor", "slurm"], capture_output=True, text=True, check=False)
-    assert again.stdout == f"all 2 runs are finished in {place.relative_to(tmp_path)}\n"
+    assert main([*command, "--executor", "slurm"]) == 0
+    assert capsys.readouterr().out == f"all 2 runs are finished in {place.relative_to(tmp_path)}\n"
