@@ -18,9 +18,11 @@ from datamodules.tokenizers import WhitespaceTokenizer
 from datamodules.translation import TranslationDataModule
 from experiments.checkpoints.reading import read_checkpoint
 from experiments.cli import main
-from tests.experiments.seqlab_process import seqlab
+from tests.experiments.seqlab_process import ForkedSeqlab, seqlab
 from tests.experiments.small_disk import read_only, resize, small_disk
 from tests.experiments.tiny_task import write_tiny_task
+
+pytestmark = pytest.mark.usefixtures("blank_pictures")
 
 Fit = Callable[..., tuple[int, str]]
 
@@ -220,11 +222,8 @@ def test_text_that_changes_while_it_is_read_is_refused_and_not_cached(tmp_path: 
 
 
 def test_text_that_changes_under_a_running_job_is_refused(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "experiments.cli", "fit", "--config", str(config), "--trainer.max_epochs", "500",
-         "--trainer.logger", CSV, "--trainer.log_every_n_steps", "1"],
-        stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
-    )  # fmt: skip
+    long = ["--trainer.max_epochs", 500, "--trainer.logger", CSV, "--trainer.log_every_n_steps", 1]
+    process = ForkedSeqlab("fit", "--config", config, *long)
     checkpoint = last(config.parent / "runs")
     while not checkpoint.exists():
         assert process.poll() is None
@@ -246,11 +245,8 @@ def test_text_that_changes_under_a_running_job_is_refused(config: Path, capsys: 
 
 def test_the_second_run_in_a_directory_is_refused(config: Path, fit: Fit) -> None:
     assert fit("--trainer.max_epochs", 1) == (0, "")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "experiments.cli", "fit", "--config", str(config), "--trainer.max_epochs", "5000",
-         "--trainer.logger", "false", "--ckpt_path", "last", *EACH],
-        stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
-    )  # fmt: skip
+    long = ["--trainer.max_epochs", 5000, "--trainer.logger", "false", "--ckpt_path", "last", *EACH]
+    process = ForkedSeqlab("fit", "--config", config, *long)
     checkpoint = last(config.parent / "runs")
     try:
         before = checkpoint.stat().st_mtime_ns

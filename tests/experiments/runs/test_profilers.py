@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,7 +12,10 @@ import yaml
 
 from experiments.cli import main
 from experiments.runs.profilers import MOST_SHOWN, Cost, RunSimpleProfiler
+from tests.experiments.seqlab_process import ForkedSeqlab
 from tests.experiments.tiny_task import write_tiny_task
+
+pytestmark = pytest.mark.usefixtures("blank_pictures")
 
 SHORT = ["--trainer.max_epochs", "1", "--trainer.limit_train_batches", "1", "--trainer.limit_val_batches", "1"]
 
@@ -112,9 +113,7 @@ def test_an_unknown_profiler_is_told_with_those_that_there_are(
 
 def test_ctrl_c_loses_no_report(request: pytest.FixtureRequest, config: Path) -> None:
     words = ["fit", "--config", str(config), "--trainer.max_epochs", "-1", "--trainer.profiler", "simple"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "experiments.cli", *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
+    process = ForkedSeqlab(*words)
     request.addfinalizer(process.kill)
     last = config.parent / "runs" / "tiny" / "1" / "checkpoints" / "last.ckpt"
     deadline = time.monotonic() + 120
