@@ -159,19 +159,20 @@ def test_variants_that_are_steps_of_a_quantity_are_drawn_over_it_and_side_by_sid
     stopped: Stopped, tmp_path: Path
 ) -> None:
     """Drawn from the same runs, none of which is run again."""
-    place = tmp_path / "studies" / "tiny_study" / "quick"
+    folder = tmp_path / "a copy"  # quoted in commands, as where it was copied from
+    place = folder / "studies" / "tiny_study" / "quick"
     shutil.copytree(stopped.place, place)
     (place / "results.csv").write_text((place / "results.csv").read_text().replace(str(stopped.place), str(place)))
     study = yaml.safe_load(stopped.file.read_text()) | {"x_label": "heads"}
     study["variants"]["general"] = {"x": 1}
     study["variants"]["none"]["x"] = 0
-    path = tmp_path / "tiny_study.yaml"
+    path = folder / "tiny_study.yaml"
     path.write_text(yaml.safe_dump(study, sort_keys=False))
     shutil.rmtree(place / "figures")
 
-    assert main(["study", str(path), "--directory", str(tmp_path / "studies"), "--seeds", "2"]) == 0
-    assert {run: written(run) for run in place.glob("runs/*/1")} == {
-        place / run.relative_to(stopped.place): written(run) for run in stopped.place.glob("runs/*/1")
+    assert main(words(path, "--seeds", 2)) == 0
+    assert {run: written(run) for run in place.glob("runs/*/*")} == {
+        place / run.relative_to(stopped.place): written(run) for run in stopped.place.glob("runs/*/*")
     }
     names = {"val-loss", "val-loss-differences", "mean-train-loss", "mean-train-loss-differences"}
     drawn = {figure.stem for figure in (place / "figures").iterdir()}
