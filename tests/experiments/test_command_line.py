@@ -1,4 +1,7 @@
-"""The whole way of a user: fit, test, predict and translate, as processes of their own."""
+"""The whole way of a user: fit, test, predict, translate, score and validate, as processes of their own.
+
+Each command is typed once as in a shell; after that it is forked from a process that has imported everything.
+"""
 
 import csv
 import json
@@ -15,9 +18,12 @@ import pytest
 import torch
 import yaml
 
+from experiments.cli import main
 from tests.experiments.metrics_table import values
-from tests.experiments.seqlab_process import seqlab
+from tests.experiments.seqlab_process import seqlab, typed_seqlab
 from tests.experiments.tiny_task import translate, write_tiny_task
+
+pytestmark = pytest.mark.long
 
 
 @dataclass
@@ -37,7 +43,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     print(f"seed {seed} (repeat with SEQLAB_TEST_SEED={seed})")
     os.environ["SEQLAB_CACHE"] = str(folder / "cache")
     config = write_tiny_task(folder, seed)
-    done = seqlab("fit", "--config", config, "--seed_everything", seed)
+    done = typed_seqlab("fit", "--config", config, "--seed_everything", seed)
     assert done.returncode == 0, done.stderr
     return Trained(config, folder / "runs" / "tiny" / "1", done.stdout)
 
@@ -89,13 +95,13 @@ def test_the_saved_config_is_whole(trained: Trained) -> None:
 
 
 def test_test_predict_and_translate_agree(trained: Trained) -> None:
-    tested = seqlab("test", "--config", trained.config)
+    tested = typed_seqlab("test", "--config", trained.config)
     assert tested.returncode == 0, tested.stderr
     assert values(trained.run, "test/exact_match")[-1] >= 0.75
     assert "test/bleu" in tested.stdout
     assert "tok:13a" in tested.stdout + tested.stderr, "the signature stands beside the score"
 
-    predicted = seqlab("predict", "--config", trained.config, "--ckpt_path", trained.run)
+    predicted = typed_seqlab("predict", "--config", trained.config, "--ckpt_path", trained.run)
     assert predicted.returncode == 0, predicted.stderr
     sources = [line.split("\t")[0] for line in (trained.config.parent / "test.tsv").read_text().splitlines()]
     with (trained.run / "predictions.tsv").open(newline="", encoding="utf-8") as file:
@@ -104,7 +110,7 @@ def test_test_predict_and_translate_agree(trained: Trained) -> None:
     assert sum(row["hypothesis"] == translate(row["source"]) for row in rows) >= 38
 
     lines = [*sources[:10], "", sources[10]]
-    translated = seqlab("translate", "--ckpt_path", trained.run, given="\n".join(lines) + "\n")
+    translated = typed_seqlab("translate", "--ckpt_path", trained.run, given="\n".join(lines) + "\n")
     assert translated.returncode == 0, translated.stderr
     hypotheses = [row["hypothesis"] for row in rows]
     assert translated.stdout.splitlines() == [*hypotheses[:10], "", hypotheses[10]]
@@ -122,7 +128,9 @@ def test_score_reproduces_what_translate_and_validate_report(trained: Trained, t
     source, target, scores = trained.config.parent / "val.de", tmp_path / "val.fr", tmp_path / "scores.tsv"
     files = ["--input", source, "--output", target, "--scores", scores]
     assert seqlab("translate", "--ckpt_path", trained.run, *files).returncode == 0
-    scored = seqlab("score", "--ckpt_path", trained.run, "--source", source, "--target", target, "--batch_size", 7)
+    scored = typed_seqlab(
+        "score", "--ckpt_path", trained.run, "--source", source, "--target", target, "--batch_size", 7
+    )
     assert scored.returncode == 0, scored.stderr
     found = [line.split("\t") for line in scored.stdout.splitlines()]
     reported = [line.split("\t") for line in scores.read_text().splitlines()]
@@ -132,7 +140,7 @@ def test_score_reproduces_what_translate_and_validate_report(trained: Trained, t
         assert tokens == row[3]
 
     references = seqlab("score", "--ckpt_path", trained.run, "--source", source, "--target", source.with_suffix(".fr"))
-    validated = seqlab("validate", "--config", trained.config, "--ckpt_path", trained.run)
+    validated = typed_seqlab("validate", "--config", trained.config, "--ckpt_path", trained.run)
     assert validated.returncode == 0, validated.stderr
     perplexity = values(trained.run, "val/perplexity")[-1]
     assert float(references.stderr.split()[-1]) == pytest.approx(perplexity, rel=1e-3)
@@ -237,10 +245,11 @@ def test_help_needs_no_torch() -> None:
         assert command in done.stdout
 
 
-def test_help_shows_what_the_docstrings_say() -> None:
-    done = seqlab("fit", "--model.help", "lightning_modules.nmt.AttentionNMT")
-    assert done.returncode == 0, done.stderr
-    assert "Share of the target distribution spread evenly" in " ".join(done.stdout.split())
+def test_help_shows_what_the_docstrings_say(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["fit", "--model.help", "lightning_modules.nmt.AttentionNMT"])
+    assert left.value.code == 0
+    assert "Share of the target distribution spread evenly" in " ".join(capsys.readouterr().out.split())
 
 
 def test_print_config_combines_files_and_overrides(trained: Trained, tmp_path: Path) -> None:
