@@ -96,7 +96,7 @@ def with_record(action: Action, value: Any, before: object = None) -> Any:  # no
         before: What was given so far for the part that takes the value.
 
     Raises:
-        UserError: One of its keys is none of any of the records.
+        UserError: One of its keys is none of any of the records, or no record has all of them.
     """
     records = _records(action)
     if not isinstance(value, dict) or "class_path" in value or len(records) < 2:
@@ -106,6 +106,9 @@ def with_record(action: Action, value: Any, before: object = None) -> Any:  # no
         kinds = " or ".join(record.__name__ for record in records)
         raise UserError(f"{action.dest} ({kinds}): unknown option '{unknown[0]}': {suggest(str(unknown[0]), known)}")
     meant = [kind for kind in records if value.keys() <= _names(kind)]
+    if not meant and known.issuperset(value):
+        forms = " or ".join(_form(record) for record in records)
+        raise UserError(f"{action.dest}: {', '.join(map(str, value))} do not go together: give {forms}")
     if len(meant) != 1:
         return value
     had = _record_before(action, before)
@@ -117,6 +120,11 @@ def _records(action: Action) -> list[type]:
     """The records that a value may be."""
     kinds = expected_types(getattr(action, "_typehint", None))
     return [kind for kind in kinds if isinstance(kind, type) and is_dataclass(kind)]
+
+
+def _form(record: type) -> str:
+    """How a config writes a record, with what it needs."""
+    return "{" + ", ".join(f"{each.name}: ..." for each in fields(record) if each.default is MISSING) + "}"
 
 
 def _record_before(action: Action, before: object) -> Namespace | None:

@@ -125,3 +125,28 @@ def test_a_form_of_the_command_line_replaces_that_of_the_config(
     assert "test: 2 pairs kept" in caplog.text
     assert main(["test", *config, *own, "--data.init_args.test.columns.target", "lema"]) == 2
     assert "columns.target is 'lema', which is no column: did you mean 'lemma'?" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("train", "message"),
+    [
+        ("{csv: all.csv, source: en, target: de}", "train: csv, source, target do not go together: give {source: ..."),
+        (
+            "{source: a.csv, target: a.csv}",
+            "init_args.train: a.csv is a table, whose lines are no sentences: give {csv:",
+        ),
+        (
+            "{tsv: a, columns: {source: 0, target: 0}}",
+            "init_args.train: a: columns.source and columns.target are both 0",
+        ),
+        ("{tsv: a, columns: {source: 0, target: 1}}", "features is set, but data.init_args.train names no column of"),
+        ("{tsv: a, columns: {source: 0, features: 1}}", "init_args.train: a: columns names no target"),
+    ],
+)
+def test_what_is_wrong_with_a_form_is_one_line(
+    folder: Path, train: str, message: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    capfd.readouterr()
+    assert main(["fit", "--config", str(folder / "endings.yaml"), "--data.init_args.train", train]) == 2
+    (line,) = (line for line in capfd.readouterr().err.splitlines() if line.startswith("seqlab: error: "))
+    assert message in line
