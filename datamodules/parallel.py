@@ -26,7 +26,7 @@ from datamodules.piece_dropout import PieceDropout, check_rate
 from datamodules.plan import BatchUnit, planned_loader
 from datamodules.tokenizers import Tokenizer, class_path, restore_tokenizer
 from datamodules.training_lengths import TrainingLengths
-from datamodules.vocabularies import SIDES, Side, Unseen, check_joinable, extend, join, unseen_symbols
+from datamodules.vocabularies import SIDES, Side, Unseen, check_joinable, extend, join, shared_size, unseen_symbols
 
 Split = Literal["train", "val", "test"]
 
@@ -157,6 +157,11 @@ class ParallelDataModule(L.LightningDataModule, ABC):
     def target_vocabulary_size(self) -> int:
         """Number of target ids, the reserved ones included."""
         return self.target_tokenizer.vocabulary_size
+
+    @property
+    def shared_vocabulary_size(self) -> int:
+        """Number of target ids that mean the same on the source side: all of a joint vocabulary, or none."""
+        return shared_size(*self._prepare_tokenizers())
 
     @property
     def training_lengths(self) -> TrainingLengths | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from datamodules.features import FeatureTokenizer
 from datamodules.tokenizers import Tokenizer
 from datamodules.tokenizers.symbols import SymbolTokenizer, of_symbols, share_symbols
 
@@ -74,6 +75,12 @@ def is_joint(source: Tokenizer, target: Tokenizer) -> bool:
     return source is target or (
         isinstance(source, SymbolTokenizer) and isinstance(target, SymbolTokenizer) and source.symbols == target.symbols
     )
+
+
+def shared_size(source: Tokenizer, target: Tokenizer) -> int:
+    """Number of ids of the target that mean the same in the source: all of them, or none."""
+    text = source.text if isinstance(source, FeatureTokenizer) else source
+    return target.vocabulary_size if is_joint(text, target) else 0
 
 
 def extend(source: Tokenizer, target: Tokenizer, unseen: Mapping[Side, Sequence[Unseen]]) -> dict[Side, list[Unseen]]:

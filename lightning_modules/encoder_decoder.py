@@ -81,7 +81,7 @@ class EncoderDecoder(StepLossModule, Generic[BatchT]):
         values, final = self.encoder(self.source_embedding(source.values), source.lengths)
         memory = self.decoder.prepare_memory(values, source.mask)
         if self.output.copies:
-            memory = replace(memory, source=source.values)
+            memory = replace(memory, source=self.copied_ids(source.values))
         return memory, self.decoder.initial_state(self.bridge(final))
 
     def forward(self, batch: BatchT) -> tuple[Tensor, Tensor]:
@@ -143,7 +143,13 @@ class EncoderDecoder(StepLossModule, Generic[BatchT]):
             batch: Source and target.
             weights: ``(batch, heads, target_len, source_len)``.
         """
-        return Attended.at(weights, batch.source.values, batch.target_output.mask) if self.output.copies else None
+        if not self.output.copies:
+            return None
+        return Attended.at(weights, self.copied_ids(batch.source.values), batch.target_output.mask)
+
+    def copied_ids(self, values: Tensor) -> Tensor:
+        """Source values ``(batch, source_len, ...)`` as a head that copies takes them: as they are."""
+        return values
 
     def loss(self, batch: BatchT, ratio: float = 1.0) -> tuple[Tensor, Tensor, int]:
         """The loss summed over the target, EOS included where there is one.

@@ -45,6 +45,8 @@ class Seq2Seq(TokenEncoderDecoder):
         longest_target: Tokens of the longest target in training; linked from the data. A search that has no limit of
             its own stops hypotheses by it.
         longest_ratio: The most target tokens for each source token in training; linked from the data, likewise.
+        shared_vocabulary_size: Number of target ids that mean the same in the source; linked from the data. If not
+            given, all do where the vocabularies are of one size.
 
     Raises:
         UserError: ``tied`` is 'all' or 'embeddings' and the vocabularies differ in size.
@@ -71,6 +73,7 @@ class Seq2Seq(TokenEncoderDecoder):
         longest_source: int | None = None,
         longest_target: int | None = None,
         longest_ratio: float | None = None,
+        shared_vocabulary_size: int | None = None,
     ) -> None:
         super().__init__(
             source_vocabulary_size,
@@ -92,4 +95,5 @@ class Seq2Seq(TokenEncoderDecoder):
             longest_source,
             longest_target,
             longest_ratio,
+            shared_vocabulary_size,
         )

@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from datamodules.batch import Padded, SequenceBatch
+from datamodules.batch import UNK, Padded, SequenceBatch
 from datamodules.errors import RunFailed, UserError
 from lightning_modules.decoding.beam import BeamSearch
 from lightning_modules.decoding.greedy import GreedySearch
@@ -72,6 +72,8 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
         longest_target: Tokens of the longest target in training; linked from the data. A search that has no limit of
             its own stops hypotheses by it.
         longest_ratio: The most target tokens for each source token in training; linked from the data, likewise.
+        shared_vocabulary_size: Number of target ids that mean the same in the source; linked from the data. If not
+            given, all do where the vocabularies are of one size.
 
     Raises:
         UserError: ``tied`` is 'all' or 'embeddings' and the vocabularies differ in size, or the target's is too small
@@ -99,6 +101,7 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
         longest_source: int | None = None,
         longest_target: int | None = None,
         longest_ratio: float | None = None,
+        shared_vocabulary_size: int | None = None,
     ) -> None:
         super().__init__(optimizer, scheduler, forcing)
         check_sizes(self, embedding_size=embedding_size)
@@ -126,6 +129,10 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
         width = embedding_size if tied_output else self.decoder.output_size
         self.to_embedding = Linear(self.decoder.output_size, width, bias=False) if tied_output else nn.Identity()
         self.output: VocabularyHead = head(width, target_vocabulary_size, label_smoothing)
+        same_size = source_vocabulary_size == target_vocabulary_size
+        self.shared_vocabulary_size = (
+            target_vocabulary_size * same_size if shared_vocabulary_size is None else shared_vocabulary_size
+        )
         if self.output.copies:
             self._check_copying(source_vocabulary_size, target_vocabulary_size)
         if tied_output:
@@ -136,6 +143,14 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
         self.val_loss, self.val_accuracy, self.val_truncated = PerTokenLoss(), Share(), Share()
         self.test_loss, self.test_accuracy, self.test_truncated = PerTokenLoss(), Share(), Share()
         self.longest_source, self.longest_target, self.longest_ratio = longest_source, longest_target, longest_ratio
+
+    def copied_ids(self, values: Tensor) -> Tensor:
+        """Source ids as the head copies them: what the target does not have, as features, is unknown to it.
+
+        Args:
+            values: ``(batch, source_len)``.
+        """
+        return values.masked_fill(values >= self.shared_vocabulary_size, UNK)
 
     def step(self, tokens: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
         """One step of the decoder, for a search.
@@ -272,11 +287,11 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
 
     def _check_copying(self, source_vocabulary_size: int, target_vocabulary_size: int) -> None:
         head = type(self.output).__name__
-        if source_vocabulary_size != target_vocabulary_size:
+        if not self.shared_vocabulary_size:
             raise UserError(
-                f"{head} copies ids of the source, but the source vocabulary has {source_vocabulary_size} ids and the "
-                f"target's {target_vocabulary_size}: use a joint vocabulary (target_tokenizer: null, or "
-                "joint_vocabulary: true)"
+                f"{head} copies ids of the source, but it has a vocabulary of its own, of {source_vocabulary_size} "
+                f"ids, and the target one of {target_vocabulary_size}: use a joint vocabulary (target_tokenizer: "
+                "null, or joint_vocabulary: true)"
             )
         if not self.decoder.heads:
             raise UserError(

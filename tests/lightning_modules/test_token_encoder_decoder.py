@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from datamodules.batch import BOS, EOS, Padded, SequenceBatch
+from datamodules.batch import BOS, EOS, UNK, Padded, SequenceBatch
 from datamodules.errors import RunFailed, UserError
 from lightning_modules import token_encoder_decoder
 from lightning_modules.decoding.beam import BeamSearch
@@ -254,11 +254,30 @@ def test_tying(tied: str, one: list[str], seed: int) -> None:
 
 
 def test_copying_needs_one_vocabulary_and_an_attention() -> None:
-    with pytest.raises(UserError, match="but the source vocabulary has 12 ids and the target's 9: use a joint"):
+    with pytest.raises(UserError, match="a vocabulary of its own, of 12 ids, and the target one of 9: use a joint"):
         TokenEncoderDecoder(12, 9, head=CopyVocabularyHead)
+    with pytest.raises(UserError, match="a vocabulary of its own, of 9 ids, and the target one of 9: use a joint"):
+        TokenEncoderDecoder(9, 9, head=CopyVocabularyHead, shared_vocabulary_size=0)
     for decoder in (FixedContextDecoder, partial(LuongDecoder, attention=NoAttention)):
         with pytest.raises(UserError, match=r"CopyVocabularyHead copies what is attended to, but .* attends to"):
             model(1, decoder=decoder, head=CopyVocabularyHead)
+
+
+def test_source_ids_that_the_target_lacks_are_not_copied(seed: int) -> None:
+    """As features above the text's ids: no probability comes of them, in the loss and in a search."""
+    net = TokenEncoderDecoder(16, VOCABULARY, head=CopyVocabularyHead, shared_vocabulary_size=VOCABULARY).eval()
+    with torch.no_grad():
+        net.output.generate.bias.fill_(-50.0)  # it copies, and does nothing else
+    source, target = [[14, 5, 15, 6]], [[5, 6]]
+    batch = SequenceBatch.from_pairs(source, target, torch.zeros(1))
+    memory, state = net.encode(batch.source)
+    with torch.no_grad():
+        log_probabilities, weights, _ = net.step(torch.tensor([BOS]), memory, state)
+    wanted = torch.zeros(VOCABULARY)
+    for place, token in enumerate([UNK, 5, UNK, 6, EOS]):
+        wanted[token] += weights[0, 0, place]
+    torch.testing.assert_close(log_probabilities.exp()[0], wanted)
+    assert net.loss(batch)[1].item() == pytest.approx(-net.score(batch).sum().item(), rel=1e-5)
 
 
 def test_the_coverage_loss_is_trained_and_not_reported(seed: int) -> None:
