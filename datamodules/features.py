@@ -42,6 +42,18 @@ class Features:
         if not self.separator or any(sign in self.separator for sign in "\t\r\n"):
             raise UserError(f"data.init_args.features.separator is {self.separator!r}: give a sign, for example ';'")
 
+    def before(self, text: Tokenizer, features_first: bool = False) -> FeatureTokenizer:
+        """An untrained tokenizer that puts features before the symbols of another one.
+
+        Args:
+            text: Tokenizer of the text.
+            features_first: Whether a line has the features before the tab.
+
+        Raises:
+            UserError: The separator cannot be one.
+        """
+        return FeatureTokenizer(text, self.separator, self.brackets, features_first)
+
     def split(self, text: str) -> list[str]:
         """The features of a cell, without the white space around them; empty ones are dropped."""
         parts = self._at_separators(text)

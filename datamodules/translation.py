@@ -105,10 +105,8 @@ class TranslationDataModule(ParallelDataModule):
             )
         self._feature_tokenizer: FeatureTokenizer | None = None
         if features is not None:
-            features.check()
             columns = train.chosen
-            first = columns is not None and columns.features_first
-            self._feature_tokenizer = FeatureTokenizer(tokenizer, features.separator, features.brackets, first)
+            self._feature_tokenizer = features.before(tokenizer, columns is not None and columns.features_first)
             self._untrained = self._feature_tokenizer
 
     @property
