@@ -17,6 +17,8 @@ from tests.faults.outcome import Outcome
 from tests.faults.task import VARIANTS, write_task
 from tests.faults.trials import Trials
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_killed_at_random_moments(variant: str, tmp_path: Path, seed: int) -> None:

@@ -21,6 +21,8 @@ SOON = 60.0
 
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 
+pytestmark = pytest.mark.long
+
 
 class Training:
     """Two processes that train; the output of both is in one file.

@@ -24,6 +24,8 @@ esac
 
 TIMES = ("time", "train/tokens_per_second")
 
+pytestmark = [pytest.mark.usefixtures("blank_pictures"), pytest.mark.long]
+
 
 @pytest.fixture
 def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:

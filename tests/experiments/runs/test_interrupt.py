@@ -14,6 +14,8 @@ from experiments.cli import main
 from tests.experiments.resume.test_handover import assert_same, run_of
 from tests.experiments.tiny_task import write_tiny_task
 
+pytestmark = [pytest.mark.usefixtures("blank_pictures"), pytest.mark.long]
+
 
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[None]:
