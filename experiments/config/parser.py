@@ -15,7 +15,7 @@ from typing import Any, Literal, NoReturn, get_args, get_origin
 from jsonargparse import ActionConfigFile, Namespace
 from lightning.pytorch.cli import LightningArgumentParser
 
-from datamodules.errors import UserError, shortened, suggest
+from datamodules.errors import UserError, short_message, shortened, suggest
 from experiments.config.config_file import check_config_file
 from experiments.config.config_places import line_of_value, misplaced, parts_of
 from experiments.config.given_values import (
@@ -146,7 +146,7 @@ def _wrong_value(parser: ArgumentParser, key: str, lines: str) -> str:
         return f"{key} has init_args, but no class_path; {suggest_class('', subclasses(bases))}"
     told = [line.strip(" -") for line in lines.splitlines() if line.strip() and not re.search(JSONARGPARSE_SAYS, line)]
     if told:
-        return f"{key}: {'; '.join(map(shortened, dict.fromkeys(told)))}"
+        return f"{key}: {'; '.join(map(short_message, dict.fromkeys(told)))}"
     literals = [str(choice) for kind in kinds if get_origin(kind) is Literal for choice in get_args(kind)]
     choices = CHOICES.get(key, literals)
     if choices:

@@ -142,7 +142,10 @@ def test_the_encoder_from_scratch_takes_the_place_of_the_fused_one(trained: Trai
         (["--data.init_args.num_features", 0], "data.init_args.num_features is 0: give at least 1"),
         (["--data.init_args.feature", 3], "unknown option 'feature'"),
         (["--model.init_args.pooling", "MedianPooling"], "there is no class 'MedianPooling': did you mean"),
-        (["--model.init_args.encoder.init_args.cell", "gruu"], "has to be one of lstm, gru, rnn: did you mean 'gru'"),
+        (
+            ["--model.init_args.encoder.init_args.cell", "gruu"],
+            "has to be one of lstm, gru, rnn, layer_norm_lstm: did you mean 'gru'",
+        ),
         (
             ["--data", "datamodules.dates.DatesDataModule"],
             "BiRNNClassifier needs source_feature_size of its data, but DatesDataModule has no property of that name "

@@ -16,7 +16,7 @@ from experiments.config.known_classes import expected_types, subclasses, suggest
 from lightning_modules.layers.attention import Attention
 from tests.experiments.tiny_task import write_tiny_task
 
-MODEL_OPTIONS = "known: bridge, decoder, dropout, embedding_size, encoder, forcing, label_smoothing, longest_ratio"
+MODEL_OPTIONS = "known: bridge, decoder, dropout, embedding_size, encoder, forcing, head, label_smoothing"
 DECODERS = "in lightning_modules.layers.decoder: BahdanauDecoder, LuongDecoder"
 COMMAND_OPTIONS = "known: ckpt_path, config, data, experiment, extend_vocabulary, init_from, model"
 FORMS = "TextFiles or TsvFile or CsvFile or JsonLinesFile or ParquetFile"
@@ -96,7 +96,11 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
                 "TruncateMetrics, VectorWriter; all of",
             ],
         ),
-        ("--model.init_args.encoder.init_args.cell", "lstmm", ["one of lstm, gru, rnn: did you mean 'lstm'?"]),
+        (
+            "--model.init_args.encoder.init_args.cell",
+            "lstmm",
+            ["one of lstm, gru, rnn, layer_norm_lstm: did you mean 'lstm'?"],
+        ),
         ("--model.init_args.encoder.init_args.cell", "zzz", ["cell is 'zzz', but has to be one of lstm, gru, rnn"]),
         ("--model.init_args.optimizer.init_args.lr", "fast", ["lr is 'fast', but has to be of type float"]),
         ("--model.init_args.dropout", "null", ["model: dropout is 'null', but has to be of type float"]),
