@@ -21,6 +21,7 @@ from datamodules.cache import Cache
 from datamodules.curriculum import Curriculum
 from datamodules.encoded import EncodedCorpus, Summary, encode_corpus
 from datamodules.errors import RunFailed, UserError, listed_numbers
+from datamodules.features import FeatureTokenizer
 from datamodules.hyperparameters import NotKept, described_value
 from datamodules.piece_dropout import PieceDropout, check_rate
 from datamodules.plan import BatchUnit, planned_loader
@@ -145,7 +146,7 @@ class ParallelDataModule(L.LightningDataModule, ABC):
 
     @property
     def target_tokenizer(self) -> Tokenizer:
-        """The trained tokenizer of the target; the source's own where the vocabulary is joint."""
+        """The trained tokenizer of the target; of a joint vocabulary the source's own, without its features."""
         return self._prepare_tokenizers()[1]
 
     @property
@@ -339,6 +340,10 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         self._corpora.clear()
 
     def _prepare_tokenizers(self) -> tuple[Tokenizer, Tokenizer]:
+        source, target = self._trained_tokenizers()
+        return source, source.text if target is source and isinstance(source, FeatureTokenizer) else target
+
+    def _trained_tokenizers(self) -> tuple[Tokenizer, Tokenizer]:
         if self._tokenizers is None:
             if self._untrained_target is None:
                 joint = self._train(self._untrained, "tokenizer", ("source", "target"))

@@ -179,11 +179,6 @@ class TranslationDataModule(ParallelDataModule):
             )
         self._feature_tokenizer = tokenizer if isinstance(tokenizer, FeatureTokenizer) else None
 
-    def _prepare_tokenizers(self) -> tuple[Tokenizer, Tokenizer]:
-        """Source and target tokenizer; of a joint vocabulary, the target's has no features."""
-        source, target = super()._prepare_tokenizers()
-        return source, source.text if target is source and isinstance(source, FeatureTokenizer) else target
-
     def _check_features(self, split: Split, text: ParallelText) -> None:
         """Refuses features without the setting, and the setting without them."""
         columns = text.chosen
