@@ -18,7 +18,7 @@ def example(count: int) -> tuple[Tensor, Tensor, Attended]:
     source = torch.randint(3, 7, (count, SOURCE))
     source[-1:, 3:] = 0
     hidden = torch.randn(count, SIZE).double()
-    return hidden, torch.randint(VOCABULARY, (count,)), Attended(weights.softmax(1), source)
+    return hidden, torch.randint(1, VOCABULARY, (count,)), Attended(weights.softmax(1), source)  # no gold is padding
 
 
 def probabilities(head: CopyVocabularyHead, hidden: Tensor, attended: Attended) -> Tensor:
