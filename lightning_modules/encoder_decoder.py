@@ -81,7 +81,8 @@ class EncoderDecoder(StepLossModule, Generic[BatchT]):
         values, final = self.encoder(self.source_embedding(source.values), source.lengths)
         memory = self.decoder.prepare_memory(values, source.mask)
         if self.output.copies:
-            memory = replace(memory, source=self.copied_ids(source.values))
+            copied = self.copied_ids(source.values)
+            memory = replace(memory, source=copied, greatest=copied.max() if copied.numel() else None)
         return memory, self.decoder.initial_state(self.bridge(final))
 
     def forward(self, batch: BatchT) -> tuple[Tensor, Tensor]:

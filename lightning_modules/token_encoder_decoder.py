@@ -118,17 +118,18 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
             search.check_vocabulary(target_vocabulary_size)
         self.save_hyperparameters()
         self.connect(encoder, decoder, bridge, embedding_size)
+        width = embedding_size if tied_output else self.decoder.output_size
+        output = head(width, target_vocabulary_size, label_smoothing)
         self.target_embedding: TokenEmbedding = TokenEmbedding(
-            target_vocabulary_size, embedding_size, dropout, token_dropout
+            target_vocabulary_size, embedding_size, dropout, token_dropout, output.copies
         )
         self.source_embedding: TokenEmbedding = (
             self.target_embedding
             if one_embedding
-            else TokenEmbedding(source_vocabulary_size, embedding_size, dropout, token_dropout)
+            else TokenEmbedding(source_vocabulary_size, embedding_size, dropout, token_dropout, output.copies)
         )
-        width = embedding_size if tied_output else self.decoder.output_size
         self.to_embedding = Linear(self.decoder.output_size, width, bias=False) if tied_output else nn.Identity()
-        self.output: VocabularyHead = head(width, target_vocabulary_size, label_smoothing)
+        self.output: VocabularyHead = output
         same_size = source_vocabulary_size == target_vocabulary_size
         self.shared_vocabulary_size = (
             target_vocabulary_size * same_size if shared_vocabulary_size is None else shared_vocabulary_size
@@ -150,7 +151,10 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
         Args:
             values: ``(batch, source_len)``.
         """
-        return values.masked_fill(values >= self.shared_vocabulary_size, UNK)
+        own = self.source_embedding.weight.shape[0]  # above it are symbols that no vocabulary has, to be copied whole
+        if self.shared_vocabulary_size == own:
+            return values
+        return values.masked_fill((values >= self.shared_vocabulary_size) & (values < own), UNK)
 
     def step(self, tokens: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
         """One step of the decoder, for a search.
@@ -162,12 +166,12 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
             state: From :meth:`encode` or the last step.
 
         Returns:
-            Log-probabilities ``(rows, target_vocabulary)``, attention weights ``(rows, heads, source_len)``, and the
-            next state.
+            Log-probabilities ``(rows, target_vocabulary)``, wider where a source has ids above the vocabulary that can
+            be copied; attention weights ``(rows, heads, source_len)``; and the next state.
         """
         distinct, rows = unique_rows(tokens)
         output, weights, state = self.decoder.step(self.target_embedding(distinct), memory, state, rows)
-        attended = None if memory.source is None else Attended.of_rows(weights, memory.source)
+        attended = None if memory.source is None else Attended.of_rows(weights, memory.source, memory.greatest)
         return self.output.log_probabilities(self.to_embedding(output), attended), weights, state
 
     def length_limits(self, source_lengths: Integers) -> Integers:

@@ -25,10 +25,12 @@ class Attended:
     Attributes:
         weights: ``(n, source_len)``, for each position a distribution over the source.
         source: ``(n, source_len)``, int64, the ids that stand there.
+        greatest: Scalar, int64, the greatest id that any source has; None for that of the sources here.
     """
 
     weights: Tensor
     source: Tensor
+    greatest: Tensor | None = None
 
     @classmethod
     def at(cls, weights: Tensor, source: Tensor, where: Tensor) -> Attended:
@@ -43,18 +45,19 @@ class Attended:
         return cls(weights.mean(dim=1)[where], ids[where])
 
     @classmethod
-    def of_rows(cls, weights: Tensor, source: Tensor) -> Attended:
+    def of_rows(cls, weights: Tensor, source: Tensor, greatest: Tensor | None = None) -> Attended:
         """At the one step of some prefixes.
 
         Args:
             weights: ``(rows, heads, source_len)``, as many rows for each source as for the others, one after the other.
             source: ``(batch, source_len)``.
+            greatest: Scalar, the greatest id that any source has, those among them that left the batch.
         """
-        return cls(weights.mean(dim=1), source.repeat_interleave(len(weights) // len(source), dim=0))
+        return cls(weights.mean(dim=1), source.repeat_interleave(len(weights) // len(source), dim=0), greatest)
 
     def rows(self, which: slice) -> Attended:
         """Some of the positions."""
-        return Attended(self.weights[which], self.source[which])
+        return Attended(self.weights[which], self.source[which], self.greatest)
 
 
 class Head(Linear, ABC):

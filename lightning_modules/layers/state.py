@@ -85,12 +85,15 @@ class Memory:
         mask: ``(batch, source_len)``, True where there is a token.
         keys: For each attention of the decoder, the memory as projected by it, once for all steps.
         source: ``(batch, source_len)``, int64, the ids that were encoded, where they can be copied; else None.
+        greatest: Scalar, int64, the greatest id of all sources that were encoded together, likewise: a search chooses
+            among equally many ids to its end, whichever sentences have left the batch.
     """
 
     values: Tensor
     mask: Tensor
     keys: tuple[Tensor, ...]
     source: Tensor | None = None
+    greatest: Tensor | None = None
 
     def select(self, rows: Tensor) -> Memory:
         """The memory of the given sentences, in their order; a sentence may be taken several times.
@@ -103,6 +106,7 @@ class Memory:
             self.mask.index_select(0, rows),
             tuple(keys.index_select(0, rows) for keys in self.keys),
             None if self.source is None else self.source.index_select(0, rows),
+            self.greatest,
         )
 
 

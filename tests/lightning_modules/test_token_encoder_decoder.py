@@ -15,6 +15,7 @@ from datamodules.batch import BOS, EOS, UNK, Padded, SequenceBatch
 from datamodules.errors import RunFailed, UserError
 from lightning_modules import token_encoder_decoder
 from lightning_modules.decoding.beam import BeamSearch
+from lightning_modules.decoding.ensemble import Ensemble
 from lightning_modules.forcing import Constant, ScheduledSampling
 from lightning_modules.layers.attention import BahdanauAttention, GeneralAttention, NoAttention
 from lightning_modules.layers.copying import CopyVocabularyHead
@@ -132,6 +133,78 @@ def test_translation_alone_and_in_a_batch(parts: str, seed: int) -> None:
         ((alone,),) = net.translate(SequenceBatch.from_pairs([source], [source], torch.zeros(1)).source, search)
         assert alone.ids == found[0].ids
         assert alone.score == pytest.approx(found[0].score, abs=1e-10)
+
+
+def extended_pairs(seed: int) -> tuple[list[list[int]], list[list[int]]]:
+    """Sentences of which each source has ids above the vocabulary, one more than the last, and its target some."""
+    sources, targets = pairs(seed)
+    for row, (source, target) in enumerate(zip(sources, targets, strict=True)):
+        own = list(range(VOCABULARY, VOCABULARY + row))
+        source += own * 4
+        target[1:1] = own[:2]
+    return sources, targets
+
+
+COPYING = [name for name, parts in PARTS.items() if "head" in parts]
+
+
+@pytest.mark.parametrize("parts", COPYING)
+@pytest.mark.parametrize("ratio", [1.0, 0.0])
+def test_symbols_outside_the_vocabulary_alone_and_in_a_batch(parts: str, ratio: float, seed: int) -> None:
+    """Loss on gold history and on its own, hypotheses and their scores."""
+    net = model(seed, forcing=ScheduledSampling(Constant(0.0)), **PARTS[parts])
+    with torch.no_grad():
+        net.output.get_parameter("generate.bias").fill_(-6.0)  # so that much is copied
+    sources, targets = extended_pairs(seed)
+    batch = SequenceBatch.from_pairs(sources, targets, torch.arange(len(sources)))
+    search = BeamSearch(3, max_length=6, min_length=4)
+    found, scores = net.translate(batch.source, search), net.score(batch)
+    assert any(id_ >= VOCABULARY for (best, *_) in found for id_ in best.ids)
+    nll = 0.0
+    for row, (source, target) in enumerate(zip(sources, targets, strict=True)):
+        alone = SequenceBatch.from_pairs([source], [target], torch.zeros(1))
+        nll += float(net.loss(alone, ratio)[1])
+        ((best, *_),) = net.translate(alone.source, search)
+        assert best.ids == found[row][0].ids
+        assert best.log_probability == pytest.approx(found[row][0].log_probability, abs=1e-5)
+        again = net.score(SequenceBatch.from_pairs([source], [best.ids], torch.zeros(1)))
+        assert again.sum().item() == pytest.approx(best.log_probability, abs=1e-5)
+        torch.testing.assert_close(net.score(alone)[0], scores[row, : len(target) + 1], rtol=0, atol=1e-10)
+    assert nll == pytest.approx(float(net.loss(batch, ratio)[1]), abs=1e-9)
+    ensemble = [each[0].ids for each in search(Ensemble([net.eval(), net]), batch.source)]
+    assert ensemble == [each[0].ids for each in found]
+
+
+def test_sentences_with_many_symbols_of_their_own_end_before_others(seed: int) -> None:
+    """Unused places of a beam, as forced beginnings leave them, may hold any id, also where n-grams are compared."""
+    sources = [[4, 5], [6], list(range(VOCABULARY, VOCABULARY + 7))]
+    beginnings = [[4, 5, 6, 7, 8, 9], [5, 6, 7, 8, 9, 10, 11], []]
+    search = BeamSearch(4, max_length=9, no_repeat_ngram_size=2)
+    for each in range(seed, seed + 5):
+        net = model(each, **PARTS["copying"])
+        with torch.no_grad():
+            net.output.get_parameter("generate.bias").fill_(-6.0)
+        batch = SequenceBatch.from_pairs(sources, sources, torch.arange(3))
+        found = net.translate(batch.source, search, prefixes=Padded.from_sequences(beginnings))
+        for source, beginning, (best, *_) in zip(sources, beginnings, found, strict=True):
+            alone = Padded.from_sequences([[*source, EOS]])
+            ((other, *_),) = net.translate(alone, search, prefixes=Padded.from_sequences([beginning]))
+            assert best.ids == other.ids
+
+
+@pytest.mark.parametrize("head", [VocabularyHead, CopyVocabularyHead])
+def test_an_id_outside_the_vocabulary_is_read_as_the_unknown_token_where_it_can_be_copied(
+    head: type[VocabularyHead], seed: int
+) -> None:
+    net = model(seed, decoder=partial(LuongDecoder, hidden_size=6), head=head)
+    embeddings = (net.source_embedding, net.target_embedding)
+    above, unknown = torch.tensor([4, VOCABULARY, VOCABULARY + 70]), torch.tensor([4, UNK, UNK])
+    for embedding in embeddings:
+        if head is CopyVocabularyHead:
+            assert torch.equal(embedding(above), embedding(unknown))
+        else:
+            with pytest.raises(IndexError):
+                embedding(above)
 
 
 class Recorder(L.Callback):
