@@ -16,6 +16,7 @@ import torch
 from torch.utils.data import Dataset
 
 from datamodules.batch import UNK, SequenceBatch
+from datamodules.spelling import spellings
 from datamodules.tokenizers import Tokenizer
 
 _SUMMARY = "summary.json"
@@ -45,6 +46,7 @@ class Summary:
         target_ids: Likewise of the target.
         source_unknown: The share of the kept source tokens that the vocabulary lacks, 0 to 1.
         target_unknown: Likewise of the target.
+        extended: Whether what the vocabulary lacks of a source has ids above it; see :class:`ExtendedSpelling`.
     """
 
     kept: int
@@ -56,6 +58,7 @@ class Summary:
     target_ids: int
     source_unknown: float
     target_unknown: float
+    extended: bool = False
 
 
 def encode_corpus(
@@ -64,6 +67,7 @@ def encode_corpus(
     source_tokenizer: Tokenizer,
     target_tokenizer: Tokenizer,
     max_length: int | None,
+    extended: bool = False,
 ) -> Summary:
     """Encodes pairs and writes them, some thousands at a time; :class:`EncodedCorpus` reads them.
 
@@ -73,6 +77,7 @@ def encode_corpus(
         source_tokenizer: Encodes the sources.
         target_tokenizer: Encodes the targets.
         max_length: Pairs with more tokens than that on a side are skipped; None keeps them.
+        extended: Whether what the vocabulary lacks of a source has ids above it, there and in its target.
 
     Returns:
         What was kept and skipped.
@@ -81,8 +86,8 @@ def encode_corpus(
     source_tokens = target_tokens = source_unknown = target_unknown = 0
     source_ids, target_ids = source_tokenizer.vocabulary_size, target_tokenizer.vocabulary_size
     with (
-        _RowWriter(directory, "source_ids", _id_type(source_ids)) as source_writer,
-        _RowWriter(directory, "target_ids", _id_type(target_ids)) as target_writer,
+        _RowWriter(directory, "source_ids", _id_type(source_ids, extended)) as source_writer,
+        _RowWriter(directory, "target_ids", _id_type(target_ids, extended)) as target_writer,
         _RowWriter(directory, "source_text", np.dtype(np.uint8)) as source_text_writer,
         _RowWriter(directory, "target_text", np.dtype(np.uint8)) as target_text_writer,
         (directory / _LENGTHS).open("wb") as lengths,
@@ -100,6 +105,9 @@ def encode_corpus(
                 kept += 1
                 source_tokens, source_unknown = source_tokens + len(source_row), source_unknown + source_row.count(UNK)
                 target_tokens, target_unknown = target_tokens + len(target_row), target_unknown + target_row.count(UNK)
+                if extended and UNK in source_row:
+                    of_source, of_target = spellings(source_tokenizer, target_tokenizer, source)
+                    source_row, target_row = of_source.encode(source), of_target.encode(target)
                 source_writer.write(source_row)
                 target_writer.write(target_row)
                 source_text_writer.write(source.encode())
@@ -116,6 +124,7 @@ def encode_corpus(
         target_ids,
         source_unknown / max(1, source_tokens),
         target_unknown / max(1, target_tokens),
+        extended,
     )
     (directory / _SUMMARY).write_text(json.dumps(asdict(summary)), encoding="utf-8")
     return summary
@@ -153,8 +162,8 @@ class EncodedCorpus(Dataset[SequenceBatch]):
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.summary = Summary(**json.loads((directory / _SUMMARY).read_text(encoding="utf-8")))
-        self._source = _Rows(directory, "source_ids", _id_type(self.summary.source_ids))
-        self._target = _Rows(directory, "target_ids", _id_type(self.summary.target_ids))
+        self._source = _Rows(directory, "source_ids", _id_type(self.summary.source_ids, self.summary.extended))
+        self._target = _Rows(directory, "target_ids", _id_type(self.summary.target_ids, self.summary.extended))
         self.sources: Sequence[str] = Texts(_Rows(directory, "source_text", np.dtype(np.uint8)))
         self.references: Sequence[str] = Texts(_Rows(directory, "target_text", np.dtype(np.uint8)))
         self.lengths = _mapped(directory / _LENGTHS, _LENGTH_TYPE).reshape(-1, 2)
@@ -173,7 +182,9 @@ class EncodedCorpus(Dataset[SequenceBatch]):
 
     def unknown_rows(self, side: Literal["source", "target"]) -> list[int]:
         """The indices of the pairs with a token on that side that the vocabulary lacks."""
-        return (self._source if side == "source" else self._target).having(UNK)
+        is_source, summary = side == "source", self.summary
+        known = summary.source_ids if is_source else summary.target_ids
+        return (self._source if is_source else self._target).unknown(known)
 
     def __reduce__(self) -> tuple[type[EncodedCorpus], tuple[Path]]:
         return type(self), (self.directory,)
@@ -237,10 +248,11 @@ class _Rows:
     def __len__(self) -> int:
         return len(self._ends)
 
-    def having(self, value: int) -> list[int]:
-        """The rows that have a value."""
-        parts = range(0, len(self._values), _AT_ONCE)
-        places = (start + np.flatnonzero(self._values[start : start + _AT_ONCE] == value) for start in parts)
+    def unknown(self, known: int) -> list[int]:
+        """The rows that have UNK, or an id above the ``known`` ones of the vocabulary."""
+        parts = (self._values[start : start + _AT_ONCE] for start in range(0, len(self._values), _AT_ONCE))
+        found = (np.flatnonzero((part == UNK) | (part >= known)) for part in parts)
+        places = (number * _AT_ONCE + each for number, each in enumerate(found))
         rows = [np.searchsorted(self._ends, each, side="right") for each in places]
         return np.unique(np.concatenate(rows)).tolist() if rows else []
 
@@ -254,5 +266,6 @@ def _mapped(path: Path, dtype: np.dtype) -> np.ndarray:
     return np.asarray(np.memmap(path, dtype, mode="r"))
 
 
-def _id_type(vocabulary_size: int) -> np.dtype:
-    return np.dtype("<u2") if vocabulary_size <= 2**16 else np.dtype("<i4")
+def _id_type(vocabulary_size: int, extended: bool) -> np.dtype:
+    """Room for the ids of a vocabulary; how many are above it, no one knows before all sources are read."""
+    return np.dtype("<u2") if vocabulary_size <= 2**16 and not extended else np.dtype("<i4")

@@ -25,9 +25,20 @@ from datamodules.features import FeatureTokenizer
 from datamodules.hyperparameters import NotKept, described_value
 from datamodules.piece_dropout import PieceDropout, check_rate
 from datamodules.plan import BatchUnit, planned_loader
+from datamodules.spelling import Spelling, check_copyable, spellings
 from datamodules.tokenizers import Tokenizer, class_path, restore_tokenizer
 from datamodules.training_lengths import TrainingLengths
-from datamodules.vocabularies import SIDES, Side, Unseen, check_joinable, extend, join, shared_size, unseen_symbols
+from datamodules.vocabularies import (
+    SIDES,
+    Side,
+    Unseen,
+    check_joinable,
+    extend,
+    is_joint,
+    join,
+    shared_size,
+    unseen_symbols,
+)
 
 Split = Literal["train", "val", "test"]
 
@@ -63,6 +74,8 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         piece_dropout: Probability that a merge of pieces is taken back in training; see :class:`PieceDropout`.
         joint_vocabulary: Whether two tokenizers, of white space or characters, have one vocabulary: what each learns on
             its own side has the same ids on both, as ``tied: all`` needs.
+        copy_unknown: Whether words or characters that the vocabulary lacks can be copied from a source, whole, by a
+            ``CopyVocabularyHead``; the vocabulary has to be a joint one, of white space or characters.
     """
 
     def __init__(
@@ -79,6 +92,7 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         curriculum: Curriculum | None = None,
         piece_dropout: float = 0.0,
         joint_vocabulary: bool = False,
+        copy_unknown: bool = False,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
@@ -106,6 +120,10 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         self._joint_vocabulary = joint_vocabulary
         if joint_vocabulary and target_tokenizer is not None:
             check_joinable(tokenizer, target_tokenizer)
+        self._copy_unknown = copy_unknown
+        if copy_unknown:
+            target = tokenizer if target_tokenizer is None else target_tokenizer
+            check_copyable(tokenizer, target, joint_vocabulary or target is tokenizer)
         self._splitter: PieceDropout | None = None
         self._tokenizers: tuple[Tokenizer, Tokenizer] | None = None
         self._lengths_known = False
@@ -185,6 +203,20 @@ class ParallelDataModule(L.LightningDataModule, ABC):
     def longest_ratio(self) -> float | None:
         """The most target tokens for each source token in training; see :attr:`training_lengths`."""
         return None if self.training_lengths is None else self.training_lengths.ratio
+
+    @property
+    def copies_unknown(self) -> bool:
+        """Whether what the vocabulary lacks of a source has ids of its own."""
+        return self._copy_unknown
+
+    def spellings(self, source: str) -> tuple[Spelling, Spelling]:
+        """How a source and its targets are spelled: by the tokenizers, or with ids for what these lack of the source.
+
+        Args:
+            source: The sentence.
+        """
+        tokenizers = self._prepare_tokenizers()
+        return spellings(*tokenizers, source) if self._copy_unknown else tokenizers
 
     def sources(self, split: Split) -> Sequence[str]:
         """The raw source sentences by index, read when asked for."""
@@ -307,7 +339,7 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         Returns:
             ``source_tokenizer`` and ``target_tokenizer``, each what :meth:`Tokenizer.describe` gives; the second is
             None where the vocabulary is joint. ``content`` has the hash (hex) of the splits that were in use,
-            ``training_lengths`` the fields of :class:`TrainingLengths`.
+            ``training_lengths`` the fields of :class:`TrainingLengths`, ``copy_unknown`` the setting.
         """
         source, target = self._prepare_tokenizers()
         lengths = self.training_lengths
@@ -316,6 +348,7 @@ class ParallelDataModule(L.LightningDataModule, ABC):
             "training_lengths": None if lengths is None else asdict(lengths),
             "source_tokenizer": source.describe(),
             "target_tokenizer": None if target is source else target.describe(),
+            "copy_unknown": self._copy_unknown,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -404,9 +437,13 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         if split not in self._corpora:
             source_tokenizer, target_tokenizer = self._prepare_tokenizers()
             max_length = self._max_length if split == "train" else None
+            extended = self._copy_unknown
+            if extended:
+                check_copyable(source_tokenizer, target_tokenizer, is_joint(source_tokenizer, target_tokenizer))
 
             def make(directory: Path) -> None:
-                summary = encode_corpus(directory, self.pairs(split), source_tokenizer, target_tokenizer, max_length)
+                tokenizers = (source_tokenizer, target_tokenizer)
+                summary = encode_corpus(directory, self.pairs(split), *tokenizers, max_length, extended)
                 if summary.kept == 0:
                     told = _report(split, summary, max_length, self.where)
                     raise UserError(f"{told}: give data with sentences to keep")
@@ -417,6 +454,7 @@ class ParallelDataModule(L.LightningDataModule, ABC):
                 "source_tokenizer": source_tokenizer.fingerprint(),
                 "target_tokenizer": target_tokenizer.fingerprint(),
                 "max_length": max_length,
+                **({"extended": True} if extended else {}),
             }
             corpus = EncodedCorpus(self.cache.entry("corpus", description, make))
             rank_zero_info(_report(split, corpus.summary, max_length, self.where))

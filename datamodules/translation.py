@@ -50,6 +50,8 @@ class TranslationDataModule(ParallelDataModule):
         features: How the column of features is read that ``columns`` names; null where there is none.
         joint_vocabulary: Whether two tokenizers, of white space or characters, have one vocabulary: what each learns on
             its own side has the same ids on both, as ``tied: all`` needs.
+        copy_unknown: Whether words or characters that the vocabulary lacks can be copied from a source, whole, by a
+            ``CopyVocabularyHead``; the vocabulary has to be a joint one, of white space or characters.
     """
 
     def __init__(
@@ -71,9 +73,15 @@ class TranslationDataModule(ParallelDataModule):
         split: HeldOut | None = None,
         features: Features | None = None,
         joint_vocabulary: bool = False,
+        copy_unknown: bool = False,
     ) -> None:
         if tokenizer is None:
             raise UserError("data.init_args.tokenizer is not given: name one, for example CharacterTokenizer")
+        if copy_unknown and features is not None:
+            raise UserError(
+                "data.init_args.copy_unknown is true, but a source with features has ids that no target has: leave "
+                "copy_unknown out"
+            )
         super().__init__(
             tokenizer,
             target_tokenizer,
@@ -87,6 +95,7 @@ class TranslationDataModule(ParallelDataModule):
             curriculum,
             piece_dropout,
             joint_vocabulary,
+            copy_unknown,
         )
         given: dict[Split, ParallelText | None] = {"train": train, "val": val, "test": test}
         self._texts = {name: text for name, text in given.items() if text is not None}

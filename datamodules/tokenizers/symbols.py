@@ -105,7 +105,11 @@ class SymbolTokenizer(Tokenizer):
         return [symbol for symbol in self._split(sentence) if symbol not in self._ids]
 
     def decode(self, ids: Iterable[int]) -> str:  # noqa: D102
-        return self._separator.join(self.pieces(id_ for id_ in ids if id_ not in (PAD, BOS, EOS)))
+        return self.joined(self.pieces(id_ for id_ in ids if id_ not in (PAD, BOS, EOS)))
+
+    def joined(self, symbols: Iterable[str]) -> str:
+        """The sentence of some symbols."""
+        return self._separator.join(symbols)
 
     def pieces(self, ids: Iterable[int]) -> list[str]:  # noqa: D102
         if not self._ids:
