@@ -14,8 +14,8 @@ from datamodules.parallel import HASH_DIGITS, ParallelDataModule
 from experiments.checkpoints.saved_tokenizers import CONTENT, LENGTHS, saved_state, saved_tokenizers
 from experiments.config.class_paths import DATA_HYPERPARAMETERS
 
-TOKENIZER_ARGUMENTS = {"tokenizer": None, "target_tokenizer": None, "joint_vocabulary": False}
-"""What decides on the tokenizers, with what a checkpoint means that does not say."""
+TOKENIZER_ARGUMENTS = {"tokenizer": None, "target_tokenizer": None, "joint_vocabulary": False, "copy_unknown": False}
+"""What decides on the tokenizers and their ids, with what a checkpoint means that does not say."""
 
 
 def checkpoint_parts(model: L.LightningModule, data: L.LightningDataModule) -> dict[str, Any]:
@@ -90,13 +90,13 @@ class SavedData:
         rank_zero_info(f"{self.origin}: its tokenizers are used ({sizes})")
 
     def check_same_tokenizers(self, data: L.LightningDataModule) -> None:
-        """Refuses other tokenizers for a resumed training: its weights know no other ids than those they have.
+        """Refuses other tokenizers or ids for a resumed training: its weights know no others than those they have.
 
         Args:
             data: The data module, with its hyperparameters.
 
         Raises:
-            UserError: An argument asks for another tokenizer than the one that the training began with.
+            UserError: An argument asks for others than those that the training began with.
         """
         if data.hparams.get("_class_path") != self.arguments.get("_class_path"):
             return

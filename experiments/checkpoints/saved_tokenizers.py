@@ -38,6 +38,15 @@ def saved_state(checkpoint: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return next(states, None)
 
 
+def copies_unknown(checkpoint: Mapping[str, Any]) -> bool:
+    """Whether the model copies from a source what its vocabulary lacks; one from before cannot.
+
+    Args:
+        checkpoint: As read from disk.
+    """
+    return (saved_state(checkpoint) or {}).get("copy_unknown") is True
+
+
 def restore_tokenizers(checkpoint: Mapping[str, Any]) -> tuple[Tokenizer, Tokenizer]:
     """Source and target tokenizer; one object where the vocabulary is joint.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +13,10 @@ import torch
 from datamodules.batch import BOS, EOS, Padded, SequenceBatch
 from datamodules.corpus import FORBIDDEN
 from datamodules.errors import RunFailed, UserError
+from datamodules.spelling import Spelling, spellings
 from datamodules.tokenizers import Tokenizer
 from experiments.checkpoints.reading import read_checkpoint
-from experiments.checkpoints.saved_tokenizers import restore_tokenizers
+from experiments.checkpoints.saved_tokenizers import copies_unknown, restore_tokenizers
 from experiments.checkpoints.trained_model import trained_model
 from experiments.checkpoints.translation import Translation
 from experiments.config.class_paths import DATA_HYPERPARAMETERS
@@ -55,11 +56,13 @@ class Translator:
         members: The models, in evaluation mode on one device: one, or those of an ensemble.
         source_tokenizer: Reads the source.
         target_tokenizer: Writes the hypotheses; the same object where the vocabulary is joint.
+        copies_unknown: Whether what the vocabulary lacks of a source has ids of its own there, and may be copied.
     """
 
     members: tuple[TokenEncoderDecoder, ...]
     source_tokenizer: Tokenizer
     target_tokenizer: Tokenizer
+    copies_unknown: bool = False
 
     @property
     def model(self) -> Member:
@@ -112,13 +115,14 @@ class Translator:
         """
         search = self.beam_search() if search is None else search
         search.check_vocabulary(self.target_tokenizer.vocabulary_size)
-        sources = self._encoded(lines)
+        texts = _texts(lines)
+        sources = self._encoded(texts)
         found = self.search_sorted(sources, search, batch_size, with_attention=True)
         rows = [(line, each) for line, hypotheses in enumerate(found) for each in hypotheses]
         scores = self.score_sorted([sources[line] for line, _ in rows], [each.ids for _, each in rows], batch_size)
         told: list[list[Translation]] = [[] if source else [Translation.of_nothing()] for source in sources]
         for (line, hypothesis), row in zip(rows, scores, strict=True):
-            told[line].append(self._told(sources[line], hypothesis, row))
+            told[line].append(self._told(texts[line], sources[line], hypothesis, row))
         return told
 
     def beam_search(self, beam_size: int = 5, n_best: int = 1, length_penalty: float = 1.0) -> BeamSearch:
@@ -140,13 +144,27 @@ class Translator:
         limits = self.members[0].test_search
         return GreedySearch(limits.max_length, limits.max_ratio, limits.min_length)
 
+    def spellings(self, source: str) -> tuple[Spelling, Spelling]:
+        """How a source and its targets are spelled: by the tokenizers, or with ids for what these lack of the source.
+
+        Args:
+            source: The sentence.
+        """
+        tokenizers = self.source_tokenizer, self.target_tokenizer
+        return spellings(*tokenizers, source) if self.copies_unknown else tokenizers
+
     def encode(self, sentence: str) -> list[int]:
         """The ids of a source sentence, closed by EOS."""
-        return [*self.source_tokenizer.encode(sentence), EOS]
+        return [*self.spellings(sentence)[0].encode(sentence), EOS]
 
-    def text(self, hypothesis: Hypothesis) -> str:
-        """A hypothesis in one line, whatever the training text had in it."""
-        return self.target_tokenizer.decode(hypothesis.ids).replace("\n", " ")
+    def text(self, hypothesis: Hypothesis, source: str) -> str:
+        """A hypothesis in one line, whatever the training text had in it.
+
+        Args:
+            hypothesis: What a search found.
+            source: The sentence that it was found for, as :meth:`encode` was given it.
+        """
+        return self.spellings(source)[1].decode(hypothesis.ids).replace("\n", " ")
 
     def search_sorted(
         self,
@@ -252,37 +270,47 @@ class Translator:
         scores = self.model.score(batch).tolist()
         return [row[: len(target) + 1] for row, target in zip(scores, targets, strict=True)]
 
-    def _encoded(self, lines: Sequence[str]) -> list[list[int]]:
-        """The ids of each line, read as the command reads them; none of an empty line."""
-        if isinstance(lines, str):
-            raise UserError(f"translate takes a list of lines: give [{lines!r:.80}] for one")
+    def _encoded(self, texts: Sequence[str]) -> list[list[int]]:
+        """The ids of each line; none of an empty one."""
         sources = []
-        for number, line in enumerate(lines, start=1):
-            if not isinstance(line, str):
-                raise UserError(f"line {number} is a {type(line).__name__}: translate takes a list of strings")
-            if any("\ud800" <= character <= "\udfff" for character in line):
-                raise UserError(f"line {number} holds half of a surrogate pair, which is no text: decode it anew")
-            text = line.rstrip("\r\n").translate(_AS_SPACE)
+        for number, text in enumerate(texts, start=1):
             try:
                 sources.append(self.encode(text) if text.strip() else [])
             except UserError as error:
                 raise UserError(f"line {number}: {error}") from error
         return sources
 
-    def _told(self, source: list[int], hypothesis: Hypothesis, log_probabilities: list[float]) -> Translation:
+    def _told(
+        self, text: str, source: list[int], hypothesis: Hypothesis, log_probabilities: list[float]
+    ) -> Translation:
         heads = hypothesis.heads
+        of_source, of_target = self.spellings(text)
         return Translation(
-            self.text(hypothesis),
+            self.text(hypothesis, text),
             hypothesis.score,
             hypothesis.log_probability,
-            tuple(self.target_tokenizer.pieces([*hypothesis.ids, EOS])),
+            tuple(of_target.pieces([*hypothesis.ids, EOS])),
             np.exp(np.array(log_probabilities, dtype=np.float64)),
-            tuple(self.source_tokenizer.pieces(source)),
+            tuple(of_source.pieces(source)),
             None if heads is None else heads.float().cpu().numpy(),
         )
 
     def _padded(self, sequences: Sequence[list[int]]) -> Padded:
         return Padded.from_sequences(sequences).to(self.members[0].device)
+
+
+def _texts(lines: Sequence[str]) -> list[str]:
+    """The text of each line, read as the command reads it."""
+    if isinstance(lines, str):
+        raise UserError(f"translate takes a list of lines: give [{lines!r:.80}] for one")
+    texts = []
+    for number, line in enumerate(lines, start=1):
+        if not isinstance(line, str):
+            raise UserError(f"line {number} is a {type(line).__name__}: translate takes a list of strings")
+        if any("\ud800" <= character <= "\udfff" for character in line):
+            raise UserError(f"line {number} holds half of a surrogate pair, which is no text: decode it anew")
+        texts.append(line.rstrip("\r\n").translate(_AS_SPACE))
+    return texts
 
 
 def _constrained(search: Search, terms: Sequence[Sequence[list[int]]]) -> Search:
@@ -328,7 +356,7 @@ def load_ensemble(paths: Sequence[Path], trusted: Sequence[str] = (), device: st
 
     Raises:
         UserError: There is no checkpoint, one cannot be used alone (see :func:`load_translator`), or two have unlike
-            vocabularies.
+            vocabularies, or copy unlike symbols.
     """
     if not paths:
         raise UserError("no checkpoint is given: give at least one")
@@ -341,8 +369,13 @@ def load_ensemble(paths: Sequence[Path], trusted: Sequence[str] = (), device: st
                     f"{paths[0]} and {path} have unlike {side} vocabularies: an ensemble needs checkpoints whose "
                     "tokenizers were trained on the same text with the same settings"
                 )
+        if first.copies_unknown != other.copies_unknown:
+            raise UserError(
+                f"of {paths[0]} and {path} one copies what the vocabulary lacks, the other does not: an ensemble needs "
+                "checkpoints trained with the same data.init_args.copy_unknown"
+            )
     members = tuple(member for each in (first, *others) for member in each.members)
-    return Translator(members, first.source_tokenizer, first.target_tokenizer)
+    return replace(first, members=members)
 
 
 def load_translator(path: Path, trusted: Sequence[str] = (), device: str = "auto") -> Translator:
@@ -368,7 +401,8 @@ def load_translator(path: Path, trusted: Sequence[str] = (), device: str = "auto
         source_tokenizer, target_tokenizer = restore_tokenizers(checkpoint)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
-    return Translator((model.to(chosen).eval(),), source_tokenizer, target_tokenizer)
+    members = (model.to(chosen).eval(),)
+    return Translator(members, source_tokenizer, target_tokenizer, copies_unknown(checkpoint))
 
 
 def choose_device(name: str) -> torch.device:

@@ -54,6 +54,7 @@ from experiments.runs.callbacks.run_record import RunRecord
 from experiments.runs.callbacks.throughput import Throughput
 from experiments.runs.callbacks.unchanged_text import UnchangedText
 from experiments.runs.closing import closing_lines
+from experiments.runs.copied_symbols import check_copied_symbols
 from experiments.runs.ending import ending
 from experiments.runs.given_configs import configs_first, decided_by, with_config_of_run
 from experiments.runs.lightning_notices import without_lightning_notices
@@ -349,6 +350,7 @@ class SeqlabCLI(LightningCLI):
         try:
             with own_errors():
                 super().instantiate_classes()
+            check_copied_symbols(self.model, self.datamodule)
             if self.subcommand == "fit" and isinstance(self.model, StepLossModule):
                 self.model.check_optimizer()
             if self.subcommand == "fit":

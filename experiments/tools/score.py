@@ -19,7 +19,7 @@ from experiments.tools.lines import WINDOW_BATCHES, windows
 
 if TYPE_CHECKING:
     from datamodules.corpus import TextFiles, TsvFile
-    from datamodules.tokenizers import Tokenizer
+    from datamodules.spelling import Spelling
     from experiments.checkpoints.translator import Translator
 
 EPILOG = """\
@@ -152,10 +152,9 @@ def _encoded(texts: TextFiles | TsvFile, translator: Translator, ids: bool, faul
         if faults.was_left_out(number):
             yield _Pair(number, [], [])
             continue
+        _, spelling = translator.spellings(source)
         try:
-            encoded = (
-                _read_ids(target, translator.target_tokenizer) if ids else translator.target_tokenizer.encode(target)
-            )
+            encoded = _read_ids(target, spelling) if ids else spelling.encode(target)
         except UserError as error:
             raise UserError(f"{files[-1]}, line {number}: {error}") from error
         blank = not source.strip()
@@ -177,11 +176,11 @@ def _encoded(texts: TextFiles | TsvFile, translator: Translator, ids: bool, faul
         yield pair
 
 
-def _read_ids(line: str, tokenizer: Tokenizer) -> list[int]:
+def _read_ids(line: str, spelling: Spelling) -> list[int]:
     """The ids that a line lists; the subject of an error's message is the line."""
     from datamodules.batch import EOS
 
-    size = tokenizer.vocabulary_size
+    size = spelling.vocabulary_size
     for word in line.split():
         if not (word.isascii() and word.isdigit() and int(word) < size and int(word) != EOS):
             raise UserError(f"{word!r} is no id: with --ids, give numbers below {size} between spaces, without {EOS}")

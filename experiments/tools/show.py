@@ -17,6 +17,7 @@ from experiments.tools.line_faults import LineFaults
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from datamodules.spelling import Spelling
     from experiments.checkpoints.translator import Translator
 
 SENTENCES = ("a dog runs", "two children play in the snow", "a man reads a book")
@@ -148,14 +149,14 @@ def _alignment(given: argparse.Namespace) -> Figure:
     from datamodules.batch import EOS
     from experiments.figures.alignment import alignment_figure
 
-    translator, ids = _translator(given)
+    translator, ids, (of_source, of_target) = _translator(given)
     ((best, *_),) = translator.search_batch([ids], translator.beam_search(), with_attention=True)
     if best.attention is None:
         raise UserError("the model of this checkpoint has no attention, and so no alignment")
-    text = translator.target_tokenizer.decode(best.ids)
+    text = of_target.decode(best.ids)
     print(text)
-    pieces = translator.target_tokenizer.pieces([*best.ids, EOS])
-    return alignment_figure(translator.source_tokenizer.pieces(ids), pieces, best.attention, text)
+    pieces = of_target.pieces([*best.ids, EOS])
+    return alignment_figure(of_source.pieces(ids), pieces, best.attention, text)
 
 
 def _temperature(given: argparse.Namespace) -> Figure:
@@ -165,17 +166,17 @@ def _temperature(given: argparse.Namespace) -> Figure:
 
     if not given.temperature or not all(0.0 < each < math.inf for each in given.temperature):
         raise UserError(f"--temperature has {given.temperature}: give numbers above 0")
-    translator, ids = _translator(given)
+    translator, ids, (of_source, of_target) = _translator(given)
     ((best,),) = translator.search_batch([ids], translator.greedy_search())
-    pieces = translator.target_tokenizer.pieces([*best.ids, EOS])
+    pieces = of_target.pieces([*best.ids, EOS])
     position = len(pieces) // 2 if given.target_position is None else given.target_position - 1
     if not 0 <= position < len(pieces):
         raise UserError(
             f"--target_position is {given.target_position}: the translation has {len(pieces)} tokens, from 1"
         )
     view = attention_view(translator.members[0], ids, best.ids, position, sorted(given.temperature))
-    source = translator.source_tokenizer.pieces(ids)
-    print(translator.target_tokenizer.decode(best.ids))
+    source = of_source.pieces(ids)
+    print(of_target.decode(best.ids))
     for temperature, entropy in zip(sorted(given.temperature), view.entropies, strict=True):
         print(f"temperature {temperature:g}: entropy {entropy:.3f} nats of at most {math.log(len(source)):.3f}")
     return temperature_figure(
@@ -211,8 +212,8 @@ def _sentences(given: argparse.Namespace) -> list[str]:
     ]
 
 
-def _translator(given: argparse.Namespace) -> tuple[Translator, list[int]]:
-    """The translator, and the ids of the sentence to show."""
+def _translator(given: argparse.Namespace) -> tuple[Translator, list[int], tuple[Spelling, Spelling]]:
+    """The translator, the ids of the sentence to show, and how it and its translations are spelled."""
     from experiments.checkpoints.translator import load_translator
 
     path = _checkpoint(given)
@@ -223,7 +224,7 @@ def _translator(given: argparse.Namespace) -> tuple[Translator, list[int]]:
     ids, faults = translator.encode(sentence), LineFaults()
     faults.check_length(len(ids) - 1, translator.longest_source, "source", "--sentence")
     faults.check_known(ids[:-1], "source", "--sentence")
-    return translator, ids
+    return translator, ids, translator.spellings(sentence)
 
 
 def _parser() -> argparse.ArgumentParser:

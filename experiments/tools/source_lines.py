@@ -21,12 +21,14 @@ class SourceLine:
 
     Attributes:
         number: Its number, from 1.
+        text: The line itself.
         ids: The source ids and EOS; empty where the line has nothing but white space.
         prefix: The target ids that its hypotheses begin with.
         terms: The target ids of each phrase that its hypotheses have to have.
     """
 
     number: int
+    text: str
     ids: list[int]
     prefix: list[int]
     terms: Sequence[list[int]] = ()
@@ -86,7 +88,7 @@ class SourceLines:
         """
         for number, (text, beside) in enumerate(self._with(texts, [prefixes, terms]), start=1):
             if self._faults.was_left_out(number):
-                yield SourceLine(number, [], [])
+                yield SourceLine(number, "", [], [])
                 continue
             line = self._line(number, text, *beside[0])
             yield replace(line, terms=self._terms(line, *beside[1]))
@@ -94,7 +96,8 @@ class SourceLines:
     def _terms(self, line: SourceLine, text: str, name: str) -> list[list[int]]:
         """The ids of the phrases of a line."""
         phrases = [phrase for phrase in text.split("\t") if phrase.strip()]
-        ids = [self._translator.target_tokenizer.encode(phrase) for phrase in phrases]
+        _, spelling = self._translator.spellings(line.text)
+        ids = [spelling.encode(phrase) for phrase in phrases]
         for phrase, found in zip(phrases, ids, strict=True):
             if UNK in found or not found:
                 raise UserError(f"{name}, line {line.number}: the model's vocabulary cannot spell the term {phrase!r}")
@@ -116,7 +119,7 @@ class SourceLines:
             raise UserError(f"{place}: {error}") from error
         faults.check_length(len(ids) - 1, translator.longest_source, "source", place)
         faults.check_known(ids[:-1], "source", place)
-        prefix = translator.target_tokenizer.encode(beginning) if beginning.strip() else []
+        prefix = translator.spellings(text)[1].encode(beginning) if beginning.strip() else []
         if prefix and not ids:
             raise UserError(f"line {number} is empty, but its --prefix is not: an empty line stays empty")
         if self._max_length is not None and len(prefix) > self._max_length:
@@ -125,7 +128,7 @@ class SourceLines:
                 "shorten it, or raise --max_length"
             )
         faults.check_known(prefix, "prefix", f"{prefix_name}, line {number}")
-        return SourceLine(number, ids, prefix)
+        return SourceLine(number, text, ids, prefix)
 
     def _with(
         self, texts: Iterable[str], companions: Sequence[Companion | None]

@@ -135,7 +135,7 @@ def _translate(given: argparse.Namespace) -> None:
         for lines in windows(_with_progress(_lines(given, source, beside, translator, search), given), window):
             found = _translated(translator, search, lines, given.batch_size, given.attention is not None)
             if given.mbr is not None:
-                found = _least_risk(given, translator, found)
+                found = _least_risk(given, translator, lines, found)
             for writer in writers:
                 writer.write(lines, found)
             cut = (any(one.truncated for one in each) for each in found)
@@ -335,13 +335,15 @@ def _candidates(given: argparse.Namespace) -> int:
 
 
 def _least_risk(
-    given: argparse.Namespace, translator: Translator, found: list[list[Hypothesis]]
+    given: argparse.Namespace, translator: Translator, lines: list[SourceLine], found: list[list[Hypothesis]]
 ) -> list[list[Hypothesis]]:
     """For each line the one hypothesis that agrees most with the others; none for an empty line."""
     from experiments.tools.minimum_bayes_risk import UTILITIES, least_risk
 
     utility, drawn = UTILITIES[given.mbr](), given.samples is not None
-    texts = [[translator.text(each) for each in hypotheses] for hypotheses in found]
+    texts = [
+        [translator.text(each, line.text) for each in hypotheses] for line, hypotheses in zip(lines, found, strict=True)
+    ]
     return [
         least_risk(hypotheses, written, utility, drawn)[:1] if hypotheses else []
         for hypotheses, written in zip(found, texts, strict=True)

@@ -57,7 +57,7 @@ class TextWriter(Writer):
 
     def rows(self, line: SourceLine, hypotheses: list[Hypothesis]) -> Iterator[str]:
         """One row."""
-        yield self.translator.text(hypotheses[0]) if hypotheses else ""
+        yield self.translator.text(hypotheses[0], line.text) if hypotheses else ""
 
 
 class NBestWriter(Writer):
@@ -66,7 +66,7 @@ class NBestWriter(Writer):
     def rows(self, line: SourceLine, hypotheses: list[Hypothesis]) -> Iterator[str]:
         """A row for each hypothesis; one for an empty line."""
         for each in hypotheses:
-            yield f"{line.number}\t{each.score:.4f}\t{self.translator.text(each)}"
+            yield f"{line.number}\t{each.score:.4f}\t{self.translator.text(each, line.text)}"
         if not hypotheses:
             yield f"{line.number}\t0\t"
 
@@ -92,13 +92,14 @@ class AttentionWriter(Writer):
         Raises:
             UserError: The model has no attention.
         """
+        of_source, of_target = self.translator.spellings(line.text)
         for each in hypotheses:
             if each.attention is None:
                 raise UserError("--attention: the model of this checkpoint has none; leave the option out")
             row = {
                 "line": line.number,
-                "source": self.translator.source_tokenizer.pieces(line.ids),
-                "hypothesis": self.translator.target_tokenizer.pieces([*each.ids, EOS]),
+                "source": of_source.pieces(line.ids),
+                "hypothesis": of_target.pieces([*each.ids, EOS]),
                 "attention": [[round(weight, 6) for weight in row] for row in each.attention.tolist()],
             }
             yield json.dumps(row, ensure_ascii=False)

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 
 from datamodules.batch import EOS, Padded, SequenceBatch
 from datamodules.parallel import Split
+from datamodules.spelling import Spelling
 from datamodules.tokenizers import WhitespaceTokenizer
 from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.decoding.hypothesis import Hypothesis
@@ -70,6 +71,9 @@ class EchoData(L.LightningDataModule):
 
     def references(self, split: Split) -> Sequence[str]:
         return self.texts[1]
+
+    def spellings(self, source: str) -> tuple[Spelling, Spelling]:
+        return self.source_tokenizer, self.target_tokenizer
 
     def loader(self, order: Sequence[int], batch_size: int) -> DataLoader[SequenceBatch]:
         encode = self.source_tokenizer.encode

@@ -35,16 +35,18 @@ class AlignmentFigures(L.Callback):
         if trainer.sanity_checking or trainer.state.fn != TrainerFn.FITTING or not trainer.is_global_zero:
             return
         data = parallel_text(trainer)
-        watched = watched_sentences(self.sentences, len(data.sources("val")))
+        texts = data.sources("val")
+        watched = watched_sentences(self.sentences, len(texts))
         translations = translate_watched(trainer, pl_module, watched, with_attention=True)
-        for number, (source, hypothesis) in enumerate(translations, start=1):
+        for number, (index, (source, hypothesis)) in enumerate(zip(watched, translations, strict=True), start=1):
             if hypothesis.attention is None:
                 return
             weights = hypothesis.attention.detach().float().cpu()
-            columns = data.source_tokenizer.pieces(source)
+            of_source, of_target = data.spellings(texts[index])
+            columns = of_source.pieces(source)
             columns += [SPECIAL_PIECES[PAD]] * _padding(weights, len(columns))
             # A hypothesis that was cut at the maximum length has no row for EOS.
-            rows = data.target_tokenizer.pieces([*hypothesis.ids, EOS][: len(weights)])
+            rows = of_target.pieces([*hypothesis.ids, EOS][: len(weights)])
             figure = alignment_figure(columns, rows, weights, f"step {trainer.global_step:,}")
             log_figure(trainer, f"val/alignment_{number}", figure, trainer.global_step)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import lightning as L
 
 from datamodules.batch import SequenceBatch
-from experiments.runs.callbacks.text import gathered, parallel_text
+from experiments.runs.callbacks.text import gathered, parallel_text, written
 from experiments.storage.durable import durable_write
 from lightning_modules.decoding.hypothesis import Hypothesis
 
@@ -42,9 +42,9 @@ class PredictionWriter(L.Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Keeps the batch's hypotheses."""
-        decode = parallel_text(trainer).target_tokenizer.decode
+        data = parallel_text(trainer)
         for index, hypothesis in zip(batch.index.tolist(), outputs, strict=True):
-            self._predictions[index] = (decode(hypothesis.ids), hypothesis.score)
+            self._predictions[index] = (written(data, "test", index, hypothesis), hypothesis.score)
 
     def on_predict_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Writes the table.

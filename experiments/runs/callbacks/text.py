@@ -1,4 +1,4 @@
-"""How callbacks get from ids to text: the data module's tokenizers and corpora, and what other ranks have seen."""
+"""How callbacks get from ids to text: the data module's spelling and corpora, and what other ranks have seen."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch.distributed
 from datamodules.batch import EOS, Padded
 from datamodules.errors import UserError
 from datamodules.parallel import Split
-from datamodules.tokenizers import Tokenizer
+from datamodules.spelling import Spelling
 from lightning_modules.decoding.hypothesis import Hypothesis
 from lightning_modules.decoding.search import Search
 
@@ -21,8 +21,8 @@ Seen = TypeVar("Seen")
 class ParallelText(Protocol):
     """What a data module of sentence pairs offers."""
 
-    source_tokenizer: Tokenizer
-    target_tokenizer: Tokenizer
+    def spellings(self, source: str) -> tuple[Spelling, Spelling]:
+        """How a source and its targets are spelled."""
 
     def sources(self, split: Split) -> Sequence[str]:
         """The source sentences by corpus index."""
@@ -54,6 +54,18 @@ def parallel_text(trainer: L.Trainer) -> ParallelText:
             "take them out of trainer.callbacks"
         )
     return cast(ParallelText, data)
+
+
+def written(data: ParallelText, split: Split, index: int, hypothesis: Hypothesis) -> str:
+    """The text of a hypothesis.
+
+    Args:
+        data: The data module.
+        split: Split that its source belongs to.
+        index: Index of its source in the corpus.
+        hypothesis: What was found for it.
+    """
+    return data.spellings(data.sources(split)[index])[1].decode(hypothesis.ids)
 
 
 def gathered(seen: dict[int, Seen]) -> dict[int, Seen]:
@@ -104,7 +116,7 @@ def translate_watched(
     """
     data = parallel_text(trainer)
     texts = data.sources("val")
-    sources = [[*data.source_tokenizer.encode(texts[index]), EOS] for index in indices]
+    sources = [[*data.spellings(texts[index])[0].encode(texts[index]), EOS] for index in indices]
     model = cast(TranslatingModule, module)
     found = model.translate(Padded.from_sequences(sources).to(model.device), model.val_search, with_attention)
     return [(source, hypotheses[0]) for source, hypotheses in zip(sources, found, strict=True)]

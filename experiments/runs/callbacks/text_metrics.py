@@ -10,7 +10,7 @@ from typing import Literal
 import lightning as L
 
 from datamodules.batch import SequenceBatch
-from experiments.runs.callbacks.text import gathered, parallel_text
+from experiments.runs.callbacks.text import gathered, parallel_text, written
 from experiments.runs.metrics import BLEU, ChrF, ExactMatch, TextMetric
 from experiments.storage.durable import durable_write
 from lightning_modules.decoding.hypothesis import Hypothesis
@@ -95,8 +95,8 @@ class TextMetrics(L.Callback):
         if stage not in self._of_corpus:
             self._of_corpus[stage] = [metric.of_corpus(references) for metric in self.metrics]
         for index, hypothesis in zip(batch.index.tolist(), outputs, strict=True):
-            written = text.target_tokenizer.decode(hypothesis.ids)
-            self._counts[index] = [metric.counts(written, references[index]) for metric in self._of_corpus[stage]]
+            told = written(text, stage, index, hypothesis)
+            self._counts[index] = [metric.counts(told, references[index]) for metric in self._of_corpus[stage]]
 
     def _score(self, trainer: L.Trainer, module: L.LightningModule, stage: Stage) -> None:
         sentences = gathered(self._counts)

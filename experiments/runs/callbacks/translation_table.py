@@ -15,6 +15,7 @@ from experiments.runs.callbacks.text import (
     parallel_text,
     translate_watched,
     watched_sentences,
+    written,
 )
 from experiments.runs.loggers.media import log_table
 from experiments.storage.durable import durable_write
@@ -58,7 +59,7 @@ class TranslationTable(L.Callback):
         sources, references = data.sources("val"), data.references("val")
         watched = watched_sentences(self.sentences, len(sources))
         for index, (_, hypothesis) in zip(watched, translate_watched(trainer, pl_module, watched), strict=True):
-            self._rows.append((trainer.global_step, index, data.target_tokenizer.decode(hypothesis.ids)))
+            self._rows.append((trainer.global_step, index, written(data, "val", index, hypothesis)))
         _write(Path(trainer.default_root_dir) / TRANSLATIONS, self._rows, data)
         table = [(step, sources[index], hypothesis, references[index]) for step, index, hypothesis in self._rows]
         log_table(trainer, "val/translations", COLUMNS, table, trainer.global_step)
