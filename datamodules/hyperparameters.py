@@ -56,8 +56,16 @@ def described_module(module: object, arguments: Mapping[str, Any]) -> dict[str, 
     """
     if "_class_path" in arguments:
         return dict(arguments)
-    described = {name: described_value(value, name) for name, value in arguments.items()}
+    described = {name: described_value(arguments[name], name) for name in _accepted(type(module), arguments)}
     return {"_class_path": _path(type(module), type(module).__name__), "_instantiator": _INSTANTIATOR, **described}
+
+
+def _accepted(kind: type, arguments: Mapping[str, Any]) -> list[str]:
+    """The names that a constructor takes: Lightning keeps the arguments of those of the base classes, too."""
+    parameters = inspect.signature(kind).parameters.values()
+    takes_any = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters)
+    names = {parameter.name for parameter in parameters}
+    return [name for name in arguments if takes_any or name in names]
 
 
 def classes_of_script(described: object) -> list[str]:

@@ -224,12 +224,31 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
                 if len(active) < len(rows):
                     rows, memory, state = rows[active], memory.select(active), state.select(active)
                 piece = slice(start, start + SCORED_AT_ONCE)
-                outputs, weights, state = self.decoder(self.target_embedding(inputs[rows, piece]), memory, state)
                 real = mask[rows, piece]
-                attended = None if memory.source is None else Attended.at(weights, memory.source, real)
-                found, _ = self.output.outcomes(self.to_embedding(outputs[real]), gold[rows, piece][real], attended)
+                targets = Padded(gold[rows, piece], real.sum(dim=1))
+                found, state = self._score_piece(inputs[rows, piece], targets, memory, state)
                 scores[rows, piece] = scores[rows, piece].masked_scatter(real, found)
         return scores
+
+    def _score_piece(
+        self, inputs: Tensor, gold: Padded, memory: Memory, state: DecoderState
+    ) -> tuple[Tensor, DecoderState]:
+        """Scores a piece of the targets.
+
+        Args:
+            inputs: ``(batch, t)``, what the decoder is fed.
+            gold: ``(batch, t)``, the tokens that follow; at least one of each target.
+            memory: From :meth:`encode`.
+            state: Before the piece.
+
+        Returns:
+            ``(positions,)``, the log-probabilities of the tokens, row by row; and the state after the piece.
+        """
+        outputs, weights, state = self.decoder(self.target_embedding(inputs), memory, state)
+        real = gold.mask
+        attended = None if memory.source is None else Attended.at(weights, memory.source, real)
+        found, _ = self.output.outcomes(self.to_embedding(outputs[real]), gold.values[real], attended)
+        return found, state
 
     def outcomes(self, batch: SequenceBatch, hidden: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
         """What becomes of each gold token, without gradients.
