@@ -21,10 +21,14 @@ from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.decoding.sampling import SamplingSearch
 from lightning_modules.decoding.search import Search
 from lightning_modules.forcing import Constant, ScheduledSampling
+from lightning_modules.layers.attention import BahdanauAttention
+from lightning_modules.layers.bridge import ZeroBridge
 from lightning_modules.layers.decoder import LuongDecoder
-from lightning_modules.layers.encoder import RecurrentEncoder
+from lightning_modules.layers.encoder import Encoder, RecurrentEncoder
 from lightning_modules.layers.fixed_context import FixedContextDecoder
 from lightning_modules.layers.hard_alignment import Order
+from lightning_modules.layers.recurrent import State
+from lightning_modules.layers.state import StateShape
 from lightning_modules.monotonic_transducer import MonotonicTransducer
 from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 from tests.lightning_modules.decoding.tiny_search import (
@@ -240,6 +244,58 @@ def test_a_wide_beam_of_an_ensemble_with_ordinary_attention(seed: int) -> None:
         averaged.append((sum(math.log(sum(map(math.exp, each)) / 2) for each in tokens), one.ids))
     averaged.sort(reverse=True)
     assert [tuple(each.ids) for each in found] == [ids for _, ids in averaged[:5]]
+
+
+class LettersAndPlaces(Encoder):
+    """Letters without what is around them, so that each sound can come of its own letter alone."""
+
+    def __init__(self, embedding_size: int) -> None:
+        super().__init__()
+        self.memory_size = embedding_size + 8
+        self.state_shape = StateShape(1, 1, self.memory_size)
+
+    def forward(self, embedded: Tensor, lengths: Tensor) -> tuple[Tensor, State]:
+        places = torch.eye(8)[: embedded.shape[1]].expand(len(embedded), -1, -1)
+        memory = torch.cat([embedded, places], dim=2)
+        return memory, (memory[None, :, 0],)
+
+
+def test_it_learns_which_letter_each_sound_comes_of() -> None:
+    """Two letters begin with one sound, so that none follows from those before it: each has to be looked up.
+
+    Where it looks before it knows the sound stands a letter that has this sound. Some seeds take twice as long.
+    """
+    sounds = {4: [4], 5: [5], 6: [6, 7], 7: [6, 8]}
+    torch.manual_seed(1)
+    decoder = partial(FixedContextDecoder, hidden_size=48, cell="gru")
+    net = MonotonicTransducer(8, 9, LettersAndPlaces, decoder, ZeroBridge, BahdanauAttention, embedding_size=16)
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
+
+    def words() -> list[list[int]]:
+        return [torch.randint(4, 8, (length,)).tolist() for length in torch.randint(1, 7, (32,)).tolist()]
+
+    def said(word: list[int]) -> list[int]:
+        return [sound for letter in word for sound in sounds[letter]]
+
+    for _ in range(200):
+        loss, _, count = net.loss(batch_of(given := words(), list(map(said, given))))
+        optimizer.zero_grad()
+        (loss / count).backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimizer.step()
+    batch = batch_of(given := words(), list(map(said, given)))
+    found = net.translate(batch.source, GreedySearch(12), with_attention=True)
+    right, fitting = 0, []
+    for word, (best,) in zip(given, found, strict=True):
+        assert best.attention is not None
+        peaks = best.attention.argmax(dim=1).tolist()
+        right += best.ids == said(word)
+        may_say = [*(sounds[letter] for letter in word), [EOS]]
+        fitting += [token in may_say[peak] for token, peak in zip([*best.ids, EOS], peaks, strict=True)]
+    share = sum(fitting) / len(fitting)
+    print(f"{right} of {len(given)} words, {share:.1%} of {len(fitting)} alignments")
+    assert right >= 26
+    assert share > 0.9
 
 
 def test_what_it_cannot_serve_is_refused(seed: int) -> None:
