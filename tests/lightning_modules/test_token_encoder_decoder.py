@@ -380,11 +380,11 @@ def test_unseen_words_are_copied(seed: int) -> None:
             embedding_size=24,
             tied="none",
         )
-        with torch.no_grad():
-            net.source_embedding.weight.copy_(torch.nn.functional.one_hot(torch.arange(40) % 3, 24))
-        net.source_embedding.weight.requires_grad_(False)
+        for embedding in (net.source_embedding, net.target_embedding):  # three kinds of ids
+            embedding.weight.requires_grad_(False)
+            embedding.weight.copy_(torch.nn.functional.one_hot(torch.arange(40) % 3, 24))
         optimizer = torch.optim.Adam([p for p in net.parameters() if p.requires_grad], lr=0.01)
-        for _ in range(300):
+        for _ in range(200):
             words = torch.randint(4, 20, (32, 3)).tolist()
             loss, _, count = net.loss(SequenceBatch.from_pairs(words, words, torch.zeros(32)))
             optimizer.zero_grad()
