@@ -23,7 +23,7 @@ from experiments.config.class_paths import DATA_HYPERPARAMETERS
 from experiments.processes.memory_errors import is_out_of_memory
 from experiments.storage.layout import find_checkpoint
 from lightning_modules.decoding.beam import BeamSearch
-from lightning_modules.decoding.constrained import ConstrainedBeamSearch
+from lightning_modules.decoding.constrained import constrained
 from lightning_modules.decoding.ensemble import Ensemble, Member
 from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.decoding.hypothesis import Hypothesis
@@ -319,7 +319,7 @@ def _constrained(search: Search, terms: Sequence[Sequence[list[int]]]) -> Search
         return search
     if type(search) is not BeamSearch:
         raise UserError(f"terms need BeamSearch, but the search is {type(search).__name__}")
-    return ConstrainedBeamSearch(search, [Terms(each) for each in terms])
+    return constrained(search, [Terms(each) for each in terms])
 
 
 def _batches(lengths: Sequence[int | tuple[int, int]], batch_size: int) -> Iterator[list[int]]:

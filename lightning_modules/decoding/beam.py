@@ -79,7 +79,7 @@ class BeamSearch(Search):
         self.n_best = n_best
         self.coverage_penalty = coverage_penalty
 
-    def settings(self) -> dict[str, float | None]:
+    def arguments(self) -> dict[str, float | None]:
         """The arguments that this search was made of, for another kind of beam search."""
         return {name: getattr(self, name) for name in signature(BeamSearch).parameters}
 

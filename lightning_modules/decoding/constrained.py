@@ -19,8 +19,8 @@ from lightning_modules.decoding.search import MemoryT, StateT, Steppable
 from lightning_modules.decoding.terms import Terms
 
 
-class ConstrainedBeamSearch(BeamSearch):
-    """A beam search of one batch whose hypotheses have the phrases of their source (Post and Vilar 2018).
+def constrained(search: BeamSearch, terms: Sequence[Terms]) -> BeamSearch:
+    """The search of one batch for hypotheses that have the phrases of their source (Post and Vilar 2018).
 
     Sources without phrases are searched as ever. A wider beam finds better places for the phrases.
 
@@ -28,9 +28,14 @@ class ConstrainedBeamSearch(BeamSearch):
         search: The search whose settings hold.
         terms: For each source of the batch its phrases.
     """
+    return _ConstrainedBeamSearch(search, terms)
+
+
+class _ConstrainedBeamSearch(BeamSearch):
+    """See :func:`constrained`."""
 
     def __init__(self, search: BeamSearch, terms: Sequence[Terms]) -> None:
-        super().__init__(**search.settings())  # type: ignore[arg-type]
+        super().__init__(**search.arguments())  # type: ignore[arg-type]
         self.terms = terms
 
     def _is_greedy(self) -> bool:

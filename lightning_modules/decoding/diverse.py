@@ -63,6 +63,8 @@ class DiverseBeamSearch(Search):
             raise UserError(f"n_best is {n_best}: give 1 to beam_size, which is {beam_size}")
         self.beam_size = beam_size
         self.groups = groups
+        self.diversity = diversity
+        self.length_penalty = length_penalty
         self.n_best = n_best
         width = beam_size // groups
         group = BeamSearch(
@@ -97,7 +99,7 @@ class _GroupedBeamSearch(BeamSearch):
     """The beam search of a group, in which every ``groups`` sentences are the groups of one."""
 
     def __init__(self, group: BeamSearch, groups: int, diversity: float) -> None:
-        super().__init__(**group.settings())  # type: ignore[arg-type]
+        super().__init__(**group.arguments())  # type: ignore[arg-type]
         self.groups = groups
         self.diversity = diversity
 

@@ -35,7 +35,7 @@ class CopyVocabularyHead(VocabularyHead):
 
     copies: ClassVar[bool] = True
 
-    def __init__(self, input_size: int, vocabulary_size: int, label_smoothing: float = 0.0) -> None:
+    def __init__(self, input_size: int, vocabulary_size: int, label_smoothing: float) -> None:
         super().__init__(input_size, vocabulary_size, label_smoothing)
         self.generate = Linear(input_size, 1)
 

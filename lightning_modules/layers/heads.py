@@ -109,7 +109,7 @@ class VocabularyHead(Head):
             section 7).
     """
 
-    def __init__(self, input_size: int, vocabulary_size: int, label_smoothing: float = 0.0) -> None:
+    def __init__(self, input_size: int, vocabulary_size: int, label_smoothing: float) -> None:
         super().__init__(input_size, vocabulary_size)
         self.label_smoothing = label_smoothing
 

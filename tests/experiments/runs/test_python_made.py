@@ -19,7 +19,7 @@ from datamodules.curriculum import Competence, Curriculum
 from datamodules.errors import UserError
 from datamodules.hyperparameters import described_value
 from datamodules.reversal import SequenceTask
-from datamodules.tokenizers import Tokenizer, WhitespaceTokenizer
+from datamodules.tokenizers import CharacterTokenizer, Tokenizer, WhitespaceTokenizer
 from datamodules.translation import TranslationDataModule
 from experiments.checkpoints.translator import load_translator
 from experiments.cli import main
@@ -116,7 +116,8 @@ def test_the_command_line_goes_on_with_it(folder: Path) -> None:
     config = ["--config", str(folder / "tiny.yaml"), "--trainer.logger", "false"]
     assert main(["test", *config, "--ckpt_path", str(path)]) == 0
     fit = ["fit", *config, "--trainer.max_epochs", "1", "--model.init_args.embedding_size", "8"]
-    assert main([*fit, "--init_from", str(path)]) == 0
+    same = ["--data.init_args.target_tokenizer.init_args.min_frequency", "2"]
+    assert main([*fit, *same, "--init_from", str(path)]) == 0
 
 
 def test_one_made_of_classes_and_of_a_function_translates(folder: Path) -> None:
@@ -170,7 +171,7 @@ def test_values_without_a_name_are_refused() -> None:
 
 
 def test_every_part_of_seqlab_keeps_its_arguments() -> None:
-    needed = {"schedule": Linear(2.0), "length": 3.0, "k": 0.5}
+    needed = {"schedule": Linear(2.0), "length": 3.0, "k": 0.5, "text": CharacterTokenizer()}
     kinds = subclasses([Search, Forcing, ForcingSchedule, Curriculum, Tokenizer, SequenceTask])
     assert len(kinds) > 12
     for path in kinds:

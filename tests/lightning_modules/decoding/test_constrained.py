@@ -8,7 +8,7 @@ import torch
 from datamodules.batch import EOS, Padded
 from datamodules.errors import UserError
 from lightning_modules.decoding.beam import BeamSearch
-from lightning_modules.decoding.constrained import ConstrainedBeamSearch
+from lightning_modules.decoding.constrained import constrained
 from lightning_modules.decoding.terms import Terms
 from tests.lightning_modules.decoding.tiny_search import (
     LONGEST,
@@ -31,7 +31,7 @@ def test_a_wide_beam_finds_the_best_that_has_them(length_penalty: float, seed: i
     phrases: list[list[list[int]]] = [[[5, 0], [4]], [], [[0, 4, 5]]]
     model = tiny_model(seed)
     beam = BeamSearch(VOCABULARY, length_penalty, n_best=3, max_length=LONGEST, allow_unknown=True)
-    found = model.translate(sources(*GIVEN), ConstrainedBeamSearch(beam, [Terms(each) for each in phrases]))
+    found = model.translate(sources(*GIVEN), constrained(beam, [Terms(each) for each in phrases]))
     for source, needed, hypotheses in zip(GIVEN, phrases, found, strict=True):
         sayable = [each for each in everything(model, source) if all(occurs(p, [*each.ids]) for p in needed)]
         wanted = sorted(sayable, key=lambda each: -rank(each, length_penalty))[:3]
@@ -46,9 +46,7 @@ def test_a_narrow_beam_finds_something_that_has_them(beam_size: int, seed: int) 
     phrases = [[5, 4, 4], [0, 0], [3]]
     model = tiny_model(seed, sharpness=8.0)
     for max_length in (6, 12):
-        search = ConstrainedBeamSearch(
-            BeamSearch(beam_size, max_length=max_length, allow_unknown=True), [Terms(phrases)] * 3
-        )
+        search = constrained(BeamSearch(beam_size, max_length=max_length, allow_unknown=True), [Terms(phrases)] * 3)
         for best, *_ in model.translate(sources(*GIVEN), search):
             assert all(occurs(phrase, best.ids) for phrase in phrases)
             assert len(best.ids) <= max_length
@@ -59,7 +57,7 @@ def test_without_phrases_it_is_beam_search(seed: int) -> None:
     model = tiny_model(seed)
     beam = BeamSearch(4, n_best=4, max_length=6, allow_unknown=True)
     plain = model.translate(sources(*GIVEN), beam, with_attention=True)
-    found = model.translate(sources(*GIVEN), ConstrainedBeamSearch(beam, [Terms([])] * 3), with_attention=True)
+    found = model.translate(sources(*GIVEN), constrained(beam, [Terms([])] * 3), with_attention=True)
     for ours, theirs in zip(found, plain, strict=True):
         assert [(each.ids, each.score) for each in ours] == [(each.ids, each.score) for each in theirs]
 
@@ -70,9 +68,9 @@ def test_a_sentence_beside_others_and_alone(seed: int) -> None:
         BeamSearch(3, n_best=2, max_length=7, allow_unknown=True),
         [Terms([[3, 0]]), Terms([]), Terms([[5], [4, 0]])],
     )
-    together = model.translate(sources(*GIVEN), ConstrainedBeamSearch(beam, terms))
+    together = model.translate(sources(*GIVEN), constrained(beam, terms))
     for source, own, found in zip(GIVEN, terms, together, strict=True):
-        (alone,) = model.translate(sources(source), ConstrainedBeamSearch(beam, [own]))
+        (alone,) = model.translate(sources(source), constrained(beam, [own]))
         assert [each.ids for each in found] == [each.ids for each in alone]
         assert [each.score for each in found] == pytest.approx([each.score for each in alone], abs=1e-9)
 
@@ -84,15 +82,13 @@ def test_beside_a_forced_beginning_and_the_training_pairs_limit(seed: int) -> No
     forced = Padded.from_sequences([[5, 5], [], [4]])
     for beginning, (best,) in zip(
         [[5, 5], [], [4]],
-        model.translate(
-            sources(*GIVEN), ConstrainedBeamSearch(BeamSearch(2, allow_unknown=True), terms), prefixes=forced
-        ),
+        model.translate(sources(*GIVEN), constrained(BeamSearch(2, allow_unknown=True), terms), prefixes=forced),
         strict=True,
     ):
         assert best.ids[: len(beginning)] == beginning
         assert occurs([3, 0, 3, 0, 3, 0], best.ids)
     with pytest.raises(UserError, match="have 8 tokens, with what is forced before them, but max_length is 7"):
-        model.translate(sources(*GIVEN), ConstrainedBeamSearch(BeamSearch(2, max_length=7), terms), prefixes=forced)
+        model.translate(sources(*GIVEN), constrained(BeamSearch(2, max_length=7), terms), prefixes=forced)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def probabilities(head: CopyVocabularyHead, hidden: Tensor, attended: Attended) 
 
 
 def test_the_distribution_is_that_of_the_paper(seed: int) -> None:
-    head = CopyVocabularyHead(SIZE, VOCABULARY).double()
+    head = CopyVocabularyHead(SIZE, VOCABULARY, 0.0).double()
     hidden, gold, attended = example(6)
     found = head.log_probabilities(hidden, attended).exp()
     torch.testing.assert_close(found, probabilities(head, hidden, attended), rtol=0, atol=1e-12)
@@ -65,7 +65,7 @@ def test_loss_and_gradients_are_those_of_the_whole_distribution(smoothing: float
 
 
 def test_many_positions_and_none(seed: int) -> None:
-    head = CopyVocabularyHead(SIZE, VOCABULARY).double()
+    head = CopyVocabularyHead(SIZE, VOCABULARY, 0.0).double()
     hidden, gold, attended = example(CHUNK_ROWS + 3)
     scores, predicted = head.outcomes(hidden, gold, attended)
     whole = head.log_probabilities(hidden, attended)
@@ -78,7 +78,7 @@ def test_many_positions_and_none(seed: int) -> None:
 
 def test_what_is_hopeless_for_the_vocabulary_is_finite(seed: int) -> None:
     """Far below the least number of float32, and with a gradient that is a number."""
-    head = CopyVocabularyHead(SIZE, VOCABULARY)
+    head = CopyVocabularyHead(SIZE, VOCABULARY, 0.0)
     hidden, _, attended = example(4)
     attended = Attended(attended.weights.float(), attended.source)
     with torch.no_grad():
@@ -91,7 +91,7 @@ def test_what_is_hopeless_for_the_vocabulary_is_finite(seed: int) -> None:
 
 
 def test_copying_is_sampled_as_often_as_it_is_probable(seed: int) -> None:
-    head = CopyVocabularyHead(SIZE, VOCABULARY).double()
+    head = CopyVocabularyHead(SIZE, VOCABULARY, 0.0).double()
     hidden, _, attended = example(1)
     wanted = head.log_probabilities(hidden, attended).exp()[0]
     count = 20_000
@@ -155,7 +155,7 @@ def test_ids_above_the_vocabulary_are_copied_alone(smoothing: float, seed: int) 
 
 def test_a_source_without_such_ids_is_as_it_was_beside_others(seed: int) -> None:
     """With nothing in the columns of the others' symbols."""
-    head = CopyVocabularyHead(SIZE, VOCABULARY)
+    head = CopyVocabularyHead(SIZE, VOCABULARY, 0.0)
     hidden, _, attended = extended_example(8)
     attended = Attended(attended.weights.float(), attended.source)
     found = head.log_probabilities(hidden.float(), attended)
@@ -168,7 +168,7 @@ def test_a_source_without_such_ids_is_as_it_was_beside_others(seed: int) -> None
 
 def test_what_is_attended_to_nowhere_is_improbable_and_finite(seed: int) -> None:
     """As where a window leaves the gold symbol out; loss and score agree, and the gradient is a number."""
-    head = CopyVocabularyHead(SIZE, VOCABULARY)
+    head = CopyVocabularyHead(SIZE, VOCABULARY, 0.0)
     hidden, gold, attended = extended_example(8)
     weights = attended.weights.float().masked_fill(attended.source >= VOCABULARY, 0.0).requires_grad_()
     attended = Attended(weights, attended.source)
