@@ -49,14 +49,16 @@ def described_module(module: object, arguments: Mapping[str, Any]) -> dict[str, 
 
     Args:
         module: The model or the data.
-        arguments: The arguments of its constructor, by name. Those of LightningCLI are given back as they are.
+        arguments: The arguments of its constructor, by name; what it does not take is left out. Those of LightningCLI
+            are given back as they are.
 
     Raises:
         NotKept: One cannot be written as plain values.
     """
+    accepted = _accepted(type(module), arguments)
     if "_class_path" in arguments:
-        return dict(arguments)
-    described = {name: described_value(arguments[name], name) for name in _accepted(type(module), arguments)}
+        return {name: value for name, value in arguments.items() if name in accepted or name.startswith("_")}
+    described = {name: described_value(arguments[name], name) for name in accepted}
     return {"_class_path": _path(type(module), type(module).__name__), "_instantiator": _INSTANTIATOR, **described}
 
 

@@ -233,9 +233,9 @@ def _class_paths(value: object) -> Iterator[str]:
     """Every class path, wherever it stands, that a key calls one."""
     if isinstance(value, Mapping):
         for key, entry in value.items():
+            if key in (*_CLASS_KEYS, "_instantiator") and not isinstance(entry, str):
+                raise UserError(f"is damaged: a {key} in it is no name, but a {type(entry).__name__}")
             if key in _CLASS_KEYS:
-                if not isinstance(entry, str):
-                    raise UserError(f"is damaged: a {key} in it is no name, but a {type(entry).__name__}")
                 yield entry
             elif key == "_instantiator" and entry != _INSTANTIATOR:
                 raise UserError(f"names {entry!r} in place of {_INSTANTIATOR}: nothing of it was run")

@@ -16,7 +16,7 @@ from datamodules.errors import UserError
 from lightning_modules.decoding.continuations import best_continuations
 from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.decoding.hypothesis import Hypothesis
-from lightning_modules.decoding.prefixes import Integers, Numbers, Prefixes
+from lightning_modules.decoding.prefixes import Integers, Numbers, Prefixes, Truth
 from lightning_modules.decoding.search import MemoryT, Search, StateT, Steppable, kept_weights
 
 
@@ -132,7 +132,8 @@ class BeamSearch(Search):
             # The open ones first, in their order.
             totals, order = np.where(ends, -np.inf, totals), ends.argsort(axis=1, kind="stable")[:, :size]
             leading = np.take_along_axis(totals, order, axis=1).max(axis=1)
-            active = (self._bound(leading, rules.limits[::width]) > best[:, -1]).nonzero()[0]
+            can_win = self._bound(leading, rules.limits[::width]) > best[:, -1]
+            active = self._unfinished(beams.sentences[::width], can_win).nonzero()[0]
             if not len(active):
                 break
             kept = active[:, None], order[active]
@@ -159,6 +160,10 @@ class BeamSearch(Search):
             count: How many.
         """
         return best_continuations(beams.log_probabilities.reshape(-1, width), allowed, count)
+
+    def _unfinished(self, sentences: Integers, can_win: Truth) -> Truth:
+        """Which sentences go on, ``(sentences,)``: those of which an open prefix can still be one of the best."""
+        return can_win
 
     def _is_greedy(self) -> bool:
         return self.beam_size == 1 and not self.coverage_penalty

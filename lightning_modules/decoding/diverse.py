@@ -13,7 +13,7 @@ from datamodules.errors import UserError
 from lightning_modules.decoding.beam import BeamSearch
 from lightning_modules.decoding.continuations import best_continuations
 from lightning_modules.decoding.hypothesis import Hypothesis
-from lightning_modules.decoding.prefixes import Integers, Numbers, Prefixes
+from lightning_modules.decoding.prefixes import Integers, Numbers, Prefixes, Truth
 from lightning_modules.decoding.search import MemoryT, Search, StateT, Steppable
 
 
@@ -105,6 +105,10 @@ class _GroupedBeamSearch(BeamSearch):
 
     def _is_greedy(self) -> bool:
         return False
+
+    def _unfinished(self, sentences: Integers, can_win: Truth) -> Truth:
+        """All groups of a sentence go on as long as one does: what they choose makes tokens dearer for the others."""
+        return can_win.reshape(-1, self.groups).any(axis=1).repeat(self.groups)
 
     def _continuations(
         self, beams: Prefixes, width: int, allowed: Tensor, count: int
