@@ -125,7 +125,9 @@ def test_the_first_error_and_exact_match_are_the_same_after_either_history(seed:
         right = [[hit for _, hit, _ in stepped(model, source, batch, own=own)] for own in (False, True)]
         first = [hits.index(False) if False in hits else len(hits) for hits in right]
         assert first[0] == first[1]
-        ((hypothesis,),) = model.translate(batch.source, GreedySearch(max_length=20, max_ratio=None))
+        ((hypothesis,),) = model.translate(
+            batch.source, GreedySearch(max_length=20, max_ratio=None, allow_unknown=True)
+        )
         assert (hypothesis.ids == target) == all(right[0])
 
 
