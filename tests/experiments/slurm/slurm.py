@@ -132,9 +132,12 @@ class TwoNodes:
         fields = self.says("scontrol", "show", "job", job, "--oneliner").split()
         return dict(each.partition("=")[::2] for each in fields).get(field, "")
 
-    def runs(self, job: str) -> bool:
-        """Whether the processes of a job were started, beside its script."""
-        return f"{job}.0" in self.says("squeue", "--steps", f"--jobs={job}", "--noheader", "--format=%i").split()
+    def processes(self, job: str) -> int:
+        """How many processes of seqlab a job has.
+
+        A signal is lost where SLURM has a job's step in its list, and its processes are not yet begun.
+        """
+        return sum(_is_seqlab_of(job, each) for each in Path("/proc").glob("[0-9]*"))
 
     def _daemon(self, *command: str) -> None:
         with (self.folder / "daemons.log").open("ab") as log:
@@ -161,6 +164,16 @@ def wait_for(happened: Callable[[], bool], seconds: float, what: str) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited {seconds} s until {what}")
         time.sleep(0.1)
+
+
+def _is_seqlab_of(job: str, process: Path) -> bool:
+    try:
+        words = (process / "cmdline").read_bytes().split(b"\0")
+        environment = (process / "environ").read_bytes().split(b"\0")
+    except OSError:  # it has ended
+        return False
+    has_begun = b"experiments.cli" in words and words[0] not in (b"srun", b"env")
+    return has_begun and {f"SLURM_JOB_ID={job}".encode(), b"SLURM_STEP_ID=0"} <= set(environment)
 
 
 def _free_port() -> int:

@@ -74,7 +74,7 @@ def test_a_job_that_is_requeued_twice_is_the_one_that_never_was(
     stopped, stopped_log, stopped_run = submitted(capsys, *words)
     whole, whole_log, whole_run = submitted(capsys, *words)
 
-    wait_for(lambda: cluster.runs(stopped), 120, "the job's processes are started")
+    wait_for(lambda: cluster.processes(stopped) == 2, 120, "the job's processes are started")
     cluster.says("scancel", "--signal=USR1", stopped)
     wait_for(lambda: cluster.shown(stopped, "Restarts") == "1", 120, "the job is requeued")
     wait_for(lambda: len(rows(stopped_run)) >= 25, 240, "some steps are logged")
