@@ -1,4 +1,4 @@
-"""Validation and test pairs that are held out of the training file, by a hash of the source."""
+"""Which pairs of the training file are trained on, and which held out, by a hash of the source."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _HASH_BYTES = 6
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Shares of the training file that are held out where no file is given.
+    """Shares of the training file that are held out where no file is given, and the share that is trained on.
 
     Which split a pair belongs to follows from its source alone: pairs with equal sources are never in two splits, and a
     file that grows moves none. So a share is met the closer, the more sources there are.
@@ -23,28 +23,40 @@ class HeldOut:
     Args:
         val: Share of the sources for validation, 0 up to, but not including, 1.
         test: Share for the test, likewise.
+        train: Share that is trained on, above 0, for learning with less; what a smaller share has, a larger one has
+            too. Null for all that is not held out.
     """
 
     val: float = 0.0
     test: float = 0.0
+    train: float | None = None
 
     def check(self) -> None:
         """Refuses shares that leave nothing to train on.
 
         Raises:
-            UserError: A share is outside [0, 1), or both are 1 or more together, or 0.
+            UserError: A share is outside [0, 1), they are more than 1 together, or nothing is asked for.
         """
         for name, share in (("val", self.val), ("test", self.test)):
             if not 0.0 <= share < 1.0:
                 raise UserError(f"data.init_args.split.{name} is {share}: give a share below 1, for example 0.05")
-        if not 0.0 < self.val + self.test < 1.0:
+        if self.train is not None:
+            self._check_train(self.train)
+        elif not 0.0 < self.val + self.test < 1.0:
             raise UserError(
                 f"data.init_args.split holds out {self.val + self.test:g} of the training pairs: give shares for val "
                 "and test that are above 0 and below 1 together"
             )
 
+    def _check_train(self, train: float) -> None:
+        if not 0.0 < train <= 1.0 - self.val - self.test:
+            raise UserError(
+                f"data.init_args.split.train is {train}: give a share above 0, and at most what val and test leave "
+                f"({1.0 - self.val - self.test:g})"
+            )
+
     def share(self, split: str) -> float:
-        """The share that is held out for a split; 0 for training, which has the rest."""
+        """The share that is held out for a split; 0 for training."""
         return {"val": self.val, "test": self.test}.get(split, 0.0)
 
     def without(self, given: Collection[str]) -> HeldOut:
@@ -69,10 +81,12 @@ class HeldOut:
         if not is_given:
             return {"held_out": split, "share": self.share(split)}
         shares = {name: self.share(name) for name in ("val", "test") if self.share(name)}
-        return {"rest_of": shares} if split == "train" and shares else {}
+        rest = {"rest_of": shares} if shares else {}
+        part = {} if self.train is None else {"part": self.train}
+        return {**rest, **part} if split == "train" else {}
 
-    def split_of(self, source: str) -> Literal["train", "val", "test"]:
-        """The split of the pairs with a source; what one share is does not move pairs of the other.
+    def split_of(self, source: str) -> Literal["train", "val", "test"] | None:
+        """The split of the pairs with a source, None for none; what one share is moves no pairs of val and test.
 
         Args:
             source: Without its features.
@@ -81,4 +95,6 @@ class HeldOut:
         position = int.from_bytes(digest[:_HASH_BYTES], "little") / 256**_HASH_BYTES
         if position < self.val:
             return "val"
-        return "test" if position >= 1.0 - self.test else "train"
+        if position >= 1.0 - self.test:
+            return "test"
+        return "train" if self.train is None or position < self.val + self.train else None

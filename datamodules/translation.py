@@ -46,7 +46,8 @@ class TranslationDataModule(ParallelDataModule):
         piece_dropout: Probability that a merge of pieces is taken back in training, so that words come in other pieces
             in each epoch (after BPE-dropout, Provilkov et al. 2020); it needs SentencePiece's ``bpe``.
         split: Shares of the training pairs that are held out for ``val`` and ``test`` where those name no file:
-            ``{val: 0.05, test: 0.05}``. Which pairs they are follows from their sources.
+            ``{val: 0.05, test: 0.05}``; and the share that is trained on, ``{train: 0.25}``. Which pairs they are
+            follows from their sources.
         features: How the column of features is read that ``columns`` names; null where there is none.
         joint_vocabulary: Whether two tokenizers, of white space or characters, have one vocabulary: what each learns on
             its own side has the same ids on both, as ``tied: all`` needs.
@@ -163,6 +164,9 @@ class TranslationDataModule(ParallelDataModule):
         """The share that was held out, and what may be wrong with a split's files."""
         if split in self._texts:
             yield from (f"seqlab: warning: {notice}" for notice in notices(self._texts[split]))
+            if split == "train" and self._held_out.train is not None:
+                used, total = self._counts(split)
+                yield f"train: {used:,} of the {total:,} pairs are used (split.train is {self._held_out.train:g})"
         else:
             held, total = self._counts(split)
             yield (
@@ -217,7 +221,8 @@ class TranslationDataModule(ParallelDataModule):
 
     def _is_parted(self, split: Split) -> bool:
         """Whether a split has some of its file's pairs alone."""
-        return split not in self._texts or (split == "train" and len(self.splits) > len(self._texts))
+        leaves_some = len(self.splits) > len(self._texts) or self._held_out.train is not None
+        return split not in self._texts or (split == "train" and leaves_some)
 
     def _rows(self, split: Split) -> Iterator[tuple[int, Row]]:
         """The rows of a split, each with its number in the file, from 1."""
@@ -237,7 +242,7 @@ class TranslationDataModule(ParallelDataModule):
             )
 
     def _counts(self, split: Split) -> tuple[int, int]:
-        """The pairs of a split that is held out, and those of the training file; counted once."""
+        """The pairs of a split that has some of the training file's, and those of the file; counted once."""
 
         def make(directory: Path) -> None:
             total = sum(1 for _ in self._texts["train"].rows())

@@ -62,6 +62,35 @@ def test_a_file_that_grows_and_a_share_that_changes_move_no_pair_of_another_spli
     assert sets(write(tmp_path / "a.tsv", sources), 0.3, 0.1)[2] == small[2]
 
 
+def test_less_is_trained_on_and_more_has_all_of_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    text = write(tmp_path / "a.tsv", [f"source {number}" for number in range(4000)])
+
+    def trained(train: float | None, val: float = 0.1) -> set[str]:
+        data = module(tmp_path, text, HeldOut(val, 0.1, train), test=None)
+        assert set(data.pairs("val")) == set(module(tmp_path, text, HeldOut(val, 0.1)).pairs("val"))
+        return {source for source, _ in data.pairs("train")}
+
+    small, middle, most, rest = (trained(share) for share in (0.05, 0.4, 0.8, None))
+    assert small < middle < most == rest
+    assert abs(len(middle) / 4000 - 0.4) < 0.04
+    data = TranslationDataModule(
+        text, text, CharacterTokenizer(), split=HeldOut(train=0.4), cache_directory=str(tmp_path / "cache")
+    )
+    with caplog.at_level("INFO"):
+        used = len(data.sources("train"))
+    assert abs(used / 4000 - 0.4) < 0.04
+    assert len(data.sources("val")) == 4000
+    assert f"train: {used:,} of the 4,000 pairs are used (split.train is 0.4)" in caplog.text
+    assert data.content("train") != TranslationDataModule(text, text, CharacterTokenizer()).content("train")
+
+
+@pytest.mark.parametrize("train", [0.0, -0.1, 0.81, 2.0])
+def test_a_share_that_is_none(train: float, tmp_path: Path) -> None:
+    text = write(tmp_path / "a.tsv", ["a", "b"])
+    with pytest.raises(UserError, match=rf"split.train is {train}: give a share above 0, and at most .* \(0.8\)"):
+        module(tmp_path, text, HeldOut(0.1, 0.1, train))
+
+
 def test_lines_are_those_of_the_training_file_in_messages_too(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
