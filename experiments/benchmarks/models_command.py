@@ -64,7 +64,7 @@ def run(given: argparse.Namespace) -> int:
 
     from experiments.benchmarks.models import ROUNDS, Measured, median_probe, table_of
     from experiments.figures.benchmark import Bars, benchmark_figure
-    from experiments.runs.loggers.media import write_figure
+    from experiments.loggers.media import write_figure
     from experiments.storage.durable import durable_write
     from experiments.studies.comparison import compare
 

@@ -14,7 +14,7 @@ from statistics import median
 from tabulate import tabulate
 
 from experiments.benchmarks.rounds import Figure, Rounds, ratios, values_of
-from experiments.runs.callbacks.run_record import PACKAGES
+from experiments.runs.run_record import PACKAGES
 from experiments.storage.commit import source_commit
 from experiments.storage.durable import durable_write
 

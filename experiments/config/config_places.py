@@ -15,6 +15,7 @@ import yaml
 from datamodules.errors import suggest
 from experiments.config.given_values import takes_null
 from experiments.config.known_classes import CLASS_KEYS, expected_types, subclasses
+from experiments.config.renamed import moved_path
 from experiments.config.unknown_options import is_unknown, unknown_option
 
 _MERGE = "tag:yaml.org,2002:merge"
@@ -160,7 +161,7 @@ def _parts_in(node: yaml.Node, path: str, hint: object, before: Mapping[str, typ
     if named is None:
         made = before.get(path)
     else:
-        made = _class(named[1].value, bases) if isinstance(named[1], yaml.ScalarNode) else None
+        made = _class(moved_path(named[1].value), bases) if isinstance(named[1], yaml.ScalarNode) else None
     if made is not None:
         inner = _entries(entries["init_args"][1]) if "init_args" in entries else entries if named is None else {}
         options = _options(made)

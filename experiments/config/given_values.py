@@ -15,6 +15,7 @@ import yaml
 
 from datamodules.errors import UserError, suggest
 from experiments.config.known_classes import CLASS_KEYS, expected_types
+from experiments.config.renamed import MOVED, moved
 
 if TYPE_CHECKING:
     from jsonargparse import Namespace
@@ -44,6 +45,20 @@ def typed(value: object) -> str:
         value: A plain one, or a list or mapping of such.
     """
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def moved_in_text(word: str) -> str:
+    """A word of the command line, with the class paths in it by their places of today.
+
+    Args:
+        word: A class path, or a list or mapping with some in YAML.
+    """
+    if not any(before in word for before in MOVED):
+        return word
+    try:
+        return typed(moved(yaml.safe_load(word)))
+    except yaml.YAMLError:
+        return word
 
 
 def read_configs_alone(action: Action, value: object) -> None:

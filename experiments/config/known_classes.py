@@ -16,9 +16,9 @@ from datamodules.errors import LONGEST_LIST
 OWN_PACKAGES = (
     "lightning_modules",
     "datamodules",
-    "experiments.runs.callbacks",
-    "experiments.runs.loggers",
-    "experiments.runs.metrics",
+    "experiments.callbacks",
+    "experiments.loggers",
+    "experiments.metrics",
 )
 """The packages of seqlab's own parts, at any depth."""
 

@@ -20,6 +20,7 @@ from experiments.config.config_file import check_config_file
 from experiments.config.config_places import line_of_value, misplaced, parts_of
 from experiments.config.given_values import (
     in_yaml,
+    moved_in_text,
     read_configs_alone,
     takes_null,
     with_record,
@@ -29,7 +30,7 @@ from experiments.config.given_values import (
 from experiments.config.known_classes import expected_types, subclasses, suggest_class
 from experiments.config.own_modules import why_not_found
 from experiments.config.part_checks import takes, why_abstract
-from experiments.config.renamed import CLASS_PATHS
+from experiments.config.renamed import CLASS_PATHS, moved
 from experiments.config.shipped_configs import close_configs, find_config
 from experiments.config.trainer_ranges import PRECISIONS
 from experiments.config.unknown_options import ALL_OPTIONS, unknown_option
@@ -82,13 +83,14 @@ class OneLineErrorParser(LightningArgumentParser):
     def _get_values(self, action: Action, arg_strings: list[str]) -> Any:  # noqa: ANN401 - argparse's signature
         for word in arg_strings:
             read_configs_alone(action, word)
-        return super()._get_values(action, [with_record_in_text(action, word) for word in arg_strings])
+        words = [with_record_in_text(action, moved_in_text(word)) for word in arg_strings]
+        return super()._get_values(action, words)
 
     def _check_value_key(self, action: Action, value: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         read_configs_alone(action, value)
         if value is None and action.default is not None and not takes_null(action):  # which jsonargparse lets pass
             raise TypeError(f'Parser key "{action.dest}":\nGiven value: null')
-        return super()._check_value_key(action, with_record(action, value, args[1]), *args, **kwargs)
+        return super()._check_value_key(action, with_record(action, moved(value), args[1]), *args, **kwargs)
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Raises in place of printing the usage and ending the process.

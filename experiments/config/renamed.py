@@ -1,12 +1,22 @@
-"""What was called otherwise before: checkpoints from then still load, and a config is told the new name."""
+"""What was called otherwise before.
+
+Checkpoints from then still load. So do configs where a room has moved; of a changed name they are told the new one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+MOVED = {
+    "experiments.runs.callbacks.": "experiments.callbacks.",
+    "experiments.runs.loggers.": "experiments.loggers.",
+    "experiments.runs.metrics.": "experiments.metrics.",
+}
+"""Rooms whose classes kept their names: the beginnings of their class paths."""
+
 CLASS_PATHS = {
-    "experiments.runs.callbacks.MetricsCutBack": "experiments.runs.callbacks.TruncateMetrics",
+    "experiments.runs.callbacks.MetricsCutBack": "experiments.callbacks.TruncateMetrics",
     "lightning_modules.encoder_decoder.EncoderDecoder": "lightning_modules.token_encoder_decoder.TokenEncoderDecoder",
     "lightning_modules.feeding.ParallelScheduledSampling": "lightning_modules.forcing.ParallelScheduledSampling",
     "lightning_modules.feeding.ScheduledSampling": "lightning_modules.forcing.ScheduledSampling",
@@ -44,7 +54,7 @@ def renewed(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         checkpoint: As loaded, of any age.
     """
-    new = {key: value if key == _WEIGHTS else _with_class_paths(value) for key, value in checkpoint.items()}
+    new = {key: value if key == _WEIGHTS else _replaced(value, _renamed) for key, value in checkpoint.items()}
     model, weights = new.get(_MODEL), new.get(_WEIGHTS)
     if isinstance(model, dict) and isinstance(path := model.get("_class_path"), str) and path in WEIGHTS:
         new[_MODEL] = {MODEL_ARGUMENTS.get(name, name): value for name, value in model.items()}
@@ -54,12 +64,38 @@ def renewed(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     return new
 
 
-def _with_class_paths(value: Any) -> Any:  # noqa: ANN401 - whatever a checkpoint holds
+def moved(value: Any) -> Any:  # noqa: ANN401 - whatever a config holds
+    """A value of a config, with the class paths in it that begin as one of :data:`MOVED` by their places of today.
+
+    Args:
+        value: As it was given.
+    """
+    return _replaced(value, moved_path)
+
+
+def moved_path(path: str) -> str:
+    """Where the class of a class path is today; a class of another name today keeps its path, for the error to tell.
+
+    Args:
+        path: The class path; any other text stays as it is.
+    """
+    if path not in CLASS_PATHS:
+        for before, now in MOVED.items():
+            if path.startswith(before):
+                return now + path.removeprefix(before)
+    return path
+
+
+def _renamed(path: str) -> str:
+    return CLASS_PATHS.get(path, moved_path(path))
+
+
+def _replaced(value: Any, replace: Callable[[str], str]) -> Any:  # noqa: ANN401 - whatever a checkpoint or config holds
     if isinstance(value, dict):
-        return {key: _with_class_paths(entry) for key, entry in value.items()}
+        return {key: _replaced(entry, replace) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(_with_class_paths(entry) for entry in value)
-    return CLASS_PATHS.get(value, value) if isinstance(value, str) else value
+        return type(value)(_replaced(entry, replace) for entry in value)
+    return replace(value) if isinstance(value, str) else value
 
 
 def _weight(name: object, renamed: Mapping[str, str]) -> object:

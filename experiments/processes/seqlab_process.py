@@ -25,8 +25,8 @@ PROGRAM = "experiments.cli"
 PRELOADED = (
     "experiments.processes.seqlab_process",
     "experiments.runs.lightning_cli",
-    "experiments.runs.callbacks",
-    "experiments.runs.loggers",
+    "experiments.callbacks",
+    "experiments.loggers",
     "datamodules.dates",
     "datamodules.translation",
     "lightning_modules.nmt",

@@ -9,8 +9,8 @@ from typing import Protocol, runtime_checkable
 import lightning as L
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from experiments.runs.callbacks.best_checkpoint import BestCheckpoint
-from experiments.runs.loggers import RunWandbLogger
+from experiments.callbacks.checkpoints import BestCheckpoint
+from experiments.loggers import RunWandbLogger
 from experiments.storage.layout import CHECKPOINTS, CONFIG, FIGURES, LAST_CHECKPOINT
 from experiments.storage.shell import command, shown
 from lightning_modules.token_encoder_decoder import TokenEncoderDecoder

@@ -10,12 +10,12 @@ import lightning as L
 from lightning.pytorch.trainer.states import TrainerStatus
 
 from datamodules.errors import RunFailed
+from experiments.loggers import RunWandbLogger
 from experiments.processes.lost_processes import lost_processes
 from experiments.processes.memory_errors import is_out_of_memory
 from experiments.processes.other_processes import end_with_this_one
 from experiments.resume.handover import HandedOver, is_preempted, requeue
 from experiments.resume.signals import SchedulerRequest, in_job
-from experiments.runs.loggers import RunWandbLogger
 from experiments.runs.out_of_memory import out_of_memory
 from experiments.storage.shell import quoted, shown
 

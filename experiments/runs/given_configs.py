@@ -13,6 +13,7 @@ from datamodules.errors import UserError
 from experiments.checkpoints.reading import load_archive
 from experiments.config.class_paths import check_config_classes
 from experiments.config.config_file import check_config_file
+from experiments.config.renamed import moved
 from experiments.storage.layout import CHECKPOINTS, CONFIG, KEYWORDS, find_checkpoint
 from experiments.storage.shell import shown
 
@@ -63,7 +64,7 @@ def with_config_of_run(arguments: list[str]) -> list[str]:
             load_archive(find_checkpoint(given))  # says what there is in its place
         return arguments
     check_config_file(config)
-    content: dict[str, Any] = yaml.safe_load(config.read_text(encoding="utf-8"))
+    content: dict[str, Any] = moved(yaml.safe_load(config.read_text(encoding="utf-8")))
     trusted = [word for value in _values(arguments, "--trust") for word in _words(value)]
     try:
         check_config_classes(content, trusted)

@@ -20,6 +20,13 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from datamodules.errors import UserError
 from datamodules.parallel import ParallelDataModule
+from experiments.callbacks.checkpoints import BestCheckpoint, LastCheckpoints
+from experiments.callbacks.curve_figures import CurveFigures
+from experiments.callbacks.divergence import Divergence
+from experiments.callbacks.prediction_writers import PREDICTIONS
+from experiments.callbacks.pretrained_embeddings import leave_out_pretrained
+from experiments.callbacks.throughput import Throughput
+from experiments.callbacks.unchanged_text import UnchangedText
 from experiments.checkpoints.checkpoint_io import AtomicCheckpointIO
 from experiments.checkpoints.checkpoint_names import name_plainly
 from experiments.checkpoints.finding import meant_checkpoint, newest_checkpoint
@@ -43,24 +50,16 @@ from experiments.resume.progress import training_progress
 from experiments.resume.step_count import StepCount
 from experiments.resume.truncate_checkpoints import TruncateCheckpoints
 from experiments.resume.truncate_metrics import TruncateMetrics
-from experiments.runs.callbacks.best_checkpoint import BestCheckpoint
-from experiments.runs.callbacks.current_batch import CurrentBatch
-from experiments.runs.callbacks.curve_figures import CurveFigures
-from experiments.runs.callbacks.divergence import Divergence
-from experiments.runs.callbacks.last_checkpoints import LastCheckpoints
-from experiments.runs.callbacks.prediction_writer import PREDICTIONS
-from experiments.runs.callbacks.pretrained_embeddings import leave_out_pretrained
-from experiments.runs.callbacks.run_record import RunRecord
-from experiments.runs.callbacks.throughput import Throughput
-from experiments.runs.callbacks.unchanged_text import UnchangedText
 from experiments.runs.closing import closing_lines
 from experiments.runs.copied_symbols import check_copied_symbols
 from experiments.runs.ending import ending
 from experiments.runs.given_configs import configs_first, decided_by, with_config_of_run
 from experiments.runs.lightning_notices import without_lightning_notices
 from experiments.runs.monitors import check_monitors
+from experiments.runs.out_of_memory import CurrentBatch
 from experiments.runs.precisions import take_frozen_batches
 from experiments.runs.profilers import REPORT, finished_report, with_dearest
+from experiments.runs.run_record import RunRecord
 from experiments.storage.layout import (
     CHECKPOINTS,
     LAST_CHECKPOINT,
@@ -96,8 +95,8 @@ TITLES = {
 """Titles of groups of options, for ``--help``: else each has the first words of its class."""
 
 LOGGERS = [
-    {"class_path": "experiments.runs.loggers.MetricsCSV"},
-    {"class_path": "experiments.runs.loggers.RunWandbLogger"},
+    {"class_path": "experiments.loggers.MetricsCSV"},
+    {"class_path": "experiments.loggers.RunWandbLogger"},
 ]
 
 

@@ -2,18 +2,73 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any, Literal
+
+import lightning as L
 
 from datamodules.batch import Batch, Padded
 from datamodules.errors import RunFailed
 from lightning_modules.locations import Split, place_of
 
-if TYPE_CHECKING:
-    import lightning as L
-
-    from experiments.runs.callbacks.current_batch import Stage
+Stage = Literal["train", "val", "test", "predict"]
 
 _SPLITS: dict[Stage, Split] = {"train": "train", "val": "val", "test": "test", "predict": "test"}
+
+
+class CurrentBatch(L.Callback):
+    """Remembers the batch that is at work.
+
+    Attributes:
+        batch: The batch, on its device; None before the first.
+        stage: What is done with it.
+    """
+
+    def __init__(self) -> None:
+        self.batch: Any = None
+        self.stage: Stage = "train"
+
+    def on_train_batch_start(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        batch: Any,  # noqa: ANN401 - every data module has its own batches
+        batch_idx: int,
+    ) -> None:
+        """Remembers the training batch that starts."""
+        self.batch, self.stage = batch, "train"
+
+    def on_validation_batch_start(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        batch: Any,  # noqa: ANN401
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Remembers the validation batch that starts."""
+        self.batch, self.stage = batch, "val"
+
+    def on_test_batch_start(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        batch: Any,  # noqa: ANN401
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Remembers the test batch that starts."""
+        self.batch, self.stage = batch, "test"
+
+    def on_predict_batch_start(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        batch: Any,  # noqa: ANN401
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Remembers the prediction batch that starts."""
+        self.batch, self.stage = batch, "predict"
 
 
 def out_of_memory(error: BaseException, trainer: L.Trainer) -> RunFailed:
@@ -23,8 +78,6 @@ def out_of_memory(error: BaseException, trainer: L.Trainer) -> RunFailed:
         error: For which :func:`is_out_of_memory` holds.
         trainer: With the :class:`CurrentBatch` of the run.
     """
-    from experiments.runs.callbacks.current_batch import CurrentBatch  # translating has no callbacks
-
     at_work = next(callback for callback in trainer.callbacks if isinstance(callback, CurrentBatch))  # type: ignore[attr-defined]
     step, device = trainer.global_step, trainer.strategy.root_device
     batch, stage = at_work.batch, at_work.stage

@@ -169,7 +169,7 @@ def _run(study: Study, runs: Sequence[PlannedRun], results: Results, directory: 
 
 def _report(study: Study, preset: str, runs: Sequence[PlannedRun], results: Results, directory: Path) -> None:
     """Writes and prints the tables, and draws the figures."""
-    from experiments.runs.loggers.media import write_figure
+    from experiments.loggers.media import write_figure
     from experiments.storage.durable import durable_write
     from experiments.studies.comparison import compare
     from experiments.studies.pictures import study_figures

@@ -208,12 +208,12 @@ def test_a_run_brings_its_config_but_no_trust(
     hostile = [
         (schedule, "os.system", "names os.system"),
         (
-            "experiments.runs.callbacks.PredictionWriter",
+            "experiments.callbacks.PredictionWriter",
             "lightning.pytorch.callbacks.timer.os.system",
             "names lightning.",
         ),
         (
-            "experiments.runs.callbacks.PredictionWriter",
+            "experiments.callbacks.PredictionWriter",
             "LambdaCallback",
             "has 'LambdaCallback' where a class path belongs",
         ),

@@ -12,8 +12,8 @@ import yaml
 
 from datamodules.errors import UserError
 from datamodules.synthetic import SyntheticDataModule
+from experiments.callbacks import LabelWriter
 from experiments.cli import main
-from experiments.runs.callbacks import LabelWriter
 from tests.experiments.echo_task import EchoData, EchoModel, make_trainer
 
 TASK = {
@@ -60,8 +60,8 @@ def write_config(folder: Path) -> Path:
             "enable_progress_bar": False,
             "enable_model_summary": False,
             "default_root_dir": str(folder / "runs"),
-            "logger": "experiments.runs.loggers.MetricsCSV",
-            "callbacks": [{"class_path": "experiments.runs.callbacks.LabelWriter"}, *checkpoints],
+            "logger": "experiments.loggers.MetricsCSV",
+            "callbacks": [{"class_path": "experiments.callbacks.LabelWriter"}, *checkpoints],
         },
     }
     path = folder / "signs.yaml"
@@ -151,7 +151,7 @@ def test_the_encoder_from_scratch_takes_the_place_of_the_fused_one(trained: Trai
             "BiRNNClassifier needs source_feature_size of its data, but DatesDataModule has no property of that name "
             "(it offers source_vocabulary_size, target_vocabulary_size)",
         ),
-        (["--trainer.callbacks", "experiments.runs.callbacks.TextMetrics"], "need a data module of sentence pairs"),
+        (["--trainer.callbacks", "experiments.callbacks.TextMetrics"], "need a data module of sentence pairs"),
     ],
 )
 def test_what_is_mistyped(
@@ -173,7 +173,7 @@ def test_labels_and_text_have_their_own_writers(
     trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     predict = ["predict", "--config", str(trained.config), "--trainer.callbacks"]
-    assert main([*predict, "experiments.runs.callbacks.PredictionWriter"]) == 2
+    assert main([*predict, "experiments.callbacks.PredictionWriter"]) == 2
     assert "need a data module of sentence pairs" in capsys.readouterr().err
     trainer = make_trainer(tmp_path, callbacks=[LabelWriter()])
     with pytest.raises(UserError, match="LabelWriter needs sequences with labels"):

@@ -48,15 +48,15 @@ trainer:
   accelerator: cpu
   max_epochs: 4
   check_val_every_n_epoch: 2
-  logger: experiments.runs.loggers.MetricsCSV
+  logger: experiments.loggers.MetricsCSV
   enable_progress_bar: false
   enable_model_summary: false
   default_root_dir: {folder}/runs
   callbacks:
-    - class_path: experiments.runs.callbacks.TextMetrics
+    - class_path: experiments.callbacks.TextMetrics
       init_args: {{metrics: [ExactMatch]}}
-    - experiments.runs.callbacks.PredictionWriter
-    - experiments.runs.callbacks.TranslationTable
+    - experiments.callbacks.PredictionWriter
+    - experiments.callbacks.TranslationTable
     - class_path: lightning.pytorch.callbacks.ModelCheckpoint
       init_args: {{filename: best, monitor: val/exact_match, mode: max, save_last: true, enable_version_counter: false}}
 """

@@ -54,7 +54,7 @@ def last(root: Path) -> Path:
 EACH = ["--trainer.callbacks.init_args.save_top_k", "-1", "--trainer.callbacks.init_args.filename", "{step}"]
 """A checkpoint for each epoch, whether it is the best or not."""
 
-CSV = "experiments.runs.loggers.MetricsCSV"
+CSV = "experiments.loggers.MetricsCSV"
 
 
 @pytest.mark.parametrize(

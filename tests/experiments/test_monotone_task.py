@@ -123,7 +123,7 @@ def test_what_it_cannot_serve_is_one_line(
 
 def test_what_measures_another_history_is_refused_too(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     capfd.readouterr()
-    measured = "[{class_path: experiments.runs.callbacks.ExposureBias}]"
+    measured = "[{class_path: experiments.callbacks.ExposureBias}]"
     assert main(["fit", "--config", str(folder / "sounds.yaml"), "--trainer.callbacks", measured]) == 2
     (line,) = (each for each in capfd.readouterr().err.splitlines() if each.startswith("seqlab: error: "))
     assert "MonotonicTransducer runs on gold history alone" in line

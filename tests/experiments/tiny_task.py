@@ -42,10 +42,10 @@ trainer:
   enable_model_summary: false
   default_root_dir: {folder}/runs
   callbacks:
-    - class_path: experiments.runs.callbacks.TextMetrics
-    - class_path: experiments.runs.callbacks.PredictionWriter
-    - class_path: experiments.runs.callbacks.TranslationTable
-    - class_path: experiments.runs.callbacks.AlignmentFigures
+    - class_path: experiments.callbacks.TextMetrics
+    - class_path: experiments.callbacks.PredictionWriter
+    - class_path: experiments.callbacks.TranslationTable
+    - class_path: experiments.callbacks.AlignmentFigures
       init_args: {{sentences: 1}}
     - class_path: lightning.pytorch.callbacks.ModelCheckpoint
       init_args: {{filename: best, monitor: val/bleu, mode: max, save_last: true, enable_version_counter: false}}

@@ -48,13 +48,13 @@ trainer:
   gradient_clip_val: 1.0
   enable_progress_bar: false
   enable_model_summary: false
-  logger: experiments.runs.loggers.MetricsCSV
+  logger: experiments.loggers.MetricsCSV
   callbacks:
-    - class_path: experiments.runs.callbacks.TextMetrics
-    - class_path: experiments.runs.callbacks.TranslationTable
+    - class_path: experiments.callbacks.TextMetrics
+    - class_path: experiments.callbacks.TranslationTable
       init_args: {{sentences: 2}}
     - class_path: tests.faults.phase.Phase
-    - class_path: experiments.runs.callbacks.BestCheckpoint
+    - class_path: experiments.callbacks.BestCheckpoint
       init_args: {{monitor: val/bleu, mode: max}}
     - class_path: lightning.pytorch.callbacks.ModelCheckpoint
       init_args:

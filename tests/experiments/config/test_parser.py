@@ -92,7 +92,7 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
             "--trainer.callbacks",
             "TextMetric",
             [
-                "mean 'experiments.runs.callbacks.TextMetrics' or 'experiments.runs.callbacks.TruncateMetrics'?",
+                "mean 'experiments.callbacks.TextMetrics' or 'experiments.callbacks.TruncateMetrics'?",
                 "TruncateMetrics, VectorWriter; all of",
             ],
         ),

@@ -16,7 +16,7 @@ from PIL import Image
 
 from experiments.cli import main
 from experiments.figures.curves import MOST_OTHER_PANELS, learning_curves, read_series
-from experiments.runs.loggers.media import write_figure
+from experiments.loggers.media import write_figure
 from tests.experiments.tiny_task import write_tiny_task
 
 HEADER = "step,epoch,time,train/loss,train/learning_rate,val/loss,val/bleu,train/gradient_norm\n"

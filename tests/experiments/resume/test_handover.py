@@ -45,7 +45,7 @@ def fit(config: Path, name: str, *options: object) -> int:
     words = [
         "fit", "--config", config, "--version", "815", "--trainer.default_root_dir", config.parent / name,
         "--trainer.max_epochs", 2, "--trainer.val_check_interval", 3, "--trainer.log_every_n_steps", 1,
-        "--trainer.logger", "experiments.runs.loggers.MetricsCSV",
+        "--trainer.logger", "experiments.loggers.MetricsCSV",
         "--trainer.callbacks.init_args.filename", "{step}", "--trainer.callbacks.init_args.save_top_k", -1, *options,
     ]  # fmt: skip
     return main([str(word) for word in words])

@@ -15,7 +15,7 @@ def config(tmp_path: Path, seed: int) -> Path:
     """20 pairs in batches of 8, so 3 steps an epoch; beside the usual checkpoints the weights after each step."""
     config = write_tiny_task(tmp_path, seed, train_size=20)
     checkpoints = """\
-    - class_path: experiments.runs.callbacks.LastCheckpoints
+    - class_path: experiments.callbacks.LastCheckpoints
     - class_path: lightning.pytorch.callbacks.ModelCheckpoint
       init_args: {filename: "{step}", every_n_train_steps: 1, save_top_k: -1, save_weights_only: true}
 """

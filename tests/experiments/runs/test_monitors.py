@@ -133,7 +133,7 @@ def test_a_monitor_of_something(options: list[str], config: Path, caplog: pytest
                 f"{CALLBACK}.LearningRateMonitor",
                 f"{CALLBACK}.EarlyStopping",
                 f"{OPTION}.monitor=lr-Adam",
-                "--trainer.logger=experiments.runs.loggers.MetricsCSV",
+                "--trainer.logger=experiments.loggers.MetricsCSV",
                 "--trainer.log_every_n_steps=1",
             ],
             "LearningRateMonitor",
@@ -168,9 +168,9 @@ def test_what_is_declared_is_what_is_logged(
     options = {"limit_train_batches": 2, "limit_val_batches": 1, "max_epochs": 1, "log_every_n_steps": 1}
     words = [
         "fit", "--config", str(file), "--trainer.default_root_dir", str(tmp_path),
-        "--trainer.logger", "experiments.runs.loggers.MetricsCSV", "--trainer.accelerator", "cpu",
+        "--trainer.logger", "experiments.loggers.MetricsCSV", "--trainer.accelerator", "cpu",
         *(f"--trainer.{name}={value}" for name, value in options.items()),
-        *(f"--trainer.callbacks+=experiments.runs.callbacks.{name}" for name in callbacks),
+        *(f"--trainer.callbacks+=experiments.callbacks.{name}" for name in callbacks),
         *(fed if experiment == "seq2seq/vectors" else []),
         f"--trainer.callbacks+={__name__}.Declared", f"--trainer.callbacks.path={tmp_path / 'declared'}",
     ]  # fmt: skip
@@ -196,7 +196,7 @@ class Declared(L.Callback):
 def test_a_plateau_lowers_the_rate_also_in_a_training_that_goes_on(config: Path) -> None:
     """The loss never gets better by a tenth, so that the rate falls at each epoch after the first."""
     plateau = [
-        "fit", "--config", str(config), "--trainer.logger", "experiments.runs.loggers.MetricsCSV",
+        "fit", "--config", str(config), "--trainer.logger", "experiments.loggers.MetricsCSV",
         f"{SCHEDULER}=lightning.pytorch.cli.ReduceLROnPlateau", f"{SCHEDULER}.init_args.monitor=val/loss",
         f"{SCHEDULER}.init_args.threshold=0.9", f"{SCHEDULER}.init_args.patience=0", "--trainer.log_every_n_steps=1",
         "--trainer.callbacks.init_args.monitor=epoch",

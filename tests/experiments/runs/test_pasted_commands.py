@@ -20,7 +20,7 @@ def test_the_closing_lines_of_a_run(
     monkeypatch.chdir(tmp_path)
     root = "meine läufe; $HOME & 'mehr'"
     words = ["fit", "--config", str(config), "--trainer.default_root_dir", root, "--trainer.max_epochs", "1"]
-    words += ["--trainer.logger", "experiments.runs.loggers.MetricsCSV"]
+    words += ["--trainer.logger", "experiments.loggers.MetricsCSV"]
     monkeypatch.setattr(sys, "argv", ["seqlab", *words])
     assert main(words) == 0
     printed = capsys.readouterr().out.splitlines()

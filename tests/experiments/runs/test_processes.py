@@ -19,7 +19,7 @@ from datamodules.batch import LabelledBatch, Padded, SequenceBatch, VectorBatch
 from datamodules.reversal import ReversalDataModule
 from datamodules.synthetic import SyntheticDataModule
 from datamodules.vector_reversal import VectorReversalDataModule
-from experiments.runs.callbacks import TextMetrics
+from experiments.callbacks import TextMetrics
 from lightning_modules.birnn import BiRNNClassifier
 from lightning_modules.layers.decoder import LuongDecoder
 from lightning_modules.layers.encoder import RecurrentEncoder

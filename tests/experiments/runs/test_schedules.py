@@ -33,8 +33,8 @@ def fit(config: Path, name: str, *words: object) -> None:
     short = {
         "default_root_dir": config.parent / name,
         "log_every_n_steps": 1,
-        "logger": "experiments.runs.loggers.MetricsCSV",
-        "callbacks": "experiments.runs.callbacks.LastCheckpoints",
+        "logger": "experiments.loggers.MetricsCSV",
+        "callbacks": "experiments.callbacks.LastCheckpoints",
     }
     options = [f"--trainer.{key}={value}" for key, value in short.items()]
     assert main(["fit", "--config", str(config), *options, *map(str, words)]) == 0

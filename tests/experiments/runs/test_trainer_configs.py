@@ -42,7 +42,7 @@ def test_two_processes_train_and_one_writes(tmp_path: Path) -> None:
     (tmp_path / "told").mkdir()
     done = seqlab(
         "fit", "--config", write_config(tmp_path), "--config", CONFIGS / "trainer" / "cpu_ddp.yaml",
-        "--trainer.logger+=experiments.runs.loggers.RunWandbLogger", "--trainer.enable_progress_bar", "true",
+        "--trainer.logger+=experiments.loggers.RunWandbLogger", "--trainer.enable_progress_bar", "true",
         "--trainer.max_epochs", 1, "--data.init_args.train_size", 500,
         "--trainer.callbacks+=tests.experiments.rank_callbacks.WrittenFiles",
         f"--trainer.callbacks.folder={tmp_path / 'runs'}", f"--trainer.callbacks.told={tmp_path / 'told'}",

@@ -28,7 +28,7 @@ def test_overfitting_trains_the_same_batches_again(overfit_batches: str, train_b
     """A model that does not change has the same losses in the same order in every epoch."""
     status = run(
         "fit", "--config", config, "--trainer.overfit_batches", overfit_batches, "--trainer.max_epochs", 3,
-        "--trainer.logger", "experiments.runs.loggers.MetricsCSV", "--trainer.log_every_n_steps", 1,
+        "--trainer.logger", "experiments.loggers.MetricsCSV", "--trainer.log_every_n_steps", 1,
         "--model.init_args.optimizer.init_args.lr", 0.0,
         "--model.init_args.decoder.init_args.dropout", 0.0,
     )  # fmt: skip

@@ -93,7 +93,7 @@ def config(tmp_path: Path, seed: int) -> Path:
         text = text.replace(f"_size: {size}", "_size: 8")
     text = text.replace("max_epochs: 13", "max_epochs: 1").replace("log_every_n_steps: 5", "log_every_n_steps: 1")
     checkpoint = text[text.index("    - class_path: lightning.pytorch.callbacks.ModelCheckpoint") :]
-    logger = "  logger: experiments.runs.loggers.MetricsCSV\n"
+    logger = "  logger: experiments.loggers.MetricsCSV\n"
     path.write_text(text[: text.index("  callbacks:")] + logger + "  callbacks:\n" + checkpoint.replace("bleu", "loss"))
     return path
 

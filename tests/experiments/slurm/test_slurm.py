@@ -68,7 +68,7 @@ def test_a_job_that_is_requeued_twice_is_the_one_that_never_was(
     words = [
         "--nodes", 2, "--time", "00:10:00", "--config", config, "--seed_everything", seed,
         "--trainer.log_every_n_steps", 1, "--data.init_args.train_size", 1000,
-        "--trainer.logger+=experiments.runs.loggers.RunWandbLogger",
+        "--trainer.logger+=experiments.loggers.RunWandbLogger",
         "--trainer.callbacks+=tests.experiments.slurm.strike.Slow", "--trainer.callbacks.seconds=0.05",
     ]  # fmt: skip
     stopped, stopped_log, stopped_run = submitted(capsys, *words)

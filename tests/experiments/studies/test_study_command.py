@@ -44,7 +44,7 @@ def write_tiny_study(folder: Path, seed: int, **changes: object) -> Path:
         "options": {
             "trainer.callbacks": [
                 {"class_path": CHECKPOINTS, "init_args": {"filename": "best", "save_last": True}},
-                {"class_path": "experiments.runs.callbacks.TranslationTable"},
+                {"class_path": "experiments.callbacks.TranslationTable"},
             ],
             "trainer.log_every_n_steps": 1,
         },

@@ -43,7 +43,7 @@ def write_tiny_search(folder: Path, seed: int, **changes: object) -> Path:
     """
     options = {
         "trainer.max_epochs": 4,
-        "trainer.logger": [{"class_path": "experiments.runs.loggers.MetricsCSV"}],
+        "trainer.logger": [{"class_path": "experiments.loggers.MetricsCSV"}],
         "trainer.callbacks": [
             {
                 "class_path": "lightning.pytorch.callbacks.ModelCheckpoint",

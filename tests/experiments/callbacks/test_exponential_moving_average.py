@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from datamodules.errors import UserError
+from experiments.callbacks import ExponentialMovingAverage
 from experiments.cli import main
-from experiments.runs.callbacks import ExponentialMovingAverage
 from tests.experiments.tiny_task import write_tiny_task
 
 STATE = "ExponentialMovingAverage"
@@ -75,7 +75,7 @@ def fit(config: Path, name: str, *words: str) -> Path:
     average = "    - {class_path: ExponentialMovingAverage, init_args: {decay: 0.9}}\n" if name != "without" else ""
     callbacks.write_text(f"trainer:\n  callbacks:\n{average}    - BestCheckpoint\n    - LastCheckpoints\n")
     options = [
-        f"--trainer.default_root_dir={config.parent / name}", "--trainer.logger=experiments.runs.loggers.MetricsCSV",
+        f"--trainer.default_root_dir={config.parent / name}", "--trainer.logger=experiments.loggers.MetricsCSV",
         "--trainer.val_check_interval=0.5", "--model.init_args.tied=target", *words,
     ]  # fmt: skip
     assert main(["fit", "--config", str(config), "--config", str(callbacks), *options]) == 0

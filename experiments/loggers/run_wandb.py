@@ -16,8 +16,8 @@ from lightning.pytorch.loggers.logger import DummyExperiment, rank_zero_experime
 from lightning.pytorch.utilities import rank_zero_only
 
 from datamodules.errors import UserError
-from experiments.runs.loggers.timeouts import call_within
-from experiments.runs.loggers.wandb_service import ServiceEnd, end_service, kill_service
+from experiments.loggers.timeouts import call_within
+from experiments.loggers.wandb_service import ServiceEnd, end_service, kill_service
 from experiments.storage.durable import durable_write
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import lightning as L
 
 from datamodules.batch import EOS, SequenceBatch
+from experiments.callbacks.text import gathered
 from experiments.figures.lengths import length_figure
-from experiments.runs.callbacks.text import gathered
-from experiments.runs.loggers.media import log_figure
+from experiments.loggers.media import log_figure
 from lightning_modules.decoding.hypothesis import Hypothesis
 
 

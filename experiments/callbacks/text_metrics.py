@@ -10,8 +10,8 @@ from typing import Literal
 import lightning as L
 
 from datamodules.batch import SequenceBatch
-from experiments.runs.callbacks.text import gathered, parallel_text, written
-from experiments.runs.metrics import BLEU, ChrF, ExactMatch, TextMetric
+from experiments.callbacks.text import gathered, parallel_text, written
+from experiments.metrics import BLEU, ChrF, ExactMatch, TextMetric
 from experiments.storage.durable import durable_write
 from lightning_modules.decoding.hypothesis import Hypothesis
 from lightning_modules.metrics import Scale

@@ -7,8 +7,8 @@ from pathlib import Path
 import lightning as L
 
 from experiments.figures.curves import learning_curves
-from experiments.runs.loggers import MetricsCSV
-from experiments.runs.loggers.media import write_figure
+from experiments.loggers import MetricsCSV
+from experiments.loggers.media import write_figure
 from experiments.storage.layout import FIGURES
 from lightning_modules.metrics import Scale
 

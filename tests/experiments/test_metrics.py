@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 from sacrebleu import metrics as sacrebleu
 
-from experiments.runs.metrics import (
+from experiments.metrics import (
     BLEU,
     CharacterErrorRate,
     ChrF,

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from datamodules.batch import BOS, EOS, SequenceBatch
 from datamodules.errors import UserError
-from experiments.runs.callbacks import ExposureBias
+from experiments.callbacks import ExposureBias
 from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.layers.decoder import BahdanauDecoder
 from lightning_modules.layers.encoder import RecurrentEncoder

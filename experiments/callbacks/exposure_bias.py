@@ -12,10 +12,10 @@ import lightning as L
 from torch import Tensor
 
 from datamodules.batch import EOS, SequenceBatch
+from experiments.callbacks.evaluation_statistics import EvaluationStatistics, log_scores
+from experiments.callbacks.text_metrics import Stage
 from experiments.figures.exposure import exposure_figure
-from experiments.runs.callbacks.evaluation_statistics import EvaluationStatistics, log_scores
-from experiments.runs.callbacks.text_metrics import Stage
-from experiments.runs.loggers.media import log_figure
+from experiments.loggers.media import log_figure
 from experiments.storage.durable import durable_write
 from lightning_modules.forcing import Constant, ScheduledSampling
 from lightning_modules.token_encoder_decoder import TokenEncoderDecoder

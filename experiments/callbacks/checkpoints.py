@@ -1,17 +1,27 @@
-"""The checkpoint of the best validation of a run."""
+"""Which checkpoints a run keeps: of the best validation, of the last epochs, and their average."""
 
 from __future__ import annotations
 
 import math
+import sys
+from pathlib import Path
 from typing import Any, Literal
 
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
+
+from datamodules.errors import UserError
+from experiments.checkpoints.averaging import average_checkpoints, checkpoints_by_step
+from experiments.checkpoints.checkpoint_io import save_checkpoint
+from experiments.storage.layout import CHECKPOINTS
 
 LOSS = "val/loss"
 """Decides where the monitored metric does not."""
+
+LAST = "last"
 
 
 class BestCheckpoint(ModelCheckpoint):
@@ -101,3 +111,58 @@ class BestCheckpoint(ModelCheckpoint):
             undecided = not self._has_moved and self.monitor != LOSS
             return not undecided or not loss > self._best_loss
         return value > best if self.mode == "max" else value < best
+
+
+class LastCheckpoints(ModelCheckpoint):
+    """Keeps ``checkpoints/last.ckpt``, from which training is resumed, written after each validation.
+
+    Every run that has a :class:`BestCheckpoint` has this too; a config names it to keep more.
+
+    Args:
+        keep: Number of epochs whose checkpoints are kept as well, as ``epoch-004.ckpt``, to be averaged.
+
+    Raises:
+        UserError: ``keep`` is negative.
+    """
+
+    def __init__(self, keep: int = 0) -> None:
+        if keep < 0:
+            raise UserError(f"keep is {keep}: give 0 or more")
+        super().__init__(
+            filename="epoch-{epoch:03d}" if keep else LAST,
+            auto_insert_metric_name=False,
+            monitor="epoch",
+            mode="max",
+            save_top_k=keep or 1,
+            save_last=True if keep else None,
+            enable_version_counter=False,
+        )
+
+
+class AverageAtEnd(L.Callback):
+    """Averages the last checkpoints of the run into ``checkpoints/averaged.ckpt`` (Junczys-Dowmunt et al. 2016).
+
+    Args:
+        last: How many; the run has to keep at least as many, with ``save_top_k`` of a ModelCheckpoint. A run that wrote
+            fewer averages those that it has.
+
+    Raises:
+        UserError: ``last`` is below 1.
+    """
+
+    def __init__(self, last: int = 5) -> None:
+        if last < 1:
+            raise UserError(f"last is {last}: average at least 1 checkpoint")
+        self.last = last
+
+    def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Averages, on rank zero; nothing where none was written."""
+        folder = Path(trainer.default_root_dir) / CHECKPOINTS
+        if not trainer.is_global_zero or not folder.is_dir():
+            return
+        # This process made them, with the classes that it has imported.
+        trusted = sorted({name.partition(".")[0] for name in sys.modules})
+        paths = checkpoints_by_step(folder, trusted)[-self.last :]
+        target = folder / "averaged.ckpt"
+        save_checkpoint(average_checkpoints(paths, trusted), target)
+        rank_zero_info(f"{target}: the average of {', '.join(path.name for path in paths)}")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.runs.loggers.timeouts import call_within
+from experiments.loggers.timeouts import call_within
 from tests.experiments.tiny_task import write_tiny_task
 from tests.experiments.wandb_log import history
 
@@ -36,7 +36,7 @@ sys.exit(main(sys.argv[2:]))
 LOG = """
 import os, signal, sys
 from pathlib import Path
-from experiments.runs.loggers import RunWandbLogger, run_wandb
+from experiments.loggers import RunWandbLogger, run_wandb
 
 run_wandb.ANSWER_TIMEOUT = run_wandb.FINISH_TIMEOUT = 2.0
 logger = RunWandbLogger(sys.argv[1])
@@ -57,7 +57,7 @@ import wandb
 wandb.setup()  # from now on its address is in the environment, as in a notebook that has a run of its own
 log = [
     "import sys",
-    "from experiments.runs.loggers import RunWandbLogger",
+    "from experiments.loggers import RunWandbLogger",
     "RunWandbLogger(sys.argv[1]).log_metrics({'a': 1.0}, step=0)",
 ]
 for _ in range(2):

@@ -21,11 +21,11 @@ from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from matplotlib.figure import Figure
 
 from datamodules.errors import RunFailed, UserError
+from experiments.loggers import MetricsCSV, RunWandbLogger, run_wandb
+from experiments.loggers.media import log_figure, log_table
+from experiments.loggers.run_wandb import wandb_mode
 from experiments.resume.fit_loop import go_on_exactly
 from experiments.resume.truncate_metrics import TruncateMetrics
-from experiments.runs.loggers import MetricsCSV, RunWandbLogger, run_wandb
-from experiments.runs.loggers.media import log_figure, log_table
-from experiments.runs.loggers.run_wandb import wandb_mode
 from tests.experiments.echo_task import EchoData, EchoModel, make_trainer
 from tests.experiments.wandb_log import history, records
 

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from datamodules.batch import SequenceBatch
+from experiments.callbacks.divergence import Divergence
 from experiments.cli import main
-from experiments.runs.callbacks.divergence import Divergence
 from lightning_modules.step_loss import StepLossModule
 from tests.experiments.echo_task import EchoData, make_trainer
 from tests.experiments.tiny_task import write_tiny_task

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from datamodules.batch import Padded, SequenceBatch
 from datamodules.errors import UserError
-from experiments.runs.callbacks import (
+from experiments.callbacks import (
     AlignmentFigures,
     CurveFigures,
     LengthScores,
@@ -26,9 +26,11 @@ from experiments.runs.callbacks import (
     Throughput,
     TranslationTable,
 )
-from experiments.runs.callbacks.text import gathered, watched_sentences
-from experiments.runs.loggers import MetricsCSV
-from experiments.runs.metrics import BLEU, ChrF
+from experiments.callbacks.text import gathered
+from experiments.callbacks.watched_sentences import watched_sentences
+from experiments.figures.alignment import alignment_figure
+from experiments.loggers import MetricsCSV
+from experiments.metrics import BLEU, ChrF
 from lightning_modules.decoding.hypothesis import Hypothesis
 from lightning_modules.decoding.search import Search
 from tests.experiments.echo_task import REFERENCES, SOURCES, EchoData, EchoModel, make_trainer
@@ -237,12 +239,9 @@ class TestAlignmentFigures:
 
         def note(source: list[str], hypothesis: list[str], attention: Tensor, title: str) -> Figure:
             drawn.append((source, hypothesis, attention, title))
-            return draw(source, hypothesis, attention, title)
+            return alignment_figure(source, hypothesis, attention, title)
 
-        from experiments.runs.callbacks import alignment_figures
-
-        draw = alignment_figures.alignment_figure
-        monkeypatch.setattr(alignment_figures, "alignment_figure", note)
+        monkeypatch.setattr("experiments.callbacks.watched_sentences.alignment_figure", note)
         fit(tmp_path, AlignmentFigures(sentences=2), model=PaddedModel(on_padding=0.0))
 
         assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == [

@@ -8,12 +8,10 @@ from typing import Protocol, TypeVar, cast
 import lightning as L
 import torch.distributed
 
-from datamodules.batch import EOS, Padded
 from datamodules.errors import UserError
 from datamodules.parallel import Split
 from datamodules.spelling import Spelling
 from lightning_modules.decoding.hypothesis import Hypothesis
-from lightning_modules.decoding.search import Search
 
 Seen = TypeVar("Seen")
 
@@ -29,16 +27,6 @@ class ParallelText(Protocol):
 
     def references(self, split: Split) -> Sequence[str]:
         """The target sentences by corpus index."""
-
-
-class TranslatingModule(Protocol):
-    """What a model offers that translates outside its steps."""
-
-    device: torch.device
-    val_search: Search
-
-    def translate(self, source: Padded, search: Search, with_attention: bool = False) -> list[list[Hypothesis]]:
-        """For each source its hypotheses, best first."""
 
 
 def parallel_text(trainer: L.Trainer) -> ParallelText:
@@ -79,44 +67,3 @@ def gathered(seen: dict[int, Seen]) -> dict[int, Seen]:
     shares: list[dict[int, Seen]] = [{} for _ in range(torch.distributed.get_world_size())]
     torch.distributed.all_gather_object(shares, seen)
     return dict(sorted(item for share in shares for item in share.items()))
-
-
-def watched_sentences(count: int, total: int) -> list[int]:
-    """Indices of sentences to watch through training, spread over the corpus.
-
-    They begin 0, 1/2, 1/4, 3/4, 1/8 ... of the corpus (van der Corput's sequence), so that a smaller choice is the
-    beginning of a larger one.
-
-    Args:
-        count: How many.
-        total: Sentences of the corpus; there are no more to watch.
-    """
-    chosen: dict[int, None] = {}
-    number = 0
-    while len(chosen) < min(count, total):
-        fraction = int(f"{number:032b}"[::-1], base=2) / 2**32
-        chosen[int(fraction * total)] = None
-        number += 1
-    return list(chosen)
-
-
-def translate_watched(
-    trainer: L.Trainer, module: L.LightningModule, indices: Sequence[int], with_attention: bool = False
-) -> list[tuple[list[int], Hypothesis]]:
-    """Translates validation sentences by the search of validation, in one batch.
-
-    Args:
-        trainer: Has the data module.
-        module: The model; one that can translate.
-        indices: Indices of the sentences in the validation set.
-        with_attention: Also return what each hypothesis attended to.
-
-    Returns:
-        For each sentence its source ids, closed by EOS, and the best hypothesis.
-    """
-    data = parallel_text(trainer)
-    texts = data.sources("val")
-    sources = [[*data.spellings(texts[index])[0].encode(texts[index]), EOS] for index in indices]
-    model = cast(TranslatingModule, module)
-    found = model.translate(Padded.from_sequences(sources).to(model.device), model.val_search, with_attention)
-    return [(source, hypotheses[0]) for source, hypotheses in zip(sources, found, strict=True)]

@@ -12,7 +12,7 @@ import torch
 from datamodules.batch import BOS, EOS, Padded
 from datamodules.errors import UserError
 from datamodules.reversal import ReversalDataModule
-from experiments.runs.callbacks import AttentionStatistics
+from experiments.callbacks import AttentionStatistics
 from lightning_modules.layers.attention import Attention, DotAttention, MultiHeadAttention, NoAttention
 from lightning_modules.layers.decoder import LuongDecoder
 from lightning_modules.layers.encoder import RecurrentEncoder

@@ -11,8 +11,8 @@ import torch
 
 from datamodules.batch import SequenceBatch
 from datamodules.errors import UserError
-from experiments.runs.callbacks.text import gathered
-from experiments.runs.callbacks.text_metrics import Stage
+from experiments.callbacks.text import gathered
+from experiments.callbacks.text_metrics import Stage
 from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 
 Seen = TypeVar("Seen")

@@ -15,16 +15,16 @@ import yaml
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from datamodules.batch import SequenceBatch
+from experiments.callbacks import BestCheckpoint
 from experiments.cli import main
-from experiments.runs.callbacks import BestCheckpoint
-from experiments.runs.metrics import ngram_order
+from experiments.metrics import ngram_order
 from lightning_modules.decoding.hypothesis import Hypothesis
 from tests.experiments.echo_task import EchoData, EchoModel, make_trainer
 from tests.experiments.test_bad_input import told
 from tests.experiments.tiny_task import WORDS, write_tiny_task
 
 CALLBACKS = """\
-    - class_path: experiments.runs.callbacks.BestCheckpoint
+    - class_path: experiments.callbacks.BestCheckpoint
       init_args: {monitor: val/bleu, mode: max}
     - class_path: lightning.pytorch.callbacks.ModelCheckpoint
       init_args: {filename: last, monitor: epoch, mode: max, enable_version_counter: false}

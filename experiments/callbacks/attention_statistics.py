@@ -9,8 +9,8 @@ import lightning as L
 import torch
 
 from datamodules.batch import SequenceBatch
-from experiments.runs.callbacks.evaluation_statistics import EvaluationStatistics, log_scores
-from experiments.runs.callbacks.text_metrics import Stage
+from experiments.callbacks.evaluation_statistics import EvaluationStatistics, log_scores
+from experiments.callbacks.text_metrics import Stage
 from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 
 

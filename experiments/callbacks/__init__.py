@@ -1,0 +1,34 @@
+"""What happens around training: scores of texts, tables, figures, speed."""
+
+from experiments.callbacks.attention_statistics import AttentionStatistics
+from experiments.callbacks.checkpoints import AverageAtEnd, BestCheckpoint, LastCheckpoints
+from experiments.callbacks.curve_figures import CurveFigures
+from experiments.callbacks.exponential_moving_average import ExponentialMovingAverage
+from experiments.callbacks.exposure_bias import ExposureBias
+from experiments.callbacks.length_scores import LengthScores
+from experiments.callbacks.prediction_writers import LabelWriter, PredictionWriter, VectorWriter
+from experiments.callbacks.pretrained_embeddings import PretrainedEmbeddings
+from experiments.callbacks.text_metrics import TextMetrics
+from experiments.callbacks.throughput import Throughput
+from experiments.callbacks.watched_sentences import AlignmentFigures, TranslationTable
+from experiments.resume.truncate_metrics import TruncateMetrics
+
+__all__ = [
+    "AlignmentFigures",
+    "AttentionStatistics",
+    "AverageAtEnd",
+    "BestCheckpoint",
+    "CurveFigures",
+    "ExponentialMovingAverage",
+    "ExposureBias",
+    "LabelWriter",
+    "LastCheckpoints",
+    "LengthScores",
+    "PredictionWriter",
+    "PretrainedEmbeddings",
+    "TextMetrics",
+    "Throughput",
+    "TranslationTable",
+    "TruncateMetrics",
+    "VectorWriter",
+]
