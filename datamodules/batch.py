@@ -5,11 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 import torch
 from torch import Tensor
+
+Split = Literal["train", "val", "test"]
+"""The parts of a data set."""
 
 PAD, BOS, EOS, UNK = 0, 1, 2, 3
 """The reserved ids, the same for every tokenizer: padding, begin and end of sequence, unknown token."""

@@ -19,10 +19,11 @@ from typing import Literal
 from babel import Locale
 from num2words import num2words
 
+from datamodules.batch import Split
 from datamodules.corpus import hash_pairs
 from datamodules.curriculum import Curriculum
 from datamodules.errors import UserError
-from datamodules.parallel import ParallelDataModule, Split
+from datamodules.parallel import ParallelDataModule
 from datamodules.plan import BatchUnit
 from datamodules.tokenizers import SentencePieceTokenizer, Tokenizer
 

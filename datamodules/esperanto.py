@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
+from datamodules.batch import Split
 from datamodules.corpus import hash_pairs
 from datamodules.curriculum import Curriculum
 from datamodules.errors import UserError
 from datamodules.features import Features
-from datamodules.parallel import ParallelDataModule, Split
+from datamodules.parallel import ParallelDataModule
 from datamodules.tokenizers import CharacterTokenizer
 
 _ONSETS = (

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import lightning as L
 import numpy as np
@@ -16,7 +16,7 @@ import torch
 from lightning.pytorch.utilities import rank_zero_info
 from torch.utils.data import DataLoader
 
-from datamodules.batch import SequenceBatch
+from datamodules.batch import SequenceBatch, Split
 from datamodules.cache import Cache
 from datamodules.curriculum import Curriculum
 from datamodules.encoded import EncodedCorpus, Summary, encode_corpus
@@ -39,8 +39,6 @@ from datamodules.vocabularies import (
     shared_size,
     unseen_symbols,
 )
-
-Split = Literal["train", "val", "test"]
 
 _TOKENIZER_FILE = "tokenizer.pt"
 

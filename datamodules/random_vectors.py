@@ -10,8 +10,8 @@ import lightning as L
 import numpy as np
 from torch.utils.data import DataLoader, Dataset
 
+from datamodules.batch import Split
 from datamodules.errors import UserError
-from datamodules.parallel import Split
 from datamodules.plan import planned_loader
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")

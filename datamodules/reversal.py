@@ -10,10 +10,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from datamodules.batch import Split
 from datamodules.corpus import hash_pairs
 from datamodules.curriculum import Curriculum
 from datamodules.errors import UserError
-from datamodules.parallel import ParallelDataModule, Split
+from datamodules.parallel import ParallelDataModule
 from datamodules.tokenizers import Setting, WhitespaceTokenizer
 
 _SHARES: dict[Split, range] = {"test": range(32), "val": range(32, 64), "train": range(64, 256)}

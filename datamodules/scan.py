@@ -15,10 +15,11 @@ from typing import Any, Literal
 
 from lightning.pytorch.utilities import rank_zero_warn
 
+from datamodules.batch import Split
 from datamodules.corpus import hash_pairs
 from datamodules.curriculum import Curriculum
 from datamodules.errors import UserError
-from datamodules.parallel import ParallelDataModule, Split
+from datamodules.parallel import ParallelDataModule
 from datamodules.plan import BatchUnit
 from datamodules.tokenizers import WhitespaceTokenizer
 

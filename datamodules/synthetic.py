@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from datamodules.batch import LabelledBatch, Padded
-from datamodules.parallel import Split
+from datamodules.batch import LabelledBatch, Padded, Split
 from datamodules.random_vectors import RandomVectors, RandomVectorsDataModule
 
 

@@ -10,13 +10,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from datamodules.batch import Split
 from datamodules.curriculum import Curriculum
 from datamodules.errors import UserError, listed_numbers
 from datamodules.features import Features, FeatureTokenizer
 from datamodules.formats.columns import Row
 from datamodules.formats.forms import ParallelText, check_form, files_of, notices, place_of
 from datamodules.held_out import HeldOut
-from datamodules.parallel import ParallelDataModule, Split
+from datamodules.parallel import ParallelDataModule
 from datamodules.plan import BatchUnit
 from datamodules.tokenizers import Tokenizer
 from datamodules.vocabularies import SIDES, Side

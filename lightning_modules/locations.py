@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from torch import Tensor
 
+from datamodules.batch import Split
 from datamodules.errors import listed_numbers
 
 if TYPE_CHECKING:
     import lightning as L
-
-Split = Literal["train", "val", "test"]
 
 
 @runtime_checkable

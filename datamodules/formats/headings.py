@@ -14,7 +14,7 @@ def is_heading(cell: str) -> bool:
     """Whether a cell is like the name of a column: what sentences are called, or a language, or its code.
 
     Args:
-        cell: Of the first line.
+        cell: The text of a cell of the first line.
     """
     name = cell.strip().strip('"').lower()
     return name in _HEADINGS or name in _languages()

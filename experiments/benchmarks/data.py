@@ -77,7 +77,7 @@ class DataBenchmark:
             pairs: How many.
 
         Returns:
-            A value for each figure.
+            A value for each quantity.
 
         Raises:
             RunFailed: A process failed.
@@ -148,5 +148,5 @@ def in_process(words: Sequence[str]) -> dict[str, float]:
     if done.returncode:
         told = done.stderr.strip().splitlines() or [f"it ended with status {done.returncode}"]
         raise RunFailed(f"cannot {words[0]} the corpus: {told[-1]}")
-    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return figures
+    quantities: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return quantities

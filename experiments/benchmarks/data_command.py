@@ -76,7 +76,7 @@ def run(given: argparse.Namespace) -> int:
     from datamodules.corpus import TextFiles
     from experiments.benchmarks.data import DataBenchmark
     from experiments.benchmarks.report import comparison_table, machine, write_report
-    from experiments.benchmarks.rounds import Figure, System, in_turn
+    from experiments.benchmarks.rounds import Quantity, System, in_turn
 
     texts = TextFiles(given.source, given.target)
     check_outputs(zip(("--source", "--target"), texts.files(), strict=True), {"--output": given.output})
@@ -93,21 +93,21 @@ def run(given: argparse.Namespace) -> int:
         sizes = dict.fromkeys(given.pairs)
         systems = [System(f"{pairs:,} pairs", partial(benchmark.measure, pairs)) for pairs in sizes]
         rounds = in_turn(systems, given.rounds, warm_up=0)
-    figures = [
-        Figure("prepare_seconds", "seconds to prepare", "lower", digits=2),
-        Figure("pairs_per_second", "pairs prepared per second", "higher"),
-        Figure("second_start_seconds", "seconds of a second start", "lower", digits=2),
-        Figure("private_memory_before_mib", "private memory before (MiB)", "lower", digits=1),
-        Figure("private_memory_after_mib", "private memory after (MiB)", "lower", digits=1),
-        Figure("batches_per_second", "batches loaded per second", "higher"),
-        Figure("target_tokens_per_second", "target tokens loaded per second", "higher"),
-        Figure("trained_tokens_per_second", "target tokens trained per second", "higher"),
+    quantities = [
+        Quantity("prepare_seconds", "seconds to prepare", "lower", digits=2),
+        Quantity("pairs_per_second", "pairs prepared per second", "higher"),
+        Quantity("second_start_seconds", "seconds of a second start", "lower", digits=2),
+        Quantity("private_memory_before_mib", "private memory before (MiB)", "lower", digits=1),
+        Quantity("private_memory_after_mib", "private memory after (MiB)", "lower", digits=1),
+        Quantity("batches_per_second", "batches loaded per second", "higher"),
+        Quantity("target_tokens_per_second", "target tokens loaded per second", "higher"),
+        Quantity("trained_tokens_per_second", "target tokens trained per second", "higher"),
     ]
     told = (
         f"{given.rounds} rounds; {given.batches} batches of {given.batch_size} pairs; vocabulary of "
         f"{given.vocabulary_size:,}; {machine()['processor']}, cores: {machine()['cores']}"
     )
-    print(f"{told}\n\n{comparison_table(figures, rounds)}")
+    print(f"{told}\n\n{comparison_table(quantities, rounds)}")
     names = ("pairs", "source", "target", "vocabulary_size", "batch_size", "batches", "steps", "rounds")
     write_report(given.output, "data", {name: getattr(given, name) for name in names}, {"rounds": rounds})
     return 0

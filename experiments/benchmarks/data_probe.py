@@ -115,7 +115,7 @@ def probe(words: Sequence[str]) -> dict[str, float]:
         words: What to do, and with what: see :meth:`experiments.benchmarks.data.DataBenchmark.measure`.
 
     Returns:
-        The figures.
+        The quantities.
 
     Raises:
         UserError: The corpus is not there, or cannot be read.
@@ -140,7 +140,7 @@ def probe(words: Sequence[str]) -> dict[str, float]:
 
 
 def main() -> int:
-    """Prints the figures as JSON; what is wrong goes to stderr in one line."""
+    """Prints the quantities as JSON; what is wrong goes to stderr in one line."""
     try:
         print(json.dumps(probe(sys.argv[1:])))
     except (UserError, RunFailed) as error:

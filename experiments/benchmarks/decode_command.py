@@ -80,27 +80,27 @@ def run(given: argparse.Namespace) -> int:
 
     from experiments.benchmarks.limit import LIMITS, search_limit
     from experiments.benchmarks.report import comparison_table, hardware_line, write_report
-    from experiments.benchmarks.rounds import Figure, System, in_turn
-    from experiments.benchmarks.searching import closed_lengths, search_counts, searching_figures
-    from experiments.benchmarks.setup import contest_of
+    from experiments.benchmarks.rounds import Quantity, System, in_turn
+    from experiments.benchmarks.searching import closed_lengths, search_counts, searching_quantities
+    from experiments.benchmarks.setup import setup_of
     from experiments.checkpoints.translator import load_translator
 
     torch.set_num_threads(given.threads)
-    contest = contest_of(given, given.trained)
-    text = contest.corpus.test_source.with_name("text.source")
+    setup = setup_of(given, given.trained)
+    text = setup.corpus.test_source.with_name("text.source")
     if not given.trained:
-        contest.own.train(given.steps)
-        for peer in contest.peers:
+        setup.own.train(given.steps)
+        for peer in setup.peers:
             peer.train(given.steps)
     translates: dict[str, Callable[[int, int, int], Translation]] = {
-        "seqlab": partial(contest.own.translate, text),
-        **{peer.title: peer.translate for peer in contest.peers},
+        "seqlab": partial(setup.own.translate, text),
+        **{peer.title: peer.translate for peer in setup.peers},
     }
     best = {
         name: {search: _best_batch(translate, beam, given) for search, beam in BEAMS.items()}
         for name, translate in translates.items()
     }
-    translator = load_translator(contest.own.checkpoint, device=given.device)
+    translator = load_translator(setup.own.checkpoint, device=given.device)
 
     def count_tokens(hypotheses: list[str]) -> int:
         return sum(closed_lengths(translator.target_tokenizer, hypotheses))
@@ -110,7 +110,7 @@ def run(given: argparse.Namespace) -> int:
         for search, beam in BEAMS.items():
             alone = translates[name](beam, 1, given.singles)
             batched = translates[name](beam, best[name][search], given.sentences)
-            found |= searching_figures(search, alone, batched, count_tokens)
+            found |= searching_quantities(search, alone, batched, count_tokens)
             if name == "seqlab":
                 counts = search_counts(translator, text, batched)
                 rate = counts.sentences / batched.search_seconds
@@ -121,26 +121,26 @@ def run(given: argparse.Namespace) -> int:
         return found
 
     rounds = in_turn([System(name, partial(measure, name)) for name in translates], given.rounds, warm_up=0)
-    figures = []
+    quantities = []
     for search in BEAMS:
-        figures += [
-            Figure(f"{search}, one at a time", f"{search}, sentences per second, one at a time", "higher", digits=1),
-            Figure(f"{search}, latency", f"{search}, milliseconds of one sentence", "lower", digits=1),
-            Figure(f"{search}, latency of a token", f"{search}, milliseconds of one token, alone", "lower", digits=2),
-            Figure(f"{search}, batches", f"{search}, sentences per second, best batch", "higher", digits=1),
-            Figure(f"{search}, tokens in batches", f"{search}, tokens per second, best batch", "higher", digits=0),
+        quantities += [
+            Quantity(f"{search}, one at a time", f"{search}, sentences per second, one at a time", "higher", digits=1),
+            Quantity(f"{search}, latency", f"{search}, milliseconds of one sentence", "lower", digits=1),
+            Quantity(f"{search}, latency of a token", f"{search}, milliseconds of one token, alone", "lower", digits=2),
+            Quantity(f"{search}, batches", f"{search}, sentences per second, best batch", "higher", digits=1),
+            Quantity(f"{search}, tokens in batches", f"{search}, tokens per second, best batch", "higher", digits=0),
         ]
         for kind in LIMITS:
             name = f"{search}, {kind}"
-            figures.append(Figure(name, f"{name}, sentences per second", "higher", digits=1))
+            quantities.append(Quantity(name, f"{name}, sentences per second", "higher", digits=1))
             name = f"{search}, fraction of the {kind}"
-            figures.append(Figure(name, name, "higher", digits=2))
+            quantities.append(Quantity(name, name, "higher", digits=2))
     told = "; ".join(
         f"{name}: " + ", ".join(f"{search} {size}" for search, size in best[name].items()) for name in best
     )
     print(
         f"{given.rounds} rounds of {given.sentences} sentences, and {given.singles} one at a time; "
-        f"{hardware_line(given.threads, given.device)}; best batches: {told}\n\n{comparison_table(figures, rounds)}"
+        f"{hardware_line(given.threads, given.device)}; best batches: {told}\n\n{comparison_table(quantities, rounds)}"
     )
     settings = {
         "steps": None if given.trained else given.steps,

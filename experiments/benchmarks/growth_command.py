@@ -58,7 +58,7 @@ def run(given: argparse.Namespace) -> int:
 
     from experiments.benchmarks.growth import Lengths, random_batch, recipe_model, step_milliseconds
     from experiments.benchmarks.report import comparison_table, hardware_line, write_report
-    from experiments.benchmarks.rounds import Figure, System, in_turn, ratios
+    from experiments.benchmarks.rounds import Quantity, System, in_turn, ratios
     from lightning_modules.forcing import Constant, ParallelScheduledSampling, ScheduledSampling
 
     check_device(given.device)
@@ -86,15 +86,15 @@ def run(given: argparse.Namespace) -> int:
         "memory": [system(f"memory of {length}", Lengths(length, TARGET)) for length in given.sources],
         "forcing": [system(name, Lengths(SOURCE, TARGET)) for name in models],
     }
-    figures = [
-        Figure("milliseconds", "milliseconds of a step", "lower"),
-        Figure("microseconds", "microseconds for each position of the target", "lower"),
+    quantities = [
+        Quantity("milliseconds", "milliseconds of a step", "lower"),
+        Quantity("microseconds", "microseconds for each position of the target", "lower"),
     ]
     print(f"{given.rounds} rounds of {given.steps} steps; {hardware_line(given.threads, given.device)}")
     rounds = {}
     for group, systems in groups.items():
         rounds[group] = in_turn(systems, given.rounds, warm_up=0)
-        print(f"\n{comparison_table(figures, rounds[group])}")
+        print(f"\n{comparison_table(quantities, rounds[group])}")
     for name in list(models)[1:]:
         cost = median(ratios(rounds["forcing"], name, "teacher forcing", "milliseconds"))
         print(f"{name}: {cost:.2f} times the step of teacher forcing")

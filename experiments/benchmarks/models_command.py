@@ -86,7 +86,7 @@ def run(given: argparse.Namespace) -> int:
         for each in models
     ]
     write_figure(benchmark_figure(bars, comparison.metric.title), directory / PICTURE)
-    table, told = table_of(models, comparison.metric.title), _told(models, rows, ROUNDS, len(given.seeds))
+    table, told = table_of(models, comparison.metric.title), _caption(models, rows, ROUNDS, len(given.seeds))
     with durable_write(directory / REPORT) as file:
         file.write(f"# Benchmark {STUDY}\n\n{told}\n\n{table}\n\n![{PICTURE}]({PICTURE})\n".encode())
     print(f"{told}\n\n{table}\n\ntable    {directory / REPORT}\nfigure   {directory / PICTURE}")
@@ -112,7 +112,7 @@ def _probes(study: Study, rows: Mapping[Key, Row], given: argparse.Namespace) ->
     return rounds
 
 
-def _told(models: Sequence[Measured], rows: Mapping[Key, Row], rounds: int, seeds: int) -> str:
+def _caption(models: Sequence[Measured], rows: Mapping[Key, Row], rounds: int, seeds: int) -> str:
     """How it was measured."""
     probe = models[0].probe
     commits = ", ".join(sorted({row["commit"] or "unknown" for row in rows.values()}))

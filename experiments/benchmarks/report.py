@@ -13,17 +13,17 @@ from statistics import median
 
 from tabulate import tabulate
 
-from experiments.benchmarks.rounds import Figure, Rounds, ratios, values_of
+from experiments.benchmarks.rounds import Quantity, Rounds, ratios, values_of
 from experiments.runs.run_record import PACKAGES
 from experiments.storage.commit import source_commit
 from experiments.storage.durable import durable_write
 
 
-def comparison_table(figures: Sequence[Figure], rounds: Rounds) -> str:
-    """Median, lowest and highest of each figure of each system, and the first system's ratio to each other.
+def comparison_table(quantities: Sequence[Quantity], rounds: Rounds) -> str:
+    """Median, lowest and highest of each quantity of each system, and the first system's ratio to each other.
 
     Args:
-        figures: What was measured.
+        quantities: What was measured.
         rounds: From :func:`~experiments.benchmarks.rounds.in_turn`.
 
     Returns:
@@ -31,13 +31,13 @@ def comparison_table(figures: Sequence[Figure], rounds: Rounds) -> str:
     """
     first, *others = rounds
     lines = []
-    for figure in figures:
+    for quantity in quantities:
         for system in rounds:
-            if values := values_of(rounds, system, figure.name):
-                spread = [f"{value:,.{figure.digits}f}" for value in (median(values), min(values), max(values))]
-                found = ratios(rounds, first, system, figure.name) if system in others else []
+            if values := values_of(rounds, system, quantity.name):
+                spread = [f"{value:,.{quantity.digits}f}" for value in (median(values), min(values), max(values))]
+                found = ratios(rounds, first, system, quantity.name) if system in others else []
                 told = f"{median(found):.2f} ({min(found):.2f} to {max(found):.2f})" if found else ""
-                lines.append([figure.title, system, spread[0], f"{spread[1]} to {spread[2]}", told])
+                lines.append([quantity.title, system, spread[0], f"{spread[1]} to {spread[2]}", told])
     headers = ["measure", "system", "median", "lowest to highest", f"{first} over it, pair by pair"]
     aligned = ["left", "left", "right", "right", "right"]
     return str(tabulate(lines, headers=headers, tablefmt="pipe", colalign=aligned, disable_numparse=True))

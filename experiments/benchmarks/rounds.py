@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 
 @dataclass(frozen=True)
-class Figure:
+class Quantity:
     """One thing that is measured.
 
     Attributes:
@@ -32,7 +32,7 @@ class System:
 
     Attributes:
         name: As in the table.
-        measure: Measures once: a value for each figure's name. A figure that the system cannot tell is left out.
+        measure: Measures once: a value for each quantity's name. A quantity that the system cannot tell is left out.
     """
 
     name: str
@@ -59,22 +59,22 @@ def in_turn(systems: Sequence[System], rounds: int, warm_up: int = 1) -> Rounds:
         for number in range(warm_up + rounds):
             for system in systems:
                 bar.set_postfix_str(system.name)
-                figures = system.measure()
+                quantities = system.measure()
                 if number >= warm_up:
-                    measured[system.name].append(figures)
+                    measured[system.name].append(quantities)
                 bar.update()
     return measured
 
 
-def values_of(rounds: Rounds, system: str, figure: str) -> list[float]:
-    """One figure of one system over the rounds; empty where the system does not tell it."""
-    return [each[figure] for each in rounds[system] if figure in each]
+def values_of(rounds: Rounds, system: str, quantity: str) -> list[float]:
+    """One quantity of one system over the rounds; empty where the system does not tell it."""
+    return [each[quantity] for each in rounds[system] if quantity in each]
 
 
-def ratios(rounds: Rounds, system: str, to: str, figure: str) -> list[float]:
-    """A figure of one system over that of another, round by round; empty where one of the two does not tell it."""
+def ratios(rounds: Rounds, system: str, to: str, quantity: str) -> list[float]:
+    """A quantity of one system over that of another, round by round; empty where one of the two does not tell it."""
     return [
         first / second
-        for first, second in zip(values_of(rounds, system, figure), values_of(rounds, to, figure), strict=False)
+        for first, second in zip(values_of(rounds, system, quantity), values_of(rounds, to, quantity), strict=False)
         if second
     ]

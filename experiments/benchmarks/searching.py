@@ -13,13 +13,13 @@ from experiments.benchmarks.peers.corpus import read_lines
 from experiments.checkpoints.translator import Translator
 
 
-def searching_figures(
+def searching_quantities(
     search: str, alone: Translation, batched: Translation, count_tokens: Callable[[list[str]], int]
 ) -> dict[str, float]:
     """The speeds of one search, by the sentence and by the token: models differ in how much they write.
 
     Args:
-        search: Its name, which begins that of each figure.
+        search: Its name, which begins that of each quantity.
         alone: One sentence at a time.
         batched: In batches.
         count_tokens: How many tokens hypotheses have, an EOS for each included; the same way for every system.

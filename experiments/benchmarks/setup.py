@@ -17,8 +17,8 @@ from experiments.config.shipped_configs import find_config
 
 
 @dataclass(frozen=True)
-class Contest:
-    """Those who take part.
+class Setup:
+    """What is ready to be measured.
 
     Attributes:
         own: seqlab; it has been trained for some steps, so that its caches are warm.
@@ -31,7 +31,7 @@ class Contest:
     corpus: PeerCorpus
 
 
-def contest_of(given: argparse.Namespace, trained: bool = False, precision: str = FLOAT32) -> Contest:
+def setup_of(given: argparse.Namespace, trained: bool = False, precision: str = FLOAT32) -> Setup:
     """Makes everything ready.
 
     Args:
@@ -55,4 +55,4 @@ def contest_of(given: argparse.Namespace, trained: bool = False, precision: str 
     peers = [PEERS[name](directory) for name in given.peer]
     for peer in peers:
         peer.prepare(corpus, hardware)
-    return Contest(own, peers, corpus)
+    return Setup(own, peers, corpus)

@@ -48,7 +48,7 @@ def run(given: argparse.Namespace) -> int:
     """
     from datamodules.errors import UserError
     from experiments.benchmarks.report import comparison_table, machine, write_report
-    from experiments.benchmarks.rounds import Figure, System, in_turn
+    from experiments.benchmarks.rounds import Quantity, System, in_turn
     from experiments.benchmarks.startup import BARE_LIGHTNING, SEQLAB, command_times, first_step_times
     from experiments.config.shipped_configs import find_config
 
@@ -66,11 +66,11 @@ def run(given: argparse.Namespace) -> int:
     ]
     first_step_times(fit, {})  # prepares the data
     rounds = in_turn(systems, given.rounds, warm_up=0)
-    figures = [
-        Figure("seconds", "seconds", "lower", digits=2),
-        Figure("processor_seconds", "processor seconds", "lower", digits=2),
+    quantities = [
+        Quantity("seconds", "seconds", "lower", digits=2),
+        Quantity("processor_seconds", "processor seconds", "lower", digits=2),
     ]
     told = f"{given.rounds} rounds; {given.config}; {machine()['processor']}, cores: {machine()['cores']}"
-    print(f"{told}\n\n{comparison_table(figures, rounds)}")
+    print(f"{told}\n\n{comparison_table(quantities, rounds)}")
     write_report(given.output, "startup", {"config": str(given.config), "rounds": given.rounds}, {"rounds": rounds})
     return 0

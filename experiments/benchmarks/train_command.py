@@ -67,37 +67,37 @@ def run(given: argparse.Namespace) -> int:
     from experiments.benchmarks.peers import recipe
     from experiments.benchmarks.pieces import mean_batch
     from experiments.benchmarks.report import comparison_table, hardware_line, write_report
-    from experiments.benchmarks.rounds import Figure, System, in_turn
-    from experiments.benchmarks.setup import contest_of
+    from experiments.benchmarks.rounds import Quantity, System, in_turn
+    from experiments.benchmarks.setup import setup_of
     from experiments.checkpoints.translator import load_translator
 
     torch.set_num_threads(given.threads)
-    contest = contest_of(given, precision=given.precision)
-    (model,) = load_translator(contest.own.checkpoint, device="cpu").members
+    setup = setup_of(given, precision=given.precision)
+    (model,) = load_translator(setup.own.checkpoint, device="cpu").members
     dtype = torch.float32 if given.precision == FLOAT32 else torch.bfloat16
-    counts = mean_batch(contest.corpus, recipe.BATCH_SIZE)
+    counts = mean_batch(setup.corpus, recipe.BATCH_SIZE)
 
     def own() -> Mapping[str, float]:
         limits = {
             kind: step_limit(model, counts, given.device, dtype, multiply).target_tokens_per_second
             for kind, multiply in LIMITS.items()
         }
-        figures = _figures(contest.own.train(given.steps))
-        speed = figures["target_tokens_per_second"]
+        quantities = _quantities(setup.own.train(given.steps))
+        speed = quantities["target_tokens_per_second"]
         fractions = {f"fraction of the {kind}": speed / limit for kind, limit in limits.items()}
-        return {**figures, **fractions, **limits}
+        return {**quantities, **fractions, **limits}
 
     systems = [
         System("seqlab", own),
-        *(System(peer.title, partial(_trained, peer, given.steps)) for peer in contest.peers),
+        *(System(peer.title, partial(_trained, peer, given.steps)) for peer in setup.peers),
     ]
     rounds = in_turn(systems, given.rounds, warm_up=0)
-    figures = [
-        Figure("target_tokens_per_second", "target tokens per second", "higher"),
-        Figure("milliseconds_per_step", "milliseconds per step", "lower"),
-        Figure("peak_memory_mib", "peak memory (MiB)", "lower"),
-        *(Figure(name, name, "higher", digits=2) for name in (f"fraction of the {kind}" for kind in LIMITS)),
-        *(Figure(kind, f"{kind}, target tokens per second", "higher") for kind in LIMITS),
+    quantities = [
+        Quantity("target_tokens_per_second", "target tokens per second", "higher"),
+        Quantity("milliseconds_per_step", "milliseconds per step", "lower"),
+        Quantity("peak_memory_mib", "peak memory (MiB)", "lower"),
+        *(Quantity(name, name, "higher", digits=2) for name in (f"fraction of the {kind}" for kind in LIMITS)),
+        *(Quantity(kind, f"{kind}, target tokens per second", "higher") for kind in LIMITS),
     ]
     step = 3 * forward_operations(translation_products(model), counts)
     told = (
@@ -105,7 +105,7 @@ def run(given: argparse.Namespace) -> int:
         f"({counts.target_tokens} target tokens in the mean), {step / 1e9:.1f} billion operations in a step; "
         f"{given.precision}; {hardware_line(given.threads, given.device)}"
     )
-    print(f"{told}\n\n{comparison_table(figures, rounds)}")
+    print(f"{told}\n\n{comparison_table(quantities, rounds)}")
     names = ("steps", "rounds", "threads", "device", "precision")
     settings = {**{name: getattr(given, name) for name in names}, "operations_of_a_step": step}
     write_report(given.output, "train", settings, {"rounds": rounds})
@@ -113,10 +113,10 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _trained(peer: Peer, steps: int) -> dict[str, float]:
-    return _figures(peer.train(steps))
+    return _quantities(peer.train(steps))
 
 
-def _figures(speed: TrainingSpeed) -> dict[str, float]:
+def _quantities(speed: TrainingSpeed) -> dict[str, float]:
     return {
         "target_tokens_per_second": speed.target_tokens_per_second,
         "milliseconds_per_step": speed.milliseconds_per_step,

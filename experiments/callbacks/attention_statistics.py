@@ -10,7 +10,7 @@ import torch
 
 from datamodules.batch import SequenceBatch
 from experiments.callbacks.evaluation_statistics import EvaluationStatistics, log_scores
-from experiments.callbacks.text_metrics import Stage
+from experiments.callbacks.text_metrics import EvaluationStage
 from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 
 
@@ -87,7 +87,7 @@ class AttentionStatistics(EvaluationStatistics[_Sentence]):
         return [_Sentence(*row) for row in zip(within.sum(dim=1).tolist(), *sums, aligned, right, strict=True)]
 
     def report(
-        self, trainer: L.Trainer, module: L.LightningModule, stage: Stage, sentences: Sequence[_Sentence]
+        self, trainer: L.Trainer, module: L.LightningModule, stage: EvaluationStage, sentences: Sequence[_Sentence]
     ) -> None:
         """Logs the means; see :meth:`EvaluationStatistics.report`."""
         tokens = sum(each.tokens for each in sentences)

@@ -12,7 +12,7 @@ import torch
 from datamodules.batch import SequenceBatch
 from datamodules.errors import UserError
 from experiments.callbacks.text import gathered
-from experiments.callbacks.text_metrics import Stage
+from experiments.callbacks.text_metrics import EvaluationStage
 from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 
 Seen = TypeVar("Seen")
@@ -38,7 +38,9 @@ class EvaluationStatistics(L.Callback, ABC, Generic[Seen]):
         """
 
     @abstractmethod
-    def report(self, trainer: L.Trainer, module: L.LightningModule, stage: Stage, sentences: Sequence[Seen]) -> None:
+    def report(
+        self, trainer: L.Trainer, module: L.LightningModule, stage: EvaluationStage, sentences: Sequence[Seen]
+    ) -> None:
         """Logs what was measured.
 
         Args:
@@ -90,14 +92,14 @@ class EvaluationStatistics(L.Callback, ABC, Generic[Seen]):
             # Where there is nothing to measure, there is nothing to keep.
             self._sentences.update(zip(batch.index.tolist(), self.measured(trainer, module, batch), strict=False))
 
-    def _close(self, trainer: L.Trainer, module: L.LightningModule, stage: Stage) -> None:
+    def _close(self, trainer: L.Trainer, module: L.LightningModule, stage: EvaluationStage) -> None:
         sentences = list(gathered(self._sentences).values())
         self._sentences = {}
         if sentences:
             self.report(trainer, module, stage, sentences)
 
 
-def log_scores(module: L.LightningModule, stage: Stage, scores: Mapping[str, float]) -> None:
+def log_scores(module: L.LightningModule, stage: EvaluationStage, scores: Mapping[str, float]) -> None:
     """Logs scores that every rank has made of all sentences.
 
     Args:

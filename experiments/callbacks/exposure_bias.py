@@ -13,7 +13,7 @@ from torch import Tensor
 
 from datamodules.batch import EOS, SequenceBatch
 from experiments.callbacks.evaluation_statistics import EvaluationStatistics, log_scores
-from experiments.callbacks.text_metrics import Stage
+from experiments.callbacks.text_metrics import EvaluationStage
 from experiments.figures.exposure import exposure_figure
 from experiments.loggers.media import log_figure
 from experiments.storage.durable import durable_write
@@ -81,7 +81,7 @@ class ExposureBias(EvaluationStatistics[_Sentence]):
         ]
 
     def report(
-        self, trainer: L.Trainer, module: L.LightningModule, stage: Stage, sentences: Sequence[_Sentence]
+        self, trainer: L.Trainer, module: L.LightningModule, stage: EvaluationStage, sentences: Sequence[_Sentence]
     ) -> None:
         """Logs, draws and writes what was measured.
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from datamodules.batch import LabelledBatch, SequenceBatch, VectorBatch
 from datamodules.errors import UserError
-from experiments.callbacks.text import gathered, parallel_text, written
+from experiments.callbacks.text import gathered, sentence_pairs, written
 from experiments.storage.durable import durable_write
 from lightning_modules.decoding.hypothesis import Hypothesis
 
@@ -45,7 +45,7 @@ class PredictionWriter(L.Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Keeps the batch's hypotheses."""
-        data = parallel_text(trainer)
+        data = sentence_pairs(trainer)
         for index, hypothesis in zip(batch.index.tolist(), outputs, strict=True):
             self._predictions[index] = (written(data, "test", index, hypothesis), hypothesis.score)
 
@@ -59,7 +59,7 @@ class PredictionWriter(L.Callback):
         self._predictions = {}
         if not trainer.is_global_zero:
             return
-        sources = parallel_text(trainer).sources("test")
+        sources = sentence_pairs(trainer).sources("test")
         rows = [
             (sources[index].translate(_ESCAPES), hypothesis.translate(_ESCAPES), f"{score:.6f}")
             for index, (hypothesis, score) in predictions.items()

@@ -8,15 +8,15 @@ from typing import Protocol, TypeVar, cast
 import lightning as L
 import torch.distributed
 
+from datamodules.batch import Split
 from datamodules.errors import UserError
-from datamodules.parallel import Split
 from datamodules.spelling import Spelling
 from lightning_modules.decoding.hypothesis import Hypothesis
 
 Seen = TypeVar("Seen")
 
 
-class ParallelText(Protocol):
+class SentencePairs(Protocol):
     """What a data module of sentence pairs offers."""
 
     def spellings(self, source: str) -> tuple[Spelling, Spelling]:
@@ -29,7 +29,7 @@ class ParallelText(Protocol):
         """The target sentences by corpus index."""
 
 
-def parallel_text(trainer: L.Trainer) -> ParallelText:
+def sentence_pairs(trainer: L.Trainer) -> SentencePairs:
     """The trainer's data module.
 
     Raises:
@@ -41,10 +41,10 @@ def parallel_text(trainer: L.Trainer) -> ParallelText:
             f"the callbacks that read text need a data module of sentence pairs, not {type(data).__name__}: "
             "take them out of trainer.callbacks"
         )
-    return cast(ParallelText, data)
+    return cast(SentencePairs, data)
 
 
-def written(data: ParallelText, split: Split, index: int, hypothesis: Hypothesis) -> str:
+def written(data: SentencePairs, split: Split, index: int, hypothesis: Hypothesis) -> str:
     """The text of a hypothesis.
 
     Args:

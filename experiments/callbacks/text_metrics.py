@@ -10,13 +10,13 @@ from typing import Literal
 import lightning as L
 
 from datamodules.batch import SequenceBatch
-from experiments.callbacks.text import gathered, parallel_text, written
+from experiments.callbacks.text import gathered, sentence_pairs, written
 from experiments.metrics import BLEU, ChrF, ExactMatch, TextMetric
 from experiments.storage.durable import durable_write
 from lightning_modules.decoding.hypothesis import Hypothesis
 from lightning_modules.metrics import Scale
 
-Stage = Literal["val", "test"]
+EvaluationStage = Literal["val", "test"]
 
 SIGNATURES = "signatures.json"
 """In the run's directory: the sacreBLEU signature of each score that has one."""
@@ -37,7 +37,7 @@ class TextMetrics(L.Callback):
 
     def __init__(self, metrics: list[TextMetric] | None = None) -> None:
         self.metrics: Sequence[TextMetric] = [BLEU(), ChrF(), ExactMatch()] if metrics is None else metrics
-        self._of_corpus: dict[Stage, Sequence[TextMetric]] = {}
+        self._of_corpus: dict[EvaluationStage, Sequence[TextMetric]] = {}
         self._counts: dict[int, list[Sequence[float]]] = {}
         self._printed: list[str] = []
 
@@ -89,8 +89,10 @@ class TextMetrics(L.Callback):
             for line in self._printed:
                 print(line)
 
-    def _count(self, trainer: L.Trainer, outputs: Sequence[Hypothesis], batch: SequenceBatch, stage: Stage) -> None:
-        text = parallel_text(trainer)
+    def _count(
+        self, trainer: L.Trainer, outputs: Sequence[Hypothesis], batch: SequenceBatch, stage: EvaluationStage
+    ) -> None:
+        text = sentence_pairs(trainer)
         references = text.references(stage)
         if stage not in self._of_corpus:
             self._of_corpus[stage] = [metric.of_corpus(references) for metric in self.metrics]
@@ -98,13 +100,13 @@ class TextMetrics(L.Callback):
             told = written(text, stage, index, hypothesis)
             self._counts[index] = [metric.counts(told, references[index]) for metric in self._of_corpus[stage]]
 
-    def _score(self, trainer: L.Trainer, module: L.LightningModule, stage: Stage) -> None:
+    def _score(self, trainer: L.Trainer, module: L.LightningModule, stage: EvaluationStage) -> None:
         sentences = gathered(self._counts)
         self._counts = {}
         if not sentences:
             return
         if stage not in self._of_corpus:  # a process that had no sentence
-            references = parallel_text(trainer).references(stage)
+            references = sentence_pairs(trainer).references(stage)
             self._of_corpus[stage] = [metric.of_corpus(references) for metric in self.metrics]
         signatures: dict[str, str] = {}
         self._printed = []

@@ -13,7 +13,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
 from datamodules.batch import EOS, PAD, SPECIAL_PIECES, Padded
-from experiments.callbacks.text import ParallelText, parallel_text, written
+from experiments.callbacks.text import SentencePairs, sentence_pairs, written
 from experiments.figures.alignment import alignment_figure
 from experiments.loggers.media import log_figure, log_table
 from experiments.storage.durable import durable_write
@@ -65,7 +65,7 @@ class TranslationTable(L.Callback):
         """
         if trainer.sanity_checking or trainer.state.fn != TrainerFn.FITTING or not trainer.is_global_zero:
             return
-        data = parallel_text(trainer)
+        data = sentence_pairs(trainer)
         sources, references = data.sources("val"), data.references("val")
         watched = watched_sentences(self.sentences, len(sources))
         for index, (_, hypothesis) in zip(watched, translate_watched(trainer, pl_module, watched), strict=True):
@@ -96,7 +96,7 @@ class AlignmentFigures(L.Callback):
         """
         if trainer.sanity_checking or trainer.state.fn != TrainerFn.FITTING or not trainer.is_global_zero:
             return
-        data = parallel_text(trainer)
+        data = sentence_pairs(trainer)
         texts = data.sources("val")
         watched = watched_sentences(self.sentences, len(texts))
         translations = translate_watched(trainer, pl_module, watched, with_attention=True)
@@ -146,7 +146,7 @@ def translate_watched(
     Returns:
         For each sentence its source ids, closed by EOS, and the best hypothesis.
     """
-    data = parallel_text(trainer)
+    data = sentence_pairs(trainer)
     texts = data.sources("val")
     sources = [[*data.spellings(texts[index])[0].encode(texts[index]), EOS] for index in indices]
     model = cast(TranslatingModule, module)
@@ -154,13 +154,13 @@ def translate_watched(
     return [(source, hypotheses[0]) for source, hypotheses in zip(sources, found, strict=True)]
 
 
-def _write(path: Path, rows: list[tuple[int, int, str]], data: ParallelText) -> None:
+def _write(path: Path, rows: list[tuple[int, int, str]], data: SentencePairs) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with durable_write(path) as file:
         file.writelines(f"{line}\n".encode() for line in _lines(rows, data))
 
 
-def _lines(rows: list[tuple[int, int, str]], data: ParallelText) -> Iterator[str]:
+def _lines(rows: list[tuple[int, int, str]], data: SentencePairs) -> Iterator[str]:
     yield "# Translations of validation sentences"
     sources, references = data.sources("val"), data.references("val")
     for index in dict.fromkeys(index for _, index, _ in rows):

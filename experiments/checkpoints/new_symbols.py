@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import lightning as L
 from lightning.pytorch.utilities import rank_zero_info
 
+from datamodules.batch import Split
 from datamodules.errors import UserError
-from datamodules.parallel import ParallelDataModule, Split
+from datamodules.parallel import ParallelDataModule
 from datamodules.vocabularies import SIDES, Side, Unseen
 from experiments.checkpoints.asked_tokenizers import check_asked_for
 

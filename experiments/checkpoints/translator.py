@@ -38,7 +38,7 @@ class BatchTooLarge(RunFailed):
     """The memory does not suffice for a batch.
 
     Attributes:
-        positions: Of its lines among all, counted from 0.
+        positions: Where its lines stand among all, counted from 0.
     """
 
     def __init__(self, message: str, positions: Sequence[int]) -> None:
@@ -122,7 +122,7 @@ class Translator:
         scores = self.score_sorted([sources[line] for line, _ in rows], [each.ids for _, each in rows], batch_size)
         told: list[list[Translation]] = [[] if source else [Translation.of_nothing()] for source in sources]
         for (line, hypothesis), row in zip(rows, scores, strict=True):
-            told[line].append(self._told(texts[line], sources[line], hypothesis, row))
+            told[line].append(self._translation(texts[line], sources[line], hypothesis, row))
         return told
 
     def beam_search(self, beam_size: int = 5, n_best: int = 1, length_penalty: float = 1.0) -> BeamSearch:
@@ -280,7 +280,7 @@ class Translator:
                 raise UserError(f"line {number}: {error}") from error
         return sources
 
-    def _told(
+    def _translation(
         self, text: str, source: list[int], hypothesis: Hypothesis, log_probabilities: list[float]
     ) -> Translation:
         heads = hypothesis.heads

@@ -186,7 +186,7 @@ def within_record(parser: ArgumentParser, option: str, before: object) -> str:
     jsonargparse would take the first that has one, with what both have of the one before.
 
     Args:
-        parser: Of the part that takes the record.
+        parser: The parser of the part that takes the record.
         option: For example ``--train.columns.source=3``.
         before: What was given for the part so far.
 

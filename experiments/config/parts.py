@@ -96,8 +96,8 @@ def _made(value: Any, hint: Any) -> Any:  # noqa: ANN401 - values have no common
         return hint(value)
     if _is_part(value) or isinstance(value, str):
         named = resolve(value["class_path"] if isinstance(value, Mapping) else value)
-        told_apart = isinstance(named, type) and isinstance(hint, type) and not getattr(hint, "_is_protocol", False)
-        _checked(named, not told_apart or issubclass(named, hint), hint)
+        are_classes = isinstance(named, type) and isinstance(hint, type) and not getattr(hint, "_is_protocol", False)
+        _checked(named, not are_classes or issubclass(named, hint), hint)
         return _part(value, partially=False)
     plain = origin if isinstance(origin, type) else hint
     return _checked(value, not isinstance(plain, type) or isinstance(value, plain), hint)

@@ -107,7 +107,7 @@ class MetricsCSV(Logger):
         return self._rows
 
     @rank_zero_only
-    def cut_back(self, step: int, rows: int | None = None) -> None:
+    def truncate(self, step: int, rows: int | None = None) -> None:
         """Removes what was logged after a checkpoint that training now resumes from, so that no row comes twice.
 
         Args:

@@ -25,7 +25,7 @@ def call_within(seconds: float, action: Callable[[], None]) -> None:
         except Exception as error:
             failures.append(error)
 
-    thread = Thread(target=run, name="bounded call", daemon=True)
+    thread = Thread(target=run, name="call with a timeout", daemon=True)
     thread.start()
     thread.join(seconds)
     if thread.is_alive():

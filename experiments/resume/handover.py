@@ -18,8 +18,8 @@ from experiments.resume.signals import (
     listen_in_training,
     listen_no_more,
     listen_to_keyboard,
+    requested,
     unheard_keyboard,
-    wish,
 )
 
 HANDED_OVER = "handed_over"
@@ -27,19 +27,19 @@ HANDED_OVER = "handed_over"
 
 
 class HandedOver(Exception):
-    """A training left, as it was wished; every process of it raises this before the same batch.
+    """A training left, as it was asked to; every process of it raises this before the same batch.
 
     Attributes:
-        wish: The greatest of all processes.
+        request: The greatest of the requests of all processes.
     """
 
-    def __init__(self, wish: SchedulerRequest) -> None:
-        super().__init__(f"training left before its end ({wish.name.lower()})")
-        self.wish = wish
+    def __init__(self, request: SchedulerRequest) -> None:
+        super().__init__(f"training left before its end ({request.name.lower()})")
+        self.request = request
 
 
 class Handover(L.Callback):
-    """Writes a checkpoint between two batches, and ends the training there, when a scheduler wishes it, or Ctrl-C.
+    """Writes a checkpoint between two batches, and ends the training there, when a scheduler asks for it, or Ctrl-C.
 
     Lightning's own way saves where the signal strikes, in the middle of a batch, and one process may then wait for
     another forever (its issue 21406). Here all processes agree before each optimizer step, which costs one number sent
@@ -88,11 +88,11 @@ class Handover(L.Callback):
         """Leaves before a batch, unless gradients of earlier ones wait for it.
 
         Raises:
-            HandedOver: It is wished.
+            HandedOver: A process was asked to leave.
         """
         if batch_idx % trainer.accumulate_grad_batches:
             return
-        common = wish()
+        common = requested()
         if trainer.world_size > 1:
             own = torch.tensor(int(common), device=trainer.strategy.root_device)
             common = SchedulerRequest(int(trainer.strategy.reduce(own, reduce_op="max")))

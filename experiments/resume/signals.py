@@ -12,7 +12,7 @@ from types import FrameType
 
 
 class SchedulerRequest(IntEnum):
-    """What a scheduler wants, or a person at the keyboard; of two wishes the greater one counts.
+    """What a scheduler wants, or a person at the keyboard; of two requests the greater one counts.
 
     Attributes:
         NOTHING: Training goes on.
@@ -28,7 +28,7 @@ class SchedulerRequest(IntEnum):
 
 TOLD = b"\nseqlab: interrupted: a checkpoint is written after this step or validation; Ctrl-C again ends at once\n"
 
-_wish = SchedulerRequest.NOTHING
+_request = SchedulerRequest.NOTHING
 _listener = 0
 """The process whose Ctrl-C is noted: a loader's, forked from it, has the same handler, and outlives the batch."""
 
@@ -46,8 +46,8 @@ def listen() -> None:
 
     What a loader's worker, forked later, notes of the signal is its own.
     """
-    global _wish
-    _wish = SchedulerRequest.NOTHING
+    global _request
+    _request = SchedulerRequest.NOTHING
     signal.signal(signal.SIGUSR1, _note)
 
 
@@ -61,9 +61,9 @@ def listen_to_keyboard() -> None:
 
     Where it is ignored, as in a script's background jobs, it still is.
     """
-    global _listener, _trains, _wish
+    global _listener, _trains, _request
     if not in_job():
-        _wish = SchedulerRequest.NOTHING  # of a training before, in this process
+        _request = SchedulerRequest.NOTHING  # of a training before, in this process
     is_main = threading.current_thread() is threading.main_thread()
     if is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         _listener, _trains = os.getpid(), False
@@ -95,20 +95,20 @@ def unheard_keyboard() -> Iterator[None]:
         _writes = False
 
 
-def wish() -> SchedulerRequest:
+def requested() -> SchedulerRequest:
     """What this process was asked since it began to listen; others of the same job may not have heard it yet."""
-    return _wish
+    return _request
 
 
 def _note(number: int, _frame: FrameType | None) -> None:
-    global _wish
-    _wish = max(_wish, SchedulerRequest.REQUEUE if number == signal.SIGUSR1 else SchedulerRequest.LEAVE)
+    global _request
+    _request = max(_request, SchedulerRequest.REQUEUE if number == signal.SIGUSR1 else SchedulerRequest.LEAVE)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     if os.getpid() != _listener or _writes:
         return
-    if not _trains or _wish is not SchedulerRequest.NOTHING:
+    if not _trains or _request is not SchedulerRequest.NOTHING:
         signal.default_int_handler(number, frame)
     _note(number, frame)
     if os.environ.get("LOCAL_RANK", "0") == "0":

@@ -14,7 +14,7 @@ class Truncated(Protocol):
     def synced_rows(self) -> int:
         """The number of rows that are on the disk from now on."""
 
-    def cut_back(self, step: int, rows: int | None = None) -> None:
+    def truncate(self, step: int, rows: int | None = None) -> None:
         """Leaves so many rows; where the number is not known, those before a step."""
 
 
@@ -45,4 +45,4 @@ class TruncateMetrics(L.Callback):
         """
         for logger in trainer.loggers:
             if isinstance(logger, Truncated):
-                logger.cut_back(trainer.global_step, self._rows)
+                logger.truncate(trainer.global_step, self._rows)

@@ -39,7 +39,7 @@ def ending(trainer: L.Trainer, last: Path, parent: int, tries: bool) -> Iterator
         yield
     except HandedOver as left:
         if trainer.is_global_zero:
-            _hand_over(trainer, left.wish, last, tries)
+            _hand_over(trainer, left.request, last, tries)
     except SystemExit:
         if trainer.state.status != TrainerStatus.INTERRUPTED:
             raise
@@ -57,12 +57,12 @@ def ending(trainer: L.Trainer, last: Path, parent: int, tries: bool) -> Iterator
         raise RunFailed(f"{lost}, and with it this training; resume with --ckpt_path last") from error
 
 
-def _hand_over(trainer: L.Trainer, wish: SchedulerRequest, last: Path, tries: bool) -> None:
+def _hand_over(trainer: L.Trainer, request: SchedulerRequest, last: Path, tries: bool) -> None:
     """Ends a training that has left: what is written is complete before the next one resumes."""
     for logger in trainer.loggers:
         if isinstance(logger, RunWandbLogger):
             logger.finish()
-    if wish is SchedulerRequest.LEAVE and not (in_job() and is_preempted()):
+    if request is SchedulerRequest.LEAVE and not (in_job() and is_preempted()):
         raise KeyboardInterrupt("" if tries else f"resume with --ckpt_path {quoted(last)}")
     requeue()
     print(f"\nrequeued         resumes from {shown(last)}")

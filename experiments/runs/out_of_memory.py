@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 import lightning as L
 
-from datamodules.batch import Batch, Padded
+from datamodules.batch import Batch, Padded, Split
 from datamodules.errors import RunFailed
-from lightning_modules.locations import Split, place_of
+from lightning_modules.locations import place_of
 
 Stage = Literal["train", "val", "test", "predict"]
 
@@ -16,7 +16,7 @@ _SPLITS: dict[Stage, Split] = {"train": "train", "val": "val", "test": "test", "
 
 
 class CurrentBatch(L.Callback):
-    """Remembers the batch that is at work.
+    """Keeps the batch that is at work.
 
     Attributes:
         batch: The batch, on its device; None before the first.
@@ -34,7 +34,7 @@ class CurrentBatch(L.Callback):
         batch: Any,  # noqa: ANN401 - every data module has its own batches
         batch_idx: int,
     ) -> None:
-        """Remembers the training batch that starts."""
+        """Keeps the training batch that starts."""
         self.batch, self.stage = batch, "train"
 
     def on_validation_batch_start(
@@ -45,7 +45,7 @@ class CurrentBatch(L.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Remembers the validation batch that starts."""
+        """Keeps the validation batch that starts."""
         self.batch, self.stage = batch, "val"
 
     def on_test_batch_start(
@@ -56,7 +56,7 @@ class CurrentBatch(L.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Remembers the test batch that starts."""
+        """Keeps the test batch that starts."""
         self.batch, self.stage = batch, "test"
 
     def on_predict_batch_start(
@@ -67,7 +67,7 @@ class CurrentBatch(L.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Remembers the prediction batch that starts."""
+        """Keeps the prediction batch that starts."""
         self.batch, self.stage = batch, "predict"
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from datamodules.errors import RunFailed, UserError
 from experiments.config.named_classes import check_named_classes
 from experiments.config.tool_parser import ToolParser, positive
-from experiments.processes.commands import TIME_IS_OVER, TimeIsOver, ended_as_with_ctrl_c
+from experiments.processes.command_pool import TIME_IS_OVER, TimeIsOver, ended_as_with_ctrl_c
 from experiments.slurm.array import add_executor_options, for_slurm, run_array
 from experiments.storage.layout import FIGURES
 from experiments.storage.shell import quoted

@@ -127,7 +127,7 @@ def _verdicts(study: Study, comparison: Comparison, size: str) -> list[str]:
     """A sentence on what could not be told apart."""
     if not comparison.unresolved:
         return []
-    told = ", ".join(_told(study, entry.place) for entry in comparison.unresolved)
+    told = ", ".join(_place(study, entry.place) for entry in comparison.unresolved)
     return [f"Not told apart from {_first(study, comparison.metric)} at this size ({size}): {told}."]
 
 
@@ -137,7 +137,7 @@ def _first(study: Study, metric: Metric) -> str:
     return firsts.pop() if len(firsts) == 1 else "the first variant"
 
 
-def _told(study: Study, place: Place) -> str:
+def _place(study: Study, place: Place) -> str:
     x = "" if place.metric_x is None else f"at {study.x_label or 'x'} {place.metric_x:g}"
     return " ".join(word for word in (place.panel, place.variant, x) if word)
 

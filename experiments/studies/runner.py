@@ -15,7 +15,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from datamodules.errors import RunFailed, UserError
-from experiments.processes.commands import Commands, Interrupted
+from experiments.processes.command_pool import CommandPool, Interrupted
 from experiments.storage.commit import source_commit
 from experiments.studies.measure import last_checkpoint, measured, run_since
 from experiments.studies.plan import Key, PlannedRun
@@ -66,7 +66,7 @@ class Runner:
         self._results = results
         self._logs = directory / LOGS
         self._jobs = jobs
-        self._commands = Commands(group, jobs)
+        self._commands = CommandPool(group, jobs)
         self._commit = source_commit() or ""
         self._lock = threading.Lock()
         self._refused: dict[tuple[str, str], int] = {}
@@ -103,7 +103,7 @@ class Runner:
                         continue
                     outcomes.append(outcome)
                     if outcome.tried:
-                        bar.write(_told(outcome), file=sys.stderr)
+                        bar.write(_outcome_line(outcome), file=sys.stderr)
                 bar.refresh()
         return outcomes
 
@@ -175,7 +175,7 @@ class Runner:
         return row
 
 
-def _told(outcome: Outcome) -> str:
+def _outcome_line(outcome: Outcome) -> str:
     """One line on a run that ended."""
     if outcome.error:
         return f"{outcome.planned.title}: failed: {outcome.error}"

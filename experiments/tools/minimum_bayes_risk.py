@@ -44,7 +44,7 @@ def least_risk(
     2020, section 6); those of a beam by their probability among one another.
 
     Args:
-        hypotheses: Of one source, at least one.
+        hypotheses: At least one, all of the same source.
         texts: What each of them writes.
         utility: How good one would be if another were the reference.
         drawn: Whether they are samples.

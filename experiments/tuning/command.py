@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from datamodules.errors import RunFailed
 from experiments.config.tool_parser import ToolParser, positive
-from experiments.processes.commands import TIME_IS_OVER, TimeIsOver, ended_as_with_ctrl_c
+from experiments.processes.command_pool import TIME_IS_OVER, TimeIsOver, ended_as_with_ctrl_c
 from experiments.slurm.array import add_executor_options, for_slurm, run_array
 from experiments.storage.outputs import check_outputs
 from experiments.storage.shell import command

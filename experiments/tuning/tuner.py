@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from datamodules.errors import RunFailed, UserError
 from experiments.config.named_classes import check_named_classes
-from experiments.processes.commands import Commands, Interrupted
+from experiments.processes.command_pool import CommandPool, Interrupted
 from experiments.studies.measure import last_checkpoint, logged_value, run_since
 from experiments.tuning.results import write_results
 from experiments.tuning.shared_trials import RUNS, SUCCEEDED, HeldTrial, SharedTrials, is_pruned, title
@@ -45,7 +45,7 @@ class Tuner:
         self._search = trials.search
         self._logs = trials.directory / LOGS
         self._jobs = jobs
-        self._commands = Commands(f"tune-{trials.search.name}", jobs)
+        self._commands = CommandPool(f"tune-{trials.search.name}", jobs)
 
     def check(self) -> None:
         """Has a first command parsed, and does not run it: a key that the experiment does not have fails here.
@@ -91,7 +91,7 @@ class Tuner:
         with closing(self._trials.mine(limit)) as mine:
             for trial in mine:
                 try:
-                    bar.write(self._told(self._run(trial)), file=sys.stderr)
+                    bar.write(self._outcome(self._run(trial)), file=sys.stderr)
                 finally:
                     write_results(self._trials)
 
@@ -143,7 +143,7 @@ class Tuner:
     def _ended(self) -> int:
         return sum(trial.state.is_finished() for trial in self._trials.all())
 
-    def _told(self, trial: FrozenTrial) -> str:
+    def _outcome(self, trial: FrozenTrial) -> str:
         """One line on a trial that ended."""
         if trial.state == TrialState.FAIL:
             return f"trial {trial.number}: failed: {trial.user_attrs['error']}"

@@ -42,7 +42,7 @@ class Rules:
 
         Args:
             log_probabilities: ``(rows, vocabulary)``, of the next token, before anything is forbidden.
-            length: Of the prefixes, BOS not counted.
+            length: Length of the prefixes, BOS not counted.
 
         Returns:
             ``(rows,)``, True at the limit, where another token than EOS is the most probable of those that may follow.

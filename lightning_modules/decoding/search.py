@@ -40,7 +40,7 @@ class Steppable(Protocol[MemoryT, StateT]):
 
         Args:
             tokens: ``(rows,)``, the last token of each prefix.
-            memory: Of the sentences, each of which has as many rows as the others, one after the other.
+            memory: The memory of the sentences, each with as many rows as the others, one after the other.
             state: With as many rows as there are tokens.
 
         Returns:

@@ -39,9 +39,9 @@ def linear(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
         ``(..., out)``.
     """
     gathering = GatheredGradients.with_gradients()
-    gathered = None if gathering is None else gathering.linear((inputs,), (weight,), bias)
-    if gathered is not None:
-        return gathered
+    deferred = None if gathering is None else gathering.linear((inputs,), (weight,), bias)
+    if deferred is not None:
+        return deferred
     if torch.is_autocast_enabled(inputs.device.type):
         return functional.linear(inputs, weight, bias)
     rows = inputs if inputs.dim() == 2 else inputs.flatten(0, -2)
@@ -68,9 +68,9 @@ def joint_linear(inputs: Sequence[Tensor], weights: Sequence[Tensor], bias: Tens
         ``(..., out)``.
     """
     gathering = GatheredGradients.with_gradients()
-    gathered = None if gathering is None else gathering.linear(inputs, weights, bias)
-    if gathered is not None:
-        return gathered
+    deferred = None if gathering is None else gathering.linear(inputs, weights, bias)
+    if deferred is not None:
+        return deferred
     if PackedWeights.are_kept() and not torch.is_autocast_enabled(inputs[0].device.type):
         joined = torch.cat(list(inputs), dim=-1)
         rows = joined if joined.dim() == 2 else joined.flatten(0, -2)
@@ -91,8 +91,8 @@ def matmul(inputs: Tensor, matrices: Tensor) -> Tensor:
         ``(..., rows, out)``.
     """
     gathering = GatheredGradients.with_gradients()
-    gathered = None if gathering is None else gathering.matmul(inputs, matrices)
-    return inputs @ matrices if gathered is None else gathered
+    deferred = None if gathering is None else gathering.matmul(inputs, matrices)
+    return inputs @ matrices if deferred is None else deferred
 
 
 class _Linear(torch.autograd.Function):

@@ -104,7 +104,7 @@ def _possible(copied: Tensor, beyond: Tensor) -> Tensor:
 
     Args:
         copied: Probabilities.
-        beyond: Of the same shape, True for ids above the vocabulary.
+        beyond: True for ids above the vocabulary, in the same shape.
     """
     return copied.masked_fill(beyond & (copied == 0), torch.finfo(copied.dtype).tiny)
 

@@ -160,8 +160,8 @@ class RecurrentStack(nn.Module):
 
     def sample_weights(self) -> BatchWeights:
         """The weights of a batch, some left out; see :meth:`RecurrentDropout.sample_weights`."""
-        known, late = self._weights(0, "ih")[0].split(self.sizes, dim=1)
-        return BatchWeights(known, late, self.recurrent_dropout.sample_weights(self.rnn))
+        of_sequence, of_step = self._weights(0, "ih")[0].split(self.sizes, dim=1)
+        return BatchWeights(of_sequence, of_step, self.recurrent_dropout.sample_weights(self.rnn))
 
     def forward(self, inputs: Tensor, state: State, weights: BatchWeights) -> tuple[Tensor, State]:
         """Runs the whole sequence in one fused call.
@@ -169,7 +169,7 @@ class RecurrentStack(nn.Module):
         Args:
             inputs: ``(batch, target_len, sequence_size + step_size)``.
             state: Each part ``(layers, batch, hidden_size)``.
-            weights: From :meth:`draw`.
+            weights: From :meth:`sample_weights`.
 
         Returns:
             Outputs of the last layer ``(batch, target_len, hidden_size)``, and the last state.
@@ -184,7 +184,7 @@ class RecurrentStack(nn.Module):
 
         Args:
             inputs: ``(batch, target_len, sequence_size)``, or ``(batch, sequence_size)``.
-            weights: From :meth:`draw`.
+            weights: From :meth:`sample_weights`.
 
         Returns:
             As the input, with ``gates * hidden_size`` in the last dimension.
@@ -205,7 +205,7 @@ class RecurrentStack(nn.Module):
             projected: ``(batch, gates * hidden_size)``, from :meth:`project`.
             extra: ``(batch, step_size)``, the part of the input known only now; None where its size is 0.
             state: Each part ``(layers, batch, hidden_size)``.
-            weights: From :meth:`draw`.
+            weights: From :meth:`sample_weights`.
             rows: ``(batch,)``, which row of the extra part and the state each of the batch has, where several have the
                 same one: what is made of these alone is made once. None where each has its own.
 

@@ -173,7 +173,7 @@ class _DecoderLayer(nn.Module):
         Args:
             hidden: ``(b, n, size)``.
             rotation: How queries and keys are turned.
-            before: Of the positions before; None for none.
+            before: Keys and values of the positions before; None for none.
             mask: From :func:`_causal_mask`.
 
         Returns:

@@ -13,7 +13,7 @@ from typing import Any, get_args
 import pytest
 from babel.dates import format_date, format_skeleton
 
-from datamodules.batch import UNK
+from datamodules.batch import UNK, Split
 from datamodules.dates import (
     FIRST_YEAR,
     LAST_YEAR,
@@ -25,7 +25,6 @@ from datamodules.dates import (
     say,
 )
 from datamodules.errors import UserError
-from datamodules.parallel import Split
 
 LANGUAGES: tuple[TargetLanguage, ...] = get_args(TargetLanguage)
 SPLITS: tuple[Split, ...] = get_args(Split)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from datamodules.batch import Split
 from datamodules.corpus import TextFiles, TsvFile
 from datamodules.errors import UserError
 from datamodules.formats.delimited import CsvFile
 from datamodules.formats.forms import ParallelText
 from datamodules.held_out import HeldOut
-from datamodules.parallel import Split
 from datamodules.tokenizers import CharacterTokenizer
 from datamodules.translation import TranslationDataModule
 

@@ -15,9 +15,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from datamodules.batch import BOS, EOS, PAD, UNK, SequenceBatch
+from datamodules.batch import BOS, EOS, PAD, UNK, SequenceBatch, Split
 from datamodules.errors import UserError
-from datamodules.parallel import ParallelDataModule, Split
+from datamodules.parallel import ParallelDataModule
 from datamodules.tokenizers import CharacterTokenizer, SentencePieceTokenizer, Tokenizer, WhitespaceTokenizer
 from tests.datamodules.quiet_trainer import quiet_trainer
 

@@ -13,9 +13,8 @@ from typing import Any, get_args
 
 import pytest
 
-from datamodules.batch import BOS, EOS, UNK
+from datamodules.batch import BOS, EOS, UNK, Split
 from datamodules.errors import UserError
-from datamodules.parallel import Split
 from datamodules.reversal import Copy, ReversalDataModule, Reverse, SequenceTask, Sort, SymbolCorpus, symbol_names
 from datamodules.tokenizers import Setting
 

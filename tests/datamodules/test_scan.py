@@ -11,9 +11,8 @@ from typing import Any, get_args
 
 import pytest
 
-from datamodules.batch import UNK
+from datamodules.batch import UNK, Split
 from datamodules.errors import UserError
-from datamodules.parallel import Split
 from datamodules.scan import ScanCorpus, ScanDataModule, ScanSplit, scan_pairs
 
 SPLITS: tuple[Split, ...] = get_args(Split)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from datamodules.batch import Split
 from datamodules.errors import UserError
-from datamodules.parallel import Split
 from datamodules.random_vectors import SPLITS
 from datamodules.synthetic import SyntheticDataModule
 

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from datamodules.batch import EOS, Padded, SequenceBatch
-from datamodules.parallel import Split
+from datamodules.batch import EOS, Padded, SequenceBatch, Split
 from datamodules.spelling import Spelling
 from datamodules.tokenizers import WhitespaceTokenizer
 from lightning_modules.decoding.greedy import GreedySearch

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from experiments.benchmarks.report import comparison_table, write_report
-from experiments.benchmarks.rounds import Figure, System, in_turn, ratios, values_of
+from experiments.benchmarks.rounds import Quantity, System, in_turn, ratios, values_of
 
-SPEED = Figure("speed", "tokens per second", "higher")
+SPEED = Quantity("speed", "tokens per second", "higher")
 
 
 def test_systems_take_turns_and_the_first_rounds_do_not_count() -> None:

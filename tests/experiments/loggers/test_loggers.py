@@ -75,9 +75,9 @@ class TestMetricsCSV:
         logger = MetricsCSV(str(tmp_path))
         for step in range(5):
             logger.log_metrics({"a": float(step)}, step=step)
-        MetricsCSV(str(tmp_path)).cut_back(3)
+        MetricsCSV(str(tmp_path)).truncate(3)
         assert [row["step"] for row in rows(tmp_path)] == ["0", "1", "2"]
-        MetricsCSV(str(tmp_path)).cut_back(3, rows=2)
+        MetricsCSV(str(tmp_path)).truncate(3, rows=2)
         assert [row["step"] for row in rows(tmp_path)] == ["0", "1"]
 
     def test_a_full_disk_is_one_line_and_the_rows_before_are_whole(self, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from datamodules.errors import RunFailed, UserError
-from experiments.processes.commands import Commands
+from experiments.processes.command_pool import CommandPool
 from experiments.tuning.search import read_search
 from experiments.tuning.shared_trials import SharedTrials
 from experiments.tuning.tuner import Tuner
@@ -24,11 +24,11 @@ def tuner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Train], 
     """A tuner whose trials are a function of their parent directory and their learning rate."""
 
     def made(train: Train) -> Tuner:
-        def run(_: Commands, words: Sequence[str], *__: object) -> None:
+        def run(_: CommandPool, words: Sequence[str], *__: object) -> None:
             options = dict(zip(words[1::2], words[2::2], strict=True))
             train(Path(options["--trainer.default_root_dir"]) / options["--experiment"], float(options[f"--{LR}"]))
 
-        monkeypatch.setattr(Commands, "run", run)
+        monkeypatch.setattr(CommandPool, "run", run)
         return Tuner(SharedTrials(tmp_path / "search", read_search(write_search(tmp_path))), jobs=1)
 
     return made

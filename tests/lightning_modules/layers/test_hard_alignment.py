@@ -37,7 +37,7 @@ def likelihood(order: Order, scores: Tensor, emission: Tensor) -> tuple[Tensor, 
     """The sum over all alignments of a target, and the share of it in which the last token is at each position.
 
     Args:
-        order: Of the model.
+        order: The order of the model.
         scores: ``(t, s)``, without padding.
         emission: ``(t, s)``.
     """

@@ -36,7 +36,7 @@ class Interrupted(Exception):
     """A command ended because it was told to end."""
 
 
-class Commands:
+class CommandPool:
     """Starts commands of seqlab, from several threads, and waits for them.
 
     In a job of SLURM they are told nothing of it: the job and its signals are the matter of the process that starts
