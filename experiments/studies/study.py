@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import reprlib
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from datamodules.errors import UserError, suggest
 from experiments.config.shipped_configs import configs_in, find_config
+from experiments.studies.yaml_records import first_fault, read_record
 
 STUDIES = Path("configs") / "studies"
 """Where the studies are, by name."""
@@ -192,20 +192,7 @@ def read_study(path: Path) -> Study:
     Raises:
         UserError: It cannot be read, or says something that a study does not have.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"cannot read the study {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"the study {path} is not UTF-8 text") from error
-    except yaml.YAMLError as error:
-        raise UserError(f"the study {path} is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict):
-        raise UserError(f"the study {path} is empty: it needs question, configs, presets, metrics and variants")
-    try:
-        study = Study.model_validate({**content, "name": path.stem})
-    except ValidationError as error:
-        raise UserError(f"{path}: {_told(error)}") from error
+    study = read_record(Study, path, "question, configs, presets, metrics and variants", _fault)
     _check(study, path)
     return study
 
@@ -301,13 +288,5 @@ def _check(study: Study, path: Path) -> None:
             raise UserError(f"{path}: '{twin}' and '{slugs[slug(twin)]}' would have one directory: rename one")
 
 
-def _told(error: ValidationError) -> str:
-    """The first of what is wrong, in one line."""
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        fields = {name for part in (Study, Panel, Variant, Metric) for name in part.model_fields} - {"name"}
-        return f"unknown key '{where}': {suggest(str(first['loc'][-1]), fields)}"
-    if first["type"] == "missing":
-        return f"{where} is missing"
-    return f"{where} is {reprlib.repr(first['input'])}: {first['msg'][0].lower()}{first['msg'][1:]}"
+def _fault(error: ValidationError) -> str:
+    return first_fault(error, (name for part in (Study, Panel, Variant, Metric) for name in part.model_fields))

@@ -10,16 +10,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.pruners import BasePruner
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
 from datamodules.errors import UserError, suggest
 from experiments.config.given_values import typed
-from experiments.config.shipped_configs import configs_in, find_config
+from experiments.config.shipped_configs import configs_in
 from experiments.studies.plan import hash_of
 from experiments.studies.study import Metric
+from experiments.studies.yaml_records import first_fault, read_record
 
 SEARCHES = Path("configs") / "tune"
 """Where the searches of this project are."""
@@ -219,22 +219,9 @@ def read_search(path: Path) -> Search:
     Raises:
         UserError: It cannot be read, or says something that a search does not have.
     """
-    try:
-        content = yaml.safe_load(find_config(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        known = [str(SEARCHES / f"{name}.yaml") for name in configs_in(SEARCHES)]
-        hint = f"; {suggest(str(path), known)}" if known and not path.exists() else ""
-        raise UserError(f"cannot read the search {path}: {error.strerror}{hint}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"the search {path} is not UTF-8 text") from error
-    except yaml.YAMLError as error:
-        raise UserError(f"the search {path} is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict):
-        raise UserError(f"the search {path} is empty: it needs experiment, metric, mode and parameters")
-    try:
-        search = Search.model_validate({**content, "name": path.stem})
-    except ValidationError as error:
-        raise UserError(f"{path}: {_told(error)}") from error
+    known = [str(SEARCHES / f"{name}.yaml") for name in configs_in(SEARCHES)]
+    hint = f"; {suggest(str(path), known)}" if known and not path.exists() else ""
+    search = read_record(Search, path, "experiment, metric, mode and parameters", _fault, hint)
     if not search.parameters:
         raise UserError(f"{path}: parameters is empty: give at least one, with low and high, or choices")
     for key in search.parameters:
@@ -248,22 +235,14 @@ def read_search(path: Path) -> Search:
     return search
 
 
-def _told(error: ValidationError) -> str:
-    """The first of what is wrong, in one line."""
-    first = error.errors()[0]
-    place = [str(part) for part in first["loc"]]
-    if place[:1] == ["parameters"] and len(place) > 1:
-        return _told_of_parameter(error, place[1])
-    where = ".".join(place)
-    if first["type"] == "extra_forbidden":
-        known = {"pruner": Pruner}.get(place[0], Search).model_fields
-        return f"unknown key '{where}': {suggest(place[-1], set(known) - {'name'})}"
-    if first["type"] == "missing":
-        return f"{where} is missing"
-    return f"{where} is {reprlib.repr(first['input'])}: {first['msg'][0].lower()}{first['msg'][1:]}"
+def _fault(error: ValidationError) -> str:
+    place = error.errors()[0]["loc"]
+    if place[:1] == ("parameters",) and len(place) > 1:
+        return _fault_of_parameter(error, str(place[1]))
+    return first_fault(error, {"pruner": Pruner}.get(str(place[0]), Search).model_fields)
 
 
-def _told_of_parameter(error: ValidationError, key: str) -> str:
+def _fault_of_parameter(error: ValidationError, key: str) -> str:
     """What is wrong with a parameter: pydantic tells it of both kinds that it might have been."""
     errors = [each for each in error.errors() if each["loc"][:2] == ("parameters", key)]
     given = next((each["input"] for each in errors if isinstance(each["input"], dict)), None)
