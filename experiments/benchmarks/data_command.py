@@ -75,7 +75,7 @@ def run(given: argparse.Namespace) -> int:
 
     from datamodules.corpus import TextFiles
     from experiments.benchmarks.data import DataBenchmark
-    from experiments.benchmarks.report import comparison_table, machine, write_report
+    from experiments.benchmarks.report import machine, tell_comparison
     from experiments.benchmarks.rounds import Quantity, System, in_turn
 
     texts = TextFiles(given.source, given.target)
@@ -107,7 +107,5 @@ def run(given: argparse.Namespace) -> int:
         f"{given.rounds} rounds; {given.batches} batches of {given.batch_size} pairs; vocabulary of "
         f"{given.vocabulary_size:,}; {machine()['processor']}, cores: {machine()['cores']}"
     )
-    print(f"{told}\n\n{comparison_table(quantities, rounds)}")
     names = ("pairs", "source", "target", "vocabulary_size", "batch_size", "batches", "steps", "rounds")
-    write_report(given.output, "data", {name: getattr(given, name) for name in names}, {"rounds": rounds})
-    return 0
+    return tell_comparison(given, told, quantities, rounds, names)

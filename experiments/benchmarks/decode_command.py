@@ -79,7 +79,7 @@ def run(given: argparse.Namespace) -> int:
     import torch
 
     from experiments.benchmarks.limit import LIMITS, search_limit
-    from experiments.benchmarks.report import comparison_table, hardware_line, write_report
+    from experiments.benchmarks.report import hardware_line, tell_comparison
     from experiments.benchmarks.rounds import Quantity, System, in_turn
     from experiments.benchmarks.searching import closed_lengths, search_counts, searching_quantities
     from experiments.benchmarks.setup import setup_of
@@ -135,12 +135,12 @@ def run(given: argparse.Namespace) -> int:
             quantities.append(Quantity(name, f"{name}, sentences per second", "higher", digits=1))
             name = f"{search}, fraction of the {kind}"
             quantities.append(Quantity(name, name, "higher", digits=2))
-    told = "; ".join(
+    batches = "; ".join(
         f"{name}: " + ", ".join(f"{search} {size}" for search, size in best[name].items()) for name in best
     )
-    print(
+    told = (
         f"{given.rounds} rounds of {given.sentences} sentences, and {given.singles} one at a time; "
-        f"{hardware_line(given.threads, given.device)}; best batches: {told}\n\n{comparison_table(quantities, rounds)}"
+        f"{hardware_line(given.threads, given.device)}; best batches: {batches}"
     )
     settings = {
         "steps": None if given.trained else given.steps,
@@ -151,8 +151,7 @@ def run(given: argparse.Namespace) -> int:
         "singles": given.singles,
         "best_batch_sizes": best,
     }
-    write_report(given.output, "decode", settings, {"rounds": rounds})
-    return 0
+    return tell_comparison(given, told, quantities, rounds, settings)
 
 
 def _best_batch(translate: Callable[[int, int, int], Translation], beam_size: int, given: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import platform
 import shlex
@@ -41,6 +42,35 @@ def comparison_table(quantities: Sequence[Quantity], rounds: Rounds) -> str:
     headers = ["measure", "system", "median", "lowest to highest", f"{first} over it, pair by pair"]
     aligned = ["left", "left", "right", "right", "right"]
     return str(tabulate(lines, headers=headers, tablefmt="pipe", colalign=aligned, disable_numparse=True))
+
+
+def tell_comparison(
+    given: argparse.Namespace,
+    told: str,
+    quantities: Sequence[Quantity],
+    rounds: Rounds,
+    settings: Mapping[str, object] | Sequence[str],
+) -> int:
+    """Prints what was measured, and writes its report.
+
+    Args:
+        given: The options of the command, its name among them.
+        told: What was measured, in words.
+        quantities: For the table.
+        rounds: What each round measured.
+        settings: The settings of the measurement, or the names of the options that are.
+
+    Returns:
+        The exit status of the command.
+
+    Raises:
+        RunFailed: The report cannot be written.
+    """
+    print(f"{told}\n\n{comparison_table(quantities, rounds)}")
+    if not isinstance(settings, Mapping):
+        settings = {name: getattr(given, name) for name in settings}
+    write_report(given.output, given.what, settings, {"rounds": rounds})
+    return 0
 
 
 def write_report(path: Path | None, what: str, settings: Mapping[str, object], results: Mapping[str, object]) -> None:

@@ -47,7 +47,7 @@ def run(given: argparse.Namespace) -> int:
         RunFailed: A command failed.
     """
     from datamodules.errors import UserError
-    from experiments.benchmarks.report import comparison_table, machine, write_report
+    from experiments.benchmarks.report import machine, tell_comparison
     from experiments.benchmarks.rounds import Quantity, System, in_turn
     from experiments.benchmarks.startup import BARE_LIGHTNING, SEQLAB, command_times, first_step_times
     from experiments.config.shipped_configs import find_config
@@ -71,6 +71,4 @@ def run(given: argparse.Namespace) -> int:
         Quantity("processor_seconds", "processor seconds", "lower", digits=2),
     ]
     told = f"{given.rounds} rounds; {given.config}; {machine()['processor']}, cores: {machine()['cores']}"
-    print(f"{told}\n\n{comparison_table(quantities, rounds)}")
-    write_report(given.output, "startup", {"config": str(given.config), "rounds": given.rounds}, {"rounds": rounds})
-    return 0
+    return tell_comparison(given, told, quantities, rounds, {"config": str(given.config), "rounds": given.rounds})

@@ -66,7 +66,7 @@ def run(given: argparse.Namespace) -> int:
     from experiments.benchmarks.operations import forward_operations, translation_products
     from experiments.benchmarks.peers import recipe
     from experiments.benchmarks.pieces import mean_batch
-    from experiments.benchmarks.report import comparison_table, hardware_line, write_report
+    from experiments.benchmarks.report import hardware_line, tell_comparison
     from experiments.benchmarks.rounds import Quantity, System, in_turn
     from experiments.benchmarks.setup import setup_of
     from experiments.checkpoints.translator import load_translator
@@ -105,11 +105,9 @@ def run(given: argparse.Namespace) -> int:
         f"({counts.target_tokens} target tokens in the mean), {step / 1e9:.1f} billion operations in a step; "
         f"{given.precision}; {hardware_line(given.threads, given.device)}"
     )
-    print(f"{told}\n\n{comparison_table(quantities, rounds)}")
     names = ("steps", "rounds", "threads", "device", "precision")
     settings = {**{name: getattr(given, name) for name in names}, "operations_of_a_step": step}
-    write_report(given.output, "train", settings, {"rounds": rounds})
-    return 0
+    return tell_comparison(given, told, quantities, rounds, settings)
 
 
 def _trained(peer: Peer, steps: int) -> dict[str, float]:

@@ -12,7 +12,18 @@ from lightning_modules.layers.stateful_attention import StatefulAttention
 
 
 class _LocalAttention(Attention):
-    """A window over another attention, whose scores, keys and contexts it takes."""
+    """A window over another attention, whose scores, keys and contexts it takes.
+
+    Args:
+        query_size: Width of the query; the decoder gives it.
+        memory_size: Width of the memory; the decoder gives it.
+        window: Positions on either side, D.
+        score: The attention whose scores, keys and contexts these are, made of (query size, memory size).
+        temperature: What scores are divided by before the softmax.
+
+    Raises:
+        UserError: The window is below 1.
+    """
 
     def __init__(
         self,
@@ -47,16 +58,6 @@ class LocalMonotonicAttention(_LocalAttention, StatefulAttention):
 
     The t-th token attends to the positions from ``t - window`` to ``t + window``; behind the source's end, to those
     around its last.
-
-    Args:
-        query_size: Width of the query; the decoder gives it.
-        memory_size: Width of the memory; the decoder gives it.
-        window: Positions on either side, D.
-        score: The attention whose scores, keys and contexts these are, made of (query size, memory size).
-        temperature: What scores are divided by before the softmax.
-
-    Raises:
-        UserError: The window is below 1.
     """
 
     def initial(self, mask: Tensor) -> Tensor:

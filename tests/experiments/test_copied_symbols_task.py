@@ -13,53 +13,23 @@ from datamodules.errors import UserError
 from experiments.checkpoints.translator import load_ensemble, load_translator
 from experiments.cli import main
 from tests.experiments.metrics_table import values
+from tests.experiments.tiny_task import EXACT_MATCH, write_changed_config
 
-CONFIG = """\
-experiment: names
-model:
-  class_path: lightning_modules.nmt.AttentionNMT
-  init_args:
-    encoder:
-      class_path: lightning_modules.layers.encoder.RecurrentEncoder
-      init_args: {{cell: gru, hidden_size: 24}}
-    decoder:
-      class_path: lightning_modules.layers.decoder.LuongDecoder
-      init_args: {{cell: gru, hidden_size: 24, dropout: 0.0}}
-    head: lightning_modules.layers.copying.CopyVocabularyHead
-    embedding_size: 16
-    dropout: 0.0
-    label_smoothing: 0.0
-    optimizer:
-      class_path: torch.optim.Adam
-      init_args: {{lr: 0.02}}
-data:
-  class_path: datamodules.translation.TranslationDataModule
-  init_args:
-    train: {{tsv: {folder}/train.tsv}}
-    val: {{tsv: {folder}/val.tsv}}
-    test: {{tsv: {folder}/test.tsv}}
-    tokenizer:
-      class_path: datamodules.tokenizers.WhitespaceTokenizer
-      init_args: {{min_frequency: 5}}
-    copy_unknown: true
-    batch_size: 32
-    cache_directory: {folder}/cache
-trainer:
-  accelerator: cpu
-  max_epochs: 4
-  check_val_every_n_epoch: 2
-  logger: experiments.loggers.MetricsCSV
-  enable_progress_bar: false
-  enable_model_summary: false
-  default_root_dir: {folder}/runs
-  callbacks:
-    - class_path: experiments.callbacks.TextMetrics
-      init_args: {{metrics: [ExactMatch]}}
-    - experiments.callbacks.PredictionWriter
-    - experiments.callbacks.TranslationTable
-    - class_path: lightning.pytorch.callbacks.ModelCheckpoint
-      init_args: {{filename: best, monitor: val/exact_match, mode: max, save_last: true, enable_version_counter: false}}
-"""
+CHANGES = {
+    "model.init_args.encoder.init_args.hidden_size": 24,
+    "model.init_args.decoder.init_args": {"cell": "gru", "hidden_size": 24, "dropout": 0.0},
+    "model.init_args.head": "lightning_modules.layers.copying.CopyVocabularyHead",
+    "model.init_args.embedding_size": 16,
+    "model.init_args.optimizer.init_args.lr": 0.02,
+    "trainer.max_epochs": 4,
+    "trainer.check_val_every_n_epoch": 2,
+    "trainer.logger": "experiments.loggers.MetricsCSV",
+    "trainer.callbacks": [
+        *EXACT_MATCH,
+        {"class_path": "experiments.callbacks.PredictionWriter"},
+        {"class_path": "experiments.callbacks.TranslationTable"},
+    ],
+}
 
 WORDS = {"one": "eins", "two": "zwei", "three": "drei", "calls": "ruft", "sees": "sieht"}
 
@@ -81,15 +51,22 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     draw = random.Random(7)
     for split, count in (("train", 320), ("val", 40), ("test", 40)):
         (place / f"{split}.tsv").write_text("".join(f"{source}\t{target}\n" for source, target in pairs(count, draw)))
-    (place / "names.yaml").write_text(CONFIG.format(folder=place))
-    assert main(["fit", "--config", str(place / "names.yaml")]) == 0
+    data = {
+        **{split: {"tsv": f"{place}/{split}.tsv"} for split in ("train", "val", "test")},
+        "tokenizer": {"class_path": "datamodules.tokenizers.WhitespaceTokenizer", "init_args": {"min_frequency": 5}},
+        "copy_unknown": True,
+        "batch_size": 32,
+        "cache_directory": f"{place}/cache",
+    }
+    config = write_changed_config(place, "names", CHANGES | {"data.init_args": data})
+    assert main(["fit", "--config", str(config)]) == 0
     return place
 
 
 @pytest.fixture(scope="module")
 def best(folder: Path) -> Path:
     """The checkpoint alone."""
-    moved = folder.with_name("alone") / "best.ckpt"
+    moved = folder.with_name(f"{folder.name}_alone") / "best.ckpt"
     moved.parent.mkdir()
     moved.write_bytes((folder / "runs" / "names" / "1" / "checkpoints" / "best.ckpt").read_bytes())
     return moved

@@ -12,46 +12,16 @@ import pytest
 
 from experiments.cli import main
 from tests.experiments.metrics_table import values
+from tests.experiments.tiny_task import EXACT_MATCH, write_changed_config
 
-CONFIG = """\
-experiment: endings
-model:
-  class_path: lightning_modules.nmt.AttentionNMT
-  init_args:
-    encoder:
-      class_path: lightning_modules.layers.encoder.RecurrentEncoder
-      init_args: {{cell: gru, hidden_size: 48}}
-    decoder:
-      class_path: lightning_modules.layers.decoder.LuongDecoder
-      init_args: {{cell: gru, hidden_size: 48, input_feeding: false, dropout: 0.0}}
-    embedding_size: 24
-    optimizer:
-      class_path: torch.optim.Adam
-      init_args: {{lr: 0.01}}
-data:
-  class_path: datamodules.translation.TranslationDataModule
-  init_args:
-    train: {{tsv: {folder}/all.tsv, columns: {{source: 2, features: 1, target: 3}}, header: true}}
-    split: {{val: 0.1, test: 0.1}}
-    features: {{separator: "|"}}
-    tokenizer: datamodules.tokenizers.CharacterTokenizer
-    target_tokenizer: datamodules.tokenizers.CharacterTokenizer
-    batch_size: 32
-    cache_directory: {folder}/cache
-trainer:
-  accelerator: cpu
-  max_epochs: 8
-  check_val_every_n_epoch: 4
-  logger: experiments.loggers.MetricsCSV
-  enable_progress_bar: false
-  enable_model_summary: false
-  default_root_dir: {folder}/runs
-  callbacks:
-    - class_path: experiments.callbacks.TextMetrics
-      init_args: {{metrics: [ExactMatch]}}
-    - class_path: lightning.pytorch.callbacks.ModelCheckpoint
-      init_args: {{filename: best, monitor: val/exact_match, mode: max, save_last: true, enable_version_counter: false}}
-"""
+CHANGES = {
+    "model.init_args.decoder.init_args": {"cell": "gru", "hidden_size": 48, "input_feeding": False, "dropout": 0.0},
+    "model.init_args.optimizer.init_args.lr": 0.01,
+    "trainer.max_epochs": 8,
+    "trainer.check_val_every_n_epoch": 4,
+    "trainer.logger": "experiments.loggers.MetricsCSV",
+    "trainer.callbacks": EXACT_MATCH,
+}
 
 ENDINGS = {"N|PL": "en", "N|SG": "e", "V|PL": "t", "V|SG": "st"}
 
@@ -65,8 +35,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         f"{number}\t{tags}\t{lemma}\t{lemma}{ENDINGS[tags]}" for number, lemma in enumerate(lemmas) for tags in ENDINGS
     ]
     (place / "all.tsv").write_text("\n".join(["id\ttags\tlemma\tform", *rows]) + "\n")
-    (place / "endings.yaml").write_text(CONFIG.format(folder=place))
-    assert main(["fit", "--config", str(place / "endings.yaml")]) == 0
+    data = {
+        "train": {"tsv": f"{place}/all.tsv", "columns": {"source": 2, "features": 1, "target": 3}, "header": True},
+        "split": {"val": 0.1, "test": 0.1},
+        "features": {"separator": "|"},
+        "tokenizer": "datamodules.tokenizers.CharacterTokenizer",
+        "target_tokenizer": "datamodules.tokenizers.CharacterTokenizer",
+        "batch_size": 32,
+        "cache_directory": f"{place}/cache",
+    }
+    config = write_changed_config(place, "endings", CHANGES | {"data.init_args": data})
+    assert main(["fit", "--config", str(config)]) == 0
     return place
 
 
@@ -85,7 +64,7 @@ def test_a_checkpoint_alone_reads_lines_in_the_order_of_the_columns(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     run = folder / "runs" / "endings" / "1"
-    moved = folder.with_name("alone") / "best.ckpt"
+    moved = folder.with_name(f"{folder.name}_alone") / "best.ckpt"
     moved.parent.mkdir()
     moved.write_bytes((run / "checkpoints" / "best.ckpt").read_bytes())
     lines = translated(monkeypatch, capfd, "N|PL\tNaV\nV|PL\tNaV\n\nV|SG\tbc\n", moved)

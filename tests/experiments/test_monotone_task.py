@@ -9,42 +9,22 @@ from pathlib import Path
 import pytest
 
 from experiments.cli import main
+from tests.experiments.tiny_task import write_changed_config
 
-CONFIG = """\
-experiment: sounds
-seed_everything: 1
-model:
-  class_path: lightning_modules.monotonic_transducer.MonotonicTransducer
-  init_args:
-    encoder:
-      class_path: lightning_modules.layers.encoder.RecurrentEncoder
-      init_args: {{cell: gru, hidden_size: 24}}
-    decoder:
-      class_path: lightning_modules.layers.fixed_context.FixedContextDecoder
-      init_args: {{cell: gru, hidden_size: 48}}
-    embedding_size: 24
-    optimizer:
-      class_path: torch.optim.Adam
-      init_args: {{lr: 0.02}}
-data:
-  class_path: datamodules.translation.TranslationDataModule
-  init_args:
-    train: {{tsv: {folder}/train.tsv}}
-    val: {{tsv: {folder}/val.tsv}}
-    tokenizer: datamodules.tokenizers.CharacterTokenizer
-    target_tokenizer: datamodules.tokenizers.WhitespaceTokenizer
-    batch_size: 32
-    cache_directory: {folder}/cache
-trainer:
-  accelerator: cpu
-  max_epochs: 3
-  check_val_every_n_epoch: 3
-  gradient_clip_val: 1.0
-  logger: false
-  enable_progress_bar: false
-  enable_model_summary: false
-  default_root_dir: {folder}/runs
-"""
+CHANGES = {
+    "seed_everything": 1,
+    "model.class_path": "lightning_modules.monotonic_transducer.MonotonicTransducer",
+    "model.init_args.encoder.init_args.hidden_size": 24,
+    "model.init_args.decoder": {
+        "class_path": "lightning_modules.layers.fixed_context.FixedContextDecoder",
+        "init_args": {"cell": "gru", "hidden_size": 48},
+    },
+    "model.init_args.optimizer.init_args.lr": 0.02,
+    "trainer.max_epochs": 3,
+    "trainer.check_val_every_n_epoch": 3,
+    "trainer.logger": False,
+    "trainer.callbacks": [],
+}
 
 SOUNDS = {"a": ["A"], "b": ["B"], "c": ["C"], "d": ["D", "Z"], "h": [], "x": ["K", "S"]}
 
@@ -64,8 +44,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shuffled.shuffle(words)
     for name, part in (("val", words[:20]), ("train", words[20:] * 4)):
         (place / f"{name}.tsv").write_text("".join(f"{word}\t{sounds(word)}\n" for word in part))
-    (place / "sounds.yaml").write_text(CONFIG.format(folder=place))
-    assert main(["fit", "--config", str(place / "sounds.yaml")]) == 0
+    data = {
+        **{split: {"tsv": f"{place}/{split}.tsv"} for split in ("train", "val")},
+        "tokenizer": "datamodules.tokenizers.CharacterTokenizer",
+        "target_tokenizer": "datamodules.tokenizers.WhitespaceTokenizer",
+        "batch_size": 32,
+        "cache_directory": f"{place}/cache",
+    }
+    config = write_changed_config(place, "sounds", CHANGES | {"data.init_args": data})
+    assert main(["fit", "--config", str(config)]) == 0
     (checkpoint,) = (place / "runs" / "sounds" / "1" / "checkpoints").glob("*.ckpt")
     (place / "alone.ckpt").write_bytes(checkpoint.read_bytes())
     return place

@@ -4,6 +4,8 @@ import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import yaml
+
 WORDS = {"eins": "un", "zwei": "deux", "drei": "trois", "vier": "quatre", "fünf": "cinq", "sechs": "six"}
 
 CONFIG = """\
@@ -52,6 +54,22 @@ trainer:
 """
 
 
+EXACT_MATCH = [
+    {"class_path": "experiments.callbacks.TextMetrics", "init_args": {"metrics": ["ExactMatch"]}},
+    {
+        "class_path": "lightning.pytorch.callbacks.ModelCheckpoint",
+        "init_args": {
+            "filename": "best",
+            "monitor": "val/exact_match",
+            "mode": "max",
+            "save_last": True,
+            "enable_version_counter": False,
+        },
+    },
+]
+"""Callbacks of a task whose translations are right or wrong."""
+
+
 def translate(sentence: str, words: Mapping[str, str] = WORDS) -> str:
     """The right translation of a sentence."""
     return " ".join(words[word] for word in reversed(sentence.split()))
@@ -90,4 +108,28 @@ def write_tiny_task(
             (folder / f"{split}.fr").write_text("".join(f"{target}\n" for target in targets), encoding="utf-8")
     config = folder / "tiny.yaml"
     config.write_text(CONFIG.format(folder=folder), encoding="utf-8")
+    return config
+
+
+def write_changed_config(folder: Path, experiment: str, changes: Mapping[str, object]) -> Path:
+    """Writes the config of the tiny task with other data or parts, and with no schedule of the learning rate.
+
+    Args:
+        folder: Where.
+        experiment: Name of the experiment, and of the file.
+        changes: By dotted key, what stands there in place of what the tiny task has.
+
+    Returns:
+        The config's path.
+    """
+    content = yaml.safe_load(CONFIG.format(folder=folder))
+    unscheduled: dict[str, object] = {"experiment": experiment, "model.init_args.scheduler": None}
+    for key, value in (unscheduled | dict(changes)).items():
+        *outer, last = key.split(".")
+        node = content
+        for name in outer:
+            node = node[name]
+        node[last] = value
+    config = folder / f"{experiment}.yaml"
+    config.write_text(yaml.safe_dump(content), encoding="utf-8")
     return config
