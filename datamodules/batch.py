@@ -107,8 +107,9 @@ class Batch(ABC):
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:
         """A copy on another device."""
-        parts = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
-        return replace(self, **{name: part.to(device, non_blocking=non_blocking) for name, part in parts.items()})  # type: ignore[type-var]
+        names = [field.name for field in fields(self)]  # type: ignore[arg-type]  # every subclass is a dataclass
+        moved = {name: getattr(self, name).to(device, non_blocking=non_blocking) for name in names}
+        return replace(self, **moved)  # type: ignore[type-var]  # likewise
 
     def __len__(self) -> int:
         return len(self.index)

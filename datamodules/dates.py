@@ -322,7 +322,7 @@ class DatesDataModule(ParallelDataModule):
         last_year: int = 2099,
         corpus_seed: int = 0,
         tokenizer: Tokenizer = SentencePieceTokenizer(vocabulary_size=340),  # noqa: B008 - copied before it is trained
-        target_tokenizer: Tokenizer | None = SentencePieceTokenizer(vocabulary_size=300),  # noqa: B008
+        target_tokenizer: Tokenizer | None = SentencePieceTokenizer(vocabulary_size=300),  # noqa: B008 - likewise
         batch_size: int = 64,
         batch_unit: BatchUnit = "sentences",
         eval_batch_size: int = 64,

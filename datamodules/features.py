@@ -121,10 +121,12 @@ class FeatureTokenizer(Tokenizer):
         return self._text
 
     @property
-    def vocabulary_size(self) -> int:  # noqa: D102
+    def vocabulary_size(self) -> int:
+        """The text's ids, and behind them one for each feature."""
         return self.text.vocabulary_size + len(self._symbols)
 
-    def settings(self) -> dict[str, Setting | Any]:  # noqa: D102
+    def settings(self) -> dict[str, Setting | Any]:
+        """Those of the text's tokenizer, and how features are written."""
         return {"text": self._kind, **asdict(self.features), "features_first": self.features_first}
 
     def joined(self, source: str, features: str) -> str:
@@ -171,7 +173,8 @@ class FeatureTokenizer(Tokenizer):
         """
         return self.encode_all([sentence])[0]
 
-    def encode_all(self, sentences: list[str]) -> list[list[int]]:  # noqa: D102
+    def encode_all(self, sentences: list[str]) -> list[list[int]]:
+        """The ids of lines, each of features and text."""
         parted = [self._parted(sentence) if sentence.strip() else ("", "") for sentence in sentences]
         rows = self.text.encode_all([source for source, _ in parted])
         return [
@@ -195,19 +198,27 @@ class FeatureTokenizer(Tokenizer):
         features = self.features.separator.join(self._symbols[id_ - size] for id_ in listed if id_ >= size)
         return self.joined(source, features) if features else source
 
-    def pieces(self, ids: Iterable[int]) -> list[str]:  # noqa: D102
+    def pieces(self, ids: Iterable[int]) -> list[str]:
+        """The pieces of the text, and the features by their names."""
         size = self.text.vocabulary_size
         listed = [int(id_) for id_ in ids]
         text = self.text.pieces(id_ if id_ < size else UNK for id_ in listed)
         return [piece if id_ < size else self._symbols[id_ - size] for id_, piece in zip(listed, text, strict=True)]
 
-    def merges(self) -> dict[int, tuple[int, int]]:  # noqa: D102
+    def merges(self) -> dict[int, tuple[int, int]]:
+        """Those of the text; a feature is a whole."""
         return self.text.merges()
 
-    def trained_state(self) -> dict[str, Any]:  # noqa: D102
+    def trained_state(self) -> dict[str, Any]:
+        """That of the text's tokenizer, and the features in the order of their ids."""
         return {"text": self.text.trained_state(), "features": list(self._symbols)}
 
-    def load_trained_state(self, state: Mapping[str, Any]) -> None:  # noqa: D102
+    def load_trained_state(self, state: Mapping[str, Any]) -> None:
+        """Takes it over.
+
+        Raises:
+            UserError: Something of it is missing.
+        """
         text, features = state.get("text"), state.get("features")
         if not isinstance(text, Mapping) or not isinstance(features, list):
             raise UserError("damaged state of a FeatureTokenizer: its text or its features are missing")

@@ -141,7 +141,7 @@ def _described_defaults(kind: type) -> dict[str, Any]:
     described = {}
     for parameter in _parameters(kind):
         if parameter.default is not inspect.Parameter.empty:
-            with suppress(NotKept):
+            with suppress(NotKept):  # what cannot be kept is left out
                 described[parameter.name] = described_value(parameter.default, parameter.name)
     return described
 

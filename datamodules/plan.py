@@ -141,7 +141,7 @@ class PlannedLoader(DataLoader[Batch]):
     load batches of epoch 0 by then. That there is a state tells Lightning that an epoch can be resumed.
     """
 
-    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]  # torch's is of single indices
         yield from super().__iter__()
 
     def state_dict(self) -> dict[str, Any]:
@@ -185,7 +185,7 @@ def planned_loader(
     """
     rank, world_size = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
     plan = BatchPlan(lengths, batch_size, unit, shuffle, seed, rank, world_size, curriculum=curriculum)
-    overfit_batches: float = trainer.overfit_batches if trainer and overfits else 0  # type: ignore[attr-defined]
+    overfit_batches: float = trainer.overfit_batches if trainer and overfits else 0  # type: ignore[attr-defined]  # a connector sets it
     options: dict[str, Any] = {
         "batch_size": None,
         "num_workers": num_workers,

@@ -43,5 +43,6 @@ class TrainingLengths:
         if not isinstance(state, Mapping):
             return None
         source, target, ratio = (state.get(name) for name in ("source", "target", "ratio"))
-        known = isinstance(source, int) and isinstance(target, int) and isinstance(ratio, float)
-        return cls(source, target, ratio) if known else None  # type: ignore[arg-type]
+        if isinstance(source, int) and isinstance(target, int) and isinstance(ratio, float):
+            return cls(source, target, ratio)
+        return None

@@ -80,7 +80,7 @@ class BiRNNClassifier(StepLossModule):
         """The metrics that a training logs here."""
         return super().logged_metrics() | {"train/loss", "val/loss", "val/accuracy"}
 
-    def chance_loss(self, batch: LabelledBatch) -> float:  # type: ignore[override]
+    def chance_loss(self, batch: LabelledBatch) -> float:  # type: ignore[override]  # its batches alone
         """That of a uniform guess among all classes, in nats."""
         return math.log(self.output.out_features)
 

@@ -69,18 +69,18 @@ def _states(name: str, state: object, shape: StateShape, like: Tensor) -> Checks
         yield f"{name}[{number}]", each, (shape.layers, like.shape[1], shape.size)
 
 
-def _attention_outputs(part: Any, inputs: tuple[Any, ...], output: Any) -> Checks:  # noqa: ANN401
+def _attention_outputs(part: Any, inputs: tuple[Any, ...], output: Any) -> Checks:  # noqa: ANN401 - likewise
     query, _, memory, _ = inputs
     context, weights = _pair(part, output, "context", "weights")
     yield "context", context, (*query.shape[:2], part.context_size)
     yield "weights", weights, (len(query), "heads", query.shape[1], memory.shape[1])
 
 
-def _pooling_outputs(part: Any, inputs: tuple[Any, ...], output: object) -> Checks:  # noqa: ANN401
+def _pooling_outputs(part: Any, inputs: tuple[Any, ...], output: object) -> Checks:  # noqa: ANN401 - likewise
     yield "output", output, (len(inputs[0]), part.output_size)
 
 
-def _decoder_outputs(part: Any, inputs: tuple[Any, ...], output: Any) -> Checks:  # noqa: ANN401
+def _decoder_outputs(part: Any, inputs: tuple[Any, ...], output: Any) -> Checks:  # noqa: ANN401 - likewise
     embedded, memory = inputs[0], inputs[1]
     outputs, weights = _pair(part, output, "outputs", "weights", "state")
     batch, length = embedded.shape[:2]

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from datamodules.batch import Split
 from datamodules.errors import listed_numbers
+from lightning_modules.trainer_parts import data_of
 
 if TYPE_CHECKING:
     import lightning as L
@@ -36,7 +37,7 @@ def place_of(trainer: L.Trainer, split: Split, index: Tensor) -> str:
         index: ``(batch,)``, int64, the index of each example, as the batch has it.
     """
     positions = index.tolist()
-    data = trainer.datamodule  # type: ignore[attr-defined]
+    data = data_of(trainer)
     if isinstance(data, LocatedData):
         return data.place(split, positions)
     return f"examples {listed_numbers(position + 1 for position in positions)} of the {split} data"

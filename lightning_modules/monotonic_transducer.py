@@ -98,7 +98,7 @@ class MonotonicTransducer(TokenEncoderDecoder):
         dropout: float = 0.0,
         token_dropout: float = 0.0,
         val_search: Search = GreedySearch(),  # noqa: B008 - the default that --help shows; a search holds no state
-        test_search: Search = BeamSearch(),  # noqa: B008
+        test_search: Search = BeamSearch(),  # noqa: B008 - likewise
         optimizer: OptimizerCallable = torch.optim.Adam,
         scheduler: LRSchedulerCallable | None = None,
         longest_source: int | None = None,

@@ -66,7 +66,7 @@ class Seq2Seq(TokenEncoderDecoder):
         token_dropout: float = 0.0,
         label_smoothing: float = 0.0,
         val_search: Search = GreedySearch(),  # noqa: B008 - the default that --help shows; a search holds no state
-        test_search: Search = GreedySearch(),  # noqa: B008
+        test_search: Search = GreedySearch(),  # noqa: B008 - likewise
         optimizer: OptimizerCallable = torch.optim.Adam,
         scheduler: LRSchedulerCallable | None = None,
         forcing: Forcing | None = None,

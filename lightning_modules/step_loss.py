@@ -22,6 +22,7 @@ from lightning_modules.optimizer_options import apply_given_options
 from lightning_modules.schedules import WarmupSchedule, interval_of, monitor_of, timed_in
 from lightning_modules.shapes import check_shapes
 from lightning_modules.step_batches import StepBatches
+from lightning_modules.trainer_parts import data_of
 
 if TYPE_CHECKING:
     from lightning.pytorch.callbacks import Callback
@@ -190,7 +191,7 @@ class StepLossModule(LightningModule):
 
     def _described(self) -> dict[str, Any]:
         """What a checkpoint keeps of the arguments of model and data."""
-        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        data = data_of(self.trainer)
         # Of its own copy Lightning leaves out what cannot be pickled.
         described = {MODEL: described_module(self, self.hparams_initial)}
         return described if data is None else {**described, DATA: described_module(data, data.hparams)}
@@ -203,7 +204,7 @@ class StepLossModule(LightningModule):
         """
         check_shapes(self, checkpoint["state_dict"], "--ckpt_path")
 
-    def lr_scheduler_step(self, scheduler: LRSchedulerTypeUnion, metric: Any | None) -> None:  # noqa: ANN401
+    def lr_scheduler_step(self, scheduler: LRSchedulerTypeUnion, metric: Any | None) -> None:  # noqa: ANN401 - Lightning's
         """Steps a schedule, but for those that are stepped after validations.
 
         Raises:

@@ -94,7 +94,7 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
         token_dropout: float = 0.0,
         label_smoothing: float = 0.0,
         val_search: Search = GreedySearch(),  # noqa: B008 - the default that --help shows; a search holds no state
-        test_search: Search = BeamSearch(),  # noqa: B008
+        test_search: Search = BeamSearch(),  # noqa: B008 - likewise
         optimizer: OptimizerCallable = torch.optim.Adam,
         scheduler: LRSchedulerCallable | None = None,
         forcing: Forcing | None = None,
@@ -269,11 +269,11 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
         """The metrics that a training logs here."""
         return super().logged_metrics() | {"val/loss", "val/perplexity", "val/accuracy", "val/truncated"}
 
-    def chance_loss(self, batch: SequenceBatch) -> float:  # type: ignore[override]
+    def chance_loss(self, batch: SequenceBatch) -> float:  # type: ignore[override]  # its batches alone
         """That of a uniform guess among all target tokens, in nats."""
         return math.log(self.output.out_features)
 
-    def validation_step(  # type: ignore[override]
+    def validation_step(  # type: ignore[override]  # Lightning's takes anything
         self,
         batch: SequenceBatch,
         batch_idx: int,
@@ -281,7 +281,7 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
         """Loss and accuracy under teacher forcing, and the best hypothesis of each sentence, decoded freely."""
         return self._evaluate(batch, self.val_loss, self.val_accuracy, self.val_search, self.val_truncated)
 
-    def test_step(  # type: ignore[override]
+    def test_step(  # type: ignore[override]  # Lightning's takes anything
         self,
         batch: SequenceBatch,
         batch_idx: int,

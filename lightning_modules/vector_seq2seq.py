@@ -78,7 +78,7 @@ class VectorSeq2Seq(EncoderDecoder[VectorBatch]):
         errors = ("train/loss", "val/loss", "val/loss_free_running", "val/exposure_gap")
         return dict.fromkeys(errors, Scale("mean squared error", "lower"))
 
-    def chance_loss(self, batch: VectorBatch) -> float:  # type: ignore[override]
+    def chance_loss(self, batch: VectorBatch) -> float:  # type: ignore[override]  # its batches alone
         """That of the answer 0 to everything."""
         return float(batch.target.values[batch.target.mask].square().mean())
 

@@ -120,11 +120,11 @@ def test_one_line_for_what_a_person_can_mend(best: Path, tmp_path: Path) -> None
         ),
         "there is no device 'nowhere' here": lambda: seqlab.load(best, device="nowhere"),
         r"give \['abc'\] for one": lambda: translator.translate("abc"),
-        "line 2 is a bytes": lambda: translator.translate(["a", b"abc"]),  # type: ignore[list-item]
+        "line 2 is a bytes": lambda: translator.translate(["a", b"abc"]),
         "line 1 holds half of a surrogate pair": lambda: translator.translate(["a\ud800"]),
         "batch_size is 0": lambda: translator.translate(["a"], batch_size=0),
         "n_best is 9, but a beam of 5 finds 5 at most": lambda: translator.beam_search(n_best=9),
-        "path is 3, but has to be a path, or a list of them": lambda: seqlab.load(3),  # type: ignore[arg-type]
+        "path is 3, but has to be a path, or a list of them": lambda: seqlab.load(3),
         "no checkpoint is given": lambda: seqlab.load([]),
         "there are no results of a study in": lambda: seqlab.study_results(tmp_path),
         "nix.yaml: there is no such file": lambda: seqlab.load_experiment("nix.yaml"),

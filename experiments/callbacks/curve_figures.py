@@ -11,6 +11,7 @@ from experiments.loggers import MetricsCSV
 from experiments.loggers.media import write_figure
 from experiments.storage.layout import FIGURES
 from lightning_modules.metrics import Scale
+from lightning_modules.trainer_parts import callbacks_of
 
 CURVES = "curves.png"
 
@@ -27,7 +28,7 @@ class CurveFigures(L.Callback):
         if not trainer.is_global_zero:
             return
         scales: dict[str, Scale] = {}
-        for part in (pl_module, *trainer.callbacks):  # type: ignore[attr-defined]
+        for part in (pl_module, *callbacks_of(trainer)):
             scales |= getattr(part, "metric_scales", dict)()
         for logger in trainer.loggers:
             if isinstance(logger, MetricsCSV) and logger.path.exists():

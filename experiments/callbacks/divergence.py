@@ -10,6 +10,7 @@ import lightning as L
 
 from datamodules.batch import Batch
 from lightning_modules.step_loss import StepLossModule
+from lightning_modules.trainer_parts import logging_interval
 
 LOSS = "train/loss"
 MOST_LOOKS = 8
@@ -39,7 +40,7 @@ class Divergence(L.Callback):
         batch_idx: int,
     ) -> None:
         """Looks, on rank zero, at its own share of the batch."""
-        every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
+        every = logging_interval(trainer)
         is_due = trainer.fit_loop.epoch_loop.batch_progress.is_last_batch or trainer.global_step % max(1, every) == 0
         if not (isinstance(pl_module, StepLossModule) and trainer.is_global_zero and is_due and len(batch)):
             return

@@ -13,6 +13,7 @@ from datamodules.tokenizers import Tokenizer
 from datamodules.word_vectors import WordVectors
 from lightning_modules.layers.embedding import TokenEmbedding
 from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
+from lightning_modules.trainer_parts import callbacks_of
 
 
 class PretrainedEmbeddings(L.Callback):
@@ -78,7 +79,7 @@ def leave_out_pretrained(trainer: L.Trainer) -> None:
     Args:
         trainer: With its callbacks; those that would give it others are taken out.
     """
-    callbacks: list[L.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    callbacks = callbacks_of(trainer)
     for callback in [each for each in callbacks if isinstance(each, PretrainedEmbeddings)]:
         callbacks.remove(callback)
         rank_zero_info("--init_from: its embeddings are kept, PretrainedEmbeddings reads no file")

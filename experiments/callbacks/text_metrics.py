@@ -53,7 +53,7 @@ class TextMetrics(L.Callback):
         self,
         trainer: L.Trainer,
         pl_module: L.LightningModule,
-        outputs: Sequence[Hypothesis],  # type: ignore[override]
+        outputs: Sequence[Hypothesis],  # type: ignore[override]  # Lightning's is any output
         batch: SequenceBatch,
         batch_idx: int,
         dataloader_idx: int = 0,
@@ -66,7 +66,7 @@ class TextMetrics(L.Callback):
         self,
         trainer: L.Trainer,
         pl_module: L.LightningModule,
-        outputs: Sequence[Hypothesis],  # type: ignore[override]
+        outputs: Sequence[Hypothesis],  # type: ignore[override]  # Lightning's is any output
         batch: SequenceBatch,
         batch_idx: int,
         dataloader_idx: int = 0,

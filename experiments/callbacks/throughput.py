@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from datamodules.batch import Batch
+from lightning_modules.trainer_parts import logging_interval
 
 
 class Throughput(L.Callback):
@@ -57,7 +58,7 @@ class Throughput(L.Callback):
         """Counts the batch's tokens, and logs at the steps at which the Trainer does."""
         self._tokens = self._tokens + batch.token_count
         has_stepped, self._last_step = trainer.global_step != self._last_step, trainer.global_step
-        every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
+        every = logging_interval(trainer)
         if has_stepped and every and trainer.global_step % every == 0:
             self._stop(pl_module)
             self._running_since = time.perf_counter()

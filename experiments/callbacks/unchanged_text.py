@@ -6,6 +6,7 @@ import lightning as L
 
 from datamodules.errors import UserError
 from datamodules.parallel import ParallelDataModule
+from lightning_modules.trainer_parts import data_of
 
 
 class UnchangedText(L.Callback):
@@ -21,7 +22,7 @@ class UnchangedText(L.Callback):
         Raises:
             RunFailed: A text changed.
         """
-        data = trainer.datamodule  # type: ignore[attr-defined]
+        data = data_of(trainer)
         if not isinstance(data, ParallelDataModule):
             return
         for split in ("train", "val"):

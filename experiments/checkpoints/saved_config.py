@@ -39,7 +39,7 @@ def _saved_parts(checkpoint: Mapping[str, Any], subcommand: str) -> dict[str, Ma
     return {part: checkpoint.get(key) or {} for part, key in keys.items()}
 
 
-def check_same_parts(settings: Any, checkpoint: Mapping[str, Any], path: Path, subcommand: str) -> None:  # noqa: ANN401
+def check_same_parts(settings: Any, checkpoint: Mapping[str, Any], path: Path, subcommand: str) -> None:  # noqa: ANN401 - untyped
     """Refuses a checkpoint of another model, or when training is resumed of other data, than config and options say.
 
     Args:

@@ -331,7 +331,7 @@ def constructor_hints(part: object) -> dict[str, Any]:
         constructor = vars(owner).get("__init__")
         if isinstance(constructor, FunctionType):
             # A name that is imported for type checkers alone cannot be looked up.
-            with contextlib.suppress(NameError):
+            with contextlib.suppress(NameError):  # imported for type checkers alone
                 hints |= get_type_hints(constructor)
     return hints
 
@@ -349,7 +349,7 @@ def _is_text(leaf: object) -> bool:
     return leaf in _TEXT_TYPES or (isinstance(leaf, type) and issubclass(leaf, Enum))
 
 
-def _leaves(hint: Any) -> Iterator[Any]:  # noqa: ANN401
+def _leaves(hint: Any) -> Iterator[Any]:  # noqa: ANN401 - annotations have no common type
     """The types of a union or container; of a Literal those of its values."""
     origin = get_origin(hint)
     if origin is Literal:

@@ -71,7 +71,7 @@ def read_configs_alone(action: Action, value: object) -> None:
         value: As it was given.
     """
     if vars(action).setdefault("_takes_configs", getattr(action, "_enable_path", False)):
-        action._enable_path = not _names_data(value)  # type: ignore[attr-defined]
+        action._enable_path = not _names_data(value)  # type: ignore[attr-defined]  # jsonargparse sets it
 
 
 def _names_data(value: object) -> bool:

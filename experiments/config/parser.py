@@ -86,7 +86,7 @@ class OneLineErrorParser(LightningArgumentParser):
         words = [with_record_in_text(action, moved_in_text(word)) for word in arg_strings]
         return super()._get_values(action, words)
 
-    def _check_value_key(self, action: Action, value: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+    def _check_value_key(self, action: Action, value: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - jsonargparse's
         read_configs_alone(action, value)
         if value is None and action.default is not None and not takes_null(action):  # which jsonargparse lets pass
             raise TypeError(f'Parser key "{action.dest}":\nGiven value: null')

@@ -66,7 +66,7 @@ def _own_class(class_path: str) -> type | None:
     """A class of a package that is neither seqlab's nor one that its configs always name; None where it is no such."""
     if class_path.partition(".")[0] in KNOWN_PACKAGES:
         return None
-    with suppress(UserError):
+    with suppress(UserError):  # a class that is not found is told elsewhere
         named = resolve(class_path)
         return named if isinstance(named, type) else None
     return None

@@ -103,7 +103,7 @@ def _made(value: Any, hint: Any) -> Any:  # noqa: ANN401 - values have no common
     return _checked(value, not isinstance(plain, type) or isinstance(value, plain), hint)
 
 
-def _first_that_fits(value: object, hints: Sequence[Any]) -> Any:  # noqa: ANN401
+def _first_that_fits(value: object, hints: Sequence[Any]) -> Any:  # noqa: ANN401 - as above
     told: list[str] = []
     for hint in hints:
         try:
@@ -114,7 +114,7 @@ def _first_that_fits(value: object, hints: Sequence[Any]) -> Any:  # noqa: ANN40
     raise UnfitValueError(" and ".join(told))
 
 
-def _factory(value: object, hint: Any) -> Any:  # noqa: ANN401
+def _factory(value: object, hint: Any) -> Any:  # noqa: ANN401 - as above
     """What makes a part of the sizes that it is called with; an object that can be called stands for itself."""
     made_kinds = tuple(kind for kind in _leaves(get_args(hint)[-1]) if isinstance(kind, type)) if get_args(hint) else ()
     _checked(value, _is_part(value) or isinstance(value, str), hint)
@@ -123,7 +123,7 @@ def _factory(value: object, hint: Any) -> Any:  # noqa: ANN401
     return _checked(_part(value, partially=makes), makes or callable(named), hint)
 
 
-def _sequence(value: object, hint: Any) -> Any:  # noqa: ANN401
+def _sequence(value: object, hint: Any) -> Any:  # noqa: ANN401 - as above
     kind = _SEQUENCES[get_origin(hint) or hint]
     arguments = [each for each in get_args(hint) if each is not Ellipsis]
     entries = list(_checked(value, isinstance(value, list | tuple | set), hint))
@@ -136,7 +136,7 @@ def _is_part(value: object) -> bool:
     return isinstance(value, Mapping) and "class_path" in value
 
 
-def _part(value: object, partially: bool) -> Any:  # noqa: ANN401
+def _part(value: object, partially: bool) -> Any:  # noqa: ANN401 - as above
     """The part that a class path names, alone or with arguments; all of it, or the class with those arguments."""
     if not isinstance(value, Mapping):
         named = resolve(str(value))
@@ -146,12 +146,12 @@ def _part(value: object, partially: bool) -> Any:  # noqa: ANN401
     return partial(named, **arguments) if partially else named(**arguments)
 
 
-def _leaves(hint: Any) -> Iterator[Any]:  # noqa: ANN401
+def _leaves(hint: Any) -> Iterator[Any]:  # noqa: ANN401 - as above
     for each in get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,):
         yield get_origin(each) or each
 
 
-def _checked(value: Any, fits: bool, hint: Any) -> Any:  # noqa: ANN401
+def _checked(value: Any, fits: bool, hint: Any) -> Any:  # noqa: ANN401 - as above
     if not fits:
         raise UnfitValueError(f"{value!r:.80} is no {getattr(hint, '__name__', None) or hint}")
     return value

@@ -56,9 +56,9 @@ def differences_figure(
     heights = [len(rows) + 1 for rows in panels.values()]
     longest = max(len(row.name) for rows in panels.values() for row in rows)
     size = (8.4 + 0.075 * longest, ROW_HEIGHT * sum(heights) + 0.9)
-    figure = Figure(figsize=size, layout="constrained")
+    figure = Figure(figsize=size)
+    figure.set_layout_engine("constrained", wspace=0.05)
     FigureCanvasAgg(figure)
-    figure.get_layout_engine().set(wspace=0.05)  # type: ignore[union-attr, call-arg]
     grid = figure.subplots(len(panels), 2, squeeze=False, sharex="col", height_ratios=heights)
     colours = colours_of(variants)
     for (title, rows), (left, right) in zip(panels.items(), grid, strict=True):

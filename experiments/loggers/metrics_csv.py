@@ -87,7 +87,7 @@ class MetricsCSV(Logger):
             self._append(cells)
         self._rows += 1
 
-    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Lightning's
         """Keeps nothing: the run's config.yaml has the hyper-parameters."""
 
     def synced_rows(self) -> int:

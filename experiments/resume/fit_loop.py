@@ -16,6 +16,7 @@ from torch import Tensor
 
 from datamodules.plan import BatchPlan, PlannedLoader
 from experiments.resume.positional_seeds import PositionalSeeds
+from lightning_modules.trainer_parts import callbacks_of
 
 
 class ExactFitLoop(_FitLoop):
@@ -137,7 +138,7 @@ class ExactFitLoop(_FitLoop):
                 batch = trainer.lightning_module._on_before_batch_transfer(batch, dataloader_idx=0)
                 batch = call._call_strategy_hook(trainer, "batch_to_device", batch, dataloader_idx=0)
                 trainer._logger_connector.on_batch_start(batch)
-                for callback in trainer.callbacks:  # type: ignore[attr-defined]
+                for callback in callbacks_of(trainer):
                     if isinstance(callback, PositionalSeeds):
                         callback.on_train_batch_start(trainer, trainer.lightning_module, batch, number)
                 arguments = self.epoch_loop._build_kwargs(OrderedDict(), batch, number)
@@ -164,7 +165,7 @@ def go_on_exactly(trainer: L.Trainer) -> None:
     loop = ExactFitLoop(trainer, plain.min_epochs, plain.max_epochs)
     loop.epoch_loop = plain.epoch_loop
     trainer.fit_loop = loop
-    callbacks: list[L.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    callbacks = callbacks_of(trainer)
     callbacks.sort(key=lambda callback: isinstance(callback, ModelCheckpoint) and bool(callback.save_last))
 
 

@@ -14,6 +14,7 @@ from experiments.loggers import RunWandbLogger
 from experiments.storage.layout import CHECKPOINTS, CONFIG, FIGURES, LAST_CHECKPOINT
 from experiments.storage.shell import command, shown
 from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
+from lightning_modules.trainer_parts import callbacks_of
 
 POSITIONS = ("epoch", "step")
 """What a callback monitors that keeps the latest checkpoints."""
@@ -48,7 +49,7 @@ def closing_lines(run: Path, trainer: L.Trainer, model: L.LightningModule, to_tr
     figures = run / FIGURES
     if figures.is_dir():
         lines.append(f"figures          {shown(figures)} ({len(list(figures.glob('*.png')))} pictures)")
-    callbacks: list[L.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    callbacks = callbacks_of(trainer)
     remarks = [callback.closing_remark() for callback in callbacks if isinstance(callback, Remarking)]
     lines += [f"note             {remark}" for remark in remarks if remark]
     uploads = [logger.sync_command() for logger in trainer.loggers if isinstance(logger, RunWandbLogger)]

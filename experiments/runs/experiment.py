@@ -18,6 +18,7 @@ from experiments.runs.lightning_cli import SeqlabCLI
 from experiments.runs.lightning_notices import without_lightning_notices
 from experiments.storage.layout import CHECKPOINTS, LAST_CHECKPOINT
 from experiments.storage.run_directory import alone_in, make_run, reserved_run
+from lightning_modules.trainer_parts import callbacks_of
 
 
 class Experiment(NamedTuple):
@@ -45,7 +46,7 @@ class RunTrainer(L.Trainer):
         self,
         model: L.LightningModule,
         train_dataloaders: Any | L.LightningDataModule | None = None,  # noqa: ANN401 - Lightning's signature
-        val_dataloaders: Any | None = None,  # noqa: ANN401
+        val_dataloaders: Any | None = None,  # noqa: ANN401 - as above
         datamodule: L.LightningDataModule | None = None,
         ckpt_path: str | Path | None = None,
         weights_only: bool | None = None,
@@ -58,7 +59,7 @@ class RunTrainer(L.Trainer):
             alone_in(run, "load the experiment again") if self.is_global_zero else nullcontext()
         )
         last = run / CHECKPOINTS / LAST_CHECKPOINT
-        tries = bool(self.fast_dev_run)  # type: ignore[attr-defined]
+        tries = bool(self.fast_dev_run)  # type: ignore[attr-defined]  # a connector sets it
         with without_lightning_notices(), ending(self, last, os.getppid(), tries), sole:
             super().fit(model, train_dataloaders, val_dataloaders, datamodule, ckpt_path, weights_only)
 
@@ -70,7 +71,7 @@ class RunTrainer(L.Trainer):
         """
         self._made = made
         self._is_begun = Path(self.default_root_dir).is_dir()
-        self.callbacks.insert(0, _Beginning(self))  # type: ignore[attr-defined]
+        callbacks_of(self).insert(0, _Beginning(self))
 
     def begin(self, loggers_have_begun: bool = False) -> None:
         """Makes the run's directory, unless it was there before.

@@ -284,7 +284,7 @@ class SeqlabCLI(LightningCLI):
         class_type: type[L.LightningDataModule],
         *args: Any,  # noqa: ANN401 - jsonargparse's signature
         applied_instantiation_links: dict[str, Any],
-        **kwargs: Any,  # noqa: ANN401
+        **kwargs: Any,  # noqa: ANN401 - as above
     ) -> L.LightningDataModule:
         """Makes the data module, and gives it a checkpoint's tokenizers before the model asks for vocabulary sizes.
 

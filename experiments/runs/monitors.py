@@ -11,6 +11,7 @@ from lightning.pytorch.utilities import rank_zero_info
 
 from datamodules.errors import UserError, suggest
 from lightning_modules.step_loss import StepLossModule
+from lightning_modules.trainer_parts import callbacks_of
 
 KNOWN_PACKAGES = ("experiments", "lightning_modules", "lightning")
 """Whose modules and callbacks log nothing beside what they declare."""
@@ -64,7 +65,7 @@ def check_monitor(monitor: Monitor, trainer: L.Trainer, model: L.LightningModule
     Raises:
         UserError: Nothing logs the metric.
     """
-    parts = [model, *trainer.callbacks]  # type: ignore[attr-defined]
+    parts = [model, *callbacks_of(trainer)]
     known = {name for part in parts if isinstance(part, DeclaringMetrics) for name in part.logged_metrics()}
     if monitor.metric in known | monitor.beside:
         return
@@ -79,7 +80,7 @@ def check_monitor(monitor: Monitor, trainer: L.Trainer, model: L.LightningModule
 
 
 def _monitors(trainer: L.Trainer, model: L.LightningModule) -> Iterator[Monitor]:
-    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+    for callback in callbacks_of(trainer):
         name = type(callback).__name__
         if isinstance(callback, ModelCheckpoint) and callback.monitor is not None:
             yield Monitor(name, callback.monitor, frozenset({"epoch", "step"}))

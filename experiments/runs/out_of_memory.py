@@ -9,6 +9,7 @@ import lightning as L
 from datamodules.batch import Batch, Padded, Split
 from datamodules.errors import RunFailed
 from lightning_modules.locations import place_of
+from lightning_modules.trainer_parts import callbacks_of, data_of
 
 Stage = Literal["train", "val", "test", "predict"]
 
@@ -41,7 +42,7 @@ class CurrentBatch(L.Callback):
         self,
         trainer: L.Trainer,
         pl_module: L.LightningModule,
-        batch: Any,  # noqa: ANN401
+        batch: Any,  # noqa: ANN401 - as above
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
@@ -52,7 +53,7 @@ class CurrentBatch(L.Callback):
         self,
         trainer: L.Trainer,
         pl_module: L.LightningModule,
-        batch: Any,  # noqa: ANN401
+        batch: Any,  # noqa: ANN401 - as above
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
@@ -63,7 +64,7 @@ class CurrentBatch(L.Callback):
         self,
         trainer: L.Trainer,
         pl_module: L.LightningModule,
-        batch: Any,  # noqa: ANN401
+        batch: Any,  # noqa: ANN401 - as above
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
@@ -78,7 +79,7 @@ def out_of_memory(error: BaseException, trainer: L.Trainer) -> RunFailed:
         error: For which :func:`is_out_of_memory` holds.
         trainer: With the :class:`CurrentBatch` of the run.
     """
-    at_work = next(callback for callback in trainer.callbacks if isinstance(callback, CurrentBatch))  # type: ignore[attr-defined]
+    at_work = next(callback for callback in callbacks_of(trainer) if isinstance(callback, CurrentBatch))
     step, device = trainer.global_step, trainer.strategy.root_device
     batch, stage = at_work.batch, at_work.stage
     if not isinstance(batch, Batch):
@@ -100,7 +101,7 @@ def lengths(batch: Batch) -> str:
 
 def _remedy(trainer: L.Trainer, stage: Stage) -> str:
     """Which options bound a batch, with their values."""
-    data = trainer.datamodule  # type: ignore[attr-defined]
+    data = data_of(trainer)
     names = ["max_length", "batch_size"] if stage == "train" else ["eval_batch_size", "batch_size"]
     given = {name: data.hparams[name] for name in names if data is not None and name in data.hparams}
     if stage != "train" and "eval_batch_size" in given:

@@ -91,8 +91,8 @@ class RunAdvancedProfiler(DearestShown, AdvancedProfiler):
         if not self.profiled_actions:
             return []
         first, *others = self.profiled_actions.values()
-        profile: dict[Any, tuple[int, int, float, float, object]] = pstats.Stats(first, *others).strip_dirs().stats  # type: ignore[attr-defined]
-        return [Cost(pstats.func_std_string(key), calls, own) for key, (_, calls, own, *_) in profile.items()]  # type: ignore[attr-defined]
+        profile: dict[Any, tuple[int, int, float, float, object]] = pstats.Stats(first, *others).strip_dirs().stats  # type: ignore[attr-defined]  # no stub
+        return [Cost(pstats.func_std_string(key), calls, own) for key, (_, calls, own, *_) in profile.items()]  # type: ignore[attr-defined]  # no stub
 
 
 class RunPyTorchProfiler(DearestShown, PyTorchProfiler):
@@ -162,7 +162,7 @@ def finished_report(trainer: L.Trainer) -> Path | None:
     Returns:
         None where it writes no file, or nothing was measured.
     """
-    profiler: Profiler = trainer.profiler  # type: ignore[attr-defined]
+    profiler: Profiler = trainer.profiler  # type: ignore[attr-defined]  # a connector sets it
     if isinstance(profiler, DearestShown):
         profiler.report_once()
     if not profiler.filename or not profiler.dirpath:

@@ -21,6 +21,7 @@ from experiments.storage.commit import source_commit
 from experiments.storage.durable import durable_write
 from experiments.storage.fingerprints import order_fingerprint, parameter_fingerprints
 from experiments.storage.layout import CONFIG, RECORD
+from lightning_modules.trainer_parts import data_of
 
 PACKAGES = (
     "seqlab",
@@ -90,7 +91,7 @@ def run_record(trainer: L.Trainer, command: str) -> dict[str, object]:
     ``initial_parameters`` and ``data_order`` are hashes: two runs that shall differ in one part can be compared in all
     others.
     """
-    data = trainer.datamodule  # type: ignore[attr-defined]
+    data = data_of(trainer)
     model = trainer.lightning_module
     return {
         "command": command,

@@ -126,7 +126,7 @@ def _config_of(words: Sequence[str]) -> dict[str, Any]:
     from experiments.runs.lightning_cli import main as lightning_main
 
     shown = io.StringIO()
-    with contextlib.redirect_stdout(shown), contextlib.suppress(SystemExit):
+    with contextlib.redirect_stdout(shown), contextlib.suppress(SystemExit):  # as --print_config leaves
         lightning_main(["fit", *words, "--print_config"])
     config: dict[str, Any] = yaml.safe_load(shown.getvalue())
     return config

@@ -65,7 +65,7 @@ def durable_write(path: Path) -> Iterator[BinaryIO]:
         yield file
         _finish(file, Path(str(raw.name)), path)
     except BaseException as error:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # what ended the write is what is told
             Path(str(raw.name)).unlink()
         if raw.failure is not None:
             raise _failed(path, raw.failure) from error
@@ -121,6 +121,6 @@ def _open_partial(path: Path) -> _RecordingFile:
 def _remove_leftovers(directory: Path) -> None:
     """Removes partial files that no living process has locked; those that cannot be removed are no harm."""
     for partial in directory.glob(f".*{PARTIAL_SUFFIX}"):
-        with contextlib.suppress(OSError), partial.open("r+b") as file:
+        with contextlib.suppress(OSError), partial.open("r+b") as file:  # locked, or not ours
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             partial.unlink()

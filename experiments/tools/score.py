@@ -79,7 +79,7 @@ def main(arguments: list[str]) -> int:
     check_batch_size(given)
     if (given.tsv is None) == (given.source is None) or (given.source is None) != (given.target is None):
         raise UserError("give the pairs as --source FILE and --target FILE, or as --tsv FILE")
-    with contextlib.suppress(BrokenPipeError):
+    with contextlib.suppress(BrokenPipeError):  # the reader has left, as head does
         _score(given)
     return 0
 

@@ -107,7 +107,7 @@ def main(arguments: list[str]) -> int:
     _check_options(given)
     _check_files(given)
     # Whoever read the output and left has seen enough.
-    with contextlib.suppress(BrokenPipeError):
+    with contextlib.suppress(BrokenPipeError):  # the reader has left, as head does
         _translate(given)
     return 0
 
@@ -281,10 +281,10 @@ def _search(given: argparse.Namespace, max_length: int | None, max_ratio: float 
     limits |= {"no_repeat_ngram_size": given.no_repeat_ngram_size, "allow_unknown": given.allow_unknown}
     try:
         if chosen(SAMPLING_OPTIONS):
-            return SamplingSearch(**chosen(SAMPLING_OPTIONS), **limits)  # type: ignore[arg-type]
+            return SamplingSearch(**chosen(SAMPLING_OPTIONS), **limits)  # type: ignore[arg-type]  # of its type each
         if chosen(DIVERSE_OPTIONS):
-            return DiverseBeamSearch(**chosen((*BEAM_OPTIONS, *DIVERSE_OPTIONS)), **limits)  # type: ignore[arg-type]
-        return BeamSearch(**chosen(BEAM_OPTIONS), **limits)  # type: ignore[arg-type]
+            return DiverseBeamSearch(**chosen((*BEAM_OPTIONS, *DIVERSE_OPTIONS)), **limits)  # type: ignore[arg-type]  # each
+        return BeamSearch(**chosen(BEAM_OPTIONS), **limits)  # type: ignore[arg-type]  # of its type each
     except UserError as error:
         raise UserError(f"--{error}") from error
 

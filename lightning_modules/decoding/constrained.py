@@ -35,7 +35,7 @@ class _ConstrainedBeamSearch(BeamSearch):
     """See :func:`constrained`."""
 
     def __init__(self, search: BeamSearch, terms: Sequence[Terms]) -> None:
-        super().__init__(**search.arguments())  # type: ignore[arg-type]
+        super().__init__(**search.arguments())  # type: ignore[arg-type]  # of its type each
         self.terms = terms
 
     def _is_greedy(self) -> bool:

@@ -99,7 +99,7 @@ class _GroupedBeamSearch(BeamSearch):
     """The beam search of a group, in which every ``groups`` sentences are the groups of one."""
 
     def __init__(self, group: BeamSearch, groups: int, diversity: float) -> None:
-        super().__init__(**group.arguments())  # type: ignore[arg-type]
+        super().__init__(**group.arguments())  # type: ignore[arg-type]  # of its type each
         self.groups = groups
         self.diversity = diversity
 

@@ -60,7 +60,7 @@ class ProjectionBridge(Bridge):
     def _project(self, part: int, state: State) -> Tensor:
         source = state[min(part, len(state) - 1)]
         encoder, decoder = self.encoder_shape, self.decoder_shape
-        projections: nn.ModuleList = self.projections[part]  # type: ignore[assignment]
+        projections = self.projections[part].children()
         layers = [projection(source[_source_layer(n, encoder, decoder)]) for n, projection in enumerate(projections)]
         joined = torch.stack(layers)
         return joined.tanh() if part == 0 else joined

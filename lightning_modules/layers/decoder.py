@@ -89,7 +89,7 @@ class Decoder(nn.Module, ABC, Generic[StateT]):
         """
 
     def _attentions(self) -> list[Attention]:
-        return list(self.attentions)  # type: ignore[arg-type]
+        return list(self.attentions)  # type: ignore[arg-type]  # a ModuleList does not say of what
 
     @property
     def heads(self) -> int:
@@ -434,7 +434,7 @@ class MultiStepDecoder(RecurrentDecoder):
         return output, torch.cat(weights, dim=1), replace(state, recurrent=recurrent)
 
     def _stacks(self) -> list[RecurrentStack]:
-        return list(self.stacks)  # type: ignore[arg-type]
+        return list(self.stacks)  # type: ignore[arg-type]  # a ModuleList does not say of what
 
 
 def _one_step(stack: RecurrentStack, inputs: Tensor, state: State, weights: BatchWeights) -> tuple[Tensor, State]:

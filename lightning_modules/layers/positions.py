@@ -116,8 +116,8 @@ class RotaryPositions(Positions):
 
 def _angles(inputs: Tensor, start: int, size: int) -> Tensor:
     """``p / 10000 ** (2i / size)`` in float32 at least, ``(length, ceil(size / 2))``."""
-    options = {"dtype": torch.promote_types(inputs.dtype, torch.float32), "device": inputs.device}
-    positions = torch.arange(start, start + inputs.shape[1], **options)  # type: ignore[call-overload]
-    numbers = torch.arange(0, size, 2, **options)  # type: ignore[call-overload]
+    dtype, device = torch.promote_types(inputs.dtype, torch.float32), inputs.device
+    positions = torch.arange(start, start + inputs.shape[1], dtype=dtype, device=device)
+    numbers = torch.arange(0, size, 2, dtype=dtype, device=device)
     angles: Tensor = positions[:, None] * LONGEST_PERIOD ** (-numbers / size)
     return angles

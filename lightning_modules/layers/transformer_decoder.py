@@ -150,7 +150,7 @@ class TransformerDecoder(Decoder[TransformerState]):
         return self.norm(hidden), torch.cat(weights, dim=1), TransformerState(tuple(past))
 
     def _layers(self) -> list[_DecoderLayer]:
-        return list(self.layers)  # type: ignore[arg-type]
+        return list(self.layers)  # type: ignore[arg-type]  # a ModuleList does not say of what
 
 
 class _DecoderLayer(nn.Module):

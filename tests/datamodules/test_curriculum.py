@@ -78,4 +78,4 @@ def test_competence_begins_and_ends_where_it_should(power: float) -> None:
 )
 def test_impossible_curricula_are_refused(make: object, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        make()  # type: ignore[operator]
+        make()

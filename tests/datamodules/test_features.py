@@ -30,7 +30,7 @@ COLUMNS = {"source": 0, "features": 1, "target": 2}
 
 
 def trained(text: Tokenizer, lines: list[str] = LINES, **how: object) -> FeatureTokenizer:
-    tokenizer = FeatureTokenizer(text, **how)  # type: ignore[arg-type]
+    tokenizer = FeatureTokenizer(text, **how)
     tokenizer.train(lines)
     return tokenizer
 

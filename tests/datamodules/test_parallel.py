@@ -84,7 +84,7 @@ def trainer(directory: Path) -> L.Trainer:
     return quiet_trainer(directory, limit_train_batches=1)
 
 
-def texts(data: ParallelDataModule, batches: Any) -> dict[int, tuple[str, str]]:  # noqa: ANN401
+def texts(data: ParallelDataModule, batches: Any) -> dict[int, tuple[str, str]]:  # noqa: ANN401 - a loader, or a list
     """The decoded pairs of all batches by index; every index may come once."""
     found: dict[int, tuple[str, str]] = {}
     for batch in batches:
@@ -248,7 +248,7 @@ def test_each_rank_gets_its_share_of_every_batch(tmp_path: Path) -> None:
     shares = []
     for rank in range(2):
         data = Listed(TEXT, tmp_path)
-        data.trainer = SimpleNamespace(global_rank=rank, world_size=2, overfit_batches=0)  # type: ignore[assignment]
+        data.trainer = SimpleNamespace(global_rank=rank, world_size=2, overfit_batches=0)
         shares.append([batch.index.tolist() for batch in data.train_dataloader()])
     whole = [batch.index.tolist() for batch in alone.train_dataloader()]
     assert [sorted(first + second) for first, second in zip(*shares, strict=True)] == [sorted(batch) for batch in whole]
@@ -272,7 +272,7 @@ def test_each_epoch_of_a_fit_has_its_own_order(tmp_path: Path) -> None:
         orders[model.current_epoch].append(batch.index.tolist())
         return training_step(batch, batch_idx)
 
-    model.training_step = remember  # type: ignore[method-assign]
+    model.training_step = remember
     two_epochs = trainer(tmp_path)
     two_epochs.fit_loop.max_epochs, two_epochs.limit_train_batches = 2, 1.0
     two_epochs.fit(model, data)

@@ -39,7 +39,7 @@ def data_of(folder: Path, copy_unknown: bool = True, **options: Tokenizer | bool
         **texts,
         cache_directory=str(folder / "cache"),
         copy_unknown=copy_unknown,
-        **given_options,  # type: ignore[arg-type]
+        **given_options,
     )
 
 
@@ -69,7 +69,7 @@ def test_what_is_told_of_unknown_symbols_stays(tmp_path: Path) -> None:
     assert on.unseen("train") == off.unseen("train")
     assert on.unseen("val") == off.unseen("val")
     for split in ("train", "val"):
-        ours, theirs = on._corpus(split), off._corpus(split)  # type: ignore[arg-type]
+        ours, theirs = on._corpus(split), off._corpus(split)
         assert ours.summary.source_unknown == theirs.summary.source_unknown > 0
         assert ours.summary.target_unknown == theirs.summary.target_unknown > 0
         assert ours.directory != theirs.directory

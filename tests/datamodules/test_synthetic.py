@@ -50,7 +50,7 @@ def test_the_seed_says_everything() -> None:
 
     def order(seed: int, epoch: int) -> list[list[int]]:
         loader = SyntheticDataModule(seed=seed, **SMALL).train_dataloader()
-        loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
+        loader.sampler.set_epoch(epoch)
         return [batch.index.tolist() for batch in loader]
 
     assert order(1, 2) == order(1, 2)
@@ -71,7 +71,7 @@ def test_a_larger_set_begins_with_the_smaller(split: Split, seed: int) -> None:
 def test_batches_hold_every_sequence_once() -> None:
     data = SyntheticDataModule(num_features=2, batch_size=32, eval_batch_size=70, **SMALL)
     for loader, split in ((data.train_dataloader(), "train"), (data.predict_dataloader(), "test")):
-        sequences = data.sequences(split)  # type: ignore[arg-type]
+        sequences = data.sequences(split)
         seen = []
         for batch in loader:
             seen += batch.index.tolist()

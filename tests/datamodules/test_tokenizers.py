@@ -177,13 +177,13 @@ def test_untrained_is_said(tokenizer: Tokenizer) -> None:
 
 @pytest.mark.parametrize("model_type", ["bpe", "unigram"])
 def test_a_vocabulary_larger_than_the_text_allows(model_type: str) -> None:
-    tokenizer = SentencePieceTokenizer(50_000, model_type)  # type: ignore[arg-type]
+    tokenizer = SentencePieceTokenizer(50_000, model_type)
     with pytest.raises(
         UserError, match=r"vocabulary_size is 50000, but the training text allows at most \d+: lower it"
     ) as e:
         tokenizer.train(SENTENCES)
     largest = int(str(e.value).split("at most ")[1].split(":")[0])
-    fitting = SentencePieceTokenizer(largest, model_type)  # type: ignore[arg-type]
+    fitting = SentencePieceTokenizer(largest, model_type)
     assert trained(fitting).vocabulary_size == largest
 
 

@@ -170,7 +170,7 @@ def test_a_joint_vocabulary_stays_joint(kind: str) -> None:
         "source": unseen_symbols(source, [(1, "xa"), (2, "xy")]),
         "target": unseen_symbols(target, [(1, "y"), (2, "z")]),
     }
-    told = extend(source, target, unseen)  # type: ignore[arg-type]
+    told = extend(source, target, unseen)
     assert [each.symbol for each in told["source"]] == ["x", "y"]
     assert [each.symbol for each in told["target"]] == ["y", "z"]
     assert source.symbols[: len(before[0])] == before[0]

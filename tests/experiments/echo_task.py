@@ -42,11 +42,11 @@ class EchoModel(L.LightningModule):
         self.log("train/loss", loss)
         return loss
 
-    def validation_step(self, batch: SequenceBatch, batch_idx: int) -> list[Hypothesis]:  # type: ignore[override]
+    def validation_step(self, batch: SequenceBatch, batch_idx: int) -> list[Hypothesis]:
         self.log("val/loss", self.weight.detach().sum(), batch_size=len(batch))
         return self.predict_step(batch, batch_idx)
 
-    def test_step(self, batch: SequenceBatch, batch_idx: int) -> list[Hypothesis]:  # type: ignore[override]
+    def test_step(self, batch: SequenceBatch, batch_idx: int) -> list[Hypothesis]:
         return self.predict_step(batch, batch_idx)
 
     def predict_step(self, batch: SequenceBatch, batch_idx: int) -> list[Hypothesis]:
@@ -82,7 +82,7 @@ class EchoData(L.LightningDataModule):
             )
             for part in (order[start : start + batch_size] for start in range(0, len(order), batch_size))
         ]
-        return DataLoader(batches, batch_size=None)  # type: ignore[arg-type]
+        return DataLoader(batches, batch_size=None)
 
     def train_dataloader(self) -> DataLoader[SequenceBatch]:
         return self.loader([0, 1, 2, 3], batch_size=1)

@@ -207,7 +207,7 @@ def test_text_that_changes_while_it_is_read_is_refused_and_not_cached(tmp_path: 
     text = TextFiles(*files)
 
     class Changing(TranslationDataModule):
-        def pairs(self, split):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        def pairs(self, split):  # noqa: ANN001, ANN202 - as somebody writes it in a hurry
             yield from super().pairs(split)
             with Path(files[0]).open("a") as file:
                 file.write("eins\n")
@@ -216,7 +216,7 @@ def test_text_that_changes_while_it_is_read_is_refused_and_not_cached(tmp_path: 
     data = Changing(text, text, WhitespaceTokenizer(), cache_directory=str(cache))
     before = data.content("train")
     with pytest.raises(RunFailed, match="the train data changed while it is in use") as failed:
-        data.source_vocabulary_size  # noqa: B018
+        data.source_vocabulary_size  # noqa: B018 - the property builds the cache
     assert before[:16] in str(failed.value)
     assert data.content("train")[:16] in str(failed.value)
     assert [path for path in cache.glob("tokenizer-*") if path.is_dir()] == []

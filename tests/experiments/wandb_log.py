@@ -23,7 +23,7 @@ def records(path: Path) -> Iterator[Any]:
         payload += data[position + 7 : position + 7 + length]
         position += 7 + length
         if kind in (1, 4):  # a whole record, or the last part of one
-            record = wandb_internal_pb2.Record()  # type: ignore[attr-defined]
+            record = wandb_internal_pb2.Record()
             record.ParseFromString(payload)
             payload = b""
             yield record

@@ -41,7 +41,7 @@ class Phase(L.Callback):
         trainer: L.Trainer,
         pl_module: L.LightningModule,
         outputs: Any,  # noqa: ANN401 - Lightning's hook
-        batch: Any,  # noqa: ANN401
+        batch: Any,  # noqa: ANN401 - as above
         batch_idx: int,
     ) -> None:
         self._tell(trainer, "between steps")

@@ -72,7 +72,7 @@ def after_a_step(net: BiRNNClassifier, folder: Path, batches: list[LabelledBatch
         accelerator="cpu", max_epochs=1, accumulate_grad_batches=len(batches), logger=False, default_root_dir=folder,
         enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
     )  # fmt: skip
-    trainer.fit(net, DataLoader(batches, batch_size=None))  # type: ignore[arg-type]
+    trainer.fit(net, DataLoader(batches, batch_size=None))
     return net.state_dict()
 
 

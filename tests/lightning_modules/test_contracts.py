@@ -43,7 +43,7 @@ def run(model: AttentionNMT) -> None:
 def of_parts(**parts: object) -> AttentionNMT:
     encoder = partial(RecurrentEncoder, cell="gru", hidden_size=4)
     decoder = partial(LuongDecoder, cell="gru", hidden_size=6)
-    return AttentionNMT(9, 9, embedding_size=4, **{"encoder": encoder, "decoder": decoder, **parts})  # type: ignore[arg-type]
+    return AttentionNMT(9, 9, embedding_size=4, **{"encoder": encoder, "decoder": decoder, **parts})
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ class _DoubleScores(DotAttention):
 
 
 class _NoWeights(DotAttention):
-    def forward(self, query: Tensor, keys: Tensor, memory: Tensor, mask: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(self, query: Tensor, keys: Tensor, memory: Tensor, mask: Tensor) -> Tensor:
         return super().forward(query, keys, memory, mask)[0]
 
 
@@ -111,7 +111,7 @@ class _NarrowMemory(RecurrentEncoder):
 class _BareState(RecurrentEncoder):
     def forward(self, embedded: Tensor, lengths: Tensor) -> tuple[Tensor, State]:
         memory, state = super().forward(embedded, lengths)
-        return memory, state[0]  # type: ignore[return-value]
+        return memory, state[0]
 
 
 class _FlatState(ProjectionBridge):

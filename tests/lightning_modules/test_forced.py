@@ -115,7 +115,7 @@ def test_no_gradient_passes_through_the_choice(seed: int) -> None:
     ("coin", "alike"), [("token", (False, False)), ("sentence", (True, False)), ("batch", (True, True))]
 )
 def test_gold_masks(coin: str, alike: tuple[bool, bool], seed: int) -> None:
-    forcing = ScheduledSampling(FREE, coin)  # type: ignore[arg-type]
+    forcing = ScheduledSampling(FREE, coin)
     mask = torch.ones(300, 21, dtype=torch.bool)
     mask[:, 15:] = torch.arange(300)[:, None] % 2 == 0
     draws = [forcing.gold_mask(mask, 0.3) for _ in range(200)]

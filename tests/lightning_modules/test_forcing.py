@@ -88,10 +88,10 @@ def test_any_schedule_stays_in_bounds_and_never_turns_round(seed: int) -> None:
         steps = sorted(int(10 ** generator.uniform(0, 9)) for _ in range(40))
         ratios = [schedule.ratio(step, 50) for step in [0, *steps, 10**15]]
         assert all(0.0 <= ratio <= 1.0 for ratio in ratios)
-        low, high = sorted((schedule.start, schedule.end))  # type: ignore[attr-defined]
+        low, high = sorted((schedule.start, schedule.end))
         assert all(low - 1e-12 <= ratio <= high + 1e-12 for ratio in ratios)
-        assert ratios[-1] == pytest.approx(schedule.end)  # type: ignore[attr-defined]
-        ascending = schedule.end > schedule.start  # type: ignore[attr-defined]
+        assert ratios[-1] == pytest.approx(schedule.end)
+        ascending = schedule.end > schedule.start
         for earlier, later in pairwise(ratios if ascending else ratios[::-1]):
             assert later >= earlier - 1e-12
 

@@ -47,7 +47,7 @@ ORDERS = pytest.mark.parametrize("order", get_args(Order))
 GIVEN = [[4, 5, 4], [5]]
 
 
-def model(seed: int, order: Order, size: int = 9, **options: Any) -> MonotonicTransducer:  # noqa: ANN401
+def model(seed: int, order: Order, size: int = 9, **options: Any) -> MonotonicTransducer:  # noqa: ANN401 - what the model takes
     torch.manual_seed(seed)
     return MonotonicTransducer(
         size,

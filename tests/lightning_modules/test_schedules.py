@@ -19,7 +19,7 @@ def optimizer_of(rate: float = 2.0) -> torch.optim.Optimizer:
 
 def rates(total: int | None, steps: int, **options: float) -> list[float]:
     optimizer = optimizer_of()
-    schedule = WarmupSchedule(optimizer, **options)  # type: ignore[arg-type]
+    schedule = WarmupSchedule(optimizer, **options)
     if total is not None:
         schedule.plan(total)
     seen = []
@@ -114,4 +114,4 @@ def test_what_a_schedule_is_stepped_after_and_waits_for() -> None:
 )
 def test_what_a_timed_schedule_refuses(schedule: type, options: dict[str, object], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        TimedSchedule(optimizer_of(), schedule, **options)  # type: ignore[arg-type]
+        TimedSchedule(optimizer_of(), schedule, **options)

@@ -56,7 +56,7 @@ def model(seed: int, kind: Callable[..., Decoder] = LuongDecoder, **options: obj
         VOCABULARY,
         embedding_size=4,
         label_smoothing=0.1,
-        **{"encoder": RECURRENT, "decoder": partial(kind, hidden_size=6), "tied": "all", **options},  # type: ignore[arg-type]
+        **{"encoder": RECURRENT, "decoder": partial(kind, hidden_size=6), "tied": "all", **options},
     ).double()
 
 
@@ -217,7 +217,7 @@ class Recorder(L.Callback):
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: object, batch: object, batch_idx: int
     ) -> None:
         """The gradients stay until the next step begins."""
-        self.steps.append(gradients(pl_module))  # type: ignore[arg-type]
+        self.steps.append(gradients(pl_module))
 
 
 def quiet_trainer(tmp_path: object, **options: object) -> L.Trainer:
@@ -229,14 +229,14 @@ def quiet_trainer(tmp_path: object, **options: object) -> L.Trainer:
         enable_progress_bar=False,
         enable_model_summary=False,
         default_root_dir=str(tmp_path),
-        **options,  # type: ignore[arg-type]
+        **options,
     )
 
 
 def train(net: TokenEncoderDecoder, batches: list[SequenceBatch], tmp_path: object, **options: object) -> Recorder:
     recorder = Recorder()
     trainer = quiet_trainer(tmp_path, callbacks=[recorder], **options)
-    trainer.fit(net, DataLoader(batches, batch_size=None))  # type: ignore[arg-type]
+    trainer.fit(net, DataLoader(batches, batch_size=None))
     return recorder
 
 
@@ -273,7 +273,7 @@ def test_clipping_is_that_of_torch(tmp_path: object, seed: int) -> None:
     recorder = Recorder()
     trainer = quiet_trainer(tmp_path, callbacks=[recorder], gradient_clip_val=1e-3)
     net = model(seed, optimizer=partial(torch.optim.SGD, lr=0.0))
-    trainer.fit(net, DataLoader([batch], batch_size=None))  # type: ignore[arg-type]
+    trainer.fit(net, DataLoader([batch], batch_size=None))
     assert trainer.callback_metrics["train/gradient_norm"].item() == pytest.approx(norm.item(), rel=1e-6)
     for name, gradient in gradients(plain).items():
         torch.testing.assert_close(recorder.steps[-1][name], gradient, rtol=1e-9, atol=1e-15)
@@ -429,7 +429,7 @@ def test_evaluation_counts_the_most_probable_tokens(stage: str, tmp_path: Path, 
             tokens += 1
     parts = [slice(0, 2), slice(2, 7), slice(7, 7)]
     batches = [SequenceBatch.from_pairs(sources[part], targets[part], torch.arange(7)[part]) for part in parts]
-    loader = DataLoader(batches, batch_size=None)  # type: ignore[arg-type]
+    loader = DataLoader(batches, batch_size=None)
     trainer = quiet_trainer(tmp_path)
     run = trainer.validate if stage == "val" else trainer.test
     for _ in range(2):  # a second run counts anew

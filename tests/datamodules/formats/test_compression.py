@@ -80,7 +80,7 @@ def test_frames_of_zstd_are_read_one_after_another_and_a_cut_one_is_told(
     """The package's part is played by zlib, whose objects take frames apart by the same methods."""
     decompressor = SimpleNamespace(decompressobj=zlib.decompressobj)
     stand_in = SimpleNamespace(ZstdDecompressor=lambda **_: decompressor, ZstdError=zlib.error)
-    monkeypatch.setitem(sys.modules, "zstandard", stand_in)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "zstandard", stand_in)
     path, random_bytes = tmp_path / "a.en.zst", random.Random(0).randbytes(200_000).hex().encode()
     path.write_bytes(zlib.compress(b"one\ntw") + zlib.compress(b"") + zlib.compress(b"o\n" + random_bytes))
     assert list(read_lines(path)) == ["one", "two", random_bytes.decode()]

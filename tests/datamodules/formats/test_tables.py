@@ -42,7 +42,7 @@ def write(path: Path, content: str) -> str:
 
 def written(path: Path, rows: list[list[str]], **how: str) -> str:
     with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, **how).writerows(rows)  # type: ignore[arg-type]
+        csv.writer(file, **how).writerows(rows)
     return str(path)
 
 
@@ -102,7 +102,7 @@ def test_what_is_wrong_with_a_csv(tmp_path: Path, content: str, message: str) ->
 def test_what_python_writes_as_csv_is_what_is_read(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]
 ) -> None:
-    path = written(tmp_path_factory.mktemp("csv") / "a.csv", [["en", "de"], *map(list, rows)], quoting=csv.QUOTE_ALL)  # type: ignore[arg-type]
+    path = written(tmp_path_factory.mktemp("csv") / "a.csv", [["en", "de"], *map(list, rows)], quoting=csv.QUOTE_ALL)
     plain = [tuple(cell.replace("\r\n", " ").translate({9: 32, 10: 32, 13: 32}) for cell in row) for row in rows]
     assert pairs(CsvFile(path, {"source": "en", "target": "de"})) == plain
 

@@ -47,14 +47,14 @@ class Scripted(EchoModel):
         super().__init__()
         self.values = {"val/score": scores, "val/loss": losses}
 
-    def validation_step(self, batch: SequenceBatch, batch_idx: int) -> list[Hypothesis]:  # type: ignore[override]
+    def validation_step(self, batch: SequenceBatch, batch_idx: int) -> list[Hypothesis]:
         for name, values in self.values.items():
             self.log(name, values[self.current_epoch], batch_size=len(batch))
         return []
 
 
 def scripted_fit(run: Path, model: L.LightningModule, epochs: int, mode: str, resumed: str | None = None) -> str | None:
-    best = BestCheckpoint("val/score", mode, str(run))  # type: ignore[arg-type]
+    best = BestCheckpoint("val/score", mode, str(run))
     last = ModelCheckpoint(run, "last", "epoch", mode="max", enable_version_counter=False)
     trainer = make_trainer(run, max_epochs=epochs, callbacks=[best, last], enable_checkpointing=True)
     trainer.fit(model, datamodule=EchoData(), ckpt_path=resumed)

@@ -90,7 +90,7 @@ class TestTextMetrics:
 
     def test_data_without_text_is_one_clear_line(self, tmp_path: Path) -> None:
         class Numbers(EchoData):
-            references = None  # type: ignore[assignment]
+            references = None
 
         del Numbers.references
         trainer = make_trainer(tmp_path, callbacks=[TextMetrics()])
@@ -290,7 +290,7 @@ class TimedModel(EchoModel):
         self.clock.now += 1.0
         return super().training_step(batch, batch_idx)
 
-    def validation_step(self, batch: SequenceBatch, batch_idx: int) -> list[Hypothesis]:  # type: ignore[override]
+    def validation_step(self, batch: SequenceBatch, batch_idx: int) -> list[Hypothesis]:
         self.clock.now += 100.0
         return super().validation_step(batch, batch_idx)
 

@@ -54,7 +54,7 @@ def batches(pairs: list[tuple[list[int], list[int]]], size: int) -> DataLoader[S
         SequenceBatch.from_pairs([pairs[i][0] for i in cut], [pairs[i][1] for i in cut], torch.tensor(cut))
         for cut in cuts
     ]
-    return DataLoader(made, batch_size=None)  # type: ignore[arg-type]
+    return DataLoader(made, batch_size=None)
 
 
 @torch.no_grad()

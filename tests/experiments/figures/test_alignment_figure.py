@@ -21,7 +21,7 @@ HYPOTHESIS = ["la", "maison", "verte", "</s>", "end"]
 def pixels(figure: Figure) -> np.ndarray:
     """(height, width, 3), 0 to 1, the first row on top."""
     figure.canvas.draw()
-    return np.asarray(figure.canvas.buffer_rgba())[..., :3] / 255  # type: ignore[attr-defined]
+    return np.asarray(figure.canvas.buffer_rgba())[..., :3] / 255
 
 
 def label_centres(figure: Figure) -> tuple[dict[str, float], dict[str, float]]:

@@ -160,7 +160,7 @@ def test_a_figure_of_hundreds_of_metrics_says_what_it_leaves_out(tmp_path: Path)
     assert figure.axes[0].get_title(loc="left") == "mine"
     assert figure.get_supxlabel() == "77 more metrics are in metrics.csv"
     for axes in figure.axes:
-        for text in (axes.title, axes._left_title, *axes.get_legend().get_texts()):  # type: ignore[attr-defined]
+        for text in (axes.title, axes._left_title, *axes.get_legend().get_texts()):
             assert text.get_window_extent().x1 <= figure.bbox.x1
 
 

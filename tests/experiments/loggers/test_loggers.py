@@ -152,9 +152,9 @@ class TestRunWandbLogger:
         figure = Figure(figsize=(1, 1))
         log_figure(trainer, "val/alignment_1", figure, step=8)
         log_table(trainer, "val/translations", ["step", "hypothesis"], [[4, "ein Haus"], [8, "das Haus"]], step=8)
-        command = loggers[1].sync_command()  # type: ignore[attr-defined]
+        command = loggers[1].sync_command()
         loggers[1].log_hyperparams({"seed": 5})
-        loggers[1].finish()  # type: ignore[attr-defined]
+        loggers[1].finish()
         wandb.teardown()  # returns when the service has written everything
         assert time.monotonic() - started < 30
 

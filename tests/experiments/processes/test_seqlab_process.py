@@ -47,4 +47,4 @@ def version(folder: Path) -> int:
     process = start_seqlab(["--version"], log, os.environ, threads=1)
     process.join(60)
     assert process.exitcode == 0, log.read_text()
-    return forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined,no-any-return]
+    return forkserver._forkserver._forkserver_pid

@@ -40,7 +40,7 @@ def config(tmp_path: Path, seed: int) -> Path:
 class Quiet(AttentionNMT):
     """Somebody's model, which says nothing of the metric that it logs beside its parent's."""
 
-    def validation_step(self, batch: SequenceBatch, batch_idx: int) -> list[Hypothesis]:  # type: ignore[override]
+    def validation_step(self, batch: SequenceBatch, batch_idx: int) -> list[Hypothesis]:
         self.log("val/own", float(batch_idx), batch_size=len(batch))
         return super().validation_step(batch, batch_idx)
 
@@ -188,7 +188,7 @@ class Declared(L.Callback):
         self.path = Path(path)
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        parts = [pl_module, *trainer.callbacks]  # type: ignore[attr-defined]
+        parts = [pl_module, *trainer.callbacks]
         names = {name for part in parts if isinstance(part, DeclaringMetrics) for name in part.logged_metrics()}
         self.path.write_text("\n".join(names))
 

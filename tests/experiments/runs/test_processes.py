@@ -114,7 +114,7 @@ class Planned(L.LightningDataModule):
     def train_dataloader(self) -> DataLoader[Batch]:
         assert self.trainer is not None
         rank, ranks = self.trainer.global_rank, self.trainer.world_size
-        return DataLoader([self.batch(rows[rank::ranks]) for rows in self.plan], batch_size=None)  # type: ignore[arg-type]
+        return DataLoader([self.batch(rows[rank::ranks]) for rows in self.plan], batch_size=None)
 
 
 class Losses(L.Callback):
@@ -174,10 +174,10 @@ def test_training_has_the_same_losses_on_any_number_of_processes(name: str, tmp_
     """Some shares are empty. The gradient is clipped after it was summed."""
     plan = [[0, 1, 2, 3, 4], [5], [6, 7, 8], [9, 10]]
     options = {"rate": 0.5, "max_epochs": 3, "gradient_clip_val": 0.3}
-    expected, losses = trained(TASKS[name], seed, tmp_path, plan, 1, **options)  # type: ignore[arg-type]
+    expected, losses = trained(TASKS[name], seed, tmp_path, plan, 1, **options)
     assert losses[-len(plan)] != losses[0]
     for processes in (2, 3):
-        weights, found = trained(TASKS[name], seed, tmp_path, plan, processes, **options)  # type: ignore[arg-type]
+        weights, found = trained(TASKS[name], seed, tmp_path, plan, processes, **options)
         assert found == pytest.approx(losses, rel=1e-9)
         for key, value in expected.items():
             torch.testing.assert_close(weights[key], value, rtol=0, atol=1e-9)
@@ -213,10 +213,10 @@ def scores_of(name: str, seed: int, folder: Path, processes: int) -> tuple[dict[
     data: L.LightningDataModule
     sizes = {"test_size": 31, "eval_batch_size": 8, "corpus_seed": seed}
     if name.startswith(("AttentionNMT", "Seq2Seq")):
-        data = ReversalDataModule(alphabet_size=5, min_length=1, max_length=9, cache_directory=str(folder), **sizes)  # type: ignore[arg-type]
+        data = ReversalDataModule(alphabet_size=5, min_length=1, max_length=9, cache_directory=str(folder), **sizes)
         module = TASKS[name].make().double()
         with torch.no_grad():
-            module.output.bias[4] += 9.0  # type: ignore[union-attr, operator, index] # some tokens at least are right
+            module.output.bias[4] += 9.0  # some tokens at least are right
         callbacks.append(TextMetrics())
     elif name == "VectorSeq2Seq":
         data = VectorReversalDataModule(num_features=3, min_length=1, max_length=9, **sizes)

@@ -102,7 +102,7 @@ def test_one_made_of_partials_translates(folder: Path, capsys: pytest.CaptureFix
     }
     assert checkpoint["datamodule_hyper_parameters"]["_class_path"] == "datamodules.translation.TranslationDataModule"
     loaded = AttentionNMT.load_from_checkpoint(path)
-    assert loaded.test_search.beam_size == 3  # type: ignore[attr-defined]
+    assert loaded.test_search.beam_size == 3
 
 
 def test_the_command_line_goes_on_with_it(folder: Path) -> None:

@@ -35,7 +35,7 @@ def test_it_combines_with_an_experiment(trainer: Path, capsys: pytest.CaptureFix
     alone, combined = shown(), shown("--config", trainer)
     said = yaml.safe_load(trainer.read_text())
     assert list(said) == ["trainer"]
-    assert combined == {**alone, "trainer": {**alone["trainer"], **said["trainer"]}}  # type: ignore[dict-item]
+    assert combined == {**alone, "trainer": {**alone["trainer"], **said["trainer"]}}
 
 
 def test_two_processes_train_and_one_writes(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def test_the_expected_utility(name: str, score: object, drawn: bool) -> None:
     assert len(ranked) == 4
     for hypothesis in ranked:
         text = texts[hypothesis.ids[0]]
-        scores = [score(text, [other]).score for other in texts]  # type: ignore[operator]
+        scores = [score(text, [other]).score for other in texts]
         assert hypothesis.score == pytest.approx(sum(w * s for w, s in zip(weights, scores, strict=True)))
     assert ranked[-1].ids == [3], "the most probable agrees with none"
     assert [each.score for each in ranked] == sorted((each.score for each in ranked), reverse=True)

@@ -105,4 +105,4 @@ def test_groups_begin_differently(seed: int) -> None:
 )
 def test_impossible_searches_are_refused(arguments: dict[str, float], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        DiverseBeamSearch(**arguments)  # type: ignore[arg-type]
+        DiverseBeamSearch(**arguments)

@@ -47,7 +47,7 @@ def exact(said: dict[tuple[int, ...], Sayable], longest: int, **options: float) 
                 other: said[(*prefix, other)].tokens[position] for other in range(LIVE) if (*prefix, other) in said
             }
             distribution = {each: math.exp(value) for each, value in next_tokens.items()}
-            probability *= changed(distribution, **options).get(token, 0.0)  # type: ignore[arg-type]
+            probability *= changed(distribution, **options).get(token, 0.0)
         drawn[ids] = probability
     return drawn
 
@@ -104,7 +104,7 @@ def test_the_generator_decides(seed: int) -> None:
 @pytest.mark.parametrize("options", [{"top_k": 1}, {"top_p": 1e-6}, {"temperature": 1e-30}, {"temperature": 1e-3}])
 def test_a_distribution_of_one_token_is_greedy_search(options: dict[str, float], seed: int) -> None:
     model, given = tiny_model(seed).float(), sources([4, 5], [5, 4, 4, 5])
-    drawn = model.translate(given, SamplingSearch(3, max_length=9, **options))  # type: ignore[arg-type]
+    drawn = model.translate(given, SamplingSearch(3, max_length=9, **options))
     greedy = model.translate(given, GreedySearch(max_length=9))
     assert [[each.ids for each in found] for found in drawn] == [[found[0].ids] * 3 for found in greedy]
 
@@ -140,7 +140,7 @@ def test_samples_of_several_sources_with_rules_and_attention(seed: int) -> None:
 )
 def test_impossible_distributions_are_refused(arguments: dict[str, float], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        SamplingSearch(**arguments)  # type: ignore[arg-type]
+        SamplingSearch(**arguments)
 
 
 def test_more_tokens_to_draw_from_than_there_are(seed: int) -> None:

@@ -52,7 +52,7 @@ def wide(length_penalty: float = 0.0, allow_unknown: bool = True, **options: flo
         n_best=10,
         max_length=LONGEST,
         allow_unknown=allow_unknown,
-        **options,  # type: ignore[arg-type]
+        **options,
     )
 
 
@@ -346,9 +346,9 @@ def test_beam_of_one_equals_greedy(
     given = [torch.randint(4, LIVE, (length,), generator=generator).tolist() for length in range(1, 9)]
     prefixes = Padded.from_sequences([ids[: number % 4] for number, ids in enumerate(given)])
     model = tiny_model(seed)
-    greedy = model.translate(sources(*given), GreedySearch(12, **options), True, prefixes)  # type: ignore[arg-type]
+    greedy = model.translate(sources(*given), GreedySearch(12, **options), True, prefixes)
     penalties = {"length_penalty": length_penalty, "coverage_penalty": coverage_penalty}
-    search = BeamSearch(1, max_length=12, **penalties, **options)  # type: ignore[arg-type]
+    search = BeamSearch(1, max_length=12, **penalties, **options)
     beam = model.translate(sources(*given), search, True, prefixes)
     for (one,), (other,) in zip(greedy, beam, strict=True):
         assert one.ids == other.ids
@@ -519,7 +519,7 @@ def test_greedy_follows_the_most_probable_token(decoder: Callable[..., Decoder],
 )
 def test_impossible_searches_are_refused(arguments: dict[str, float], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        BeamSearch(**arguments)  # type: ignore[arg-type]
+        BeamSearch(**arguments)
 
 
 def test_searches_that_do_not_fit_the_model(seed: int) -> None:

@@ -95,7 +95,7 @@ def test_a_wide_beam_finds_the_best_of_all(
         min_length=allowed.min_length,
         no_repeat_ngram_size=allowed.no_repeat_ngram_size,
         allow_unknown=allowed.allow_unknown,
-        **penalties,  # type: ignore[arg-type]
+        **penalties,
     )
     prefixes = Padded.from_sequences([allowed.prefix] * len(given))
     for source, found in zip(given, model.translate(sources(*given), search, prefixes=prefixes), strict=True):
@@ -109,7 +109,7 @@ def test_a_narrow_beam_that_finishes_early_leaves_none_better(
     model: TokenEncoderDecoder, source: list[int], penalties: dict[str, float], size: int
 ) -> None:
     """The same beam by hand goes on to its end."""
-    search = BeamSearch(size, n_best=1, max_length=LONGEST, max_ratio=None, **penalties)  # type: ignore[arg-type]
+    search = BeamSearch(size, n_best=1, max_length=LONGEST, max_ratio=None, **penalties)
     ((found,),) = model.translate(sources(source), search)
     (expected,) = beam_by_hand(known(everything(model, source)), size, 1, LONGEST, **penalties)
     assert tuple(found.ids) == expected.ids
@@ -130,5 +130,5 @@ def test_what_repeats_is_told_apart() -> None:
     """The rule of this test is that of the other tests, where nothing is forced."""
     for ids in [(4, 4), (4, 5, 4), (4, 5, 4, 5), (4, 5, 5, 4)]:
         for size in (1, 2):
-            each = Sayable(ids, [0.0] * (len(ids) + 1), None)  # type: ignore[arg-type]
+            each = Sayable(ids, [0.0] * (len(ids) + 1), None)
             assert Allowed((), 0, size, True)(each) == (not repeats(ids, size))

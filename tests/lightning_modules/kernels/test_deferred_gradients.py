@@ -115,7 +115,7 @@ def test_a_weight_gets_one_product_for_the_whole_loop(monkeypatch: pytest.Monkey
 
     def products(context: Callable[[], object]) -> int:
         state = inputs
-        with context():  # type: ignore[attr-defined]
+        with context():
             for _ in range(6):
                 state = layer(state).tanh()
         with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:

@@ -110,7 +110,7 @@ def test_a_token_that_is_impossible_everywhere_leaves_numbers() -> None:
     "attention", [BahdanauAttention, ConcatAttention, DotAttention, GeneralAttention, ScaledDotAttention]
 )
 def test_at_order_0_alignments_are_the_weights_of_the_attention(attention: AttentionFactory, seed: int) -> None:
-    layer = alignment(0, partial(attention, temperature=0.7))  # type: ignore[call-arg]
+    layer = alignment(0, partial(attention, temperature=0.7))
     memory = torch.randn(2, 5, SIZE).double()
     mask = torch.tensor([[True] * 5, [True] * 2 + [False] * 3])
     outputs = torch.randn(2, 3, SIZE).double()

@@ -36,13 +36,13 @@ def randomised(module: nn.Module) -> nn.Module:
 
 
 def encoder_of(width: int = SIZE, **options: object) -> TransformerEncoder:
-    encoder = TransformerEncoder(width, **(SIZES | options))  # type: ignore[arg-type]
+    encoder = TransformerEncoder(width, **(SIZES | options))
     randomised(encoder)
     return encoder
 
 
 def decoder_of(width: int = SIZE, memory_size: int = MEMORY, **options: object) -> TransformerDecoder:
-    decoder = TransformerDecoder(width, memory_size, **(SIZES | options))  # type: ignore[arg-type]
+    decoder = TransformerDecoder(width, memory_size, **(SIZES | options))
     randomised(decoder)
     return decoder
 
@@ -69,10 +69,10 @@ def fill_layer(theirs: nn.Module, ours: nn.Module, norms: list[str], cross: Cros
     attention, feedforward = ours.attention, ours.feedforward
     assert isinstance(attention, SelfAttention)
     assert isinstance(feedforward, FeedForward)
-    fill(theirs.self_attn, [attention.input_projection.weight], attention.output_projection.weight)  # type: ignore[arg-type]
+    fill(theirs.self_attn, [attention.input_projection.weight], attention.output_projection.weight)
     if cross is not None:
         inputs = [cross.query_projection.weight, cross.key_projection.weight, cross.value_projection.weight]
-        fill(theirs.multihead_attn, inputs, cross.output_projection.weight)  # type: ignore[arg-type]
+        fill(theirs.multihead_attn, inputs, cross.output_projection.weight)
     theirs.linear1.load_state_dict(feedforward.inner.state_dict())
     theirs.linear2.load_state_dict(feedforward.outer.state_dict())
     for number, name in enumerate(norms, 1):
@@ -90,7 +90,7 @@ def test_the_encoder_is_torchs(seed: int) -> None:
     theirs = nn.TransformerEncoder(layer, LAYERS, nn.LayerNorm(SIZE), enable_nested_tensor=False).double()
     for each, own in zip(theirs.layers, ours.layers, strict=True):
         fill_layer(each, own, ["attention_norm", "feedforward_norm"])
-    theirs.norm.load_state_dict(ours.norm.state_dict())  # type: ignore[union-attr]
+    theirs.norm.load_state_dict(ours.norm.state_dict())
     embedded, direction = target(steps=SOURCE), torch.randn(BATCH, SOURCE, SIZE, dtype=torch.float64)
     results = []
     for run in (
@@ -113,7 +113,7 @@ def test_the_decoder_is_torchs(seed: int) -> None:
     for each, own, cross in zip(theirs.layers, ours.layers, ours.attentions, strict=True):
         assert isinstance(cross, CrossAttention)
         fill_layer(each, own, ["attention_norm", "memory_norm", "feedforward_norm"], cross)
-    theirs.norm.load_state_dict(ours.norm.state_dict())  # type: ignore[union-attr]
+    theirs.norm.load_state_dict(ours.norm.state_dict())
     causal = ~torch.ones(STEPS, STEPS, dtype=torch.bool).tril()
     given = [target(), target(steps=SOURCE)]
     direction = torch.randn(BATCH, STEPS, SIZE, dtype=torch.float64)
@@ -196,7 +196,7 @@ def test_the_weights_are_of_all_heads_of_all_layers(seed: int) -> None:
     """Exactly 0 on padding, and summing to 1; the lowest layer's first: with its queries 0, its heads look evenly."""
     decoder = decoder_of()
     with torch.no_grad():
-        decoder.attentions[0].query_projection.weight.zero_()  # type: ignore[union-attr]
+        decoder.attentions[0].query_projection.weight.zero_()
     _, weights, _ = decoder(target(), memory_for(decoder), decoder.initial_state(()))
     assert weights.shape == (BATCH, LAYERS * HEADS, STEPS, SOURCE)
     assert (weights.transpose(1, 3)[~MASK] == 0).all()
@@ -292,7 +292,7 @@ def test_dropout_of_the_attentions_is_on_weights(seed: int) -> None:
 
 @pytest.mark.parametrize("part", [partial(TransformerEncoder, 8), partial(TransformerDecoder, 8, 8)])
 def test_heads_divide_the_width(part: partial[nn.Module]) -> None:
-    name = part.func.__name__  # type: ignore[attr-defined]
+    name = part.func.__name__
     with pytest.raises(UserError, match=rf"^heads of {name} is 3, which does not divide its hidden_size of 8: change"):
         part(hidden_size=8, heads=3)
 
