@@ -72,7 +72,7 @@ def load(path: Location | Sequence[Location], trust: str | Sequence[str] = (), d
         UserError: There is no such checkpoint or device, or the checkpoint cannot be used.
     """
     _check_packages()
-    from experiments.checkpoints.translator import load_ensemble
+    from experiments.checkpoints.loading import load_ensemble
 
     return load_ensemble(_paths(path, "path"), [trust] if isinstance(trust, str) else trust, device)
 

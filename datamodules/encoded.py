@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from datamodules.batch import UNK, SequenceBatch
+from datamodules.batch import UNK, SequenceBatch, Split
 from datamodules.spelling import spellings
 from datamodules.tokenizers import Tokenizer
 
@@ -59,6 +59,29 @@ class Summary:
     source_unknown: float
     target_unknown: float
     extended: bool = False
+
+    def line(self, split: Split, max_length: int | None, where: Callable[[Split, int], str]) -> str:
+        """One line on what was kept and skipped, with the first line that was, and on what the vocabulary lacks.
+
+        Args:
+            split: Whose pairs these are.
+            max_length: The limit in tokens, if there was one.
+            where: Words where the pair of a number stands.
+        """
+        skipped = []
+        if self.empty:
+            skipped.append(f"{self.empty:,} empty (the first in {where(split, self.first_empty)})")
+        if self.too_long:
+            first = where(split, self.first_too_long)
+            skipped.append(f"{self.too_long:,} longer than {max_length} tokens (the first in {first})")
+        report = f"{split}: {self.kept:,} pairs kept"
+        if skipped:
+            report += f", {' and '.join(skipped)} skipped"
+        if self.source_unknown or self.target_unknown:
+            report += (
+                f"; unknown tokens: {self.source_unknown:.2%} of the source, {self.target_unknown:.2%} of the target"
+            )
+        return report
 
 
 def encode_corpus(

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import copy
-import io
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import numpy as np
-import torch
 from lightning.pytorch.utilities import rank_zero_info
 from torch.utils.data import DataLoader
 
 from datamodules.batch import SequenceBatch, Split
 from datamodules.cache import Cache
 from datamodules.curriculum import Curriculum
-from datamodules.encoded import EncodedCorpus, Summary, encode_corpus
+from datamodules.encoded import EncodedCorpus, encode_corpus
 from datamodules.errors import RunFailed, UserError, listed_numbers
 from datamodules.features import FeatureTokenizer
 from datamodules.hyperparameters import NotKept, described_value
 from datamodules.piece_dropout import PieceDropout, check_rate
 from datamodules.plan import BatchUnit, planned_loader
 from datamodules.spelling import Spelling, check_copyable, spellings
-from datamodules.tokenizers import Tokenizer, class_path, restore_tokenizer
+from datamodules.tokenizer_training import TrainingText, trained_tokenizer
+from datamodules.tokenizers import Tokenizer, restore_tokenizer
 from datamodules.training_lengths import TrainingLengths
 from datamodules.vocabularies import (
     SIDES,
@@ -39,8 +38,6 @@ from datamodules.vocabularies import (
     shared_size,
     unseen_symbols,
 )
-
-_TOKENIZER_FILE = "tokenizer.pt"
 
 HASH_DIGITS = 16
 """Hexadecimal digits of a content's hash in messages; the record of a run has all 64."""
@@ -377,58 +374,28 @@ class ParallelDataModule(L.LightningDataModule, ABC):
     def _trained_tokenizers(self) -> tuple[Tokenizer, Tokenizer]:
         if self._tokenizers is None:
             if self._untrained_target is None:
-                joint = self._train(self._untrained, "tokenizer", ("source", "target"))
+                joint = self._trained(self._untrained, "tokenizer", SIDES)
                 self._tokenizers = (joint, joint)
             else:
-                source = self._train(self._untrained, "tokenizer", ("source",))
-                target = self._train(self._untrained_target, "target_tokenizer", ("target",))
+                source = self._trained(self._untrained, "tokenizer", ("source",))
+                target = self._trained(self._untrained_target, "target_tokenizer", ("target",))
                 if self._joint_vocabulary:
                     join(source, target)
                 self._tokenizers = (source, target)
         return self._tokenizers
 
-    def _train(self, untrained: Tokenizer, key: str, sides: tuple[str, ...]) -> Tokenizer:
-        """A trained copy of a tokenizer, from the cache if it was trained before.
+    def _trained(self, untrained: Tokenizer, key: str, sides: tuple[Side, ...]) -> Tokenizer:
+        """A trained copy of the tokenizer of a config key."""
+        text = TrainingText(self._content("train"), self._sentences, partial(self.check_unchanged, "train"))
+        return trained_tokenizer(self.cache, untrained, f"data.init_args.{key}", text, sides)
 
-        Args:
-            untrained: As the config made it; left as it is.
-            key: Its config key, for errors.
-            sides: What it is trained on: ``source``, ``target`` or both.
-        """
-        tokenizer = copy.deepcopy(untrained)
-
-        def make(directory: Path) -> None:
-            try:
-                tokenizer.train(self._sentences(sides))
-            except _BadText:
-                raise
-            except UserError as error:
-                raise UserError(f"data.init_args.{key}: {error}") from error
-            state = io.BytesIO()  # writing to a file itself, torch would not say why it fails
-            torch.save(tokenizer.state_dict(), state)
-            (directory / _TOKENIZER_FILE).write_bytes(state.getvalue())
-            self.check_unchanged("train")
-
-        description = {
-            "class_path": class_path(tokenizer),
-            "settings": tokenizer.settings(),
-            "sides": sides,
-            "content": self._content("train"),
-        }
-        entry = self.cache.entry("tokenizer", description, make)
-        tokenizer.load_state_dict(torch.load(entry / _TOKENIZER_FILE, weights_only=True))
-        return tokenizer
-
-    def _sentences(self, sides: tuple[str, ...]) -> Iterable[str]:
+    def _sentences(self, sides: tuple[Side, ...]) -> Iterable[str]:
         """What a tokenizer of these sides is trained on."""
-        try:
-            for source, target in self.pairs("train"):
-                if "source" in sides:
-                    yield source
-                if "target" in sides:
-                    yield target
-        except UserError as error:
-            raise _BadText(str(error)) from error
+        for source, target in self.pairs("train"):
+            if "source" in sides:
+                yield source
+            if "target" in sides:
+                yield target
 
     def _corpus(self, split: Split) -> EncodedCorpus:
         """A split, encoded with the tokenizers that are in force."""
@@ -443,7 +410,7 @@ class ParallelDataModule(L.LightningDataModule, ABC):
                 tokenizers = (source_tokenizer, target_tokenizer)
                 summary = encode_corpus(directory, self.pairs(split), *tokenizers, max_length, extended)
                 if summary.kept == 0:
-                    told = _report(split, summary, max_length, self.where)
+                    told = summary.line(split, max_length, self.where)
                     raise UserError(f"{told}: give data with sentences to keep")
                 self.check_unchanged(split)
 
@@ -455,7 +422,7 @@ class ParallelDataModule(L.LightningDataModule, ABC):
                 **({"extended": True} if extended else {}),
             }
             corpus = EncodedCorpus(self.cache.entry("corpus", description, make))
-            rank_zero_info(_report(split, corpus.summary, max_length, self.where))
+            rank_zero_info(corpus.summary.line(split, max_length, self.where))
             for remark in self.remarks(split):
                 rank_zero_info(remark)
             self._corpora[split] = corpus
@@ -475,28 +442,6 @@ class ParallelDataModule(L.LightningDataModule, ABC):
             num_workers=self._num_workers,
             curriculum=self._curriculum,
         )
-
-
-class _BadText(UserError):
-    """What is wrong with the text that a tokenizer is trained on."""
-
-
-def _report(split: Split, summary: Summary, max_length: int | None, where: Callable[[Split, int], str]) -> str:
-    """One line on what was kept and skipped, with the first line that was, and on what the vocabulary lacks."""
-    skipped = []
-    if summary.empty:
-        skipped.append(f"{summary.empty:,} empty (the first in {where(split, summary.first_empty)})")
-    if summary.too_long:
-        first = where(split, summary.first_too_long)
-        skipped.append(f"{summary.too_long:,} longer than {max_length} tokens (the first in {first})")
-    report = f"{split}: {summary.kept:,} pairs kept"
-    if skipped:
-        report += f", {' and '.join(skipped)} skipped"
-    if summary.source_unknown or summary.target_unknown:
-        report += (
-            f"; unknown tokens: {summary.source_unknown:.2%} of the source, {summary.target_unknown:.2%} of the target"
-        )
-    return report
 
 
 def _plain(value: object, name: str) -> Any:  # noqa: ANN401 - plain values have no common type

@@ -16,6 +16,7 @@ from datamodules.curriculum import Curriculum
 from datamodules.errors import UserError
 from datamodules.parallel import ParallelDataModule
 from datamodules.tokenizers import Setting, WhitespaceTokenizer
+from datamodules.vocabularies import Side
 
 _SHARES: dict[Split, range] = {"test": range(32), "val": range(32, 64), "train": range(64, 256)}
 """Which values of a sequence's hash, a byte, put it into a split."""
@@ -286,6 +287,6 @@ class ReversalDataModule(ParallelDataModule):
         names = symbol_names(self._alphabet_size)
         return self._symbol_corpus.task.origins([names.index(piece) for piece in self.source_tokenizer.pieces(source)])
 
-    def _sentences(self, sides: tuple[str, ...]) -> Iterable[str]:
+    def _sentences(self, sides: tuple[Side, ...]) -> Iterable[str]:
         """The alphabet: the vocabulary is known, whatever training happens to draw."""
         return [" ".join(symbol_names(self._alphabet_size))]

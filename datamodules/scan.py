@@ -22,6 +22,7 @@ from datamodules.errors import UserError
 from datamodules.parallel import ParallelDataModule
 from datamodules.plan import BatchUnit
 from datamodules.tokenizers import WhitespaceTokenizer
+from datamodules.vocabularies import Side
 
 ScanSplit = Literal["simple", "length", "addprim_jump"]
 """The published splits of the commands; see :class:`ScanDataModule`."""
@@ -241,7 +242,7 @@ class ScanDataModule(ParallelDataModule):
                 "and corpus_seed): it may know commands of the test; give what it was trained with"
             )
 
-    def _sentences(self, sides: tuple[str, ...]) -> Iterable[str]:
+    def _sentences(self, sides: tuple[Side, ...]) -> Iterable[str]:
         """All commands: the vocabularies are known, and the same in every split, whatever is held out."""
         for pair in scan_pairs():
             for side, sentence in zip(("source", "target"), pair, strict=True):

@@ -83,7 +83,7 @@ def run(given: argparse.Namespace) -> int:
     from experiments.benchmarks.rounds import Quantity, System, in_turn
     from experiments.benchmarks.searching import closed_lengths, search_counts, searching_quantities
     from experiments.benchmarks.setup import setup_of
-    from experiments.checkpoints.translator import load_translator
+    from experiments.checkpoints.loading import load_translator
 
     torch.set_num_threads(given.threads)
     setup = setup_of(given, given.trained)

@@ -12,7 +12,7 @@ from experiments.benchmarks.peers import PEERS, Peer, PeerCorpus, recipe
 from experiments.benchmarks.peers.hardware import Hardware
 from experiments.benchmarks.pieces import write_pieces
 from experiments.benchmarks.seqlab_system import CONFIG, Seqlab
-from experiments.checkpoints.translator import load_translator
+from experiments.checkpoints.loading import load_translator
 from experiments.config.shipped_configs import find_config
 
 

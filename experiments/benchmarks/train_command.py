@@ -69,7 +69,7 @@ def run(given: argparse.Namespace) -> int:
     from experiments.benchmarks.report import hardware_line, tell_comparison
     from experiments.benchmarks.rounds import Quantity, System, in_turn
     from experiments.benchmarks.setup import setup_of
-    from experiments.checkpoints.translator import load_translator
+    from experiments.checkpoints.loading import load_translator
 
     torch.set_num_threads(given.threads)
     setup = setup_of(given, precision=given.precision)

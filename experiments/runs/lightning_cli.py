@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +12,7 @@ from typing import Any
 
 import lightning as L
 import yaml
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, _InstantiatorFn
 from lightning.pytorch.plugins import CheckpointIO
 from lightning.pytorch.utilities import rank_zero_info
@@ -20,7 +20,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from datamodules.errors import UserError
 from datamodules.parallel import ParallelDataModule
-from experiments.callbacks.checkpoints import BestCheckpoint, LastCheckpoints
+from experiments.callbacks.checkpoints import LastCheckpoints
 from experiments.callbacks.curve_figures import CurveFigures
 from experiments.callbacks.divergence import Divergence
 from experiments.callbacks.prediction_writers import PREDICTIONS
@@ -29,7 +29,6 @@ from experiments.callbacks.throughput import Throughput
 from experiments.callbacks.unchanged_text import UnchangedText
 from experiments.checkpoints.checkpoint_io import AtomicCheckpointIO
 from experiments.checkpoints.checkpoint_names import name_plainly
-from experiments.checkpoints.finding import meant_checkpoint, newest_checkpoint
 from experiments.checkpoints.initial_weights import load_initial_weights
 from experiments.checkpoints.new_symbols import begin_with_vocabulary
 from experiments.checkpoints.reading import check_resumable, read_checkpoint
@@ -59,40 +58,22 @@ from experiments.runs.monitors import check_monitors
 from experiments.runs.out_of_memory import CurrentBatch
 from experiments.runs.precisions import take_frozen_batches
 from experiments.runs.profilers import REPORT, finished_report, with_dearest
+from experiments.runs.resuming import check_epochs, chosen_checkpoint, keeps_training_state
+from experiments.runs.run_options import add_run_options, explain_options
 from experiments.runs.run_record import RunRecord
 from experiments.storage.layout import (
     CHECKPOINTS,
     LAST_CHECKPOINT,
     RUNS,
     find_checkpoint,
-    has_checkpoint,
-    last_begun_run,
-    newest_run,
     run_of,
 )
 from experiments.storage.run_directory import alone_in, new_run
-from experiments.storage.shell import quoted, shown
+from experiments.storage.shell import shown
 from lightning_modules.step_loss import StepLossModule
 
 TRUST = re.compile(r"^--trust(?==|$)")
 """An option that may be given several times: each adds to what the others trust."""
-
-HELP = {
-    "ckpt_path": "fit: the checkpoint to resume from. Else: the one to measure; best if none is given. A file, the "
-    "directory of a run (fit: its last), or best, last or averaged, of the experiment's newest run. With last, fit "
-    "begins where no checkpoint is yet, so that the same command resumes a training whenever it was stopped.",
-    "weights_only": "Without effect: of a checkpoint, tensors and plain values are all that is ever read.",
-}
-"""What Lightning's options mean here."""
-
-TITLES = {
-    "model": "The model",
-    "data": "The data",
-    "trainer": "Lightning's Trainer",
-    "optimizer": "The optimizer",
-    "lr_scheduler": "The schedule of the learning rate",
-}
-"""Titles of groups of options, for ``--help``: else each has the first words of its class."""
 
 LOGGERS = [
     {"class_path": "experiments.loggers.MetricsCSV"},
@@ -143,38 +124,7 @@ class SeqlabCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Adds what an experiment has beside model, data and trainer."""
-        parser.add_argument(
-            "--experiment", type=str, default="unnamed", help="Name of the experiment: its runs are in runs/NAME/."
-        )
-        parser.add_argument(
-            "--version",
-            type=str | None,
-            default=None,
-            help="fit: the name of the run's directory in runs/EXPERIMENT/. Where it has a last checkpoint already, "
-            "training resumes from that one, whatever --ckpt_path says: the same command, given again after whatever "
-            "stopped it, resumes the same run.",
-        )
-        parser.add_argument(
-            "--trust",
-            type=str | list[str],
-            default=[],
-            help="A package, or a list of them, whose classes a checkpoint may name, beside seqlab's and torch's own, "
-            "and beside the packages of the classes that this command's configs and options name.",
-        )
-        parser.add_argument(
-            "--init_from",
-            type=str | None,
-            default=None,
-            help="fit: a checkpoint, or the directory of a run, to begin with (fine-tuning, on other text too): the "
-            "model has its weights, the data its tokenizers, nothing else is taken from it. Without effect where "
-            "--ckpt_path finds a checkpoint to resume from.",
-        )
-        parser.add_argument(
-            "--extend_vocabulary",
-            action="store_true",
-            help="fit: with --init_from, add ids for the words or characters of the training data that the "
-            "checkpoint's vocabulary lacks; the others keep theirs, and their weights.",
-        )
+        add_run_options(parser)
         for name in LINKED:
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
         parser.link_arguments("seed_everything", "data.init_args.seed")
@@ -187,10 +137,7 @@ class SeqlabCLI(LightningCLI):
     ) -> LightningArgumentParser:
         """Lightning's, with our own help for the options that mean something else here."""
         parser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
-        for action in parser._actions:
-            action.help = HELP.get(action.dest, action.help)
-        for name, group in (parser.groups or {}).items():
-            group.title = TITLES.get(name, f"Lightning's Trainer, {subcommand}")
+        explain_options(parser, subcommand)
         return parser
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
@@ -218,12 +165,12 @@ class SeqlabCLI(LightningCLI):
         # What a run's directory brings grants nothing: it may come from elsewhere.
         named = trusted_by(settings.as_dict()) if args == given else []
         self._trusted = trusted = [*_words(settings.trust), *named]
-        checkpoint = self._checkpoint(settings)
+        checkpoint, self._begun_run = chosen_checkpoint(self.config.subcommand, settings)
         if checkpoint is not None:
             content = read_checkpoint(checkpoint, trusted)
             if self.config.subcommand == "fit":
                 check_resumable(content, checkpoint)
-                _check_epochs(content, settings.trainer.max_epochs)
+                check_epochs(content, settings.trainer.max_epochs)
             check_same_parts(settings, content, checkpoint, self.config.subcommand)
             self._progress = training_progress(content)
             self.config = parser.parse_args(with_config(args, saved_config(content, self.config.subcommand)))
@@ -243,30 +190,6 @@ class SeqlabCLI(LightningCLI):
 
     def _parse_ckpt_path(self) -> None:
         """LightningCLI's own way, in which a checkpoint beats the command line, is replaced by parse_arguments."""
-
-    def _checkpoint(self, settings: Any) -> Path | None:  # noqa: ANN401 - jsonargparse's namespace is untyped
-        root = Path(settings.trainer.default_root_dir or RUNS)
-        given = settings.ckpt_path
-        if self.config.subcommand == "fit" and settings.version is not None:
-            last = newest_checkpoint(root / settings.experiment / settings.version)
-            if last is not None or given == "last":
-                return last
-        if self.config.subcommand != "fit":
-            return meant_checkpoint(given or "best", root, settings.experiment)
-        if given is None:
-            return None
-        if given == "last":
-            self._begun_run = run = last_begun_run(root, settings.experiment)
-            last = newest_checkpoint(run) if run else None
-            if last is None:
-                before = newest_run(root, settings.experiment)
-                if run is not None and has_checkpoint(run) and not _keeps_training_state(settings.trainer):
-                    run = self._begun_run = None  # all that it has of its training is its best checkpoint
-                rank_zero_info(_begins(run, newest_checkpoint(before) if before else None))
-            return last
-        if last := newest_checkpoint(Path(given)):  # of a run's directory: of a file there is none
-            return last
-        return meant_checkpoint(given, root, settings.experiment)
 
     def _add_instantiators(self) -> None:
         """Lightning's, with one of our own for the data."""
@@ -396,7 +319,7 @@ class SeqlabCLI(LightningCLI):
             callbacks.insert(0, Handover(self.run_directory / CHECKPOINTS / LAST_CHECKPOINT))
         if settings.logger:
             callbacks.append(CurveFigures())
-        if settings.enable_checkpointing is not False and not _keeps_training_state(settings):
+        if settings.enable_checkpointing is not False and not keeps_training_state(settings):
             callbacks.append(LastCheckpoints())
         callbacks += self._further_callbacks
         self.trainer_defaults["callbacks"] = callbacks
@@ -455,44 +378,6 @@ class SeqlabCLI(LightningCLI):
         """Says where everything is, and what to type next."""
         if self._trial_directory is None and self.trainer.is_global_zero:
             print(closing_lines(self.run_directory, self.trainer, self.model, self._to_trust))
-
-
-def _check_epochs(checkpoint: Mapping[str, Any], most: int | None) -> None:
-    """Refuses to resume from a checkpoint of a later epoch than the trainer is to train, as Lightning does."""
-    trained = checkpoint.get("epoch")
-    if isinstance(trained, int) and most is not None and 0 <= most < trained:
-        raise UserError(
-            f"trainer.max_epochs is {most}, but --ckpt_path is a checkpoint of epoch {trained + 1}: raise it to resume"
-        )
-
-
-def _begins(run: Path | None, other: Path | None) -> str:
-    """What is said where ``--ckpt_path last`` finds no checkpoint.
-
-    Args:
-        run: The run in which it begins anew, if there is one.
-        other: The last checkpoint of another run, if there is one.
-    """
-    if run is None:
-        return "--ckpt_path last: there is no run yet to resume, training begins"
-    line = f"--ckpt_path last: {shown(run)} has no checkpoint yet, training begins in it anew"
-    return line if other is None else f"{line} (to resume the run before: --ckpt_path {quoted(other)})"
-
-
-def _keeps_training_state(trainer: Any) -> bool:  # noqa: ANN401 - jsonargparse's namespace is untyped
-    """Whether a config says which checkpoints to write that training can resume from, or none at all.
-
-    Args:
-        trainer: The trainer's options, with its callbacks as parsed or as made.
-    """
-    callbacks = trainer.callbacks if isinstance(trainer.callbacks, list) else [trainer.callbacks]
-    kinds = [
-        resolve(callback.class_path) if hasattr(callback, "class_path") else type(callback)
-        for callback in callbacks
-        if callback is not None
-    ]
-    writers = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, ModelCheckpoint)]
-    return not writers or any(not issubclass(kind, BestCheckpoint) for kind in writers)
 
 
 def _words(given: str | list[str]) -> list[str]:

@@ -87,7 +87,7 @@ def main(arguments: list[str]) -> int:
 def _score(given: argparse.Namespace) -> None:
     from datamodules.batch import UNK
     from datamodules.corpus import TextFiles, TsvFile
-    from experiments.checkpoints.translator import load_ensemble
+    from experiments.checkpoints.loading import load_ensemble
     from experiments.storage.layout import find_checkpoint
 
     texts = TextFiles(given.source, given.target) if given.tsv is None else TsvFile(given.tsv)

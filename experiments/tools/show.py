@@ -214,7 +214,7 @@ def _sentences(given: argparse.Namespace) -> list[str]:
 
 def _translator(given: argparse.Namespace) -> tuple[Translator, list[int], tuple[Spelling, Spelling]]:
     """The translator, the ids of the sentence to show, and how it and its translations are spelled."""
-    from experiments.checkpoints.translator import load_translator
+    from experiments.checkpoints.loading import load_translator
 
     path = _checkpoint(given)
     sentence = next(iter(_sentences(given)), "")

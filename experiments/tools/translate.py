@@ -293,7 +293,7 @@ def _prepare(given: argparse.Namespace) -> tuple[Translator, Search]:
     """The translator of the checkpoints, and the search; limits that no option gives are those of the first model."""
     import torch
 
-    from experiments.checkpoints.translator import load_ensemble
+    from experiments.checkpoints.loading import load_ensemble
 
     translator = load_ensemble(given.ckpt_path, given.trust, given.device)
     limits = translator.members[0].test_search

@@ -10,7 +10,7 @@ import torch
 
 import seqlab
 from datamodules.errors import UserError
-from experiments.checkpoints.translator import load_ensemble, load_translator
+from experiments.checkpoints.loading import load_ensemble, load_translator
 from experiments.cli import main
 from tests.experiments.metrics_table import values
 from tests.experiments.tiny_task import EXACT_MATCH, write_changed_config

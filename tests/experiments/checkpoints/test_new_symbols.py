@@ -13,7 +13,7 @@ import torch
 
 from datamodules.batch import UNK
 from experiments.checkpoints.initial_weights import load_initial_weights
-from experiments.checkpoints.translator import load_translator
+from experiments.checkpoints.loading import load_translator
 from experiments.cli import main
 from experiments.config.class_paths import resolve
 from experiments.config.parts import make_part

@@ -21,7 +21,7 @@ from datamodules.hyperparameters import described_value
 from datamodules.reversal import SequenceTask
 from datamodules.tokenizers import CharacterTokenizer, Tokenizer, WhitespaceTokenizer
 from datamodules.translation import TranslationDataModule
-from experiments.checkpoints.translator import load_translator
+from experiments.checkpoints.loading import load_translator
 from experiments.cli import main
 from experiments.config.class_paths import resolve
 from experiments.config.known_classes import subclasses

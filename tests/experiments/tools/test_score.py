@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from datamodules.batch import EOS, SequenceBatch
-from experiments.checkpoints.translator import Translator, load_ensemble, load_translator
+from experiments.checkpoints.loading import load_ensemble, load_translator
+from experiments.checkpoints.translator import Translator
 from experiments.cli import main
 from tests.experiments.tiny_checkpoint import tiny_checkpoint, write
 

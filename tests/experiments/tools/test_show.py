@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from datamodules.batch import SequenceBatch
-from experiments.checkpoints.translator import load_translator
+from experiments.checkpoints.loading import load_translator
 from experiments.cli import main
 from experiments.figures.masks import masks_figure
 from experiments.figures.temperature import entropy_of

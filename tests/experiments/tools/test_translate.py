@@ -19,7 +19,8 @@ import torch
 from datamodules.batch import SPECIAL_PIECES, UNK
 from datamodules.errors import UserError
 from datamodules.tokenizers import CharacterTokenizer
-from experiments.checkpoints.translator import Translator, choose_device, load_ensemble, load_translator
+from experiments.checkpoints.loading import choose_device, load_ensemble, load_translator
+from experiments.checkpoints.translator import Translator
 from experiments.cli import main
 from experiments.tools import translate
 from lightning_modules.decoding.beam import BeamSearch
