@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from itertools import zip_longest
 from pathlib import Path
@@ -13,6 +13,7 @@ from pathlib import Path
 from datamodules.errors import UserError, suggest
 from datamodules.formats.columns import Column, Columns, Record, Row, rows_of
 from datamodules.formats.compression import COMPRESSED, opened
+from datamodules.formats.lines import Lines
 
 FORBIDDEN = {
     "\0": "a NUL character",
@@ -40,10 +41,15 @@ class TextFiles:
     Args:
         source: File of the source sentences.
         target: File of their translations, with as many lines.
+        lines: ``{first: 16001, last: 17000}``: the pairs of these lines alone; null for all.
+        fold_spaces: Whether white space within a line is read as single spaces, and at its ends as none: of code, where
+            nothing tells how a line is indented.
     """
 
     source: str
     target: str
+    lines: Lines | None = None
+    fold_spaces: bool = False
 
     def files(self) -> list[Path]:
         """The files, found; what they hold decides all that :meth:`pairs` yields.
@@ -63,22 +69,31 @@ class TextFiles:
         return True
 
     def layout(self) -> dict[str, object]:
-        """What decides, beside the bytes of the files, which rows they have."""
-        return {}
+        """What decides, beside the bytes of the files, which rows they have; empty for all, as they are."""
+        lines = None if self.lines is None else asdict(self.lines)
+        given = {"lines": lines, "fold_spaces": self.fold_spaces}
+        return {name: value for name, value in given.items() if value}
 
     def rows(self, decode: Decode | None = None) -> Iterator[Row]:
         """The same as :meth:`pairs`, as rows without features."""
         return ((source, "", target) for source, target in self.pairs(decode))
 
     def pairs(self, decode: Decode | None = None) -> Iterator[tuple[str, str]]:
-        """All (source, target) lines in order, without line ends; nothing is left out, nothing held in memory.
+        """The (source, target) lines in order, without line ends; nothing is held in memory.
 
         Args:
             decode: As :func:`read_lines` takes it.
 
         Raises:
-            UserError: A file is missing, empty or broken, a line is no text, or the files differ in lines.
+            UserError: A file is missing, empty or broken, a line is no text, or the files differ in lines, or have
+                fewer than are named.
         """
+        pairs = self._all_pairs(decode)
+        if self.fold_spaces:
+            pairs = ((" ".join(source.split()), " ".join(target.split())) for source, target in pairs)
+        return pairs if self.lines is None else self.lines.of(pairs, f"{self.source} and {self.target}")
+
+    def _all_pairs(self, decode: Decode | None) -> Iterator[tuple[str, str]]:
         source_path, target_path = self.files()
         sources, targets = read_lines(source_path, decode), read_lines(target_path, decode)
         for number, (source, target) in enumerate(zip_longest(sources, targets), start=1):

@@ -305,7 +305,7 @@ class DatesDataModule(ParallelDataModule):
         num_workers: Processes that load batches beside the training process; 0 loads in it.
         cache_directory: Where tokenizers and encoded text are kept; else $SEQLAB_CACHE, else ~/.cache/seqlab.
         curriculum: Which training batches come when; each once an epoch, in random order, if not given.
-        joint_vocabulary: Whether two tokenizers, of white space or characters, have one vocabulary: what each learns on
+        joint_vocabulary: Whether two tokenizers, of words, characters or code, have one vocabulary: what each learns on
             its own side has the same ids on both, as ``tied: all`` needs.
 
     Raises:

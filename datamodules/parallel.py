@@ -67,10 +67,10 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         num_workers: Processes that load batches beside the training process; 0 loads in it.
         cache_directory: Where tokenizers and encoded text are kept; else $SEQLAB_CACHE, else ~/.cache/seqlab.
         piece_dropout: Probability that a merge of pieces is taken back in training; see :class:`PieceDropout`.
-        joint_vocabulary: Whether two tokenizers, of white space or characters, have one vocabulary: what each learns on
+        joint_vocabulary: Whether two tokenizers, of words, characters or code, have one vocabulary: what each learns on
             its own side has the same ids on both, as ``tied: all`` needs.
         copy_unknown: Whether words or characters that the vocabulary lacks can be copied from a source, whole, by a
-            ``CopyVocabularyHead``; the vocabulary has to be a joint one, of white space or characters.
+            ``CopyVocabularyHead``; the vocabulary has to be a joint one, and not of pieces.
     """
 
     def __init__(
@@ -261,8 +261,9 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         texts = {"source": corpus.sources, "target": corpus.references}
         found: dict[Side, list[Unseen]] = {}
         for side, tokenizer in zip(SIDES, self._prepare_tokenizers(), strict=True):
-            sentences = ((int(corpus.numbers[row]), texts[side][row]) for row in corpus.unknown_rows(side))
-            found[side] = unseen_symbols(tokenizer, sentences)
+            rows = corpus.unknown_rows(side)
+            sentences = (texts[side][row] for row in rows)
+            found[side] = unseen_symbols(tokenizer, zip(self.numbers(split, rows), sentences, strict=True))
         return found
 
     def extend_vocabulary(self) -> dict[Side, list[Unseen]]:

@@ -15,7 +15,15 @@ from datamodules.curriculum import Curriculum
 from datamodules.errors import UserError, listed_numbers
 from datamodules.features import Features, FeatureTokenizer
 from datamodules.formats.columns import Row
-from datamodules.formats.forms import ParallelText, check_form, files_of, notices, place_of
+from datamodules.formats.forms import (
+    ParallelText,
+    check_apart,
+    check_form,
+    files_of,
+    lines_before,
+    notices,
+    place_of,
+)
 from datamodules.held_out import HeldOut
 from datamodules.parallel import ParallelDataModule
 from datamodules.plan import BatchUnit
@@ -29,8 +37,8 @@ class TranslationDataModule(ParallelDataModule):
     A relative path that does not exist in the working directory is looked for in ``$SEQLAB_DATA``, else in ``data``.
 
     Args:
-        train: Training pairs: ``source`` and ``target``, two files of as many lines, or one file with both: ``tsv``,
-            ``csv``, ``jsonl`` or ``parquet``, and ``columns``, which says where they stand.
+        train: Training pairs: ``source`` and ``target``, two files of as many lines, or ``lines`` of them; or one file
+            with both: ``tsv``, ``csv``, ``jsonl`` or ``parquet``, and ``columns``, which says where they stand.
         val: Validation pairs, likewise; null for those that ``split`` holds out of the training pairs.
         tokenizer: Tokenizer of the source, and of the target too unless ``target_tokenizer`` is given: then both share
             one vocabulary. It is trained on the training pairs.
@@ -50,10 +58,10 @@ class TranslationDataModule(ParallelDataModule):
             ``{val: 0.05, test: 0.05}``; and the share that is trained on, ``{train: 0.25}``. Which pairs they are
             follows from their sources.
         features: How the column of features is read that ``columns`` names; null where there is none.
-        joint_vocabulary: Whether two tokenizers, of white space or characters, have one vocabulary: what each learns on
+        joint_vocabulary: Whether two tokenizers, of words, characters or code, have one vocabulary: what each learns on
             its own side has the same ids on both, as ``tied: all`` needs.
         copy_unknown: Whether words or characters that the vocabulary lacks can be copied from a source, whole, by a
-            ``CopyVocabularyHead``; the vocabulary has to be a joint one, of white space or characters.
+            ``CopyVocabularyHead``; the vocabulary has to be a joint one, and not of pieces.
     """
 
     def __init__(
@@ -105,6 +113,7 @@ class TranslationDataModule(ParallelDataModule):
         for name, text in self._texts.items():
             check_form(text, f"data.init_args.{name}")
             self._check_features(name, text)
+        check_apart({f"data.init_args.{name}": text for name, text in self._texts.items()})
         if split is not None:
             split.check()
         self._held_out = HeldOut() if split is None else split.without(self._texts)
@@ -150,7 +159,7 @@ class TranslationDataModule(ParallelDataModule):
         """Where pairs stand in their file, counted from 1, those that were skipped or held out counted too."""
         numbers = super().numbers(split, index)
         if not self._is_parted(split):
-            return numbers
+            return [lines_before(self._text(split)) + number for number in numbers]
         wanted = set(numbers)
         found = {nth: number for nth, (number, _) in enumerate(self._rows(split), start=1) if nth in wanted}
         return [found[number] for number in numbers]
@@ -159,6 +168,8 @@ class TranslationDataModule(ParallelDataModule):
         """Words where one pair stands in its file: "line 3"; of a table with a header "row 3"."""
         if self._is_parted(split):
             number, _ = next(islice(self._rows(split), number - 1, None))
+        else:
+            number += lines_before(self._text(split))
         return f"{'line' if self._text(split).counts_lines else 'row'} {number}"
 
     def remarks(self, split: Split) -> Iterator[str]:
@@ -227,18 +238,20 @@ class TranslationDataModule(ParallelDataModule):
 
     def _rows(self, split: Split) -> Iterator[tuple[int, Row]]:
         """The rows of a split, each with its number in the file, from 1."""
-        numbered = enumerate(self._text(split).rows(), start=1)
+        text = self._text(split)
+        numbered = enumerate(text.rows(), start=1 + lines_before(text))
         if not self._is_parted(split):
             yield from numbered
             return
-        number = found = 0
+        total, is_empty = 0, True
         for number, row in numbered:
+            total += 1
             if self._held_out.split_of(row[0]) == split:
-                found += 1
+                is_empty = False
                 yield number, row
-        if not found:
+        if is_empty:
             raise UserError(
-                f"{split} has none of the {number:,} pairs of {files_of(self._texts['train'])}: change "
+                f"{split} has none of the {total:,} pairs of {files_of(self._texts['train'])}: change "
                 f"data.init_args.split, or give data.init_args.{split}"
             )
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations, islice
 from pathlib import Path
 
 from datamodules.corpus import TextFiles, TsvFile
@@ -13,6 +13,7 @@ from datamodules.formats.compression import COMPRESSED
 from datamodules.formats.delimited import CsvFile
 from datamodules.formats.headings import is_heading
 from datamodules.formats.json_lines import JsonLinesFile
+from datamodules.formats.lines import Lines
 from datamodules.formats.parquet import ParquetFile
 
 ParallelText = TextFiles | TsvFile | CsvFile | JsonLinesFile | ParquetFile
@@ -33,7 +34,7 @@ def check_form(text: ParallelText, key: str) -> None:
         key: Its config key, for errors.
 
     Raises:
-        UserError: Columns are named twice or not at all, or a table is given as lines of text.
+        UserError: Columns are named twice or not at all, a table is given as lines of text, or there are no such lines.
     """
     try:
         _ = text.chosen
@@ -44,6 +45,30 @@ def check_form(text: ParallelText, key: str) -> None:
             kind = _table(name)
             if kind == "parquet" or (kind is not None and text.source == text.target):
                 raise UserError(f"{key}: {name} is a table, whose lines are no sentences: {_as_table(name)}")
+        if text.lines is not None:
+            text.lines.check(f"{key}.lines")
+
+
+def check_apart(texts: Mapping[str, ParallelText]) -> None:
+    """Refuses lines of one corpus that are named for two splits.
+
+    Args:
+        texts: As a config has them, by their config keys.
+
+    Raises:
+        UserError: Two have lines in common, and one of them names lines.
+    """
+    for (key, one), (other_key, other) in combinations(texts.items(), 2):
+        if not isinstance(one, TextFiles) or not isinstance(other, TextFiles) or files_of(one) != files_of(other):
+            continue
+        names_lines = one.lines is not None or other.lines is not None
+        if names_lines and (one.lines or Lines()).overlaps(other.lines or Lines()):
+            raise UserError(f"{key} and {other_key} have lines of {files_of(one)} in common: part them by lines")
+
+
+def lines_before(text: ParallelText) -> int:
+    """Lines of the file that stand before the first row."""
+    return text.lines.first - 1 if isinstance(text, TextFiles) and text.lines is not None else 0
 
 
 def notices(text: ParallelText) -> Iterator[str]:

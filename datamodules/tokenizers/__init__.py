@@ -1,6 +1,6 @@
-"""Text to ids and back: SentencePiece, whitespace and character tokenizers.
+"""Text to ids and back: SentencePiece, whitespace, character and code tokenizers.
 
-They are defined here, for configs and checkpoints name them by this module.
+The first three are defined here, for configs and checkpoints name them by this module.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from datamodules.batch import BOS, EOS, PAD, SPECIAL_PIECES, UNK
 from datamodules.errors import UserError
 from datamodules.tokenizers.protocol import Setting, Tokenizer, class_path, untrained
 from datamodules.tokenizers.restoring import restore_tokenizer
+from datamodules.tokenizers.source_code import CodeTokenizer
 from datamodules.tokenizers.subwords import last_merge, sample
 from datamodules.tokenizers.symbols import SymbolTokenizer
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CharacterTokenizer",
+    "CodeTokenizer",
     "SentencePieceTokenizer",
     "Setting",
     "Tokenizer",

@@ -168,6 +168,6 @@ def of_symbols(tokenizer: Tokenizer, wanted: str) -> SymbolTokenizer:
     if not isinstance(tokenizer, SymbolTokenizer):
         raise UserError(
             f"{wanted}, but a {type(tokenizer).__name__} has the pieces alone that it learnt together: take a "
-            "WhitespaceTokenizer or a CharacterTokenizer, or leave it out"
+            "WhitespaceTokenizer, a CharacterTokenizer or a CodeTokenizer, or leave it out"
         )
     return tokenizer

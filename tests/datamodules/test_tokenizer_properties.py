@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from datamodules.batch import UNK
 from datamodules.tokenizers import (
     CharacterTokenizer,
+    CodeTokenizer,
     SentencePieceTokenizer,
     Tokenizer,
     WhitespaceTokenizer,
@@ -36,6 +37,7 @@ TOKENIZERS = [
         SentencePieceTokenizer(len(set(ALPHABET)) + 15, "unigram"),
         CharacterTokenizer(),
         WhitespaceTokenizer(),
+        CodeTokenizer(literals=True),
     )
 ]
 each_tokenizer = pytest.mark.parametrize("tokenizer", TOKENIZERS, ids=lambda tokenizer: type(tokenizer).__name__)

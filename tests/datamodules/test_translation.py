@@ -76,7 +76,12 @@ def test_a_broken_file_stops_the_start_and_leaves_no_cache(corpus: Path) -> None
 def test_hyperparameters_are_what_a_config_writes(corpus: Path) -> None:
     data = TranslationDataModule(files(corpus), TsvFile("val.tsv"), CharacterTokenizer(2), cache_directory=str(corpus))
     for hyperparameters in (data.hparams, data.hparams_initial):
-        assert hyperparameters["train"] == {"source": f"{corpus}/train.en.gz", "target": f"{corpus}/train.de"}
+        assert hyperparameters["train"] == {
+            "source": f"{corpus}/train.en.gz",
+            "target": f"{corpus}/train.de",
+            "lines": None,
+            "fold_spaces": False,
+        }
         assert hyperparameters["val"] == {"tsv": "val.tsv", "columns": None, "header": False}
         assert hyperparameters["tokenizer"] == {
             "class_path": "datamodules.tokenizers.CharacterTokenizer",

@@ -124,7 +124,7 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
             "{tvs: x}",
             [
                 f"train ({FORMS}): unknown option 'tvs': did you mean 'tsv'?",
-                "known: columns, csv, delimiter, header, jsonl, parquet, source, target, tsv",
+                "known: columns, csv, delimiter, fold_spaces, header, jsonl, lines, parquet, source, target, tsv",
             ],
         ),
     ],
