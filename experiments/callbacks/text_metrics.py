@@ -32,7 +32,8 @@ class TextMetrics(L.Callback):
 
     Args:
         metrics: Metrics, as ``[BLEU, ChrF, ExactMatch]``, which are taken if none are given; also ``WordErrorRate``,
-            ``SymbolErrorRate`` and ``CharacterErrorRate``, or a class of one's own.
+            ``SymbolErrorRate``, ``CharacterErrorRate``, of code ``ParsesAsPython`` and ``ParsesAsBash``, or a class of
+            one's own.
     """
 
     def __init__(self, metrics: list[TextMetric] | None = None) -> None:

@@ -17,7 +17,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from datamodules.batch import SequenceBatch
 from experiments.callbacks import BestCheckpoint
 from experiments.cli import main
-from experiments.metrics import ngram_order
+from experiments.metrics.text import ngram_order
 from lightning_modules.decoding.hypothesis import Hypothesis
 from tests.experiments.echo_task import EchoData, EchoModel, make_trainer
 from tests.experiments.test_bad_input import told
