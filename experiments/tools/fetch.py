@@ -3,52 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import gzip
+import hashlib
 import os
+import tempfile
+import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from datamodules.errors import RunFailed, UserError, suggest
 from experiments.config.tool_parser import ToolParser
+from experiments.storage.durable import durable_write
 from experiments.storage.shell import command, quoted
-
-
-@dataclass(frozen=True)
-class Corpus:
-    """A public corpus.
-
-    Attributes:
-        name: Its name, and that of its folder.
-        url: Where its files are published, without the file name.
-        checksums: The SHA-256 (hex) of each file, by name.
-        config: The experiment that is trained on it.
-    """
-
-    name: str
-    url: str
-    checksums: Mapping[str, str]
-    config: str
-
-
-MULTI30K = Corpus(
-    name="multi30k",
-    url="https://raw.githubusercontent.com/multi30k/dataset/master/data/task1/raw",
-    checksums={
-        "train.en.gz": "d79cfa999dd4c51d2cb42499b6796d5a882c3a8a961923c25a898c90f8bbd56f",
-        "train.de.gz": "726e39b2fa9eb9ffb6dc763fb35a179f80fae06ffc5d28b6ace5faa883de28a6",
-        "val.en.gz": "14f7d25ddd868909a9213e361768460edcacdd6ab9d1e77b92560dc10c10dc28",
-        "val.de.gz": "f0cba2f995189cf5770f29a8a9a537a3ad3f51657ad873405082ff6863a5e75a",
-        "test_2016_flickr.en.gz": "611d361c6334bc7246101d48097c13cf5c4413c5befc793cc629934359d532d9",
-        "test_2016_flickr.de.gz": "9204244e408ccb38d2a55cfcd344df15005fc42a07a6e55ca6c52b6ababb8cc8",
-        "test_2017_flickr.en.gz": "76a444ee25172e72695cddb13ae4a3bda59430617be88e0bb46b60504f054074",
-        "test_2017_flickr.de.gz": "a2c89666db00c495cd8513b9d708d5a3acc205d7de312ef2bf5fb7ebc1540aee",
-    },
-    config="configs/nmt/multi30k.yaml",
-)
-
-CORPORA = {corpus.name: corpus for corpus in (MULTI30K,)}
-"""The corpora that can be fetched, by name."""
+from experiments.tools.corpora import CORPORA, Corpus
 
 
 def main(arguments: list[str], corpora: Mapping[str, Corpus] = CORPORA) -> int:
@@ -73,6 +41,8 @@ def main(arguments: list[str], corpora: Mapping[str, Corpus] = CORPORA) -> int:
     fetched = fetch(corpus, directory, given.url)
     kept = len(corpus.checksums) - len(fetched)
     print(f"{corpus.name}: {len(corpus.checksums)} files in {directory}, {len(fetched)} fetched, {kept} there already")
+    if corpus.licence is not None:
+        print(f"licence: {corpus.licence}")
     elsewhere = "" if given.directory == _data_directory() else f"SEQLAB_DATA={quoted(given.directory)} "
     print(f"next: {elsewhere}{command('seqlab', 'fit', '--config', corpus.config)}")
     return 0
@@ -98,33 +68,48 @@ def fetch(corpus: Corpus, directory: Path, url: str | None = None) -> list[str]:
     import pooch
     from tqdm import tqdm
 
-    missing = [name for name, checksum in corpus.checksums.items() if not _is_there(directory / name, checksum)]
+    missing = [name for name in corpus.checksums if not _is_there(corpus, name, directory)]
     pooch.get_logger().setLevel("WARNING")  # else it tells of each file in two lines
     base = (url or corpus.url).rstrip("/")
     with tqdm(total=len(missing), desc=corpus.name, unit="file", disable=None) as progress:
         for name in missing:
-            with _explained(f"{base}/{name}", directory):
+            address = f"{base}/{corpus.path(name)}"
+            with _explained(address, directory):
                 directory.mkdir(parents=True, exist_ok=True)
-                pooch.retrieve(
-                    f"{base}/{name}",
-                    known_hash=f"sha256:{corpus.checksums[name]}",
-                    fname=name,
-                    path=directory,
-                    downloader=pooch.HTTPDownloader(),
-                )
-                (directory / name).chmod(0o644)  # as every new file: pooch leaves it to its owner alone
+                if corpus.is_compressed_here(name):
+                    _retrieve_and_compress(address, corpus.checksums[name], directory / name)
+                else:
+                    _retrieve(address, corpus.checksums[name], directory / name)
             progress.update()
     return missing
 
 
-def _is_there(path: Path, checksum: str) -> bool:
-    """Whether a file is there with the right content; other content is an error."""
+def _retrieve(address: str, checksum: str, path: Path) -> None:
+    """Fetches a file and checks it; it has its name once it is whole."""
     import pooch
 
+    pooch.retrieve(
+        address, known_hash=f"sha256:{checksum}", fname=path.name, path=path.parent, downloader=pooch.HTTPDownloader()
+    )
+    path.chmod(0o644)  # as every new file: pooch leaves it to its owner alone
+
+
+def _retrieve_and_compress(address: str, checksum: str, path: Path) -> None:
+    """The same of a file that is published as it is, and kept compressed; the same bytes at any time."""
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".fetch-") as folder:
+        published = Path(folder) / "published"
+        _retrieve(address, checksum, published)
+        with durable_write(path) as file:
+            file.write(gzip.compress(published.read_bytes(), mtime=0))
+
+
+def _is_there(corpus: Corpus, name: str, directory: Path) -> bool:
+    """Whether a file is there with the right content; other content is an error."""
+    path, checksum = directory / name, corpus.checksums[name]
     try:
         if not path.exists():
             return False
-        found = pooch.file_hash(str(path), alg="sha256")
+        found = _checksum(path, corpus.is_compressed_here(name))
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}; choose another --directory") from error
     if found != checksum:
@@ -133,6 +118,15 @@ def _is_there(path: Path, checksum: str) -> bool:
             "move it away, or choose another --directory"
         )
     return True
+
+
+def _checksum(path: Path, is_compressed_here: bool) -> str:
+    """SHA-256 (hex) of what is compared with the published one: a file's bytes, or what was compressed here."""
+    content = path.read_bytes()
+    if is_compressed_here:
+        with suppress(gzip.BadGzipFile, EOFError, zlib.error):  # no such file, whose content is another anyway
+            content = gzip.decompress(content)
+    return hashlib.sha256(content).hexdigest()
 
 
 @contextmanager

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
+import re
 import resource
 import signal
 import socket
@@ -18,7 +20,9 @@ from pathlib import Path
 import pytest
 
 from datamodules.errors import RunFailed, UserError
-from experiments.tools.fetch import MULTI30K, Corpus, fetch, main
+from experiments.config.shipped_configs import find_config
+from experiments.tools.corpora import CORPORA, DJANGO, MULTI30K, Corpus
+from experiments.tools.fetch import fetch, main
 
 PUBLISHED = {"train.en.gz": b"one\ntwo\n" * 5000, "train.de.gz": b"eins\nzwei\n" * 5000}
 
@@ -226,6 +230,107 @@ def test_a_full_disk_leaves_nothing(corpus: Corpus, tmp_path: Path) -> None:
     with _disk_with(10_000), pytest.raises(RunFailed, match=r"^cannot write to .*: File too large; "):
         fetch(corpus, tmp_path)
     assert content(tmp_path) == {}
+
+
+@pytest.fixture
+def plain(server: Server) -> Corpus:
+    """A corpus that is published as it is, under other names."""
+    server.files = {"train/tiny.trn": b"a\tb\n" * 5000, "dev/tiny.dev": b"c\td\n" * 50}
+    paths = {"tiny_train.tsv.gz": "train/tiny.trn", "tiny_dev.tsv.gz": "dev/tiny.dev"}
+    checksums = {name: hashlib.sha256(server.files[path]).hexdigest() for name, path in paths.items()}
+    return Corpus("tiny", server.url, checksums, "configs/nmt/tiny.yaml", paths, "free for all")
+
+
+def test_a_file_that_is_published_as_it_is_becomes_a_compressed_one(
+    server: Server, plain: Corpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["tiny", "--directory", str(tmp_path)], {"tiny": plain}) == 0
+    assert "licence: free for all\n" in capsys.readouterr().out
+    found = content(tmp_path)
+    assert {name: gzip.decompress(data) for name, data in found.items()} == {
+        f"tiny/{name}": server.files[path] for name, path in plain.paths.items()
+    }
+    assert all(data[4:8] == bytes(4) for data in found.values())  # the time of a gzip's header
+    assert [path.name for path in (tmp_path / "tiny").iterdir() if path.is_dir()] == []
+    assert all(path.stat().st_mode & 0o777 == 0o644 for path in (tmp_path / "tiny").iterdir())
+    assert server.requests == list(plain.paths.values())
+    assert main(["tiny", "--directory", str(tmp_path)], {"tiny": plain}) == 0
+    assert content(tmp_path) == found
+    assert server.requests == list(plain.paths.values())
+
+
+def test_one_that_was_compressed_elsewhere_is_kept(server: Server, plain: Corpus, tmp_path: Path) -> None:
+    own = gzip.compress(server.files["dev/tiny.dev"], compresslevel=1)
+    (tmp_path / "tiny_dev.tsv.gz").write_bytes(own)
+    assert fetch(plain, tmp_path) == ["tiny_train.tsv.gz"]
+    assert content(tmp_path)["tiny_dev.tsv.gz"] == own
+
+
+@pytest.mark.parametrize(
+    "other",
+    [b"no gzip", gzip.compress(b"other", mtime=0), gzip.compress(b"cut off" * 99, mtime=0)[:-9]],
+    ids=["no gzip", "other", "cut off"],
+)
+def test_other_content_in_its_place_is_not_replaced(
+    server: Server, plain: Corpus, tmp_path: Path, other: bytes
+) -> None:
+    (tmp_path / "tiny_dev.tsv.gz").write_bytes(other)
+    with pytest.raises(UserError, match=r"tiny_dev\.tsv\.gz is there already with other content.*move it away"):
+        fetch(plain, tmp_path)
+    assert content(tmp_path) == {"tiny_dev.tsv.gz": other}
+    assert server.requests == []
+
+
+def test_what_goes_wrong_before_it_is_compressed_leaves_nothing(server: Server, plain: Corpus, tmp_path: Path) -> None:
+    server.cut = {"train/tiny.trn"}
+    with pytest.raises(RunFailed, match=r"cannot fetch .*/raw/train/tiny\.trn: the transfer broke off"):
+        fetch(plain, tmp_path)
+    server.cut = set()
+    server.files["train/tiny.trn"] = b"something else"
+    with pytest.raises(RunFailed, match=r"/raw/train/tiny\.trn is not the file that was published"):
+        fetch(plain, tmp_path)
+    with _disk_with(10), pytest.raises(RunFailed, match=r"File too large"):
+        fetch(plain, tmp_path)
+    assert list(tmp_path.rglob("*")) == []
+
+
+@pytest.mark.parametrize("name", ["g2p", "inflection", "django"])
+def test_what_the_configs_name_is_fetched_whole(
+    name: str, server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the published names and checksums, from a server that has the same content."""
+    folder, corpus = Path(os.environ.get("SEQLAB_DATA", "data")) / name, CORPORA[name]
+    if not all((folder / file).is_file() for file in corpus.checksums):
+        pytest.skip(f"no {name} in {folder.parent}")
+    wanted = {file: gzip.decompress((folder / file).read_bytes()) for file in corpus.checksums}
+    server.files = {corpus.path(file): text for file, text in wanted.items()}
+    assert main([name, "--directory", str(tmp_path), "--url", server.url]) == 0
+    assert {file: gzip.decompress(data) for file, data in content(tmp_path / name).items()} == wanted
+    told = capsys.readouterr().out.splitlines()
+    assert told[0].endswith(f"{len(wanted)} fetched, 0 there already")
+    assert told[1] == f"licence: {corpus.licence}"
+    assert fetch(corpus, folder, server.url) == []  # what was compressed elsewhere
+
+
+@pytest.mark.parametrize("corpus", CORPORA.values(), ids=lambda corpus: corpus.name)
+def test_a_config_names_what_is_fetched(corpus: Corpus) -> None:
+    told = find_config(Path(corpus.config)).read_text()
+    named = re.findall(rf"{corpus.name}/([\w.]+\.gz)", told)
+    assert named
+    assert set(named) <= set(corpus.checksums)
+    assert set(corpus.paths) <= set(corpus.checksums)
+
+
+def test_an_address_is_made_of_both_parts() -> None:
+    assert f"{DJANGO.url}/{DJANGO.path('all.code.gz')}".endswith("/ase15-django-dataset/master/django/all.code")
+    paths = CORPORA["inflection"].paths
+    assert (paths["hun_test.tsv.gz"], paths["swa_train.tsv.gz"]) == ("hun.tst", "swa.trn")
+    assert CORPORA["g2p"].paths["bul_dev.tsv.gz"] == "dev/bul_dev.tsv"
+
+
+def test_prepared_data_is_no_public_corpus() -> None:
+    with pytest.raises(UserError, match=r"unknown corpus 'nl2bash'"):
+        main(["nl2bash"])
 
 
 def test_an_unknown_corpus_is_answered_with_close_ones() -> None:
