@@ -11,7 +11,7 @@ import pytest
 
 from datamodules.errors import UserError
 from datamodules.statements import StatementsDataModule
-from experiments.runs.code_metrics import completed
+from experiments.metrics.code import completed
 
 
 def module(folder: Path, **sizes: int) -> StatementsDataModule:
