@@ -12,11 +12,16 @@ from experiments.cli import main
 from experiments.config.class_paths import resolve
 from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 
-CONFIGS = sorted(
+WITH_MODEL = sorted(
     path
     for path in (Path(__file__).parents[2] / "configs").rglob("*.yaml")
     if "model" in yaml.safe_load(path.read_text())
 )
+
+CONFIGS = [path for path in WITH_MODEL if "trainer" in yaml.safe_load(path.read_text())]
+
+MODELS = [path for path in WITH_MODEL if path not in CONFIGS]
+"""Models alone, for a config of the folder above them."""
 
 
 def need_data(config: Path) -> None:
@@ -33,13 +38,19 @@ def has_features(made: dict[str, Any]) -> bool:
     return data["class_path"].endswith("EsperantoDataModule") or data["init_args"].get("features") is not None
 
 
-@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
-def test_a_few_steps(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "configs",
+    [*([path] for path in CONFIGS), *([path.parents[1] / "g2p.yaml", path] for path in MODELS)],
+    ids=lambda paths: paths[-1].stem,
+)
+def test_a_few_steps(configs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = configs[0]
     need_data(config)
     limits = {"max_epochs": 1, "limit_train_batches": 3, "limit_val_batches": 1, "accelerator": "cpu"}
     overrides = [word for name, value in limits.items() for word in (f"--trainer.{name}", str(value))]
     root = ["--trainer.default_root_dir", str(tmp_path)]
-    assert main(["fit", "--config", str(config), *root, *overrides]) == 0
+    files = [word for path in configs for word in ("--config", str(path))]
+    assert main(["fit", *files, *root, *overrides]) == 0
     (run,) = (tmp_path / yaml.safe_load(config.read_text())["experiment"]).iterdir()
     capsys.readouterr()
     assert {"best.ckpt", "last.ckpt"} <= {path.name for path in (run / "checkpoints").iterdir()}

@@ -19,7 +19,7 @@ from datamodules.errors import UserError
 from experiments.checkpoints.reading import read_checkpoint
 from tests.experiments.tiny_checkpoint import tiny_checkpoint, write
 
-SECONDS = float(os.environ.get("SEQLAB_FUZZ_SECONDS", "15"))
+SECONDS = float(os.environ.get("SEQLAB_FUZZ_SECONDS", "6"))
 """Time for each of the four tests."""
 
 LEAST = 20
