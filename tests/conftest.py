@@ -3,6 +3,7 @@
 import fcntl
 import os
 import secrets
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,12 @@ from matplotlib.figure import Figure
 
 settings.register_profile("seqlab", max_examples=60, deadline=None, database=None, print_blob=True)
 settings.load_profile("seqlab")
+
+
+def pytest_configure() -> None:
+    """Ctrl-C ends what tests start, also where a shell began the tests in the background, and had them ignore it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
