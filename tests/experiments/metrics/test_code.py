@@ -118,7 +118,9 @@ def test_without_bash_a_training_does_not_begin(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UserError, match="ParsesAsBash needs bash, which is not found on the PATH: install it"):
         ParsesAsBash()
-    assert main(["fit", "--config", "configs/code/nl2bash.yaml", "--trainer.default_root_dir", str(tmp_path)]) == 2
+    options = ["--trainer.callbacks", "[{class_path: TextMetrics, init_args: {metrics: [ParsesAsBash]}}]"]
+    options += ["--trainer.default_root_dir", str(tmp_path)]
+    assert main(["fit", "--config", "configs/code/sample.yaml", *options]) == 2
     told = capfd.readouterr().err
     assert "ParsesAsBash needs bash" in told
     assert "Traceback" not in told
