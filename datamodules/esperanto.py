@@ -6,7 +6,6 @@ was learnt before; the endings are those of the language.
 
 from __future__ import annotations
 
-import hashlib
 import random
 import sys
 from collections.abc import Iterator
@@ -16,8 +15,8 @@ from itertools import product
 from datamodules.batch import Split
 from datamodules.corpus import hash_pairs
 from datamodules.curriculum import Curriculum
-from datamodules.errors import UserError
 from datamodules.features import Features
+from datamodules.made_splits import split_of, split_sizes
 from datamodules.parallel import ParallelDataModule
 from datamodules.tokenizers import CharacterTokenizer
 
@@ -131,10 +130,7 @@ class EsperantoDataModule(ParallelDataModule):
             cache_directory=cache_directory,
             curriculum=curriculum,
         )
-        self._sizes: dict[Split, int] = {"train": train_size, "val": val_size, "test": test_size}
-        for split, size in self._sizes.items():
-            if size < 1:
-                raise UserError(f"data.init_args.{split}_size is {size}: give at least 1")
+        self._sizes = split_sizes(train_size, val_size, test_size)
         self._corpus_seed = corpus_seed
 
     def pairs(self, split: Split) -> Iterator[tuple[str, str]]:
@@ -142,7 +138,7 @@ class EsperantoDataModule(ParallelDataModule):
         draw = random.Random(f"{self._corpus_seed} {split}")
         inflections = paradigm()
         for _ in range(self._sizes[split]):
-            root = next(root for root in _roots(draw) if _split_of(root) == split)
+            root = next(root for root in _roots(draw) if split_of(root) == split)
             cell = draw.choice(inflections)
             yield f"{root}{cell.lemma_ending}\t{cell.features}", root + cell.ending
 
@@ -157,9 +153,3 @@ def _roots(draw: random.Random) -> Iterator[str]:
         syllables = draw.choice((1, 2, 2, 3))
         onset = "".join(draw.choice(_ONSETS) + draw.choice(_VOWELS) + draw.choice(_CODAS) for _ in range(syllables))
         yield onset + draw.choice(_ONSETS)
-
-
-def _split_of(root: str) -> Split:
-    """The split of a root, whatever the seed: an eighth each for validation and test."""
-    byte = hashlib.blake2b(root.encode(), digest_size=1).digest()[0]
-    return "val" if byte < 32 else "test" if byte < 64 else "train"

@@ -5,7 +5,6 @@ Names, numbers and strings are made up, so that they have to be copied; the word
 
 from __future__ import annotations
 
-import hashlib
 import keyword
 import random
 import string
@@ -14,7 +13,7 @@ from collections.abc import Iterator
 
 from datamodules.corpus import hash_pairs
 from datamodules.curriculum import Curriculum
-from datamodules.errors import UserError
+from datamodules.made_splits import split_of, split_sizes
 from datamodules.parallel import ParallelDataModule, Split
 from datamodules.tokenizers import CodeTokenizer
 
@@ -110,10 +109,7 @@ class StatementsDataModule(ParallelDataModule):
             curriculum=curriculum,
             copy_unknown=True,
         )
-        self._sizes: dict[Split, int] = {"train": train_size, "val": val_size, "test": test_size}
-        for split, size in self._sizes.items():
-            if size < 1:
-                raise UserError(f"data.init_args.{split}_size is {size}: give at least 1")
+        self._sizes = split_sizes(train_size, val_size, test_size)
         self._corpus_seed = corpus_seed
 
     def pairs(self, split: Split) -> Iterator[tuple[str, str]]:
@@ -173,7 +169,7 @@ class _Writer:
 
     def number(self) -> Told:
         """A whole number of two to five digits."""
-        told = next(told for told in self._numbers() if _split_of(told) == self._split)
+        told = next(told for told in self._numbers() if split_of(told) == self._split)
         return told, told
 
     def expression(self) -> Told:
@@ -190,7 +186,7 @@ class _Writer:
         return " and ".join(filter(None, (", ".join(words[:-1]), words[-1]))), ", ".join(code)
 
     def _word(self) -> str:
-        return next(word for word in self._words() if _split_of(word) == self._split and not keyword.iskeyword(word))
+        return next(word for word in self._words() if split_of(word) == self._split and not keyword.iskeyword(word))
 
     def _words(self) -> Iterator[str]:
         while True:
@@ -202,9 +198,3 @@ class _Writer:
     def _numbers(self) -> Iterator[str]:
         while True:
             yield str(self._draw.randrange(10, 100_000))
-
-
-def _split_of(symbol: str) -> Split:
-    """The split of a word or a number, whatever the seed: an eighth each for validation and test."""
-    byte = hashlib.blake2b(symbol.encode(), digest_size=1).digest()[0]
-    return "val" if byte < 32 else "test" if byte < 64 else "train"
