@@ -20,10 +20,10 @@ from babel import Locale
 from num2words import num2words
 
 from datamodules.batch import Split
-from datamodules.corpus import hash_pairs
+from datamodules.corpora.corpus import hash_pairs
+from datamodules.corpora.parallel import ParallelDataModule
 from datamodules.curriculum import Curriculum
 from datamodules.errors import UserError
-from datamodules.parallel import ParallelDataModule
 from datamodules.plan import BatchUnit
 from datamodules.tokenizers import SentencePieceTokenizer, Tokenizer
 

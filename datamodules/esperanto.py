@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from itertools import product
 
 from datamodules.batch import Split
-from datamodules.corpus import hash_pairs
+from datamodules.corpora.corpus import hash_pairs
+from datamodules.corpora.features import Features
+from datamodules.corpora.parallel import ParallelDataModule
 from datamodules.curriculum import Curriculum
-from datamodules.features import Features
 from datamodules.made_splits import split_of, split_sizes
-from datamodules.parallel import ParallelDataModule
 from datamodules.tokenizers import CharacterTokenizer
 
 _ONSETS = (

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from datamodules.batch import Split
-from datamodules.corpus import hash_pairs
+from datamodules.corpora.corpus import hash_pairs
+from datamodules.corpora.parallel import ParallelDataModule
+from datamodules.corpora.vocabularies import Side
 from datamodules.curriculum import Curriculum
 from datamodules.errors import UserError
-from datamodules.parallel import ParallelDataModule
 from datamodules.tokenizers import Setting, WhitespaceTokenizer
-from datamodules.vocabularies import Side
 
 _SHARES: dict[Split, range] = {"test": range(32), "val": range(32, 64), "train": range(64, 256)}
 """Which values of a sequence's hash, a byte, put it into a split."""

@@ -16,13 +16,13 @@ from typing import Any, Literal
 from lightning.pytorch.utilities import rank_zero_warn
 
 from datamodules.batch import Split
-from datamodules.corpus import hash_pairs
+from datamodules.corpora.corpus import hash_pairs
+from datamodules.corpora.parallel import ParallelDataModule
+from datamodules.corpora.vocabularies import Side
 from datamodules.curriculum import Curriculum
 from datamodules.errors import UserError
-from datamodules.parallel import ParallelDataModule
 from datamodules.plan import BatchUnit
 from datamodules.tokenizers import WhitespaceTokenizer
-from datamodules.vocabularies import Side
 
 ScanSplit = Literal["simple", "length", "addprim_jump"]
 """The published splits of the commands; see :class:`ScanDataModule`."""

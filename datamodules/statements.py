@@ -11,10 +11,10 @@ import string
 import sys
 from collections.abc import Iterator
 
-from datamodules.corpus import hash_pairs
+from datamodules.corpora.corpus import hash_pairs
+from datamodules.corpora.parallel import ParallelDataModule, Split
 from datamodules.curriculum import Curriculum
 from datamodules.made_splits import split_of, split_sizes
-from datamodules.parallel import ParallelDataModule, Split
 from datamodules.tokenizers import CodeTokenizer
 
 Told = tuple[str, str]

@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from datamodules.batch import Split
+from datamodules.corpora.features import Features, FeatureTokenizer
+from datamodules.corpora.held_out import HeldOut
+from datamodules.corpora.parallel import ParallelDataModule
+from datamodules.corpora.vocabularies import SIDES, Side
 from datamodules.curriculum import Curriculum
 from datamodules.errors import UserError, listed_numbers
-from datamodules.features import Features, FeatureTokenizer
 from datamodules.formats.columns import Row
 from datamodules.formats.forms import (
     ParallelText,
@@ -24,11 +27,8 @@ from datamodules.formats.forms import (
     notices,
     place_of,
 )
-from datamodules.held_out import HeldOut
-from datamodules.parallel import ParallelDataModule
 from datamodules.plan import BatchUnit
 from datamodules.tokenizers import Tokenizer
-from datamodules.vocabularies import SIDES, Side
 
 
 class TranslationDataModule(ParallelDataModule):

@@ -18,7 +18,7 @@ from lightning_modules.layers.checks import check_shares
 from lightning_modules.layers.encoder import EncoderFactory, RecurrentEncoder
 from lightning_modules.layers.initialisation import initialise
 from lightning_modules.layers.pooling import FinalStatePooling, PoolingFactory
-from lightning_modules.step_loss import StepLossModule
+from lightning_modules.training.step_loss import StepLossModule
 
 
 class BiRNNClassifier(StepLossModule):

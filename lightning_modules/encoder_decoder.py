@@ -15,8 +15,8 @@ from lightning_modules.layers.decoder import Decoder
 from lightning_modules.layers.encoder import EncoderFactory
 from lightning_modules.layers.heads import Attended, Feedback, Head
 from lightning_modules.layers.state import DecoderState, Memory, StateShape
-from lightning_modules.module import LRSchedulerCallable, OptimizerCallable
-from lightning_modules.step_loss import StepLossModule
+from lightning_modules.training.module import LRSchedulerCallable, OptimizerCallable
+from lightning_modules.training.step_loss import StepLossModule
 
 BridgeFactory = Callable[[StateShape, StateShape], Bridge]
 DecoderFactory = Callable[[int, int], Decoder]

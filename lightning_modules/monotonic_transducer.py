@@ -24,8 +24,8 @@ from lightning_modules.layers.fixed_context import FixedContextDecoder
 from lightning_modules.layers.hard_alignment import AlignedState, HardAlignment, Order, posterior_of
 from lightning_modules.layers.initialisation import initialise
 from lightning_modules.layers.state import DecoderState, Memory, unique_rows
-from lightning_modules.module import LRSchedulerCallable, OptimizerCallable
 from lightning_modules.token_encoder_decoder import Tied, TokenEncoderDecoder
+from lightning_modules.training.module import LRSchedulerCallable, OptimizerCallable
 
 
 @dataclass(frozen=True)

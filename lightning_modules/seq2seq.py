@@ -12,8 +12,8 @@ from lightning_modules.layers.bridge import ProjectionBridge
 from lightning_modules.layers.encoder import EncoderFactory, RecurrentEncoder
 from lightning_modules.layers.fixed_context import FixedContextDecoder
 from lightning_modules.layers.heads import VocabularyHead
-from lightning_modules.module import LRSchedulerCallable, OptimizerCallable
 from lightning_modules.token_encoder_decoder import HeadFactory, Tied, TokenEncoderDecoder
+from lightning_modules.training.module import LRSchedulerCallable, OptimizerCallable
 
 
 class Seq2Seq(TokenEncoderDecoder):

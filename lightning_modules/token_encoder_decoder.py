@@ -30,7 +30,7 @@ from lightning_modules.layers.heads import Attended, VocabularyHead
 from lightning_modules.layers.initialisation import initialise
 from lightning_modules.layers.state import DecoderState, Memory, unique_rows
 from lightning_modules.metrics import PerTokenLoss, Share
-from lightning_modules.module import LRSchedulerCallable, OptimizerCallable
+from lightning_modules.training.module import LRSchedulerCallable, OptimizerCallable
 
 HeadFactory = Callable[[int, int, float], VocabularyHead]
 """Makes a head of (input size, vocabulary size, label smoothing)."""

@@ -16,7 +16,7 @@ from lightning_modules.layers.fixed_context import FixedContextDecoder
 from lightning_modules.layers.heads import RegressionHead
 from lightning_modules.layers.initialisation import initialise
 from lightning_modules.metrics import PerTokenLoss, Scale
-from lightning_modules.module import LRSchedulerCallable, OptimizerCallable
+from lightning_modules.training.module import LRSchedulerCallable, OptimizerCallable
 
 FREE_RUNNING = ScheduledSampling(Constant(0.0))
 

@@ -14,9 +14,9 @@ import pytest
 import torch
 from torch.nn import functional
 
-from lightning_modules import step_loss
 from lightning_modules.kernels import onednn
 from lightning_modules.kernels.linear import linear
+from lightning_modules.training import step_loss
 from tests.private_names import PRIVATE_NAMES
 
 PACKAGES = ("datamodules", "lightning_modules", "experiments")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from datamodules.corpus import check_characters
+from datamodules.corpora.corpus import check_characters
 from datamodules.errors import UserError, suggest
 from datamodules.formats.columns import Columns, Row
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from datamodules.corpus import Decode, find_file, read_lines
+from datamodules.corpora.corpus import Decode, find_file, read_lines
 from datamodules.errors import UserError
 from datamodules.formats.cells import one_line
 from datamodules.formats.columns import Column, Columns, Record, Row, rows_of
@@ -62,7 +62,7 @@ class CsvFile:
         """All rows in order; nothing is left out, nothing held in memory.
 
         Args:
-            decode: As :func:`datamodules.corpus.read_lines` takes it.
+            decode: As :func:`datamodules.corpora.corpus.read_lines` takes it.
 
         Raises:
             UserError: The file is missing, empty or broken, a line is no text, a quote is not closed, or a column is

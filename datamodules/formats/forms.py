@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, islice
 from pathlib import Path
 
-from datamodules.corpus import TextFiles, TsvFile
+from datamodules.corpora.corpus import TextFiles, TsvFile
 from datamodules.errors import UserError
 from datamodules.formats.columns import Row
 from datamodules.formats.compression import COMPRESSED

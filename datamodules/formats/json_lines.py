@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from datamodules.corpus import Decode, find_file, read_lines
+from datamodules.corpora.corpus import Decode, find_file, read_lines
 from datamodules.errors import UserError
 from datamodules.formats.cells import row_of
 from datamodules.formats.columns import Columns, Row
@@ -56,7 +56,7 @@ class JsonLinesFile:
         """All rows in order; nothing is left out, nothing held in memory.
 
         Args:
-            decode: As :func:`datamodules.corpus.read_lines` takes it.
+            decode: As :func:`datamodules.corpora.corpus.read_lines` takes it.
 
         Raises:
             UserError: The file is missing, empty or broken, a line is no JSON object, or a key is missing or no text.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from datamodules.corpus import Decode, find_file
+from datamodules.corpora.corpus import Decode, find_file
 from datamodules.errors import UserError, suggest
 from datamodules.formats.cells import row_of
 from datamodules.formats.columns import Columns, Row

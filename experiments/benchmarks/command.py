@@ -11,12 +11,12 @@ from experiments.config.tool_parser import ToolParser
 from experiments.storage.outputs import check_outputs
 
 BENCHMARKS = {
-    "models": "experiments.benchmarks.models_command",
-    "train": "experiments.benchmarks.train_command",
-    "decode": "experiments.benchmarks.decode_command",
-    "growth": "experiments.benchmarks.growth_command",
-    "startup": "experiments.benchmarks.startup_command",
-    "data": "experiments.benchmarks.data_command",
+    "models": "experiments.benchmarks.commands.models",
+    "train": "experiments.benchmarks.commands.train",
+    "decode": "experiments.benchmarks.commands.decode",
+    "growth": "experiments.benchmarks.commands.growth",
+    "startup": "experiments.benchmarks.commands.startup",
+    "data": "experiments.benchmarks.commands.data",
 }
 """Where each benchmark's ``SUMMARY``, ``DESCRIPTION``, ``add_options(parser)`` and ``run(given) -> int`` are."""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from datamodules.corpus import TextFiles
+from datamodules.corpora.corpus import TextFiles
 from datamodules.errors import RunFailed
 from datamodules.tokenizers import SentencePieceTokenizer
 from datamodules.translation import TranslationDataModule

@@ -7,7 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from datamodules.corpus import TextFiles, find_file
+from datamodules.corpora.corpus import TextFiles, find_file
 from datamodules.errors import RunFailed, UserError
 from experiments.benchmarks.options import FLOAT32
 from experiments.benchmarks.peers import recipe

@@ -11,7 +11,7 @@ from experiments.loggers import MetricsCSV
 from experiments.loggers.media import write_figure
 from experiments.storage.layout import FIGURES
 from lightning_modules.metrics import Scale
-from lightning_modules.trainer_parts import callbacks_of
+from lightning_modules.training.trainer_parts import callbacks_of
 
 CURVES = "curves.png"
 

@@ -9,8 +9,8 @@ from typing import Any
 import lightning as L
 
 from datamodules.batch import Batch
-from lightning_modules.step_loss import StepLossModule
-from lightning_modules.trainer_parts import logging_interval
+from lightning_modules.training.step_loss import StepLossModule
+from lightning_modules.training.trainer_parts import logging_interval
 
 LOSS = "train/loss"
 MOST_LOOKS = 8

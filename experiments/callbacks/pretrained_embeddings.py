@@ -7,13 +7,13 @@ import torch
 from lightning.pytorch.utilities import rank_zero_info
 
 from datamodules.batch import SPECIAL_PIECES
+from datamodules.corpora.parallel import ParallelDataModule
+from datamodules.corpora.word_vectors import WordVectors
 from datamodules.errors import UserError
-from datamodules.parallel import ParallelDataModule
 from datamodules.tokenizers import Tokenizer
-from datamodules.word_vectors import WordVectors
 from lightning_modules.layers.embedding import TokenEmbedding
 from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
-from lightning_modules.trainer_parts import callbacks_of
+from lightning_modules.training.trainer_parts import callbacks_of
 
 
 class PretrainedEmbeddings(L.Callback):

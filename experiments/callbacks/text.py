@@ -9,8 +9,8 @@ import lightning as L
 import torch.distributed
 
 from datamodules.batch import Split
+from datamodules.corpora.spelling import Spelling
 from datamodules.errors import UserError
-from datamodules.spelling import Spelling
 from lightning_modules.decoding.hypothesis import Hypothesis
 
 Seen = TypeVar("Seen")

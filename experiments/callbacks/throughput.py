@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from datamodules.batch import Batch
-from lightning_modules.trainer_parts import logging_interval
+from lightning_modules.training.trainer_parts import logging_interval
 
 
 class Throughput(L.Callback):

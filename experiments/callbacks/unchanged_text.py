@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import lightning as L
 
+from datamodules.corpora.parallel import ParallelDataModule
 from datamodules.errors import UserError
-from datamodules.parallel import ParallelDataModule
-from lightning_modules.trainer_parts import data_of
+from lightning_modules.training.trainer_parts import data_of
 
 
 class UnchangedText(L.Callback):

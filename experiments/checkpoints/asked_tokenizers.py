@@ -5,11 +5,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 
+from datamodules.corpora.parallel import ParallelDataModule
+from datamodules.corpora.vocabularies import is_joint
 from datamodules.errors import UserError
 from datamodules.hyperparameters import described_value
-from datamodules.parallel import ParallelDataModule
 from datamodules.tokenizers import Tokenizer, class_path
-from datamodules.vocabularies import is_joint
 
 
 def check_asked_for(data: ParallelDataModule, origin: str) -> None:

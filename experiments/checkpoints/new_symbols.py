@@ -8,9 +8,9 @@ import lightning as L
 from lightning.pytorch.utilities import rank_zero_info
 
 from datamodules.batch import Split
+from datamodules.corpora.parallel import ParallelDataModule
+from datamodules.corpora.vocabularies import SIDES, Side, Unseen
 from datamodules.errors import UserError
-from datamodules.parallel import ParallelDataModule
-from datamodules.vocabularies import SIDES, Side, Unseen
 from experiments.checkpoints.asked_tokenizers import check_asked_for
 
 MOST_SYMBOLS = 8

@@ -9,8 +9,8 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.utilities import rank_zero_info
 
+from datamodules.corpora.parallel import HASH_DIGITS, ParallelDataModule
 from datamodules.errors import UserError
-from datamodules.parallel import HASH_DIGITS, ParallelDataModule
 from experiments.checkpoints.saved_tokenizers import CONTENT, LENGTHS, saved_state, saved_tokenizers
 from experiments.config.class_paths import DATA_HYPERPARAMETERS
 

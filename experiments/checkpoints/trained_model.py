@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 from datamodules.errors import UserError
 from experiments.config.class_paths import import_classes, resolve
 from experiments.config.parts import make_part
-from lightning_modules.module import LightningModule
 from lightning_modules.shapes import check_shapes
+from lightning_modules.training.module import LightningModule
 
 ModelT = TypeVar("ModelT", bound=LightningModule)
 

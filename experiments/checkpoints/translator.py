@@ -10,9 +10,9 @@ import numpy as np
 import torch
 
 from datamodules.batch import BOS, EOS, Padded, SequenceBatch
-from datamodules.corpus import FORBIDDEN
+from datamodules.corpora.corpus import FORBIDDEN
+from datamodules.corpora.spelling import Spelling, spellings
 from datamodules.errors import RunFailed, UserError
-from datamodules.spelling import Spelling, spellings
 from datamodules.tokenizers import Tokenizer
 from experiments.checkpoints.translation import Translation
 from experiments.processes.memory_errors import is_out_of_memory

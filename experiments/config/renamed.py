@@ -12,6 +12,13 @@ MOVED = {
     "experiments.runs.callbacks.": "experiments.callbacks.",
     "experiments.runs.loggers.": "experiments.loggers.",
     "experiments.runs.metrics.": "experiments.metrics.",
+    "datamodules.features.": "datamodules.corpora.features.",
+    "datamodules.held_out.": "datamodules.corpora.held_out.",
+    "datamodules.parallel.": "datamodules.corpora.parallel.",
+    "datamodules.piece_dropout.": "datamodules.corpora.piece_dropout.",
+    "lightning_modules.layers.positions.": "lightning_modules.layers.transformer.positions.",
+    "lightning_modules.layers.transformer_decoder.": "lightning_modules.layers.transformer.decoder.",
+    "lightning_modules.layers.transformer_encoder.": "lightning_modules.layers.transformer.encoder.",
 }
 """Rooms whose classes kept their names: the beginnings of their class paths."""
 

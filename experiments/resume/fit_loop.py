@@ -16,7 +16,7 @@ from torch import Tensor
 
 from datamodules.plan import BatchPlan, PlannedLoader
 from experiments.resume.positional_seeds import PositionalSeeds
-from lightning_modules.trainer_parts import callbacks_of
+from lightning_modules.training.trainer_parts import callbacks_of
 
 
 class ExactFitLoop(_FitLoop):

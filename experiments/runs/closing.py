@@ -14,7 +14,7 @@ from experiments.loggers import RunWandbLogger
 from experiments.storage.layout import CHECKPOINTS, CONFIG, FIGURES, LAST_CHECKPOINT
 from experiments.storage.shell import command, shown
 from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
-from lightning_modules.trainer_parts import callbacks_of
+from lightning_modules.training.trainer_parts import callbacks_of
 
 POSITIONS = ("epoch", "step")
 """What a callback monitors that keeps the latest checkpoints."""

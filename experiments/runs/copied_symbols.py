@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import lightning as L
 
+from datamodules.corpora.parallel import ParallelDataModule
 from datamodules.errors import UserError
-from datamodules.parallel import ParallelDataModule
 from lightning_modules.encoder_decoder import EncoderDecoder
 
 

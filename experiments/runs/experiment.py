@@ -18,7 +18,7 @@ from experiments.runs.lightning_cli import SeqlabCLI
 from experiments.runs.lightning_notices import without_lightning_notices
 from experiments.storage.layout import CHECKPOINTS, LAST_CHECKPOINT
 from experiments.storage.run_directory import alone_in, make_run, reserved_run
-from lightning_modules.trainer_parts import callbacks_of
+from lightning_modules.training.trainer_parts import callbacks_of
 
 
 class Experiment(NamedTuple):

@@ -18,8 +18,8 @@ from lightning.pytorch.plugins import CheckpointIO
 from lightning.pytorch.utilities import rank_zero_info
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
+from datamodules.corpora.parallel import ParallelDataModule
 from datamodules.errors import UserError
-from datamodules.parallel import ParallelDataModule
 from experiments.callbacks.checkpoints import LastCheckpoints
 from experiments.callbacks.curve_figures import CurveFigures
 from experiments.callbacks.divergence import Divergence
@@ -70,7 +70,7 @@ from experiments.storage.layout import (
 )
 from experiments.storage.run_directory import alone_in, new_run
 from experiments.storage.shell import shown
-from lightning_modules.step_loss import StepLossModule
+from lightning_modules.training.step_loss import StepLossModule
 
 TRUST = re.compile(r"^--trust(?==|$)")
 """An option that may be given several times: each adds to what the others trust."""

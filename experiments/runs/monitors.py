@@ -10,8 +10,8 @@ from lightning.pytorch.callbacks import EarlyStopping, LambdaCallback, LearningR
 from lightning.pytorch.utilities import rank_zero_info
 
 from datamodules.errors import UserError, suggest
-from lightning_modules.step_loss import StepLossModule
-from lightning_modules.trainer_parts import callbacks_of
+from lightning_modules.training.step_loss import StepLossModule
+from lightning_modules.training.trainer_parts import callbacks_of
 
 KNOWN_PACKAGES = ("experiments", "lightning_modules", "lightning")
 """Whose modules and callbacks log nothing beside what they declare."""

@@ -8,8 +8,8 @@ import lightning as L
 
 from datamodules.batch import Batch, Padded, Split
 from datamodules.errors import RunFailed
-from lightning_modules.locations import place_of
-from lightning_modules.trainer_parts import callbacks_of, data_of
+from lightning_modules.training.locations import place_of
+from lightning_modules.training.trainer_parts import callbacks_of, data_of
 
 Stage = Literal["train", "val", "test", "predict"]
 

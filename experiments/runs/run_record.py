@@ -21,7 +21,7 @@ from experiments.storage.commit import source_commit
 from experiments.storage.durable import durable_write
 from experiments.storage.fingerprints import order_fingerprint, parameter_fingerprints
 from experiments.storage.layout import CONFIG, RECORD
-from lightning_modules.trainer_parts import data_of
+from lightning_modules.training.trainer_parts import data_of
 
 PACKAGES = (
     "seqlab",

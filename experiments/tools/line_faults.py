@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from datamodules.corpus import FORBIDDEN
+from datamodules.corpora.corpus import FORBIDDEN
 from datamodules.errors import UserError
 
 UNKNOWN_SHARE = 0.2

@@ -18,8 +18,8 @@ from experiments.tools.line_faults import LineFaults, add_strict_option
 from experiments.tools.lines import WINDOW_BATCHES, windows
 
 if TYPE_CHECKING:
-    from datamodules.corpus import TextFiles, TsvFile
-    from datamodules.spelling import Spelling
+    from datamodules.corpora.corpus import TextFiles, TsvFile
+    from datamodules.corpora.spelling import Spelling
     from experiments.checkpoints.translator import Translator
 
 EPILOG = """\
@@ -86,7 +86,7 @@ def main(arguments: list[str]) -> int:
 
 def _score(given: argparse.Namespace) -> None:
     from datamodules.batch import UNK
-    from datamodules.corpus import TextFiles, TsvFile
+    from datamodules.corpora.corpus import TextFiles, TsvFile
     from experiments.checkpoints.loading import load_ensemble
     from experiments.storage.layout import find_checkpoint
 

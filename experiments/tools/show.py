@@ -17,7 +17,7 @@ from experiments.tools.line_faults import LineFaults
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from datamodules.spelling import Spelling
+    from datamodules.corpora.spelling import Spelling
     from experiments.checkpoints.translator import Translator
 
 SENTENCES = ("a dog runs", "two children play in the snow", "a man reads a book")

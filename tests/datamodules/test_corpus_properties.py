@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datamodules.corpus import FORBIDDEN, TextFiles, TsvFile, read_lines
+from datamodules.corpora.corpus import FORBIDDEN, TextFiles, TsvFile, read_lines
 from datamodules.errors import UserError
 
 ODD = "\t\r\x0b\x0c\x1c\x1d\x1e\x85\xa0\u200b\ufeff\u3000\U0001f600e\u0301 "

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datamodules.batch import UNK
-from datamodules.spelling import spellings
+from datamodules.corpora.spelling import spellings
 from datamodules.tokenizers import CodeTokenizer, restore_tokenizer
 
 CODE = st.lists(

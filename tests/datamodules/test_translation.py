@@ -12,7 +12,7 @@ import lightning as L
 import pytest
 from lightning.pytorch.cli import LightningArgumentParser
 
-from datamodules.corpus import TextFiles, TsvFile
+from datamodules.corpora.corpus import TextFiles, TsvFile
 from datamodules.errors import UserError
 from datamodules.tokenizers import CharacterTokenizer, SentencePieceTokenizer, WhitespaceTokenizer
 from datamodules.translation import TranslationDataModule

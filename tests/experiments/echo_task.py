@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from datamodules.batch import EOS, Padded, SequenceBatch, Split
-from datamodules.spelling import Spelling
+from datamodules.corpora.spelling import Spelling
 from datamodules.tokenizers import WhitespaceTokenizer
 from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.decoding.hypothesis import Hypothesis

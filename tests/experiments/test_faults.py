@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from datamodules.corpus import TextFiles
+from datamodules.corpora.corpus import TextFiles
 from datamodules.errors import RunFailed
 from datamodules.tokenizers import WhitespaceTokenizer
 from datamodules.translation import TranslationDataModule

@@ -12,7 +12,7 @@ from lightning_modules.forcing import Constant, Forcing, ParallelScheduledSampli
 from lightning_modules.layers.decoder import BahdanauDecoder, Decoder, LuongDecoder, MultiStepDecoder
 from lightning_modules.layers.encoder import RecurrentEncoder
 from lightning_modules.layers.fixed_context import FixedContextDecoder
-from lightning_modules.layers.transformer_decoder import TransformerDecoder
+from lightning_modules.layers.transformer.decoder import TransformerDecoder
 from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 
 VOCABULARY = 11

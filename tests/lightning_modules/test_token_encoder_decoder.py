@@ -24,8 +24,8 @@ from lightning_modules.layers.encoder import RecurrentEncoder
 from lightning_modules.layers.fixed_context import FixedContextDecoder
 from lightning_modules.layers.heads import VocabularyHead
 from lightning_modules.layers.stateful_attention import CoverageAttention
-from lightning_modules.layers.transformer_decoder import TransformerDecoder
-from lightning_modules.layers.transformer_encoder import TransformerEncoder
+from lightning_modules.layers.transformer.decoder import TransformerDecoder
+from lightning_modules.layers.transformer.encoder import TransformerEncoder
 from lightning_modules.shapes import check_shapes
 from lightning_modules.token_encoder_decoder import Tied, TokenEncoderDecoder
 

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from datamodules.corpus import TextFiles, read_lines
+from datamodules.corpora.corpus import TextFiles, read_lines
 from datamodules.errors import UserError
 
 LINES = [f"line {number} 你" for number in range(5000)]

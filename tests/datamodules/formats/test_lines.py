@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datamodules.corpus import TextFiles
+from datamodules.corpora.corpus import TextFiles
+from datamodules.corpora.held_out import HeldOut
 from datamodules.errors import UserError
 from datamodules.formats.forms import check_apart, check_form
 from datamodules.formats.lines import Lines
-from datamodules.held_out import HeldOut
 from datamodules.tokenizers import WhitespaceTokenizer
 from datamodules.translation import TranslationDataModule
 from experiments.cli import main

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datamodules.corpus import TextFiles, TsvFile
+from datamodules.corpora.corpus import TextFiles, TsvFile
 from datamodules.errors import UserError
 from datamodules.formats.columns import Column
 from datamodules.formats.delimited import CsvFile

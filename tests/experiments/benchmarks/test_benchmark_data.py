@@ -10,7 +10,7 @@ from unittest import mock
 
 import pytest
 
-from datamodules.corpus import TextFiles
+from datamodules.corpora.corpus import TextFiles
 from datamodules.errors import RunFailed
 from experiments.benchmarks import data
 from experiments.benchmarks.data import data_module, in_process, repeated

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from datamodules.batch import SequenceBatch
 from experiments.callbacks.divergence import Divergence
 from experiments.cli import main
-from lightning_modules.step_loss import StepLossModule
+from lightning_modules.training.step_loss import StepLossModule
 from tests.experiments.echo_task import EchoData, make_trainer
 from tests.experiments.tiny_task import write_tiny_task
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from datamodules.corpus import TextFiles, TsvFile
+from datamodules.corpora.corpus import TextFiles, TsvFile
 from datamodules.errors import UserError
 from experiments.checkpoints.reading import read_checkpoint
 from tests.experiments.tiny_checkpoint import tiny_checkpoint, write

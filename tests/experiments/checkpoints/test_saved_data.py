@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pytest
 import torch
 
-from datamodules.corpus import TextFiles, TsvFile
+from datamodules.corpora.corpus import TextFiles, TsvFile
 from datamodules.dates import DatesDataModule
 from datamodules.errors import UserError
 from datamodules.tokenizers import WhitespaceTokenizer

@@ -207,7 +207,7 @@ def test_a_function_of_ones_own_is_trusted_like_a_class(config: Path, capsys: py
 WRONG = """\
 import lightning as L
 import torch
-from datamodules.parallel import ParallelDataModule
+from datamodules.corpora.parallel import ParallelDataModule
 from datamodules.tokenizers import Tokenizer, WhitespaceTokenizer
 from lightning_modules.forcing import ForcingSchedule, Linear
 from lightning_modules.layers.attention import Attention, GeneralAttention

@@ -24,11 +24,11 @@ from lightning_modules.birnn import BiRNNClassifier
 from lightning_modules.layers.decoder import LuongDecoder
 from lightning_modules.layers.encoder import RecurrentEncoder
 from lightning_modules.layers.fixed_context import FixedContextDecoder
-from lightning_modules.layers.transformer_decoder import TransformerDecoder
-from lightning_modules.layers.transformer_encoder import TransformerEncoder
+from lightning_modules.layers.transformer.decoder import TransformerDecoder
+from lightning_modules.layers.transformer.encoder import TransformerEncoder
 from lightning_modules.nmt import AttentionNMT
 from lightning_modules.seq2seq import Seq2Seq
-from lightning_modules.step_loss import StepLossModule
+from lightning_modules.training.step_loss import StepLossModule
 from lightning_modules.vector_seq2seq import VectorSeq2Seq
 
 LENGTHS = (1, 31, 2, 24, 40, 3, 1, 17, 2, 36, 1)

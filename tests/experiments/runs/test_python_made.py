@@ -14,7 +14,7 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch.optim.lr_scheduler import ConstantLR, LRScheduler
 
-from datamodules.corpus import TextFiles, TsvFile
+from datamodules.corpora.corpus import TextFiles, TsvFile
 from datamodules.curriculum import Competence, Curriculum
 from datamodules.errors import UserError
 from datamodules.hyperparameters import described_value

@@ -15,7 +15,7 @@ from datamodules.batch import EOS, UNK, Padded, SequenceBatch
 from lightning_modules.layers.decoder import Decoder, LuongDecoder
 from lightning_modules.layers.encoder import RecurrentEncoder
 from lightning_modules.layers.heads import VocabularyHead
-from lightning_modules.layers.transformer_decoder import TransformerDecoder
+from lightning_modules.layers.transformer.decoder import TransformerDecoder
 from lightning_modules.token_encoder_decoder import HeadFactory, TokenEncoderDecoder
 
 LIVE, VOCABULARY, LONGEST = 6, 160, 3

@@ -13,8 +13,8 @@ from lightning_modules.layers.embedding import TokenEmbedding
 from lightning_modules.layers.encoder import RecurrentEncoder, StepwiseEncoder
 from lightning_modules.layers.fixed_context import FixedContextDecoder
 from lightning_modules.layers.pooling import AttentionPooling
-from lightning_modules.layers.transformer_decoder import TransformerDecoder
-from lightning_modules.layers.transformer_encoder import TransformerEncoder
+from lightning_modules.layers.transformer.decoder import TransformerDecoder
+from lightning_modules.layers.transformer.encoder import TransformerEncoder
 from lightning_modules.nmt import AttentionNMT
 from lightning_modules.seq2seq import Seq2Seq
 from lightning_modules.vector_seq2seq import VectorSeq2Seq

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from lightning_modules.layers.initialisation import initialise
-from lightning_modules.layers.transformer_encoder import TransformerEncoder
+from lightning_modules.layers.transformer.encoder import TransformerEncoder
 
 
 def test_the_beginning_does_not_depend_on_the_number_of_threads(seed: int) -> None:
