@@ -62,6 +62,8 @@ class TranslationDataModule(ParallelDataModule):
             its own side has the same ids on both, as ``tied: all`` needs.
         copy_unknown: Whether words or characters that the vocabulary lacks can be copied from a source, whole, by a
             ``CopyVocabularyHead``; the vocabulary has to be a joint one, and not of pieces.
+        hallucination: Probability that what the sides of a training pair share, such as the stem of a word, is made up
+            in training, for few lemmas with many forms each (after Anastasopoulos and Neubig 2019).
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class TranslationDataModule(ParallelDataModule):
         features: Features | None = None,
         joint_vocabulary: bool = False,
         copy_unknown: bool = False,
+        hallucination: float = 0.0,
     ) -> None:
         if tokenizer is None:
             raise UserError("data.init_args.tokenizer is not given: name one, for example CharacterTokenizer")
@@ -106,6 +109,7 @@ class TranslationDataModule(ParallelDataModule):
             piece_dropout,
             joint_vocabulary,
             copy_unknown,
+            hallucination,
         )
         given: dict[Split, ParallelText | None] = {"train": train, "val": val, "test": test}
         self._texts = {name: text for name, text in given.items() if text is not None}

@@ -203,6 +203,11 @@ class EncodedCorpus(Dataset[SequenceBatch]):
             torch.tensor(indices, dtype=torch.long),
         )
 
+    @property
+    def source_symbols(self) -> np.ndarray:
+        """``(symbols,)``, memory-mapped: the ids of all sources, one after another."""
+        return self._source.values
+
     def unknown_rows(self, side: Literal["source", "target"]) -> list[int]:
         """The indices of the pairs with a token on that side that the vocabulary lacks."""
         is_source, summary = side == "source", self.summary
@@ -265,7 +270,7 @@ class _Rows:
     """Rows of different lengths in two memory-mapped files."""
 
     def __init__(self, directory: Path, name: str, dtype: np.dtype) -> None:
-        self._values = _mapped(directory / f"{name}.values", dtype)
+        self.values = _mapped(directory / f"{name}.values", dtype)
         self._ends = _mapped(directory / f"{name}.ends", np.dtype("<i8"))
 
     def __len__(self) -> int:
@@ -273,7 +278,7 @@ class _Rows:
 
     def unknown(self, known: int) -> list[int]:
         """The rows that have UNK, or an id above the ``known`` ones of the vocabulary."""
-        parts = (self._values[start : start + _AT_ONCE] for start in range(0, len(self._values), _AT_ONCE))
+        parts = (self.values[start : start + _AT_ONCE] for start in range(0, len(self.values), _AT_ONCE))
         found = (np.flatnonzero((part == UNK) | (part >= known)) for part in parts)
         places = (number * _AT_ONCE + each for number, each in enumerate(found))
         rows = [np.searchsorted(self._ends, each, side="right") for each in places]
@@ -281,7 +286,7 @@ class _Rows:
 
     def __getitem__(self, index: int) -> np.ndarray:
         row = range(len(self))[index]
-        return self._values[self._ends[row - 1] if row else 0 : self._ends[row]]
+        return self.values[self._ends[row - 1] if row else 0 : self._ends[row]]
 
 
 def _mapped(path: Path, dtype: np.dtype) -> np.ndarray:

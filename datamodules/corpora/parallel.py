@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from datamodules.batch import SequenceBatch, Split
 from datamodules.corpora.cache import Cache
 from datamodules.corpora.encoded import EncodedCorpus, encode_corpus
 from datamodules.corpora.features import FeatureTokenizer
+from datamodules.corpora.hallucination import StemHallucination, check_share
 from datamodules.corpora.piece_dropout import PieceDropout, check_rate
 from datamodules.corpora.spelling import Spelling, check_copyable, spellings
 from datamodules.corpora.tokenizer_training import TrainingText, trained_tokenizer
@@ -71,6 +72,8 @@ class ParallelDataModule(L.LightningDataModule, ABC):
             its own side has the same ids on both, as ``tied: all`` needs.
         copy_unknown: Whether words or characters that the vocabulary lacks can be copied from a source, whole, by a
             ``CopyVocabularyHead``; the vocabulary has to be a joint one, and not of pieces.
+        hallucination: Probability that what the sides of a training pair share, such as the stem of a word, is made up;
+            see :class:`StemHallucination`.
     """
 
     def __init__(
@@ -88,6 +91,7 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         piece_dropout: float = 0.0,
         joint_vocabulary: bool = False,
         copy_unknown: bool = False,
+        hallucination: float = 0.0,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
@@ -101,6 +105,7 @@ class ParallelDataModule(L.LightningDataModule, ABC):
             if value < least:
                 raise UserError(f"data.init_args.{name} is {value}: give at least {least}")
         check_rate(piece_dropout)
+        check_share(hallucination)
         self.cache = Cache(cache_directory)
         self._untrained = tokenizer
         self._untrained_target = target_tokenizer
@@ -112,6 +117,7 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         self._num_workers = num_workers
         self._curriculum = curriculum
         self._piece_dropout = piece_dropout
+        self._hallucination = hallucination
         self._joint_vocabulary = joint_vocabulary
         if joint_vocabulary and target_tokenizer is not None:
             check_joinable(tokenizer, target_tokenizer)
@@ -119,7 +125,7 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         if copy_unknown:
             target = tokenizer if target_tokenizer is None else target_tokenizer
             check_copyable(tokenizer, target, joint_vocabulary or target is tokenizer)
-        self._splitter: PieceDropout | None = None
+        self._changes: list[Callable[[SequenceBatch, int], SequenceBatch]] = []
         self._tokenizers: tuple[Tokenizer, Tokenizer] | None = None
         self._lengths_known = False
         self._lengths: TrainingLengths | None = None
@@ -307,8 +313,12 @@ class ParallelDataModule(L.LightningDataModule, ABC):
 
     def train_dataloader(self) -> DataLoader[SequenceBatch]:
         """Batches of the training pairs, in a new order each epoch."""
+        self._changes = []
+        if self._hallucination:
+            symbols, tokenizers = self._corpus("train").source_symbols, self._prepare_tokenizers()
+            self._changes.append(StemHallucination(self._hallucination, *tokenizers, symbols, self._seed))
         if self._piece_dropout:
-            self._splitter = PieceDropout(self._piece_dropout, *self._prepare_tokenizers(), self._seed)
+            self._changes.append(PieceDropout(self._piece_dropout, *self._prepare_tokenizers(), self._seed))
         return self._loader("train", self._batch_size, self._batch_unit, shuffle=True)
 
     def val_dataloader(self) -> DataLoader[SequenceBatch]:
@@ -324,10 +334,11 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         return self.test_dataloader()
 
     def on_before_batch_transfer(self, batch: SequenceBatch, dataloader_idx: int) -> SequenceBatch:
-        """A training batch in other pieces, where there is piece dropout; Lightning calls this."""
-        if self._splitter is None or self.trainer is None or not self.trainer.training:
-            return batch
-        return self._splitter(batch, self.trainer.current_epoch)
+        """A training batch in other pieces or with made-up stems, where that was asked for; Lightning calls this."""
+        if self.trainer is not None and self.trainer.training:
+            for change in self._changes:
+                batch = change(batch, self.trainer.current_epoch)
+        return batch
 
     def state_dict(self) -> dict[str, Any]:
         """The tokenizers, as plain values: a checkpoint holds them, and needs no data to translate.

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from datamodules.batch import LabelledBatch, Padded, SequenceBatch
 from datamodules.errors import UserError
-from lightning_modules.training import contracts
 from lightning_modules.birnn import BiRNNClassifier
 from lightning_modules.decoding.beam import BeamSearch
 from lightning_modules.layers import attention, pooling
@@ -24,6 +23,7 @@ from lightning_modules.layers.state import DecoderState, Memory
 from lightning_modules.layers.transformer.decoder import TransformerDecoder
 from lightning_modules.layers.transformer.encoder import TransformerEncoder
 from lightning_modules.nmt import AttentionNMT
+from lightning_modules.training import contracts
 from lightning_modules.training.contracts import check_first_calls
 
 ATTENTIONS = [
