@@ -31,6 +31,9 @@ A search is a YAML file:
   options: {trainer.max_epochs: 3}           # of every trial; optional, as all that follows
   pruner: MedianPruner                       # of optuna.pruners, or class_path and init_args; null prunes nothing
   take: best                                 # a trial's value is its best through training, or its last
+  panels:                                    # each trial trains on all of these; its value is the mean over them
+    Hungarian: {options: {data.init_args.train.tsv: hun_train.tsv, data.init_args.val.tsv: hun_dev.tsv}}
+    French: {options: {data.init_args.train.tsv: fre_train.tsv, data.init_args.val.tsv: fre_dev.tsv}}
 
 Each trial is a seqlab fit; the parameters are drawn by Optuna's TPE sampler. The directory gets trials.csv, best.yaml,
 runs/ and logs/. The same command, started once more on any machine that sees the directory, joins in; after an end of

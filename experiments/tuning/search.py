@@ -18,7 +18,7 @@ from datamodules.errors import UserError, suggest
 from experiments.config.given_values import typed
 from experiments.config.shipped_configs import configs_in
 from experiments.studies.plan import hash_of
-from experiments.studies.study import Metric
+from experiments.studies.study import Change, Metric, slug
 from experiments.studies.yaml_records import first_fault, read_record
 
 SEARCHES = Path("configs") / "tune"
@@ -135,6 +135,8 @@ class Search(_Part):
         parameters: What is searched over, by key of the config, as ``model.init_args.dropout``.
         pruner: What ends trials early; null lets all go on to their end.
         seed: Seed of the parameters that are drawn. The trials themselves have the experiment's seed.
+        panels: Data sets, or other changes of the experiment, by name: each trial trains on all of them, one after
+            another, and its value is the mean over them. A trial may be pruned between two of them.
     """
 
     name: str
@@ -146,6 +148,7 @@ class Search(_Part):
     parameters: dict[str, Range | Choices]
     pruner: Pruner | None = Pruner()
     seed: int = 1
+    panels: dict[str, Change] = {}
 
     @field_validator("experiment", mode="before")
     @classmethod
@@ -169,7 +172,8 @@ class Search(_Part):
 
     def identity(self) -> dict[str, Any]:
         """All of it, and a hash of what its config files hold: trials with another identity cannot be compared."""
-        return {**json.loads(self.model_dump_json(exclude={"name"})), "configs": hash_of(self.experiment)}
+        files = [*self.experiment, *(config for panel in self.panels.values() for config in panel.configs)]
+        return {**json.loads(self.model_dump_json(exclude={"name"})), "configs": hash_of(files)}
 
     def value_of(self, key: str, drawn: object) -> object:
         """What a drawn value is in a config.
@@ -199,14 +203,21 @@ class Search(_Part):
             for choice in parameter.choices
         ]
 
-    def words(self, drawn: Mapping[str, object]) -> tuple[str, ...]:
+    @property
+    def trainings(self) -> tuple[str, ...]:
+        """The names of what a trial trains on, in order; one without a name where there are no panels."""
+        return tuple(self.panels) or ("",)
+
+    def words(self, drawn: Mapping[str, object], training: str = "") -> tuple[str, ...]:
         """What is typed after ``seqlab`` to train with drawn values.
 
         Args:
             drawn: By key.
+            training: One of :attr:`trainings`.
         """
-        configs = [word for config in self.experiment for word in ("--config", config)]
-        options = {**self.options, **drawn}
+        panel = self.panels.get(training, Change())
+        configs = [word for config in (*self.experiment, *panel.configs) for word in ("--config", config)]
+        options = {**self.options, **panel.options, **drawn}
         return ("fit", *configs, *(word for key, value in options.items() for word in (f"--{key}", typed(value))))
 
 
@@ -224,9 +235,12 @@ def read_search(path: Path) -> Search:
     search = read_record(Search, path, "experiment, metric, mode and parameters", _fault, hint)
     if not search.parameters:
         raise UserError(f"{path}: parameters is empty: give at least one, with low and high, or choices")
-    for key in search.parameters:
-        if key in search.options:
-            raise UserError(f"{path}: {key} is in options and in parameters: leave one of them out")
+    places = {"options": search.options, **{f"panels: {name}": panel.options for name, panel in search.panels.items()}}
+    for place, options in places.items():
+        if both := [key for key in search.parameters if key in options]:
+            raise UserError(f"{path}: {both[0]} is in {place} and in parameters: leave one of them out")
+    if len({slug(name) for name in search.panels}) < len(search.panels):
+        raise UserError(f"{path}: panels: two names are alike but for signs, and would share a directory")
     try:
         if search.pruner is not None:
             search.pruner.made()
@@ -239,7 +253,8 @@ def _fault(error: ValidationError) -> str:
     place = error.errors()[0]["loc"]
     if place[:1] == ("parameters",) and len(place) > 1:
         return _fault_of_parameter(error, str(place[1]))
-    return first_fault(error, {"pruner": Pruner}.get(str(place[0]), Search).model_fields)
+    part = {"pruner": Pruner, "panels": Change}.get(str(place[0]), Search) if len(place) > 1 else Search
+    return first_fault(error, part.model_fields)
 
 
 def _fault_of_parameter(error: ValidationError, key: str) -> str:

@@ -140,6 +140,24 @@ class SharedTrials:
         """
         return self._storage.get_trial(self._id(number))
 
+    def report(self, number: int, step: int, value: float) -> bool:
+        """Reports how a trial does that is under way, and notes whether it is to be pruned.
+
+        Args:
+            number: Number of the trial, from 0.
+            step: How much of it is done, from 0; other trials are compared at the same step.
+            value: Its value so far.
+
+        Returns:
+            Whether it is.
+        """
+        self._storage.set_trial_intermediate_value(self._id(number), step, value)
+        pruner = self.search.pruner
+        if pruner is None or not pruner.made().prune(self._study, self.get(number)):
+            return False
+        self._note(number, "pruned", step)
+        return True
+
     def finish(self, number: int, value: float | None, run: Path) -> FrozenTrial:
         """Notes the value of a trial.
 
@@ -265,5 +283,7 @@ def title(number: int) -> str:
 
 def _place(parent: Path) -> str:
     """Where a trial would resume from: a word that changes with its last checkpoint."""
-    written = [path.stat().st_mtime_ns for path in parent.glob(f"*/{CHECKPOINTS}/{LAST_CHECKPOINT}")]
+    written = [
+        path.stat().st_mtime_ns for path in parent.parent.glob(f"{parent.name}*/*/{CHECKPOINTS}/{LAST_CHECKPOINT}")
+    ]
     return str(max(written, default=0))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import fmean
 
 from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
@@ -15,8 +17,9 @@ from datamodules.errors import RunFailed, UserError
 from experiments.config.named_classes import check_named_classes
 from experiments.processes.command_pool import CommandPool, Interrupted
 from experiments.studies.measure import last_checkpoint, logged_value, run_since
+from experiments.studies.study import slug
 from experiments.tuning.results import write_results
-from experiments.tuning.shared_trials import RUNS, SUCCEEDED, HeldTrial, SharedTrials, is_pruned, title
+from experiments.tuning.shared_trials import RUNS, SUCCEEDED, HeldTrial, SharedTrials, is_pruned
 from experiments.tuning.trial_variable import TRIAL_VARIABLE
 
 LOGS = "logs"
@@ -57,9 +60,10 @@ class Tuner:
             RunFailed: It failed.
         """
         self._logs.mkdir(exist_ok=True)
-        check_named_classes([self._search.words(self._search.example()), *self._search.choices()])
-        words = [*self._search.words(self._search.example()), "--print_config"]
-        self._commands.run(words, self._logs / "check.log")
+        commands = [self._search.words(self._search.example(), training) for training in self._search.trainings]
+        check_named_classes([*commands, *self._search.choices()])
+        for words in commands:
+            self._commands.run([*words, "--print_config"], self._logs / "check.log")
 
     def run(self, limit: int) -> None:
         """Runs trials, and shows a progress bar over the whole search, the trials of other jobs among them.
@@ -102,11 +106,11 @@ class Tuner:
         try:
             if not trial.pruned:
                 self._trials.begin(trial.number)
-                self._train(trial)
-            run = self._run_of(trial)
+                self._train_all(trial)
+            runs = self._runs_of(trial)
             pruned = is_pruned(self._trials.get(trial.number))
-            value = None if pruned else logged_value(self._search.measure, run)
-            return self._trials.finish(trial.number, value, run)
+            value = None if pruned else self._mean(runs)
+            return self._trials.finish(trial.number, value, runs[-1])
         except Interrupted:
             self._trials.interrupt(trial.number)
             raise
@@ -122,23 +126,51 @@ class Tuner:
                     ) from None
             return told
 
-    def _train(self, trial: HeldTrial) -> None:
+    def _train_all(self, trial: HeldTrial) -> None:
+        """Trains on each of the trial's data sets, unless it is pruned after one of them."""
+        runs: list[Path] = []
+        for step, training in enumerate(self._search.trainings):
+            is_done = step in self._trials.get(trial.number).intermediate_values and self._search.panels
+            if not is_done:
+                self._train(trial, training)
+            run = self._run_of(trial, training)
+            if run is None or is_pruned(self._trials.get(trial.number)):
+                return
+            runs.append(run)
+            is_last = len(runs) == len(self._search.trainings)
+            if not (is_done or is_last) and self._trials.report(trial.number, step, self._mean(runs)):
+                return
+
+    def _train(self, trial: HeldTrial, training: str) -> None:
         words = [
-            *self._search.words(trial.drawn),
-            *("--experiment", title(trial.number)),
+            *self._search.words(trial.drawn, training),
+            *("--experiment", self._parent_of(trial, training).name),
             *("--trainer.default_root_dir", str(self._trials.directory / RUNS)),
         ]
-        resumed = last_checkpoint(run_since(EVER, trial.parent))
+        resumed = last_checkpoint(self._run_of(trial, training))
         if resumed is not None:
             words += ["--ckpt_path", str(resumed)]
-        environment = {TRIAL_VARIABLE: str(self._trials.directory.absolute() / str(trial.number))}
-        self._commands.run(words, self._logs / f"{title(trial.number)}.log", "more", environment)
+        place = str(self._trials.directory.absolute() / str(trial.number))
+        environment = {} if self._search.panels else {TRIAL_VARIABLE: place}
+        log = f"{self._parent_of(trial, training).name}.log"
+        self._commands.run(words, self._logs / log, "more", environment)
 
-    def _run_of(self, trial: HeldTrial) -> Path:
-        run = run_since(EVER, trial.parent)
-        if run is None:
+    def _parent_of(self, trial: HeldTrial, training: str) -> Path:
+        """The directory in which the run of one of a trial's trainings is made."""
+        return trial.parent.with_name(f"{trial.parent.name}-{slug(training)}") if training else trial.parent
+
+    def _run_of(self, trial: HeldTrial, training: str) -> Path | None:
+        return run_since(EVER, self._parent_of(trial, training))
+
+    def _runs_of(self, trial: HeldTrial) -> list[Path]:
+        runs = [run for training in self._search.trainings if (run := self._run_of(trial, training))]
+        if not runs:
             raise RunFailed(f"it left no run directory in {trial.parent}")
-        return run
+        return runs
+
+    def _mean(self, runs: Sequence[Path]) -> float:
+        """The mean of the metric over runs."""
+        return fmean(logged_value(self._search.measure, run) for run in runs)
 
     def _ended(self) -> int:
         return sum(trial.state.is_finished() for trial in self._trials.all())
@@ -150,5 +182,6 @@ class Tuner:
         name, best = self._search.metric, self._trials.best()
         standing = "" if best is None else f" (best: {best.value:.4g}, trial {best.number})"
         if is_pruned(trial):
-            return f"trial {trial.number}: pruned after {len(trial.intermediate_values)} validations{standing}"
+            unit = "panels" if self._search.panels else "validations"
+            return f"trial {trial.number}: pruned after {len(trial.intermediate_values)} {unit}{standing}"
         return f"trial {trial.number}: {name} {trial.value:.4g}{standing}"

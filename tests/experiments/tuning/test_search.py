@@ -64,14 +64,15 @@ def test_a_search_that_is_not_there_is_told_with_those_that_are(tmp_path: Path) 
 @pytest.mark.parametrize("path", sorted(SEARCHES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_searches_of_the_project_name_what_their_experiment_has(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     search = read_search(path)
-    with pytest.raises(SystemExit):
-        main([*search.words(search.example()), "--print_config"])
-    shown = yaml.safe_load(capsys.readouterr().out)
-    for key, value in search.example().items():
-        found = shown
-        for part in key.split("."):
-            found = found[part]
-        assert found == search.value_of(key, value), key
+    for training in search.trainings:
+        with pytest.raises(SystemExit):
+            main([*search.words(search.example(), training), "--print_config"])
+        shown = yaml.safe_load(capsys.readouterr().out)
+        for key, value in search.example().items():
+            found = shown
+            for part in key.split("."):
+                found = found[part]
+            assert found == search.value_of(key, value), key
 
 
 def test_ranges_end_where_their_steps_do(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,68 @@ def test_a_search_ends_where_nothing_succeeds(tuner: Callable[[Train], Tuner], t
     with pytest.raises(RunFailed, match="5 trials failed, and none succeeded; the last one: out of memory"):
         tuner(train).run(20)
     assert (tmp_path / "search" / "trials.csv").read_text().count("failed") == 5
+
+
+def test_a_trial_of_panels_trains_on_each_and_its_value_is_their_mean(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed: list[dict[str, str]] = []
+    losses = {"1-small": (3.0, 1.0, 9.0, 2.0), "Large-one": (5.0, 2.0, 1.0, 3.0)}
+
+    def run(_: CommandPool, words: Sequence[str], log: Path, __: str = "", environment: object = None) -> None:
+        options = dict(zip(words[1::2], words[2::2], strict=True))
+        typed.append(options)
+        assert environment == {}  # the trainings do not report to the search: each is a part of a trial
+        title, panel = options["--experiment"].split("-", 2)[1:]
+        write_run(
+            Path(options["--trainer.default_root_dir"]) / options["--experiment"],
+            float(options[f"--{LR}"]),
+            str(losses[panel][int(title)]),
+        )
+
+    monkeypatch.setattr(CommandPool, "run", run)
+    panels = {"1 small": {"options": {"data.init_args.seed": 1}}, "Large one": {"options": {"data.init_args.seed": 2}}}
+    pruner = {"class_path": "ThresholdPruner", "init_args": {"upper": 8.0}}
+    search = read_search(write_search(tmp_path, panels=panels, pruner=pruner))
+    Tuner(SharedTrials(tmp_path / "search", search), jobs=1).run(4)
+    with (tmp_path / "search" / "trials.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["state"] for row in rows] == ["complete", "complete", "pruned", "complete"]
+    assert [float(row["val/loss"]) for row in rows] == [4.0, 1.5, 9.0, 2.5]
+    seeds = [options["--data.init_args.seed"] for options in typed]
+    assert seeds == ["1", "2", "1", "2", "1", "1", "2"]  # the third is pruned after the first of its panels
+    assert rows[1]["run"].endswith("runs/trial-0001-Large-one/1")
+    assert (tmp_path / "search" / "best.yaml").read_text().startswith("# The best of the search tiny_search: trial 1,")
+
+
+def test_a_trial_of_panels_that_was_killed_does_not_train_again_on_what_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[str] = []
+
+    def run(_: CommandPool, words: Sequence[str], *__: object) -> None:
+        options = dict(zip(words[1::2], words[2::2], strict=True))
+        trained.append(options["--experiment"])
+        if trained == ["trial-0000-a", "trial-0000-b"]:
+            raise KeyboardInterrupt
+        write_run(Path(options["--trainer.default_root_dir"]) / options["--experiment"], 0.1, "1.0")
+
+    monkeypatch.setattr(CommandPool, "run", run)
+    search = read_search(write_search(tmp_path, panels={"a": {}, "b": {}}, pruner=None))
+    for _ in range(2):
+        with suppress(KeyboardInterrupt):
+            Tuner(SharedTrials(tmp_path / "search", search), jobs=1).run(1)
+    assert trained == ["trial-0000-a", "trial-0000-b", "trial-0000-b"]
+
+
+@pytest.mark.parametrize(
+    ("panels", "message"),
+    [
+        ({"a": {"options": {LR: 0.1}}}, rf"{LR} is in panels: a and in parameters"),
+        ({"a b": {}, "a-b": {}}, "two names are alike but for signs"),
+        ({"a": {"option": {}}}, "unknown key 'panels.a.option': did you mean 'options'"),
+    ],
+)
+def test_panels_that_are_none(tmp_path: Path, panels: object, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        read_search(write_search(tmp_path, panels=panels))
