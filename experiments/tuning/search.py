@@ -253,7 +253,8 @@ def _fault(error: ValidationError) -> str:
     place = error.errors()[0]["loc"]
     if place[:1] == ("parameters",) and len(place) > 1:
         return _fault_of_parameter(error, str(place[1]))
-    part = {"pruner": Pruner, "panels": Change}.get(str(place[0]), Search) if len(place) > 1 else Search
+    within: dict[str, type[BaseModel]] = {"pruner": Pruner, "panels": Change}
+    part = within.get(str(place[0]), Search) if len(place) > 1 else Search
     return first_fault(error, part.model_fields)
 
 

@@ -23,8 +23,8 @@ pytestmark = pytest.mark.long
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_killed_at_random_moments(variant: str, tmp_path: Path, seed: int) -> None:
     trials, kills = Trials(tmp_path, seed), 0
-    while kills < 4:
-        trial = trials.run(4 - kills, variant)
+    while kills < 2:
+        trial = trials.run(2 - kills, variant)
         kills += len(trial.moments)
         assert not trial.differences, trial
 
