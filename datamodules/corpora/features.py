@@ -205,6 +205,15 @@ class FeatureTokenizer(Tokenizer):
         text = self.text.pieces(id_ if id_ < size else UNK for id_ in listed)
         return [piece if id_ < size else self._symbols[id_ - size] for id_, piece in zip(listed, text, strict=True)]
 
+    def features_in(self, ids: Iterable[int]) -> list[str]:
+        """The features among the ids of a line, in their order.
+
+        Args:
+            ids: As :meth:`encode` gives them.
+        """
+        first = self.text.vocabulary_size
+        return [self._symbols[int(id_) - first] for id_ in ids if int(id_) >= first]
+
     def merges(self) -> dict[int, tuple[int, int]]:
         """Those of the text; a feature is a whole."""
         return self.text.merges()

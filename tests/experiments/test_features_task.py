@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import itertools
+import json
 import sys
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -129,3 +132,29 @@ def test_what_is_wrong_with_a_form_is_one_line(
     assert main(["fit", "--config", str(folder / "endings.yaml"), "--data.init_args.train", train]) == 2
     (line,) = (line for line in capfd.readouterr().err.splitlines() if line.startswith("seqlab: error: "))
     assert message in line
+
+
+def test_what_is_wrong_is_told_by_feature(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    run = folder / "runs" / "endings" / "1"
+    callbacks = [*EXACT_MATCH, {"class_path": "PredictionWriter"}, {"class_path": "FeatureScores"}]
+    words = ["--config", str(run / "config.yaml"), "--ckpt_path", str(run / "checkpoints" / "best.ckpt")]
+    words += [f"--trainer.callbacks={json.dumps(callbacks)}"]
+    assert main(["test", *words]) == 0
+    assert main(["predict", *words]) == 0
+    capfd.readouterr()
+    with (run / "feature_scores.tsv").open(newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    assert {row["feature"] for row in rows} == {"N", "V", "PL", "SG"}
+    errors = [int(row["sentences"]) - int(row["right"]) for row in rows]
+    assert errors == sorted(errors, reverse=True)
+    counts = Counter[tuple[str, bool]]()
+    with (run / "predictions.tsv").open(newline="") as file:
+        for row in csv.DictReader(file, delimiter="\t"):
+            tags, lemma = row["source"].split("\\t")  # a tab within a text is two letters there
+            for tag in tags.split("|"):
+                counts[tag, row["hypothesis"] == lemma + ENDINGS[tags]] += 1
+    for row in rows:
+        assert int(row["right"]) == counts[row["feature"], True]
+        assert int(row["sentences"]) == counts[row["feature"], True] + counts[row["feature"], False]
+        assert float(row["share_right"]) == pytest.approx(int(row["right"]) / int(row["sentences"]), abs=1e-4)
+    assert list((run / "figures").glob("test-feature_scores-*.png"))
