@@ -36,6 +36,7 @@ COMMANDS = {
     "validate": Command(LIGHTNING, "measure a checkpoint on the validation set"),
     "test": Command(LIGHTNING, "measure a checkpoint on the test set"),
     "predict": Command(LIGHTNING, "write a checkpoint's predictions for the test set"),
+    "baseline": Command("experiments.baselines.command", "measure rules on the data of a config, beside its model"),
     "translate": Command("experiments.tools.translate", "translate lines with a checkpoint alone, or several"),
     "score": Command("experiments.tools.score", "print how probable given translations are to a checkpoint"),
     "show": Command("experiments.tools.show", "draw masks, schedules, states, alignments, temperatures"),
