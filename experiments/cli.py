@@ -38,6 +38,7 @@ COMMANDS = {
     "predict": Command(LIGHTNING, "write a checkpoint's predictions for the test set"),
     "baseline": Command("experiments.baselines.command", "measure rules on the data of a config, beside its model"),
     "translate": Command("experiments.tools.translate", "translate lines with a checkpoint alone, or several"),
+    "chat": Command("experiments.tools.chat", "talk with a checkpoint, which keeps what was said"),
     "score": Command("experiments.tools.score", "print how probable given translations are to a checkpoint"),
     "show": Command("experiments.tools.show", "draw masks, schedules, states, alignments, temperatures"),
     "average": Command("experiments.tools.average", "average the weights of several checkpoints"),
