@@ -19,7 +19,7 @@ from tests.experiments.tiny_task import write_tiny_task
 MODEL_OPTIONS = "known: bridge, decoder, dropout, embedding_size, encoder, forcing, head, label_smoothing"
 DECODERS = "in lightning_modules.layers.decoder: BahdanauDecoder, LuongDecoder"
 COMMAND_OPTIONS = "known: ckpt_path, config, data, experiment, extend_vocabulary, init_from, model"
-FORMS = "TextFiles or TsvFile or CsvFile or JsonLinesFile or ParquetFile"
+FORMS = "TextFiles or TsvFile or CsvFile or JsonLinesFile or ParquetFile or DialogueFile"
 
 
 @pytest.fixture
