@@ -14,8 +14,8 @@ from experiments.baselines.baseline import Baseline
 _FORM = "ACT slot = value | value ; ACT"
 
 _SPOKEN = 0.5
-"""A value is put into templates if that share of the training responses to it, or more, say it word for word; others,
-such as True, tell templates apart."""
+"""The values of an act are put into templates if that share of them, or more, stand in the training responses word for
+word; those of others, such as True, tell templates apart."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Templates(Baseline):
     def __init__(self, markers: Sequence[str] = MARKERS) -> None:
         self.markers = list(markers)
         self._turns = LastTurns(markers=markers)
-        self._written: set[tuple[str, str]] = set()
+        self._unspoken: set[str] = set()
         self._templates: dict[tuple[str, ...], Counter[str]] = {}
 
     def learn(self, sources: Sequence[str], targets: Sequence[str]) -> None:
@@ -88,15 +88,14 @@ class Templates(Baseline):
         return acts_of(self._turns.parted(source)[0])
 
     def _tell_apart(self, pairs: Iterable[tuple[list[Act], str]]) -> None:
-        """Learns which values responses say word for word."""
-        said: Counter[tuple[str, str]] = Counter()
-        asked: Counter[tuple[str, str]] = Counter()
+        """Learns whose values the responses do not say word for word."""
+        said: Counter[str] = Counter()
+        asked: Counter[str] = Counter()
         for acts, target in pairs:
             for act in acts:
-                for value in act.values:
-                    asked[act.name, value] += 1
-                    said[act.name, value] += _stands_in(value, target)
-        self._written = {each for each, count in asked.items() if said[each] < _SPOKEN * count}
+                asked[act.name] += len(act.values)
+                said[act.name] += sum(_stands_in(value, target) for value in act.values)
+        self._unspoken = {name for name, count in asked.items() if said[name] < _SPOKEN * count}
 
     def _key(self, acts: Sequence[Act]) -> tuple[str, ...]:
         """The acts without the values that are put in, in an order of their own."""
@@ -104,7 +103,7 @@ class Templates(Baseline):
 
     def _shown(self, act: Act) -> Iterator[str]:
         """The values of an act, a star for each that is put in."""
-        return (value if (act.name, value) in self._written else "*" for value in act.values)
+        return iter(act.values if act.name in self._unspoken else "*" * len(act.values))
 
     def _without_values(self, acts: Sequence[Act], target: str) -> str:
         for place, value in sorted(self._places(acts), key=lambda each: -len(each[1])):
@@ -119,10 +118,9 @@ class Templates(Baseline):
 
     def _places(self, acts: Sequence[Act]) -> Iterator[tuple[str, str]]:
         """A name for each value that is put in, and the value."""
-        for act in sorted(acts, key=lambda each: each.name):
-            for number, value in enumerate(act.values):
-                if (act.name, value) not in self._written:
-                    yield f"\0{act.name} {number}\0", value
+        for act in acts:
+            for number, value in enumerate(() if act.name in self._unspoken else act.values):
+                yield f"\0{act.name} {number}\0", value
 
 
 def _bounded(value: str) -> str:

@@ -1,4 +1,4 @@
-"""Descriptions and bookings are made anew alike, what is made up is in one split, and what is asked for can be written."""
+"""Descriptions and bookings are made anew alike, what is made up is in one split, and every target can be written."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def test_values_count_by_flag_and_as_a_whole() -> None:
 
 @pytest.mark.parametrize("given", ["{", "[[1, 2]]", "7"])
 def test_what_is_no_list_of_values_is_told(given: str) -> None:
-    with pytest.raises(UserError, match="the column 'values' has .*: give a JSON list of"):
+    with pytest.raises(UserError, match=r"the column 'values' has .*: give a JSON list of"):
         SlotAccuracy().of_example("", Example("", "", {"values": given}))
 
 
