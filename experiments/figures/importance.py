@@ -26,7 +26,7 @@ FONT_SIZE = 9
 
 _SENTENCE = re.compile(r"\S.*?(?:[.!?](?=\s|$)|$)", re.DOTALL)
 
-_LIGHT = 0.75
+_LIGHT = 0.45
 """The share of the colours that is used: letters stay legible on the darkest."""
 
 

@@ -67,6 +67,8 @@ def test_templates_take_values_out_and_put_others_in() -> None:
     assert baseline.write("INFORM open = False <usr> z") == "No, it is not."
     assert baseline.write("GOODBYE ; INFORM open = True <usr> z") == "Bye. Yes, it is open."
     assert baseline.write("REQUEST name <usr> z") == ""
+    assert baseline.write("INFORM parking = False <usr> z") == "No, it is not."  # a slot that training does not have
+    assert baseline.write("OFFER hotel = Mu ; OFFER town = Ta <usr> z") == "Mu in Ta?"
     assert [baseline.write(source) for source in sources[::2]] == targets[::2]
     with pytest.raises(UserError, match="no training source does"):
         baseline.learn(["<usr> a"], ["b"])
