@@ -104,7 +104,10 @@ class DialogueFile:
             if speaker == answering and said:
                 before = self._said(turn, self.before, here) if self.before is not None and self.before in turn else ""
                 yield preceded(before, " ".join(said)), "", self._said(turn, self.response or self.text, here)
-            said += [self.markers[speaker], self._said(turn, self.text, here)]
+            words = self._said(turn, self.text, here)
+            if not words.strip():
+                raise UserError(f"{here}: {self.text!r} is empty: give what was said, or leave the turn out")
+            said += [self.markers[speaker], words]
 
     def _said(self, turn: Mapping[str, object], key: str, place: str) -> str:
         """What stands in a turn, in one line; a list of texts becomes one text, any other list is given as JSON."""

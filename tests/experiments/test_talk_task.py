@@ -20,16 +20,15 @@ SMALL = {
     "data.init_args.min_frequency": 8,
     "data.init_args.batch_size": 16,
     "model.init_args.optimizer.init_args.lr": 0.01,
-    "trainer.max_epochs": 3,
-    "trainer.check_val_every_n_epoch": 3,
     "trainer.accelerator": "cpu",
     "trainer.logger": "MetricsCSV",
     "trainer.enable_progress_bar": "false",
 }
 
 
-def fitted(config: str, folder: Path, experiment: str) -> Path:
-    options = [word for name, value in SMALL.items() for word in (f"--{name}", str(value))]
+def fitted(config: str, folder: Path, experiment: str, epochs: int) -> Path:
+    limits = SMALL | dict.fromkeys(("trainer.max_epochs", "trainer.check_val_every_n_epoch"), epochs)
+    options = [word for name, value in limits.items() for word in (f"--{name}", str(value))]
     assert main(["fit", "--config", config, *options, "--trainer.default_root_dir", str(folder)]) == 0
     run = folder / experiment / "1"
     assert main(["test", "--config", str(run / "config.yaml"), "--ckpt_path", str(run)]) == 0
@@ -40,7 +39,7 @@ def fitted(config: str, folder: Path, experiment: str) -> Path:
 def test_answers_have_the_values_of_acts_and_a_talk_goes_on(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = fitted("configs/dialogue/sample.yaml", tmp_path, "bookings")
+    run = fitted("configs/dialogue/sample.yaml", tmp_path, "bookings", 3)
     assert values(run, "test/slot_accuracy_c")[-1] > 0.6
     assert values(run, "test/slot_accuracy_a")[-1] > 0.6
     assert values(run, "test/bleu")[-1] > 60
@@ -51,13 +50,14 @@ def test_answers_have_the_values_of_acts_and_a_talk_goes_on(
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(said.encode())))
     assert main(["chat", "--ckpt_path", str(run)]) == 0
     first, second, context = capfd.readouterr().out.splitlines()
-    assert first == "For how many people?"
+    assert first.startswith("For how many people")
     assert second.startswith("It is at 7")
-    assert context == f"<sys> {first} <usr> Where is it? <sys> {second}"
+    assert context == f"<sys> {first} <usr> Where is it? <sys> {second}"  # 3 turns are read, and 4 were said
 
 
+@pytest.mark.usefixtures("blank_pictures")
 def test_summaries_copy_and_their_sentences_are_drawn(tmp_path: Path) -> None:
-    run = fitted("configs/summarisation/sample.yaml", tmp_path, "descriptions")
+    run = fitted("configs/summarisation/sample.yaml", tmp_path, "descriptions", 2)
     assert values(run, "test/rouge_l")[-1] > 65  # the nearest neighbour has 61, the first sentence 46
     assert values(run, "test/length_ratio")[-1] == pytest.approx(1.0, abs=0.2)
     assert len(list((run / "figures").glob("val-importance_*.png"))) == 3
@@ -67,8 +67,11 @@ def test_summaries_copy_and_their_sentences_are_drawn(tmp_path: Path) -> None:
     ("line", "message"),
     [
         ({"turn": []}, "d.jsonl, line 1: it has no 'turns': give {"),
-        ({"turns": [{"speaker": "system", "text": "Hello."}]}, "train: 0 pairs kept"),
-        ({"turns": [{"speaker": "user", "text": " "}, {"speaker": "system", "text": "Hello."}]}, "it has no"),
+        ({"turns": [{"speaker": "system", "text": "Hello."}]}, "the training text is empty"),
+        (
+            {"turns": [{"speaker": "user", "text": " "}, {"speaker": "system", "text": "Hello."}]},
+            "line 1, turn 1: 'text' is empty",
+        ),
     ],
 )
 def test_own_dialogues_take_three_lines_and_what_they_lack_is_told_in_one(

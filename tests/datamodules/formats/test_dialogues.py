@@ -101,6 +101,7 @@ def test_every_form_has_the_same_pairs_and_annotations(tmp_path: Path) -> None:
         ('{"turns": [{"speaker": "usr", "text": "a"}]}', "line 2, turn 1: 'speaker' is 'usr': did you mean 'user'"),
         ('{"turns": [{"speaker": "user"}]}', "line 2, turn 1: 'text' is missing: give text"),
         ('{"turns": [{"speaker": "user", "text": {}}]}', "line 2, turn 1: 'text' is a dict"),
+        ('{"turns": [{"speaker": "user", "text": " "}]}', "line 2, turn 1: 'text' is empty"),
         ('{"turns": [', "line 2: no JSON"),
     ],
 )
