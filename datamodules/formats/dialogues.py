@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from datamodules.corpora.corpus import Decode, check_characters, find_file, read_lines
@@ -20,8 +20,7 @@ _SEPARATOR = " ; "
 """Between the acts of a turn that gives several."""
 
 
-def _markers() -> dict[str, str]:
-    return dict(zip(("user", "system"), MARKERS, strict=True))
+_MARKERS = dict(zip(("user", "system"), MARKERS, strict=True))
 
 
 @dataclass(frozen=True)
@@ -39,8 +38,8 @@ class DialogueFile:
         before: Key of what an answer has to say, such as ``acts``, text or a list of texts, which is read before what
             was said; a turn may lack it. Null where what was said is all.
         response: Key of what is to be written; ``text`` where nothing else is named.
-        markers: The marker of each speaker, ``{user: <usr>, system: <sys>}``, as ``LastTurns`` has them; the last one
-            is who answers.
+        markers: The marker of each speaker, as ``LastTurns`` has them; the last one is who answers. If not given,
+            ``{user: <usr>, system: <sys>}``.
     """
 
     dialogues: str
@@ -49,7 +48,7 @@ class DialogueFile:
     text: str = "text"
     before: str | None = None
     response: str | None = None
-    markers: dict[str, str] = field(default_factory=_markers)
+    markers: dict[str, str] | None = None
 
     @property
     def chosen(self) -> Columns:
@@ -93,21 +92,22 @@ class DialogueFile:
         if not isinstance(turns, list) or not turns:
             raise UserError(f"{place}: it has no {self.turns!r}: give {_FORM}")
         said: list[str] = []
-        *_, answering = self.markers
+        markers = self.markers or _MARKERS
+        *_, answering = markers
         for position, turn in enumerate(turns, start=1):
             here = f"{place}, turn {position}"
             if not isinstance(turn, dict):
                 raise UserError(f"{here}: it is no object: give {_FORM}")
             speaker = self._said(turn, self.speaker, here)
-            if speaker not in self.markers:
-                raise UserError(f"{here}: {self.speaker!r} is {speaker!r}: {suggest(speaker, self.markers)}")
+            if speaker not in markers:
+                raise UserError(f"{here}: {self.speaker!r} is {speaker!r}: {suggest(speaker, markers)}")
             if speaker == answering and said:
                 before = self._said(turn, self.before, here) if self.before is not None and self.before in turn else ""
                 yield preceded(before, " ".join(said)), "", self._said(turn, self.response or self.text, here)
             words = self._said(turn, self.text, here)
             if not words.strip():
                 raise UserError(f"{here}: {self.text!r} is empty: give what was said, or leave the turn out")
-            said += [self.markers[speaker], words]
+            said += [markers[speaker], words]
 
     def _said(self, turn: Mapping[str, object], key: str, place: str) -> str:
         """What stands in a turn, in one line; a list of texts becomes one text, any other list is given as JSON."""
