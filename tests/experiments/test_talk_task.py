@@ -51,7 +51,8 @@ def test_answers_have_the_values_of_acts_and_a_talk_goes_on(
     assert main(["chat", "--ckpt_path", str(run)]) == 0
     first, second, context = capfd.readouterr().out.splitlines()
     assert first.startswith("For how many people")
-    assert second.startswith("It is at 7")
+    assert second.startswith("It is at")
+    assert "Mulo" in second  # which stands in no training pair
     assert context == f"<sys> {first} <usr> Where is it? <sys> {second}"  # 3 turns are read, and 4 were said
 
 
