@@ -90,10 +90,10 @@ def test_the_command_prints_the_metrics_of_a_test_for_each_baseline(
     lines = capsys.readouterr().out.splitlines()
     header = next(number for number, line in enumerate(lines) if "test/bleu" in line)
     assert lines[header].split()[:2] == ["test/bleu", "test/distinct_2"]
-    rows = {line[:17].strip(): line[17:].split() for line in lines[header + 1 : header + 4]}
-    assert list(rows) == ["most frequent", "nearest last turn", "templates"]
+    rows = {line[:21].strip(): line[21:].split() for line in lines[header + 1 : header + 4]}
+    assert list(rows) == ["most frequent", "nearest acts and turn", "templates"]
     assert rows["templates"] == ["100.00", rows["templates"][1], "1.00", "1.00", "1.00"]
-    assert float(rows["most frequent"][0]) < float(rows["nearest last turn"][0]) < 100
+    assert float(rows["most frequent"][0]) < float(rows["nearest acts and turn"][0]) < 100
     assert "case:lc" in lines[header + 4]
     assert not list(tmp_path.glob("runs*"))
     assert main(["baseline", configs[0]]) == 2
