@@ -17,7 +17,9 @@ from datamodules.corpora.parallel import ParallelDataModule
 from datamodules.corpora.vocabularies import SIDES, Side
 from datamodules.curriculum import Curriculum
 from datamodules.errors import UserError, listed_numbers
-from datamodules.formats.columns import Row
+from datamodules.excerpts import Excerpt
+from datamodules.formats.annotations import Annotations
+from datamodules.formats.columns import Column, Row
 from datamodules.formats.forms import (
     ParallelText,
     check_apart,
@@ -64,6 +66,9 @@ class TranslationDataModule(ParallelDataModule):
             ``CopyVocabularyHead``; the vocabulary has to be a joint one, and not of pieces.
         hallucination: Probability that what the sides of a training pair share, such as the stem of a word, is made up
             in training, for few lemmas with many forms each (after Anastasopoulos and Neubig 2019).
+        excerpt: How much of a long source is read, in every split: ``FirstWords`` of a description, ``LastWords``, or
+            ``LastTurns`` of a dialogue; all of it if not given. What is cut is counted and told.
+        annotations: Further columns of the tables, which metrics may read: ``{values: 5}``.
     """
 
     def __init__(
@@ -87,6 +92,8 @@ class TranslationDataModule(ParallelDataModule):
         joint_vocabulary: bool = False,
         copy_unknown: bool = False,
         hallucination: float = 0.0,
+        excerpt: Excerpt | None = None,
+        annotations: dict[str, Column] | None = None,
     ) -> None:
         if tokenizer is None:
             raise UserError("data.init_args.tokenizer is not given: name one, for example CharacterTokenizer")
@@ -110,10 +117,12 @@ class TranslationDataModule(ParallelDataModule):
             joint_vocabulary,
             copy_unknown,
             hallucination,
+            excerpt,
         )
         given: dict[Split, ParallelText | None] = {"train": train, "val": val, "test": test}
         self._texts = {name: text for name, text in given.items() if text is not None}
         self._features = features
+        self._annotations = Annotations(annotations or {})
         for name, text in self._texts.items():
             check_form(text, f"data.init_args.{name}")
             self._check_features(name, text)
@@ -154,6 +163,19 @@ class TranslationDataModule(ParallelDataModule):
         if shares := self._held_out.deciding(split, is_given=split in self._texts):
             parts.append(shares)
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def annotation(self, split: Split, name: str) -> Sequence[str]:
+        """A further column of a split's table, by index; read once.
+
+        Raises:
+            UserError: The setting does not name it, or the table does not have it.
+        """
+
+        def read(text: ParallelText) -> list[str]:
+            values = [value for _, (_, _, value) in self._rows(split, text)]
+            return [values[number - 1] for number in self._corpus(split).numbers]
+
+        return self._annotations.column(split, name, self._text(split), read)
 
     def place(self, split: Split, index: Sequence[int]) -> str:
         """Words where pairs stand, for messages: "lines 3, 8 of train.en and train.de"."""
@@ -240,9 +262,9 @@ class TranslationDataModule(ParallelDataModule):
         leaves_some = len(self.splits) > len(self._texts) or self._held_out.train is not None
         return split not in self._texts or (split == "train" and leaves_some)
 
-    def _rows(self, split: Split) -> Iterator[tuple[int, Row]]:
-        """The rows of a split, each with its number in the file, from 1."""
-        text = self._text(split)
+    def _rows(self, split: Split, text: ParallelText | None = None) -> Iterator[tuple[int, Row]]:
+        """The rows of a split, each with its number in the file, from 1; of the same table with other columns, too."""
+        text = self._text(split) if text is None else text
         numbered = enumerate(text.rows(), start=1 + lines_before(text))
         if not self._is_parted(split):
             yield from numbered

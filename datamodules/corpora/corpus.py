@@ -114,7 +114,8 @@ class TsvFile:
     Args:
         tsv: The file; an empty line counts as a pair of empty sentences. Quotes are letters as others.
         columns: ``{source: 0, target: 1}``: numbers of columns, counted from 0, or names of the header; also
-            ``features``, where the data module has the setting. If not given, there are these two columns and no other.
+            ``features``, where the data module has the setting, and ``before``, which is read before the source. If not
+            given, there are these two columns and no other.
         header: Whether the first line has the names of the columns.
     """
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +39,7 @@ from datamodules.corpora.vocabularies import (
 )
 from datamodules.curriculum import Curriculum
 from datamodules.errors import RunFailed, UserError, listed_numbers
+from datamodules.excerpts import CountedSources, Excerpt, cut_remark
 from datamodules.hyperparameters import NotKept, described_value
 from datamodules.plan import BatchUnit, planned_loader
 from datamodules.tokenizers import Tokenizer, restore_tokenizer
@@ -74,6 +78,7 @@ class ParallelDataModule(L.LightningDataModule, ABC):
             ``CopyVocabularyHead``; the vocabulary has to be a joint one, and not of pieces.
         hallucination: Probability that what the sides of a training pair share, such as the stem of a word, is made up;
             see :class:`StemHallucination`.
+        excerpt: How much of a long source is read, in every split; all of it if not given.
     """
 
     def __init__(
@@ -92,6 +97,7 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         joint_vocabulary: bool = False,
         copy_unknown: bool = False,
         hallucination: float = 0.0,
+        excerpt: Excerpt | None = None,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
@@ -118,6 +124,7 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         self._curriculum = curriculum
         self._piece_dropout = piece_dropout
         self._hallucination = hallucination
+        self._excerpt = excerpt
         self._joint_vocabulary = joint_vocabulary
         if joint_vocabulary and target_tokenizer is not None:
             check_joinable(tokenizer, target_tokenizer)
@@ -227,6 +234,18 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         """The raw target sentences by index, read when asked for."""
         return self._corpus(split).references
 
+    def annotation(self, split: Split, name: str) -> Sequence[str]:
+        """A further column of the data, by index, for metrics.
+
+        Args:
+            split: One of :attr:`splits`.
+            name: The column's name in the setting ``annotations``.
+
+        Raises:
+            UserError: There is none of that name.
+        """
+        raise UserError(f"a metric reads the column {name!r}, which {type(self).__name__} does not have: leave it out")
+
     def place(self, split: Split, index: Sequence[int]) -> str:
         """Words where pairs stand, for messages: "pairs 3, 8 of the train data".
 
@@ -298,7 +317,7 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         Raises:
             RunFailed: It holds something else now.
         """
-        before, now = self._content(split), self.content(split)
+        before, now = self._content(split), self.read_content(split)
         if now != before:
             raise RunFailed(
                 f"the {split} data changed while it is in use: its content was {before[:HASH_DIGITS]} (SHA-256), but "
@@ -308,8 +327,15 @@ class ParallelDataModule(L.LightningDataModule, ABC):
     def _content(self, split: Split) -> str:
         """What a split held when it was first asked for: one run has one text."""
         if split not in self._known_contents:
-            self._known_contents[split] = self.content(split)
+            self._known_contents[split] = self.read_content(split)
         return self._known_contents[split]
+
+    def read_content(self, split: Split) -> str:
+        """A hash (hex) of what is read of a split: of :meth:`content`, and of how much of each source that is."""
+        content = self.content(split)
+        if self._excerpt is None:
+            return content
+        return hashlib.sha256(json.dumps([content, described_value(self._excerpt, "excerpt")]).encode()).hexdigest()
 
     def train_dataloader(self) -> DataLoader[SequenceBatch]:
         """Batches of the training pairs, in a new order each epoch."""
@@ -346,7 +372,8 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         Returns:
             ``source_tokenizer`` and ``target_tokenizer``, each what :meth:`Tokenizer.describe` gives; the second is
             None where the vocabulary is joint. ``content`` has the hash (hex) of the splits that were in use,
-            ``training_lengths`` the fields of :class:`TrainingLengths`, ``copy_unknown`` the setting.
+            ``training_lengths`` the fields of :class:`TrainingLengths`, ``copy_unknown`` the setting, and ``excerpt``
+            its class and settings, where there is one.
         """
         source, target = self._prepare_tokenizers()
         lengths = self.training_lengths
@@ -356,6 +383,7 @@ class ParallelDataModule(L.LightningDataModule, ABC):
             "source_tokenizer": source.describe(),
             "target_tokenizer": None if target is source else target.describe(),
             "copy_unknown": self._copy_unknown,
+            **({} if self._excerpt is None else {"excerpt": described_value(self._excerpt, "excerpt")}),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -405,7 +433,7 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         """What a tokenizer of these sides is trained on."""
         for source, target in self.pairs("train"):
             if "source" in sides:
-                yield source
+                yield source if self._excerpt is None else self._excerpt.of(source)
             if "target" in sides:
                 yield target
 
@@ -414,13 +442,16 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         if split not in self._corpora:
             source_tokenizer, target_tokenizer = self._prepare_tokenizers()
             max_length = self._max_length if split == "train" else None
-            extended = self._copy_unknown
+            extended, excerpt = self._copy_unknown, self._excerpt
             if extended:
                 check_copyable(source_tokenizer, target_tokenizer, is_joint(source_tokenizer, target_tokenizer))
 
             def make(directory: Path) -> None:
                 tokenizers = (source_tokenizer, target_tokenizer)
-                summary = encode_corpus(directory, self.pairs(split), *tokenizers, max_length, extended)
+                pairs = self.pairs(split) if excerpt is None else CountedSources(self.pairs(split), excerpt)
+                summary = encode_corpus(directory, pairs, *tokenizers, max_length, extended)
+                if isinstance(pairs, CountedSources):
+                    pairs.write(directory)
                 if summary.kept == 0:
                     told = summary.line(split, max_length, self.where)
                     raise UserError(f"{told}: give data with sentences to keep")
@@ -435,7 +466,8 @@ class ParallelDataModule(L.LightningDataModule, ABC):
             }
             corpus = EncodedCorpus(self.cache.entry("corpus", description, make))
             rank_zero_info(corpus.summary.line(split, max_length, self.where))
-            for remark in self.remarks(split):
+            cuts = () if excerpt is None else cut_remark(corpus.directory, split, excerpt, self.where)
+            for remark in chain(cuts, self.remarks(split)):
                 rank_zero_info(remark)
             self._corpora[split] = corpus
         return self._corpora[split]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from datamodules.corpora.corpus import check_characters
 from datamodules.errors import UserError, suggest
-from datamodules.formats.columns import Columns, Row
+from datamodules.formats.columns import Columns, Row, preceded
 
 _BREAK = re.compile(r"\r\n|[\r\n\t]")
 """What ends lines or columns in files of text."""
@@ -34,7 +34,7 @@ def row_of(record: Mapping[str, object], columns: Columns, place: str) -> Row:
         UserError: A name is missing, or its value is no text.
     """
     texts = {key: _text(_value(record, str(name), place), str(name), place) for key, name in columns.chosen()}
-    return texts["source"], texts.get("features", ""), texts["target"]
+    return preceded(texts.get("before", ""), texts["source"]), texts.get("features", ""), texts["target"]
 
 
 def _value(record: Mapping[str, object], name: str, place: str) -> object:

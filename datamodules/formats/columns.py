@@ -1,4 +1,4 @@
-"""Which columns of a table hold source, target and features: by the names of a header, or by numbers from 0."""
+"""Which columns of a table hold source and target, and what belongs to it: by names of a header, or numbers from 0."""
 
 from __future__ import annotations
 
@@ -26,24 +26,26 @@ class Columns:
         source: Column of the source.
         target: Column of the target.
         features: Column of the source's features; None where there are none.
+        before: Column of what is read before the source, with a space between them; None where there is none.
     """
 
     source: Column
     target: Column
     features: Column | None = None
+    before: Column | None = None
 
     @classmethod
     def of(cls, given: Mapping[str, Column], place: str) -> Columns:
         """Takes what a config says.
 
         Args:
-            given: For ``source``, ``target`` and ``features`` a column each; the last may be left out.
+            given: For ``source``, ``target``, ``features`` and ``before`` a column each; the last two may be left out.
             place: Names the table, for errors.
 
         Raises:
             UserError: A key is unknown or missing, a number is below 0, or two have the same column.
         """
-        known = ("source", "target", "features")
+        known = ("source", "target", "features", "before")
         for key, column in given.items():
             if key not in known:
                 raise UserError(f"{place}: columns has an unknown key '{key}': {suggest(key, known)}")
@@ -67,10 +69,12 @@ class Columns:
         return isinstance(self.features, int) and isinstance(self.source, int) and self.features < self.source
 
     def chosen(self) -> Iterator[tuple[str, Column]]:
-        """Those that there are, by ``source``, ``target`` and ``features``."""
+        """Those that there are, by ``source``, ``target``, ``features`` and ``before``."""
         yield from (("source", self.source), ("target", self.target))
         if self.features is not None:
             yield "features", self.features
+        if self.before is not None:
+            yield "before", self.before
 
     def positions(self, header: Sequence[str] | None, place: str) -> Positions:
         """Finds each column.
@@ -83,7 +87,7 @@ class Columns:
             UserError: There is no such column, or a name comes twice.
         """
         found = {key: _position(key, column, header, place) for key, column in self.chosen()}
-        return Positions(found["source"], found["target"], found.get("features"))
+        return Positions(found["source"], found["target"], found.get("features"), found.get("before"))
 
 
 def _position(key: str, column: Column, header: Sequence[str] | None, place: str) -> int:
@@ -115,11 +119,13 @@ class Positions:
         source: Position of the source, from 0.
         target: Position of the target.
         features: Position of the features; None where there are none.
+        before: Position of what is read before the source; None where there is none.
     """
 
     source: int
     target: int
     features: int | None
+    before: int | None = None
 
     def rows(self, records: Iterable[Record], path: Path) -> Iterator[Row]:
         """Takes lines apart; one without cells is a pair of empty sentences.
@@ -131,11 +137,12 @@ class Positions:
         Raises:
             UserError: One has too few columns.
         """
-        source, target, features = self.source, self.target, self.features
-        needed = 1 + max(source, target, 0 if features is None else features)
+        source, target, features, before = self.source, self.target, self.features, self.before
+        needed = 1 + max(position for position in vars(self).values() if position is not None)
         for number, cells in records:
             if len(cells) >= needed:
-                yield cells[source], "" if features is None else cells[features], cells[target]
+                text = cells[source] if before is None else preceded(cells[before], cells[source])
+                yield text, "" if features is None else cells[features], cells[target]
             elif cells:
                 raise self._too_few(len(cells), needed, f"{path}, line {number}")
             else:
@@ -147,6 +154,16 @@ class Positions:
             f"{place}: it has {count} columns, but {needed} are needed: the {last} is column {needed - 1}, counted "
             "from 0"
         )
+
+
+def preceded(before: str, source: str) -> str:
+    """A source and what is read before it.
+
+    Args:
+        before: What that is; it may be empty.
+        source: The source; it may be empty, too.
+    """
+    return " ".join(filter(None, (before, source)))
 
 
 def rows_of(records: Iterator[Record], columns: Columns, has_header: bool, path: Path) -> Iterator[Row]:

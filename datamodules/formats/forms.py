@@ -11,12 +11,13 @@ from datamodules.errors import UserError
 from datamodules.formats.columns import Row
 from datamodules.formats.compression import COMPRESSED
 from datamodules.formats.delimited import CsvFile
+from datamodules.formats.dialogues import DialogueFile
 from datamodules.formats.headings import is_heading
 from datamodules.formats.json_lines import JsonLinesFile
 from datamodules.formats.lines import Lines
 from datamodules.formats.parquet import ParquetFile
 
-ParallelText = TextFiles | TsvFile | CsvFile | JsonLinesFile | ParquetFile
+ParallelText = TextFiles | TsvFile | CsvFile | JsonLinesFile | ParquetFile | DialogueFile
 """Pairs on disk, as a config names them."""
 
 _TABLES = {".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet"}

@@ -64,11 +64,19 @@ class JsonLinesFile:
         (path,), columns = self.files(), self.chosen
         for number, line in enumerate(read_lines(path, decode), start=1):
             place = f"{path}, line {number}"
-            yield row_of(_record(line, place), columns, place) if line.strip() else ("", "", "")
+            yield row_of(record_of(line, place), columns, place) if line.strip() else ("", "", "")
 
 
-def _record(line: str, place: str) -> dict[str, object]:
-    """The object of a line; its numbers are text, digit by digit."""
+def record_of(line: str, place: str) -> dict[str, object]:
+    """The object of a line; its numbers are text, digit by digit.
+
+    Args:
+        line: The line.
+        place: Names it, for errors.
+
+    Raises:
+        UserError: It is no JSON object.
+    """
     try:
         record = json.loads(line, parse_int=str, parse_float=str)
     except json.JSONDecodeError as error:

@@ -9,6 +9,7 @@ from experiments.callbacks.feature_scores import FeatureScores
 from experiments.callbacks.length_scores import LengthScores
 from experiments.callbacks.prediction_writers import LabelWriter, PredictionWriter, VectorWriter
 from experiments.callbacks.pretrained_embeddings import PretrainedEmbeddings
+from experiments.callbacks.sentence_importance import SentenceImportance
 from experiments.callbacks.text_metrics import TextMetrics
 from experiments.callbacks.throughput import Throughput
 from experiments.callbacks.watched_sentences import AlignmentFigures, TranslationTable
@@ -28,6 +29,7 @@ __all__ = [
     "LengthScores",
     "PredictionWriter",
     "PretrainedEmbeddings",
+    "SentenceImportance",
     "TextMetrics",
     "Throughput",
     "TranslationTable",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar, cast
 
 import lightning as L
@@ -11,6 +11,7 @@ import torch.distributed
 from datamodules.batch import Split
 from datamodules.corpora.spelling import Spelling
 from datamodules.errors import UserError
+from experiments.metrics import Example
 from lightning_modules.decoding.hypothesis import Hypothesis
 
 Seen = TypeVar("Seen")
@@ -27,6 +28,9 @@ class SentencePairs(Protocol):
 
     def references(self, split: Split) -> Sequence[str]:
         """The target sentences by corpus index."""
+
+    def annotation(self, split: Split, name: str) -> Sequence[str]:
+        """A further column by corpus index."""
 
 
 def sentence_pairs(trainer: L.Trainer) -> SentencePairs:
@@ -54,6 +58,22 @@ def written(data: SentencePairs, split: Split, index: int, hypothesis: Hypothesi
         hypothesis: What was found for it.
     """
     return data.spellings(data.sources(split)[index])[1].decode(hypothesis.ids)
+
+
+def example(data: SentencePairs, split: Split, index: int, annotations: Iterable[str]) -> Example:
+    """What a hypothesis was written for.
+
+    Args:
+        data: The data module.
+        split: Split that it belongs to.
+        index: Its index in the corpus.
+        annotations: The further columns that are asked for.
+
+    Raises:
+        UserError: The data has no such column.
+    """
+    beside = {name: data.annotation(split, name)[index] for name in annotations}
+    return Example(data.sources(split)[index], data.references(split)[index], beside)
 
 
 def gathered(seen: dict[int, Seen]) -> dict[int, Seen]:

@@ -10,8 +10,8 @@ from typing import Literal
 import lightning as L
 
 from datamodules.batch import SequenceBatch
-from experiments.callbacks.text import gathered, sentence_pairs, written
-from experiments.metrics import BLEU, ChrF, ExactMatch, TextMetric
+from experiments.callbacks.text import example, gathered, sentence_pairs, written
+from experiments.metrics import BLEU, ChrF, CorpusMetric, ExactMatch
 from experiments.storage.durable import durable_write
 from lightning_modules.decoding.hypothesis import Hypothesis
 from lightning_modules.metrics import Scale
@@ -32,13 +32,14 @@ class TextMetrics(L.Callback):
 
     Args:
         metrics: Metrics, as ``[BLEU, ChrF, ExactMatch]``, which are taken if none are given; also ``WordErrorRate``,
-            ``SymbolErrorRate``, ``CharacterErrorRate``, of code ``ParsesAsPython`` and ``ParsesAsBash``, or a class of
-            one's own.
+            ``SymbolErrorRate``, ``CharacterErrorRate``, of code ``ParsesAsPython`` and ``ParsesAsBash``, of summaries
+            ``Rouge1``, ``Rouge2``, ``RougeL``, ``Novelty``, ``CopyRate`` and ``LengthRatio``, of responses
+            ``Distinct`` and ``SlotAccuracy``, or a class of one's own.
     """
 
-    def __init__(self, metrics: list[TextMetric] | None = None) -> None:
-        self.metrics: Sequence[TextMetric] = [BLEU(), ChrF(), ExactMatch()] if metrics is None else metrics
-        self._of_corpus: dict[EvaluationStage, Sequence[TextMetric]] = {}
+    def __init__(self, metrics: list[CorpusMetric] | None = None) -> None:
+        self.metrics: Sequence[CorpusMetric] = [BLEU(), ChrF(), ExactMatch()] if metrics is None else metrics
+        self._of_corpus: dict[EvaluationStage, Sequence[CorpusMetric]] = {}
         self._counts: dict[int, list[Sequence[float]]] = {}
         self._printed: list[str] = []
 
@@ -97,9 +98,11 @@ class TextMetrics(L.Callback):
         references = text.references(stage)
         if stage not in self._of_corpus:
             self._of_corpus[stage] = [metric.of_corpus(references) for metric in self.metrics]
+        metrics = self._of_corpus[stage]
+        asked = {name for metric in metrics for name in metric.annotations}
         for index, hypothesis in zip(batch.index.tolist(), outputs, strict=True):
-            told = written(text, stage, index, hypothesis)
-            self._counts[index] = [metric.counts(told, references[index]) for metric in self._of_corpus[stage]]
+            told, beside = written(text, stage, index, hypothesis), example(text, stage, index, asked)
+            self._counts[index] = [metric.of_example(told, beside) for metric in metrics]
 
     def _score(self, trainer: L.Trainer, module: L.LightningModule, stage: EvaluationStage) -> None:
         sentences = gathered(self._counts)
@@ -113,7 +116,7 @@ class TextMetrics(L.Callback):
         self._printed = []
         for metric, counts in zip(self._of_corpus[stage], zip(*sentences.values(), strict=True), strict=True):
             name = f"{stage}/{metric.name}"
-            score = metric.value([sum(each) for each in zip(*counts, strict=True)])
+            score = metric.over(counts)
             # Every rank has the same score: its maximum over the ranks is that score to the last bit.
             module.log(name, score, prog_bar=name == "val/bleu", sync_dist=True, reduce_fx="max")
             if metric.signature is not None:

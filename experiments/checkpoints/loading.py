@@ -9,7 +9,9 @@ from pathlib import Path
 import torch
 
 from datamodules.errors import UserError
+from datamodules.excerpts import Excerpt
 from experiments.checkpoints.reading import read_checkpoint
+from experiments.checkpoints.saved_excerpt import restore_excerpt
 from experiments.checkpoints.saved_tokenizers import copies_unknown, restore_tokenizers
 from experiments.checkpoints.trained_model import trained_model
 from experiments.checkpoints.translator import Translator
@@ -46,6 +48,11 @@ def load_ensemble(paths: Sequence[Path], trusted: Sequence[str] = (), device: st
                 f"of {paths[0]} and {path} one copies what the vocabulary lacks, the other does not: an ensemble needs "
                 "checkpoints trained with the same data.init_args.copy_unknown"
             )
+        if _written(first.excerpt) != _written(other.excerpt):
+            raise UserError(
+                f"{paths[0]} reads {_written(first.excerpt)} of a source, {path} reads {_written(other.excerpt)}: an "
+                "ensemble needs checkpoints trained with the same data.init_args.excerpt"
+            )
     members = tuple(member for each in (first, *others) for member in each.members)
     return replace(first, members=members)
 
@@ -71,10 +78,16 @@ def load_translator(path: Path, trusted: Sequence[str] = (), device: str = "auto
     )
     try:
         source_tokenizer, target_tokenizer = restore_tokenizers(checkpoint)
+        excerpt = restore_excerpt(checkpoint)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     members = (model.to(chosen).eval(),)
-    return Translator(members, source_tokenizer, target_tokenizer, copies_unknown(checkpoint))
+    return Translator(members, source_tokenizer, target_tokenizer, copies_unknown(checkpoint), excerpt)
+
+
+def _written(excerpt: Excerpt | None) -> str:
+    """An excerpt in words: its class and settings."""
+    return "all" if excerpt is None else f"{type(excerpt).__name__} {dict(excerpt.settings())}"
 
 
 def choose_device(name: str) -> torch.device:

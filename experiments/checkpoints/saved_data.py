@@ -121,7 +121,7 @@ class SavedData:
             return
         for split in ("train", "val"):
             had = self.contents.get(split)
-            if isinstance(had, str) and (now := data.content(split)) != had:
+            if isinstance(had, str) and (now := data.read_content(split)) != had:
                 raise UserError(
                     f"the {split} data is not that of {self.origin}: its content is {now[:HASH_DIGITS]} (SHA-256), but "
                     f"was {had[:HASH_DIGITS]} in training; put back what it was, or begin anew with these weights by "

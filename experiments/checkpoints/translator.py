@@ -13,6 +13,7 @@ from datamodules.batch import BOS, EOS, Padded, SequenceBatch
 from datamodules.corpora.corpus import FORBIDDEN
 from datamodules.corpora.spelling import Spelling, spellings
 from datamodules.errors import RunFailed, UserError
+from datamodules.excerpts import Excerpt
 from datamodules.tokenizers import Tokenizer
 from experiments.checkpoints.translation import Translation
 from experiments.processes.memory_errors import is_out_of_memory
@@ -51,12 +52,14 @@ class Translator:
         source_tokenizer: Reads the source.
         target_tokenizer: Writes the hypotheses; the same object where the vocabulary is joint.
         copies_unknown: Whether what the vocabulary lacks of a source has ids of its own there, and may be copied.
+        excerpt: How much of a source is read; None for all of it.
     """
 
     members: tuple[TokenEncoderDecoder, ...]
     source_tokenizer: Tokenizer
     target_tokenizer: Tokenizer
     copies_unknown: bool = False
+    excerpt: Excerpt | None = None
 
     @property
     def model(self) -> Member:
@@ -145,11 +148,14 @@ class Translator:
             source: The sentence.
         """
         tokenizers = self.source_tokenizer, self.target_tokenizer
-        return spellings(*tokenizers, source) if self.copies_unknown else tokenizers
+        return spellings(*tokenizers, self._read(source)) if self.copies_unknown else tokenizers
 
     def encode(self, sentence: str) -> list[int]:
-        """The ids of a source sentence, closed by EOS."""
-        return [*self.spellings(sentence)[0].encode(sentence), EOS]
+        """The ids of a source sentence, or of the part of it that is read, closed by EOS."""
+        return [*self.spellings(sentence)[0].encode(self._read(sentence)), EOS]
+
+    def _read(self, source: str) -> str:
+        return source if self.excerpt is None else self.excerpt.of(source)
 
     def text(self, hypothesis: Hypothesis, source: str) -> str:
         """A hypothesis in one line, whatever the training text had in it.

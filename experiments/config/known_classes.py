@@ -16,6 +16,7 @@ from datamodules.errors import LONGEST_LIST
 OWN_PACKAGES = (
     "lightning_modules",
     "datamodules",
+    "experiments.baselines",
     "experiments.callbacks",
     "experiments.loggers",
     "experiments.metrics",

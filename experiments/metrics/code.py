@@ -11,7 +11,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 
 from datamodules.errors import UserError
-from experiments.metrics.text import TextMetric
+from experiments.metrics.measure import TextMetric
 
 _LONGEST_CHECK = 10.0
 """Seconds that bash may take for one command; it needs some thousandths."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Sequence
-from typing import ClassVar, Literal
 
 from rapidfuzz.distance import Levenshtein
 from sacrebleu import metrics as sacrebleu
+
+from experiments.metrics.measure import TextMetric
 
 NGRAM_ORDER = 4
 """The longest n-grams of BLEU, where the references are sentences."""
@@ -17,69 +18,29 @@ LONG_ENOUGH = 0.1
 """The share of the references that have to have n tokens, if BLEU is to count n-grams of that length."""
 
 
-class TextMetric(ABC):
-    """A metric of a whole corpus, made of numbers of each sentence that add up, over batches and over processes.
-
-    Attributes:
-        name: What is logged is ``val/NAME`` and ``test/NAME``.
-        better: Which of two values is better.
-        unit: The label of its axis in pictures.
-    """
-
-    name: ClassVar[str]
-    better: ClassVar[Literal["higher", "lower"]] = "higher"
-    unit: ClassVar[str]
-
-    def of_corpus(self, references: Sequence[str]) -> TextMetric:
-        """The metric for a corpus, where it depends on what the references are like; else itself.
-
-        Args:
-            references: Raw text.
-        """
-        return self
-
-    @abstractmethod
-    def counts(self, hypothesis: str, reference: str) -> Sequence[float]:
-        """The numbers of one sentence, always as many.
-
-        Args:
-            hypothesis: What the model wrote, detokenised.
-            reference: Raw text.
-        """
-
-    @abstractmethod
-    def value(self, sums: Sequence[float]) -> float:
-        """The metric.
-
-        Args:
-            sums: What :meth:`counts` gives, each summed over at least one sentence.
-        """
-
-    @property
-    def signature(self) -> str | None:
-        """What else has to be said for the value to be compared; None for nothing."""
-        return None
-
-
 class BLEU(TextMetric):
     """Corpus BLEU (Papineni et al. 2002) by sacreBLEU: 13a, cased, 0 to 100.
 
     BLEU-4 is 0 for targets of one or two words, however right they are. So it counts n-grams no longer than a tenth of
     the references are; where that is less than four, the signature says it, as ``ngram:1``.
+
+    Args:
+        lowercase: Whether capitals count as small letters; the signature then says ``case:lc``.
     """
 
     name = "bleu"
     unit = "BLEU, chrF (0 to 100)"
 
-    def __init__(self) -> None:
-        self._scorer = sacrebleu.BLEU()
+    def __init__(self, lowercase: bool = False) -> None:
+        self._lowercase = lowercase
+        self._scorer = sacrebleu.BLEU(lowercase=lowercase)
         self._order = NGRAM_ORDER
 
     def of_corpus(self, references: Sequence[str]) -> BLEU:
         """With the order that the references allow; see :meth:`TextMetric.of_corpus`."""
-        metric = BLEU()
+        metric = BLEU(self._lowercase)
         metric._order = order = ngram_order(references)
-        metric._scorer = sacrebleu.BLEU(max_ngram_order=order, effective_order=order < NGRAM_ORDER)
+        metric._scorer = sacrebleu.BLEU(self._lowercase, max_ngram_order=order, effective_order=order < NGRAM_ORDER)
         metric.counts("", "")  # after which sacreBLEU knows that there is one reference, and can say so
         return metric
 

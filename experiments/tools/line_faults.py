@@ -6,9 +6,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from datamodules.corpora.corpus import FORBIDDEN
 from datamodules.errors import UserError
+
+if TYPE_CHECKING:
+    from datamodules.excerpts import Excerpt
 
 UNKNOWN_SHARE = 0.2
 """The share of a line's tokens that are unknown to the vocabulary from which on it is told. A name or a rare character
@@ -85,6 +89,20 @@ class LineFaults:
         if longest is not None and tokens > longest and self._is_first("length", side):
             wrong = f"{place} has {tokens:,} tokens, but the longest {side} of the training had {longest:,}"
             self._tell(wrong, "it never learned what to make of such lengths", f"split it into sentences{ONCE}")
+
+    def check_excerpt(self, excerpt: Excerpt | None, source: str, place: str) -> None:
+        """Tells once that a line is longer than what the model reads of it.
+
+        Args:
+            excerpt: How much it reads; None for all.
+            source: The line.
+            place: Names the line.
+
+        Raises:
+            UserError: It is longer, and lines are read strictly.
+        """
+        if excerpt is not None and excerpt.cuts(source) and self._is_first("excerpt", "source"):
+            self._tell(f"{place} is too long for the model", f"sources are {excerpt.told}", f"shorten it{ONCE}")
 
     def check_known(self, ids: Sequence[int], side: str, place: str) -> None:
         """Tells once for each side that much of a line is unknown to the model.
