@@ -12,7 +12,7 @@ from typing import Any
 import lightning as L
 import numpy as np
 from lightning.pytorch.utilities import rank_zero_info
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from datamodules.batch import SequenceBatch, Split
 from datamodules.corpora.cache import Cache
@@ -413,7 +413,7 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         """A split, encoded with the tokenizers that are in force."""
         if split not in self._corpora:
             source_tokenizer, target_tokenizer = self._prepare_tokenizers()
-            max_length = self._max_length if split == "train" else None
+            max_length = self._longest_kept(split)
             extended = self._copy_unknown
             if extended:
                 check_copyable(source_tokenizer, target_tokenizer, is_joint(source_tokenizer, target_tokenizer))
@@ -435,16 +435,28 @@ class ParallelDataModule(L.LightningDataModule, ABC):
             }
             corpus = EncodedCorpus(self.cache.entry("corpus", description, make))
             rank_zero_info(corpus.summary.line(split, max_length, self.where))
-            for remark in self.remarks(split):
+            for remark in self._remarks_on(split, corpus):
                 rank_zero_info(remark)
             self._corpora[split] = corpus
         return self._corpora[split]
 
+    def _longest_kept(self, split: Split) -> int | None:
+        """The most tokens that a side of a pair may have; None for any number."""
+        return self._max_length if split == "train" else None
+
+    def _remarks_on(self, split: Split, corpus: EncodedCorpus) -> Iterator[str]:
+        """Lines for the log on a split that was just encoded."""
+        return self.remarks(split)
+
+    def _examples(self, corpus: EncodedCorpus) -> tuple[Dataset[Any], np.ndarray]:
+        """What batches are made of, and the lengths that the plan sorts by."""
+        return corpus, corpus.lengths
+
     def _loader(self, split: Split, batch_size: int, unit: BatchUnit, shuffle: bool) -> DataLoader[SequenceBatch]:
-        corpus = self._corpus(split)
+        examples, lengths = self._examples(self._corpus(split))
         return planned_loader(
-            corpus,
-            corpus.lengths,
+            examples,
+            lengths,
             batch_size,
             unit,
             shuffle,
