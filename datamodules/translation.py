@@ -223,6 +223,10 @@ class TranslationDataModule(ParallelDataModule):
                 "features: {separator: ';'}"
             )
 
+    def files(self) -> list[tuple[str, Path]]:
+        """Every file that is read, found, with the config key that names it."""
+        return [(f"data.init_args.{name}", path) for name, text in self._texts.items() for path in text.files()]
+
     def named(self, split: Split, side: Side) -> tuple[str, str]:
         """The file of one side, and what is counted in it: ``("data/train.en", "line")``."""
         text = self._text(split)

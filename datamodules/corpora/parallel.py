@@ -74,7 +74,12 @@ class ParallelDataModule(L.LightningDataModule, ABC):
             ``CopyVocabularyHead``; the vocabulary has to be a joint one, and not of pieces.
         hallucination: Probability that what the sides of a training pair share, such as the stem of a word, is made up;
             see :class:`StemHallucination`.
+
+    Attributes:
+        predicted: Split that predictions are made for.
     """
+
+    predicted: Split = "test"
 
     def __init__(
         self,
@@ -330,8 +335,8 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         return self._loader("test", self._eval_batch_size, "sentences", shuffle=False)
 
     def predict_dataloader(self) -> DataLoader[SequenceBatch]:
-        """Batches of the test pairs; each pair's index is its place in the corpus."""
-        return self.test_dataloader()
+        """Batches of the split :attr:`predicted`; each pair's index is its place in the corpus."""
+        return self._loader(self.predicted, self._eval_batch_size, "sentences", shuffle=False)
 
     def on_before_batch_transfer(self, batch: SequenceBatch, dataloader_idx: int) -> SequenceBatch:
         """A training batch in other pieces or with made-up stems, where that was asked for; Lightning calls this."""
