@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from datamodules.corpora.held_out import HeldOut
 from datamodules.corpora.labelled import LabelledTextDataModule
+from datamodules.corpora.vocabularies import Side
 from datamodules.curriculum import Curriculum
 from datamodules.errors import UserError
 from datamodules.formats.forms import ParallelText
@@ -16,9 +19,9 @@ from datamodules.translation import TranslationDataModule
 class TextClassificationDataModule(LabelledTextDataModule, TranslationDataModule):
     """Texts with a label each, from a table or from two line-aligned files for each split; compressed ones too.
 
-    The source is the text, the target its label. The labels are those of the training texts, in sorted order; an
-    evaluation text with another label is an error. A relative path that does not exist in the working directory is
-    looked for in ``$SEQLAB_DATA``, else in ``data``.
+    The source is the text, the target its label. The labels are those of the whole training file, whatever shares of it
+    ``split`` trains on and holds out; a text of another file with another label is an error. A relative path that does
+    not exist in the working directory is looked for in ``$SEQLAB_DATA``, else in ``data``.
 
     Args:
         train: Training texts: one file, ``tsv``, ``csv``, ``jsonl`` or ``parquet``, and ``columns: {source: TEXT,
@@ -77,3 +80,7 @@ class TextClassificationDataModule(LabelledTextDataModule, TranslationDataModule
             curriculum,
             split=split,
         )
+
+    def _sentences(self, sides: tuple[Side, ...]) -> Iterable[str]:
+        """What a tokenizer of these sides is trained on: of the labels all that the training file has."""
+        return (row[2] for row in self._texts["train"].rows()) if sides == ("target",) else super()._sentences(sides)

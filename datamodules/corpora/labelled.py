@@ -47,7 +47,7 @@ class LabelledCorpus(Dataset[LabelledBatch]):
 class LabelledTextDataModule(ParallelDataModule):
     """Texts with a label each: pairs whose target is the label, read by a :class:`LabelTokenizer`.
 
-    The labels are those of the training texts, in sorted order; the class of a text is the place of its label among
+    The labels are those of the training data, in sorted order; the class of a text is the place of its label among
     them, from 0. A text longer than ``max_length`` tokens is cut there, in every split. The ids of a text are not
     closed by EOS, for nothing follows it.
     """
@@ -106,8 +106,8 @@ class LabelledTextDataModule(ParallelDataModule):
             label = corpus.references[row].strip()
             place = f"{self.named(split, 'target')[0]}, {self.where(split, int(corpus.numbers[row]))}"
             raise UserError(
-                f"{place}: the label {label!r} is none of the {len(names):,} of the training texts: "
+                f"{place}: the label {label!r} is none of the {len(names):,} of the training data: "
                 f"{suggest(label, names)}; give training texts with it, or leave the text out"
             )
         if len(names) < 2:
-            raise UserError(f"all training texts have one label, {names[0]!r}: there is nothing to tell apart")
+            raise UserError(f"all training data have one label, {names[0]!r}: there is nothing to tell apart")

@@ -19,6 +19,7 @@ from experiments.callbacks.text import (
     line_numbers,
     predicted_split,
     sentence_pairs,
+    text_data,
     written,
 )
 from experiments.storage.predictions_table import PREDICTIONS, escaped, write_predictions
@@ -189,7 +190,7 @@ class VectorWriter(TableWriter[tuple[list[list[float]], list[list[float]]]]):
 
 def _with_text(trainer: L.Trainer, predictions: Mapping[int, tuple[str, str]]) -> Iterator[Sequence[str]]:
     """Rows of source, prediction, its number, reference and line; predictions and their numbers are by index."""
-    data, split = sentence_pairs(trainer), predicted_split(trainer)
+    data, split = text_data(trainer), predicted_split(trainer)
     sources, references = data.sources(split), data.references(split)
     lines = line_numbers(trainer, split, list(predictions))
     for line, (index, (predicted, number)) in zip(lines, predictions.items(), strict=True):

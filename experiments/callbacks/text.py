@@ -38,16 +38,31 @@ class NumberedData(Protocol):
 
 
 def sentence_pairs(trainer: L.Trainer) -> SentencePairs:
-    """The trainer's data module.
+    """The trainer's data module, for callbacks that read what a model writes.
 
     Raises:
-        UserError: It has no sentence pairs.
+        UserError: It has no sentence pairs, or labels in place of targets.
+    """
+    data = getattr(trainer, "datamodule", None)
+    if not has_text(trainer) or hasattr(type(data), "class_count"):
+        raise UserError(
+            f"the callbacks that read text need a data module of sentence pairs, not {type(data).__name__}: "
+            "take them out of trainer.callbacks"
+        )
+    return cast(SentencePairs, data)
+
+
+def text_data(trainer: L.Trainer) -> SentencePairs:
+    """The trainer's data module, be it that its targets are labels.
+
+    Raises:
+        UserError: It has no text.
     """
     data = getattr(trainer, "datamodule", None)
     if not has_text(trainer):
         raise UserError(
-            f"the callbacks that read text need a data module of sentence pairs, not {type(data).__name__}: "
-            "take them out of trainer.callbacks"
+            f"the callbacks that show text need data with text, not {type(data).__name__}: take them out of "
+            "trainer.callbacks"
         )
     return cast(SentencePairs, data)
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from datamodules.batch import LabelledBatch
 from experiments.callbacks.classification.verdicts import classifier
-from experiments.callbacks.text import class_names, gathered, sentence_pairs
+from experiments.callbacks.text import class_names, gathered, text_data
 from experiments.callbacks.watched_sentences import watched_sentences
 from experiments.figures.alignment import alignment_figure
 from experiments.loggers.media import log_figure
@@ -45,7 +45,7 @@ class WordAttention(L.Callback):
         """
         if trainer.sanity_checking or trainer.state.fn != TrainerFn.FITTING:
             return
-        watched = set(watched_sentences(self.sentences, len(sentence_pairs(trainer).sources("val"))))
+        watched = set(watched_sentences(self.sentences, len(text_data(trainer).sources("val"))))
         rows = [row for row, index in enumerate(batch.index.tolist()) if index in watched]
         if not rows:
             return
@@ -66,7 +66,7 @@ class WordAttention(L.Callback):
         self._seen = {}
         if not seen or not trainer.is_global_zero:
             return
-        data, names = sentence_pairs(trainer), class_names(trainer)
+        data, names = text_data(trainer), class_names(trainer)
         texts = data.sources("val")
         for number, index in enumerate(watched_sentences(self.sentences, len(texts)), start=1):
             if index not in seen:

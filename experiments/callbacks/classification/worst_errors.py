@@ -8,7 +8,7 @@ from pathlib import Path
 import lightning as L
 
 from experiments.callbacks.classification.verdicts import Verdict, VerdictsCallback
-from experiments.callbacks.text import class_names, line_numbers, sentence_pairs
+from experiments.callbacks.text import class_names, line_numbers, text_data
 from experiments.callbacks.text_metrics import EvaluationStage
 from experiments.loggers.media import log_table
 from experiments.storage.predictions_table import escaped, write_predictions
@@ -36,7 +36,7 @@ class WorstErrors(VerdictsCallback):
         self, trainer: L.Trainer, module: SequenceClassifier, stage: EvaluationStage, verdicts: Mapping[int, Verdict]
     ) -> None:
         """Lists them, on rank zero; see :meth:`VerdictsCallback.report`."""
-        data = sentence_pairs(trainer)
+        data = text_data(trainer)
         if not trainer.is_global_zero:
             return
         wrong = [index for index, each in verdicts.items() if each.predicted != each.label]
