@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -224,8 +225,12 @@ class TranslationDataModule(ParallelDataModule):
             )
 
     def files(self) -> list[tuple[str, Path]]:
-        """Every file that is read, found, with the config key that names it."""
-        return [(f"data.init_args.{name}", path) for name, text in self._texts.items() for path in text.files()]
+        """Every file that a config key names, with the key; those that are not there are left out."""
+        found: list[tuple[str, Path]] = []
+        for name, text in self._texts.items():
+            with suppress(UserError):
+                found += [(f"data.init_args.{name}", path) for path in text.files()]
+        return found
 
     def named(self, split: Split, side: Side) -> tuple[str, str]:
         """The file of one side, and what is counted in it: ``("data/train.en", "line")``."""
