@@ -164,10 +164,10 @@ class SequenceBatch(Batch):
 
 @dataclass(frozen=True)
 class LabelledBatch(Batch):
-    """Sequences of vectors, each with one label.
+    """Sequences of vectors or ids, each with one label.
 
     Attributes:
-        source: The vectors of each sequence; ``(batch, source_len, features)``.
+        source: The vectors of each sequence, ``(batch, source_len, features)``, or its ids, ``(batch, source_len)``.
         label: ``(batch,)``, int64, the class of each sequence, counted from 0.
         index: ``(batch,)``, int64, the position of each sequence in its corpus.
     """

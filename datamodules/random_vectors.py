@@ -86,8 +86,10 @@ class RandomVectorsDataModule(L.LightningDataModule, ABC, Generic[Batch]):
 
     Attributes:
         dataset: Makes the sequences of a split.
+        predicted: Split that predictions are made for.
     """
 
+    predicted: Split = "test"
     dataset: type[RandomVectors[Batch]]
 
     def __init__(
@@ -161,8 +163,8 @@ class RandomVectorsDataModule(L.LightningDataModule, ABC, Generic[Batch]):
         return self._loader("test", self._eval_batch_size, shuffle=False)
 
     def predict_dataloader(self) -> DataLoader[Batch]:
-        """Batches of the test sequences; each one's index is its place in the set."""
-        return self.test_dataloader()
+        """Batches of the split :attr:`predicted`; each one's index is its place in the set."""
+        return self._loader(self.predicted, self._eval_batch_size, shuffle=False)
 
     def _loader(self, split: Split, batch_size: int, shuffle: bool) -> DataLoader[Batch]:
         sequences = self.sequences(split)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -244,6 +245,14 @@ class TranslationDataModule(ParallelDataModule):
                 f"data.init_args.{split} names a column of features, but data.init_args.features is not set: add "
                 "features: {separator: ';'}"
             )
+
+    def files(self) -> list[tuple[str, Path]]:
+        """Every file that a config key names, with the key; those that are not there are left out."""
+        found: list[tuple[str, Path]] = []
+        for name, text in self._texts.items():
+            with suppress(UserError):
+                found += [(f"data.init_args.{name}", path) for path in text.files()]
+        return found
 
     def named(self, split: Split, side: Side) -> tuple[str, str]:
         """The file of one side, and what is counted in it: ``("data/train.en", "line")``."""

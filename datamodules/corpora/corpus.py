@@ -44,12 +44,17 @@ class TextFiles:
         lines: ``{first: 16001, last: 17000}``: the pairs of these lines alone; null for all.
         fold_spaces: Whether white space within a line is read as single spaces, and at its ends as none: of code, where
             nothing tells how a line is indented.
+        source_column: Number of the column, counted from 0, that has the source where the lines of its file have
+            several between tabs; null for the whole line.
+        target_column: Likewise of the target.
     """
 
     source: str
     target: str
     lines: Lines | None = None
     fold_spaces: bool = False
+    source_column: int | None = None
+    target_column: int | None = None
 
     def files(self) -> list[Path]:
         """The files, found; what they hold decides all that :meth:`pairs` yields.
@@ -72,7 +77,9 @@ class TextFiles:
         """What decides, beside the bytes of the files, which rows they have; empty for all, as they are."""
         lines = None if self.lines is None else asdict(self.lines)
         given = {"lines": lines, "fold_spaces": self.fold_spaces}
-        return {name: value for name, value in given.items() if value}
+        columns = {"source_column": self.source_column, "target_column": self.target_column}
+        chosen = {name: column for name, column in columns.items() if column is not None}
+        return {**{name: value for name, value in given.items() if value}, **chosen}
 
     def rows(self, decode: Decode | None = None) -> Iterator[Row]:
         """The same as :meth:`pairs`, as rows without features."""
@@ -95,7 +102,8 @@ class TextFiles:
 
     def _all_pairs(self, decode: Decode | None) -> Iterator[tuple[str, str]]:
         source_path, target_path = self.files()
-        sources, targets = read_lines(source_path, decode), read_lines(target_path, decode)
+        sources = _column(read_lines(source_path, decode), self.source_column, source_path)
+        targets = _column(read_lines(target_path, decode), self.target_column, target_path)
         for number, (source, target) in enumerate(zip_longest(sources, targets), start=1):
             if source is None or target is None:
                 source_count = number - (source is None) + sum(1 for _ in sources)
@@ -176,6 +184,22 @@ class TsvFile:
                     "with one tab between them, or say which of several they are by columns: {source: 0, target: 1}"
                 )
             yield number, cells
+
+
+def _column(lines: Iterator[str], column: int | None, path: Path) -> Iterator[str]:
+    """One column of each line, counted from 0; the lines themselves where none is named."""
+    return lines if column is None else _cells(lines, column, path)
+
+
+def _cells(lines: Iterable[str], column: int, path: Path) -> Iterator[str]:
+    for number, line in enumerate(lines, start=1):
+        cells = line.split("\t")
+        if line and column >= len(cells):
+            raise UserError(
+                f"{path}, line {number}: it has {len(cells)} columns between tabs, but column {column} is read, "
+                "counted from 0"
+            )
+        yield cells[column] if line else ""
 
 
 def find_file(path: str) -> Path:

@@ -203,10 +203,19 @@ class EncodedCorpus(Dataset[SequenceBatch]):
             torch.tensor(indices, dtype=torch.long),
         )
 
+    def ids(self, index: int) -> tuple[list[int], list[int]]:
+        """The ids of source and target of one pair, without reserved ids."""
+        return self._source[index].tolist(), self._target[index].tolist()
+
     @property
     def source_symbols(self) -> np.ndarray:
         """``(symbols,)``, memory-mapped: the ids of all sources, one after another."""
         return self._source.values
+
+    @property
+    def target_symbols(self) -> np.ndarray:
+        """``(symbols,)``, memory-mapped: the ids of all targets, one after another."""
+        return self._target.values
 
     def unknown_rows(self, side: Literal["source", "target"]) -> list[int]:
         """The indices of the pairs with a token on that side that the vocabulary lacks."""

@@ -8,14 +8,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import numpy as np
 from lightning.pytorch.utilities import rank_zero_info
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from datamodules.batch import SequenceBatch, Split
 from datamodules.corpora.cache import Cache
@@ -79,7 +78,12 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         hallucination: Probability that what the sides of a training pair share, such as the stem of a word, is made up;
             see :class:`StemHallucination`.
         excerpt: How much of a long source is read, in every split; all of it if not given.
+
+    Attributes:
+        predicted: Split that predictions are made for.
     """
+
+    predicted: Split = "test"
 
     def __init__(
         self,
@@ -356,8 +360,8 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         return self._loader("test", self._eval_batch_size, "sentences", shuffle=False)
 
     def predict_dataloader(self) -> DataLoader[SequenceBatch]:
-        """Batches of the test pairs; each pair's index is its place in the corpus."""
-        return self.test_dataloader()
+        """Batches of the split :attr:`predicted`; each pair's index is its place in the corpus."""
+        return self._loader(self.predicted, self._eval_batch_size, "sentences", shuffle=False)
 
     def on_before_batch_transfer(self, batch: SequenceBatch, dataloader_idx: int) -> SequenceBatch:
         """A training batch in other pieces or with made-up stems, where that was asked for; Lightning calls this."""
@@ -441,7 +445,7 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         """A split, encoded with the tokenizers that are in force."""
         if split not in self._corpora:
             source_tokenizer, target_tokenizer = self._prepare_tokenizers()
-            max_length = self._max_length if split == "train" else None
+            max_length = self._longest_kept(split)
             extended, excerpt = self._copy_unknown, self._excerpt
             if extended:
                 check_copyable(source_tokenizer, target_tokenizer, is_joint(source_tokenizer, target_tokenizer))
@@ -466,17 +470,30 @@ class ParallelDataModule(L.LightningDataModule, ABC):
             }
             corpus = EncodedCorpus(self.cache.entry("corpus", description, make))
             rank_zero_info(corpus.summary.line(split, max_length, self.where))
-            cuts = () if excerpt is None else cut_remark(corpus.directory, split, excerpt, self.where)
-            for remark in chain(cuts, self.remarks(split)):
+            for remark in self._remarks_on(split, corpus):
                 rank_zero_info(remark)
             self._corpora[split] = corpus
         return self._corpora[split]
 
+    def _longest_kept(self, split: Split) -> int | None:
+        """The most tokens that a side of a pair may have; None for any number."""
+        return self._max_length if split == "train" else None
+
+    def _remarks_on(self, split: Split, corpus: EncodedCorpus) -> Iterator[str]:
+        """Lines for the log on a split that was just encoded."""
+        if self._excerpt is not None:
+            yield from cut_remark(corpus.directory, split, self._excerpt, self.where)
+        yield from self.remarks(split)
+
+    def _examples(self, corpus: EncodedCorpus) -> tuple[Dataset[Any], np.ndarray]:
+        """What batches are made of, and the lengths that the plan sorts by."""
+        return corpus, corpus.lengths
+
     def _loader(self, split: Split, batch_size: int, unit: BatchUnit, shuffle: bool) -> DataLoader[SequenceBatch]:
-        corpus = self._corpus(split)
+        examples, lengths = self._examples(self._corpus(split))
         return planned_loader(
-            corpus,
-            corpus.lengths,
+            examples,
+            lengths,
             batch_size,
             unit,
             shuffle,

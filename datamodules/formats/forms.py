@@ -42,9 +42,11 @@ def check_form(text: ParallelText, key: str) -> None:
     except UserError as error:
         raise UserError(f"{key}: {error}") from error
     if isinstance(text, TextFiles):
-        for name in (text.source, text.target):
+        for name, column, key_of_column in _sides(text):
             kind = _table(name)
-            if kind == "parquet" or (kind is not None and text.source == text.target):
+            if column is not None and column < 0:
+                raise UserError(f"{key}.{key_of_column} is {column}: columns are counted from 0")
+            if kind == "parquet" or (kind is not None and column is None and text.source == text.target):
                 raise UserError(f"{key}: {name} is a table, whose lines are no sentences: {_as_table(name)}")
         if text.lines is not None:
             text.lines.check(f"{key}.lines")
@@ -113,11 +115,17 @@ def place_of(text: ParallelText, numbers: str) -> str:
 
 
 def _notices_of_lines(text: TextFiles) -> Iterator[str]:
-    for name in dict.fromkeys((text.source, text.target)):
+    for name in dict.fromkeys(name for name, column, _ in _sides(text) if column is None):
         if _table(name):
             yield f"{name} is read as lines of text, though it is called like a table: {_as_table(name)}"
-    if text.source == text.target:
+    if (text.source, text.source_column) == (text.target, text.target_column):
         yield f"{text.source} is both source and target: what is learnt is to copy"
+
+
+def _sides(text: TextFiles) -> Iterator[tuple[str, int | None, str]]:
+    """Of each side the file, the column that is read of it, and the key of that."""
+    yield text.source, text.source_column, "source_column"
+    yield text.target, text.target_column, "target_column"
 
 
 def _table(name: str) -> str | None:

@@ -7,6 +7,7 @@ import functools
 _HEADINGS = frozenset(
     {"source", "target", "src", "tgt", "trg", "input", "output", "text", "sentence", "translation", "reference"}
     | {"lemma", "form", "features", "tags", "word", "phones", "phonemes", "pronunciation", "question", "answer"}
+    | {"label", "class", "category"}
 )
 
 

@@ -2,6 +2,7 @@
 
 from experiments.callbacks.attention_statistics import AttentionStatistics
 from experiments.callbacks.checkpoints import AverageAtEnd, BestCheckpoint, LastCheckpoints
+from experiments.callbacks.classification import ClassScores, WordAttention, WorstErrors
 from experiments.callbacks.curve_figures import CurveFigures
 from experiments.callbacks.exponential_moving_average import ExponentialMovingAverage
 from experiments.callbacks.exposure_bias import ExposureBias
@@ -20,6 +21,7 @@ __all__ = [
     "AttentionStatistics",
     "AverageAtEnd",
     "BestCheckpoint",
+    "ClassScores",
     "CurveFigures",
     "ExponentialMovingAverage",
     "ExposureBias",
@@ -35,4 +37,6 @@ __all__ = [
     "TranslationTable",
     "TruncateMetrics",
     "VectorWriter",
+    "WordAttention",
+    "WorstErrors",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol, TypeVar, cast
+from typing import Protocol, TypeVar, cast, runtime_checkable
 
 import lightning as L
 import torch.distributed
@@ -33,19 +33,71 @@ class SentencePairs(Protocol):
         """A further column by corpus index."""
 
 
+@runtime_checkable
+class NumberedData(Protocol):
+    """A data module that knows the lines of its examples."""
+
+    def numbers(self, split: Split, index: Sequence[int]) -> list[int]:
+        """The line of each example, counted from 1."""
+
+
 def sentence_pairs(trainer: L.Trainer) -> SentencePairs:
-    """The trainer's data module.
+    """The trainer's data module, for callbacks that read what a model writes.
 
     Raises:
-        UserError: It has no sentence pairs.
+        UserError: It has no sentence pairs, or labels in place of targets.
     """
     data = getattr(trainer, "datamodule", None)
-    if not hasattr(type(data), "references"):
+    if not has_text(trainer) or hasattr(type(data), "class_count"):
         raise UserError(
             f"the callbacks that read text need a data module of sentence pairs, not {type(data).__name__}: "
             "take them out of trainer.callbacks"
         )
     return cast(SentencePairs, data)
+
+
+def text_data(trainer: L.Trainer) -> SentencePairs:
+    """The trainer's data module, be it that its targets are labels.
+
+    Raises:
+        UserError: It has no text.
+    """
+    data = getattr(trainer, "datamodule", None)
+    if not has_text(trainer):
+        raise UserError(
+            f"the callbacks that show text need data with text, not {type(data).__name__}: take them out of "
+            "trainer.callbacks"
+        )
+    return cast(SentencePairs, data)
+
+
+def has_text(trainer: L.Trainer) -> bool:
+    """Whether the trainer's data module has sentence pairs, or texts with labels."""
+    return hasattr(type(getattr(trainer, "datamodule", None)), "references")
+
+
+def class_names(trainer: L.Trainer) -> list[str]:
+    """The names of the classes of a classifier's data; their numbers, from 0, where they have no names."""
+    data = getattr(trainer, "datamodule", None)
+    return list(getattr(data, "class_names", None) or map(str, range(getattr(data, "class_count", 0))))
+
+
+def predicted_split(trainer: L.Trainer) -> Split:
+    """The split that ``predict`` reads: the test's, unless the data module says otherwise."""
+    split: Split = getattr(getattr(trainer, "datamodule", None), "predicted", "test")
+    return split
+
+
+def line_numbers(trainer: L.Trainer, split: Split, index: Sequence[int]) -> list[int]:
+    """Where examples stand in their file, counted from 1; in the corpus, where the data module knows of no file.
+
+    Args:
+        trainer: Has the data module.
+        split: Split that they belong to.
+        index: Index of each.
+    """
+    data = getattr(trainer, "datamodule", None)
+    return list(data.numbers(split, index)) if isinstance(data, NumberedData) else [each + 1 for each in index]
 
 
 def written(data: SentencePairs, split: Split, index: int, hypothesis: Hypothesis) -> str:

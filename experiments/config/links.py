@@ -30,7 +30,7 @@ def check_links(model: type[L.LightningModule], data: type[L.LightningDataModule
         data: The data module's class.
 
     Raises:
-        UserError: The model needs a size that the data do not have.
+        UserError: The model needs a size that the data do not have, or writes targets where there are labels.
     """
     needed = inspect.signature(model).parameters
     for name in SIZES:
@@ -40,3 +40,8 @@ def check_links(model: type[L.LightningModule], data: type[L.LightningDataModule
                 f"{model.__name__} needs {name} of its data, but {data.__name__} has no property of that name (it "
                 f"offers {offered}): choose a model and data of one kind"
             )
+    if hasattr(data, "class_count") and "target_vocabulary_size" in needed:
+        raise UserError(
+            f"{model.__name__} writes targets, but those of {data.__name__} are labels: choose a model that takes "
+            "class_count, such as BiRNNTextClassifier"
+        )

@@ -13,11 +13,15 @@ from experiments.callbacks.checkpoints import BestCheckpoint
 from experiments.loggers import RunWandbLogger
 from experiments.storage.layout import CHECKPOINTS, CONFIG, FIGURES, LAST_CHECKPOINT
 from experiments.storage.shell import command, shown
+from lightning_modules.birnn import BiRNNTextClassifier
 from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 from lightning_modules.training.trainer_parts import callbacks_of
 
 POSITIONS = ("epoch", "step")
 """What a callback monitors that keeps the latest checkpoints."""
+
+TOOLS: dict[type[L.LightningModule], str] = {TokenEncoderDecoder: "translate", BiRNNTextClassifier: "classify"}
+"""The commands that use a model's checkpoint alone."""
 
 
 @runtime_checkable
@@ -58,7 +62,8 @@ def closing_lines(run: Path, trainer: L.Trainer, model: L.LightningModule, to_tr
         trained: list[str | Path] = ["--ckpt_path", checkpoint]
         of_run = ["--config", run / CONFIG, *trained]
         trust = [word for package in to_trust for word in ("--trust", package)]
-        use = ["translate", *trained, *trust] if isinstance(model, TokenEncoderDecoder) else ["predict", *of_run]
+        tool = next((name for kind, name in TOOLS.items() if isinstance(model, kind)), None)
+        use = ["predict", *of_run] if tool is None else [tool, *trained, *trust]
         lines += ["", f"next: {command('seqlab', 'test', *of_run)}", f"  or: {command('seqlab', *use)}"]
     return "\n".join(lines)
 

@@ -20,10 +20,11 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from datamodules.corpora.parallel import ParallelDataModule
 from datamodules.errors import UserError
+from datamodules.translation import TranslationDataModule
 from experiments.callbacks.checkpoints import LastCheckpoints
 from experiments.callbacks.curve_figures import CurveFigures
 from experiments.callbacks.divergence import Divergence
-from experiments.callbacks.prediction_writers import PREDICTIONS
+from experiments.callbacks.prediction_writers import TableWriter
 from experiments.callbacks.pretrained_embeddings import leave_out_pretrained
 from experiments.callbacks.throughput import Throughput
 from experiments.callbacks.unchanged_text import UnchangedText
@@ -59,7 +60,7 @@ from experiments.runs.out_of_memory import CurrentBatch
 from experiments.runs.precisions import take_frozen_batches
 from experiments.runs.profilers import REPORT, finished_report, with_dearest
 from experiments.runs.resuming import check_epochs, chosen_checkpoint, keeps_training_state
-from experiments.runs.run_options import add_run_options, explain_options
+from experiments.runs.run_options import add_prediction_options, add_run_options, explain_options
 from experiments.runs.run_record import RunRecord
 from experiments.storage.layout import (
     CHECKPOINTS,
@@ -68,6 +69,8 @@ from experiments.storage.layout import (
     find_checkpoint,
     run_of,
 )
+from experiments.storage.outputs import check_outputs
+from experiments.storage.predictions_table import PREDICTIONS
 from experiments.storage.run_directory import alone_in, new_run
 from experiments.storage.shell import shown
 from lightning_modules.training.step_loss import StepLossModule
@@ -143,6 +146,8 @@ class SeqlabCLI(LightningCLI):
     ) -> LightningArgumentParser:
         """Lightning's, with our own help for the options that mean something else here."""
         parser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
+        if subcommand == "predict":
+            add_prediction_options(parser)
         explain_options(parser, subcommand)
         return parser
 
@@ -266,6 +271,8 @@ class SeqlabCLI(LightningCLI):
         callbacks = trainer.callbacks if isinstance(trainer.callbacks, list) else [trainer.callbacks]
         for callback in callbacks:
             _fill(callback, "dirpath", str(self.run_directory / CHECKPOINTS))
+        if self.config.subcommand == "predict" and settings.output is not None:
+            _direct_predictions(callbacks, settings.output)
 
     def _new_run(self, root: Path, experiment: str, version: str | None) -> Path:
         return new_run(root, experiment, version, self._begun_run)
@@ -279,6 +286,8 @@ class SeqlabCLI(LightningCLI):
             with own_errors():
                 super().instantiate_classes()
             check_copied_symbols(self.model, self.datamodule)
+            if self.subcommand == "predict":
+                self._prepare_prediction()
             if self.subcommand == "fit" and isinstance(self.model, StepLossModule):
                 self.model.check_optimizer()
             if self.subcommand == "fit":
@@ -294,6 +303,25 @@ class SeqlabCLI(LightningCLI):
             if not isinstance(error, UserError) and isinstance(error.__cause__, MisconfigurationException):
                 raise UserError(" ".join(str(error.__cause__).split())) from error
             raise
+
+    def _prepare_prediction(self) -> None:
+        """Chooses the split, and refuses an output that is a file of the data, or the checkpoint.
+
+        Raises:
+            UserError: The data have no choice of splits, or the output cannot be written.
+        """
+        settings = self.config_init["predict"]
+        if settings.split != "test":
+            if not hasattr(self.datamodule, "predicted"):
+                name = type(self.datamodule).__name__
+                raise UserError(
+                    f"--split {settings.split}: {name} has no attribute predicted, and gives the test alone"
+                )
+            self.datamodule.predicted = settings.split
+        if settings.output is not None:
+            read = self.datamodule.files() if isinstance(self.datamodule, TranslationDataModule) else []
+            checkpoints = [] if settings.ckpt_path is None else [("--ckpt_path", Path(settings.ckpt_path))]
+            check_outputs([*checkpoints, *read], {"--output": Path(settings.output)})
 
     def _packages_to_trust(self) -> list[str]:
         """The packages that a command has to trust which reads a checkpoint of this run alone.
@@ -376,7 +404,8 @@ class SeqlabCLI(LightningCLI):
 
     def after_predict(self) -> None:
         """Says where the predictions are."""
-        path = self.run_directory / PREDICTIONS
+        given = self.config_init[self.subcommand].output
+        path = self.run_directory / PREDICTIONS if given is None else Path(given)
         if self._trial_directory is None and self.trainer.is_global_zero and path.is_file():
             print(f"\npredictions      {shown(path)}")
 
@@ -389,6 +418,21 @@ class SeqlabCLI(LightningCLI):
 def _words(given: str | list[str]) -> list[str]:
     """One word or several, as a list."""
     return [given] if isinstance(given, str) else given
+
+
+def _direct_predictions(callbacks: Sequence[Any], output: str) -> None:
+    """Tells the writers of predictions their file.
+
+    Raises:
+        UserError: There is none.
+    """
+    writers = [each for each in callbacks if each and issubclass(resolve(each.class_path), TableWriter)]
+    if not writers:
+        raise UserError(
+            "--output has nobody to write it: add PredictionWriter, LabelWriter or VectorWriter to trainer.callbacks"
+        )
+    for writer in writers:
+        writer.init_args.output = output
 
 
 def _fill(part: Any, name: str, value: str) -> None:  # noqa: ANN401 - jsonargparse's namespace is untyped

@@ -8,12 +8,13 @@ import lightning as L
 
 from datamodules.batch import Batch, Padded, Split
 from datamodules.errors import RunFailed
+from experiments.callbacks.text import predicted_split
 from lightning_modules.training.locations import place_of
 from lightning_modules.training.trainer_parts import callbacks_of, data_of
 
 Stage = Literal["train", "val", "test", "predict"]
 
-_SPLITS: dict[Stage, Split] = {"train": "train", "val": "val", "test": "test", "predict": "test"}
+_SPLITS: dict[Stage, Split] = {"train": "train", "val": "val", "test": "test"}
 
 
 class CurrentBatch(L.Callback):
@@ -84,7 +85,7 @@ def out_of_memory(error: BaseException, trainer: L.Trainer) -> RunFailed:
     batch, stage = at_work.batch, at_work.stage
     if not isinstance(batch, Batch):
         return RunFailed(f"{device} is out of memory at step {step} ({_first_line(error)}): {_remedy(trainer, stage)}")
-    place = place_of(trainer, _SPLITS[stage], batch.index)
+    place = place_of(trainer, _SPLITS.get(stage) or predicted_split(trainer), batch.index)
     return RunFailed(
         f"{device} is out of memory at step {step}, in a {stage} batch of {lengths(batch)} ({place}): "
         f"{_remedy(trainer, stage)}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from lightning.pytorch.cli import LightningArgumentParser
 
+from datamodules.batch import Split
+
 HELP = {
     "ckpt_path": "fit: the checkpoint to resume from. Else: the one to measure; best if none is given. A file, the "
     "directory of a run (fit: its last), or best, last or averaged, of the experiment's newest run. With last, fit "
@@ -59,6 +61,27 @@ def add_run_options(parser: LightningArgumentParser) -> None:
         action="store_true",
         help="fit: with --init_from, add ids for the words or characters of the training data that the "
         "checkpoint's vocabulary lacks; the others keep theirs, and their weights.",
+    )
+
+
+def add_prediction_options(parser: LightningArgumentParser) -> None:
+    """Adds what ``seqlab predict`` has alone.
+
+    Args:
+        parser: Its own.
+    """
+    parser.add_argument(
+        "--output",
+        type=str | None,
+        default=None,
+        help="The file of the predictions; if not given, predictions.tsv in the run's directory.",
+    )
+    parser.add_argument(
+        "--split",
+        type=Split,
+        default="test",
+        help="Which of the data is predicted: test, val or train. For another file, name it in place of the test's: "
+        "--data.init_args.test.tsv FILE.",
     )
 
 

@@ -1,4 +1,4 @@
-"""``seqlab show``: pictures of what a lecture on sequence models draws, from real batches and trained models."""
+"""``seqlab show``: pictures of what a lecture on sequence models draws, from real batches and trained models; lists."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datamodules.errors import UserError
-from experiments.config.tool_parser import ToolParser
+from experiments.config.tool_parser import ToolParser, positive
 from experiments.storage.outputs import check_outputs
 from experiments.tools.line_faults import LineFaults
+from experiments.tools.worst_predictions import list_predictions
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,8 +27,13 @@ SENTENCES = ("a dog runs", "two children play in the snow", "a man reads a book"
 TEMPERATURES = (0.25, 0.5, 1.0, 2.0, 4.0)
 
 EPILOG = """\
+predictions lists the lines of a run's predictions.tsv, or of a file like it, worst first, as columns between tabs. The
+error of a text is its edit distance to the reference over the longer one's length, in characters; that of a label is
+the probability of the wrong label, so that what is wrong and sure comes first; 0 is right.
+
 examples:
   seqlab show masks
+  seqlab show predictions runs/dates/1 --top 10
   seqlab show masks --sentence "a dog runs" --sentence "a man reads a book"
   seqlab show schedules --epochs 10
   seqlab show states --ckpt_path runs/signed_sum/1
@@ -50,6 +56,10 @@ def main(arguments: list[str]) -> int:
         RunFailed: The picture cannot be written.
     """
     given = _parser().parse_args(arguments)
+    if given.what in LISTS:
+        return LISTS[given.what](given)
+    if given.path is not None:
+        raise UserError(f"seqlab show {given.what} takes no file: give --ckpt_path, or leave {given.path} out")
     output: Path = given.output or Path(f"{given.what}.png")
     checkpoints = [] if given.ckpt_path is None else [("--ckpt_path", given.ckpt_path)]
     check_outputs(checkpoints, {"--output": output})
@@ -192,6 +202,8 @@ VIEWS: dict[str, Callable[[argparse.Namespace], Figure]] = {
     "temperature": _temperature,
 }
 
+LISTS: dict[str, Callable[[argparse.Namespace], int]] = {"predictions": list_predictions}
+
 
 def _checkpoint(given: argparse.Namespace) -> Path:
     if given.ckpt_path is None:
@@ -234,12 +246,22 @@ def _parser() -> argparse.ArgumentParser:
         "the teacher-forcing schedules, with a table of ratios; states: the hidden states of both directions of a "
         "trained classifier over time; alignment: what a trained model looked at while it translated; temperature: "
         "scores, weights and entropy of its attention at several temperatures, and what each source position "
-        "contributes to the context.",
+        "contributes to the context; predictions: what a model predicted, worst first.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("what", choices=VIEWS, metavar="WHAT", help=", ".join(VIEWS))
-    parser.add_argument("--output", type=Path, metavar="FILE", help="the picture (default: WHAT.png)")
+    known = [*VIEWS, *LISTS]
+    parser.add_argument("what", choices=known, metavar="WHAT", help=", ".join(known))
+    parser.add_argument(
+        "path", nargs="?", type=Path, metavar="RUN_OR_FILE", help="predictions: a run's directory, or a table"
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="the picture (default: WHAT.png); predictions: the list (default: standard output)",
+    )
+    parser.add_argument("--top", type=positive, default=20, metavar="N", help="predictions: how many (default: 20)")
     parser.add_argument("--ckpt_path", type=Path, metavar="CKPT", help="a checkpoint, or a run's directory")
     parser.add_argument("--sentence", action="append", metavar="TEXT", help="a source sentence; of masks several")
     parser.add_argument("--epochs", type=int, default=10, metavar="N", help="schedules: of the training (default: 10)")

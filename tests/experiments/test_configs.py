@@ -10,6 +10,7 @@ import yaml
 
 from experiments.cli import main
 from experiments.config.class_paths import resolve
+from lightning_modules.birnn import BiRNNTextClassifier
 from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 
 WITH_MODEL = sorted(
@@ -60,6 +61,11 @@ def test_a_few_steps(configs: list[Path], tmp_path: Path, capsys: pytest.Capture
         translation = ["--input", str(tmp_path / "in.txt"), "--output", str(tmp_path / "out.txt"), "--max_length", "5"]
         assert main(["translate", "--ckpt_path", str(run), *translation]) == 0
         assert (tmp_path / "out.txt").read_text().count("\n") == 2
+    elif issubclass(resolve(made["model"]["class_path"]), BiRNNTextClassifier):
+        (tmp_path / "in.txt").write_text("a room\n\n")
+        files = ["--input", str(tmp_path / "in.txt"), "--output", str(tmp_path / "out.tsv")]
+        assert main(["classify", "--ckpt_path", str(run), *files]) == 0
+        assert [bool(line) for line in (tmp_path / "out.tsv").read_text().split("\n")] == [True, False, False]
     else:
         assert main(["predict", "--config", str(config), "--ckpt_path", str(run)]) == 0
         assert (run / "predictions.tsv").read_text().count("\n") > 1

@@ -31,6 +31,7 @@ from experiments.callbacks.watched_sentences import watched_sentences
 from experiments.figures.alignment import alignment_figure
 from experiments.loggers import MetricsCSV
 from experiments.metrics import BLEU, ChrF
+from experiments.storage.predictions_table import read_predictions
 from lightning_modules.decoding.hypothesis import Hypothesis
 from lightning_modules.decoding.search import Search
 from tests.experiments.echo_task import REFERENCES, SOURCES, EchoData, EchoModel, make_trainer
@@ -162,9 +163,10 @@ class TestPredictionWriter:
         trainer.predict(EchoModel(), datamodule=EchoData(), return_predictions=False)
 
         header, *rows = (tmp_path / "predictions.tsv").read_text().splitlines()
-        assert header == "source\thypothesis\tscore"
+        assert header == "source\thypothesis\tscore\treference\tline"
         assert [row.split("\t")[:2] for row in rows] == [[source, source] for source in SOURCES]
         assert [float(row.split("\t")[2]) for row in rows] == [-0.5 * (len(source.split()) + 1) for source in SOURCES]
+        assert [row.split("\t")[3:] for row in rows] == [[text, str(n)] for n, text in enumerate(REFERENCES, start=1)]
 
     def test_no_text_can_shift_the_table(self, tmp_path: Path) -> None:
         sources = ["a\tb", "a\u2028b", "a\\tb", "a\nb\x85c", "d"]
@@ -173,7 +175,9 @@ class TestPredictionWriter:
 
         _, *rows = (tmp_path / "predictions.tsv").read_text().splitlines()
         assert [row.split("\t")[0] for row in rows] == [r"a\tb", r"a\u2028b", r"a\\tb", r"a\nb\u0085c", "d"]
-        assert all(len(row.split("\t")) == 3 for row in rows)
+        assert all(len(row.split("\t")) == 5 for row in rows)
+        restored_rows = read_predictions(tmp_path, ["source", "hypothesis"])
+        assert [row["source"] for row in restored_rows] == sources
 
 
 class TestTranslationTable:
