@@ -290,7 +290,8 @@ def test_a_file_of_data_is_not_read_as_a_config(config: Path, capsys: pytest.Cap
     data = config.parent / "data.tsv"
     data.write_text("eins zwei\tdeux un\n" * 40_000)
     line = told(capsys, "fit", "--config", config, "--data.init_args.train", data)
-    forms = "{csv: ..., columns: ...} or {jsonl: ..., columns: ...} or {parquet: ..., columns: ...} or {dialogues: ...}"
+    forms = "{csv: ..., columns: ...} or {jsonl: ..., columns: ...} or {parquet: ..., columns: ...}"
+    forms += f" or {{dialogues: {data}}}"
     assert line == f"data: train is '{data}', but has to be {{source: ..., target: ...}} or {{tsv: {data}}} or {forms}"
     assert f"lr is '{data}', but has" in told(
         capsys, "fit", "--config", config, "--model.init_args.optimizer.init_args.lr", data
