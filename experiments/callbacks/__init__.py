@@ -8,6 +8,8 @@ from experiments.callbacks.exposure_bias import ExposureBias
 from experiments.callbacks.length_scores import LengthScores
 from experiments.callbacks.prediction_writers import LabelWriter, PredictionWriter, VectorWriter
 from experiments.callbacks.pretrained_embeddings import PretrainedEmbeddings
+from experiments.callbacks.symbols.phrase_returns import PhraseReturns
+from experiments.callbacks.symbols.symbol_scores import SymbolScores
 from experiments.callbacks.text_metrics import TextMetrics
 from experiments.callbacks.throughput import Throughput
 from experiments.callbacks.watched_sentences import AlignmentFigures, TranslationTable
@@ -24,8 +26,10 @@ __all__ = [
     "LabelWriter",
     "LastCheckpoints",
     "LengthScores",
+    "PhraseReturns",
     "PredictionWriter",
     "PretrainedEmbeddings",
+    "SymbolScores",
     "TextMetrics",
     "Throughput",
     "TranslationTable",
