@@ -23,13 +23,20 @@ def abc_text(piece: Piece, title: str) -> str:
     """
     key = piece.bars[0].key if piece.bars else C_MAJOR
     metre = piece.bars[0].metre if piece.bars else Fraction(4)
-    lines = ["X:1", f"T:{title}", f"M:{metre * 2}/8" if (metre * 2).denominator == 1 else "M:none", "L:1/8"]
+    lines = ["X:1", f"T:{title}", f"M:{_metre(metre)}", "L:1/8"]
     lines.append(f"K:{key.name}")
     for number, voice in enumerate(piece.voices, start=1):
         if len(piece.voices) > 1:
             lines.append(f"V:{number}{' clef=bass' if _lies_low(voice) else ''}")
         lines.append(_music(piece, voice, key, with_chords=number == 1))
     return "\n".join(lines) + "\n"
+
+
+def _metre(quarters: Fraction) -> str:
+    """In quarter notes where these are an even number, else in eighth notes; whether three quarters are 6/8 is lost."""
+    if quarters % 2 == 0:
+        return f"{quarters}/4"
+    return f"{quarters * 2}/8" if (quarters * 2).denominator == 1 else "none"
 
 
 def _lies_low(voice: tuple[Note, ...]) -> bool:

@@ -77,7 +77,7 @@ def test_what_is_written_is_read_again() -> None:
         (again,) = read_tunes(abc_text(Piece("", piece.voices[:1], piece.length, piece.bars), "made").splitlines(), "x")
         assert isinstance(again, Piece)
         assert again.voices == piece.voices[:1]
-        assert [bar.chords for bar in again.bars] == [bar.chords for bar in piece.bars]
+        assert [(bar.chords, bar.metre) for bar in again.bars] == [(bar.chords, bar.metre) for bar in piece.bars]
 
 
 def test_tunes_of_a_file_and_the_place_of_an_error() -> None:
