@@ -11,6 +11,8 @@ from experiments.callbacks.length_scores import LengthScores
 from experiments.callbacks.prediction_writers import LabelWriter, PredictionWriter, VectorWriter
 from experiments.callbacks.pretrained_embeddings import PretrainedEmbeddings
 from experiments.callbacks.sentence_importance import SentenceImportance
+from experiments.callbacks.symbols.phrase_returns import PhraseReturns
+from experiments.callbacks.symbols.symbol_scores import SymbolScores
 from experiments.callbacks.text_metrics import TextMetrics
 from experiments.callbacks.throughput import Throughput
 from experiments.callbacks.watched_sentences import AlignmentFigures, TranslationTable
@@ -29,9 +31,11 @@ __all__ = [
     "LabelWriter",
     "LastCheckpoints",
     "LengthScores",
+    "PhraseReturns",
     "PredictionWriter",
     "PretrainedEmbeddings",
     "SentenceImportance",
+    "SymbolScores",
     "TextMetrics",
     "Throughput",
     "TranslationTable",

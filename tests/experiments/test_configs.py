@@ -28,7 +28,9 @@ MODELS = [path for path in WITH_MODEL if path not in CONFIGS]
 def need_data(config: Path) -> None:
     """Skips the test where the files that a config names are not there."""
     folder = Path(os.environ.get("SEQLAB_DATA", "data"))
-    missing = [name for name in re.findall(r"[\w./]+\.gz", config.read_text()) if not (folder / name).is_file()]
+    missing = [
+        name for name in re.findall(r"[\w./-]+\.(?:gz|json)\b", config.read_text()) if not (folder / name).is_file()
+    ]
     if missing:
         pytest.skip(f"no {missing[0]} in {folder}")
 

@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 import torch
 
+from lightning_modules.layers.aligned_attention import AlignedAttention
 from lightning_modules.layers.attention import (
     Attention,
     BahdanauAttention,
@@ -36,6 +37,7 @@ STATEFUL: dict[str, Callable[..., Attention]] = {
     "fertility": partial(CoverageAttention, fertility=2.0),
     "location": partial(LocationAttention, filter_size=3),
     "local-m": partial(LocalMonotonicAttention, window=1),
+    "aligned": partial(AlignedAttention, sources=2, targets=3),
 }
 ATTENTIONS: dict[str, Callable[..., Attention]] = {
     **{kind.__name__: kind for kind in (BahdanauAttention, ConcatAttention, DotAttention, GeneralAttention)},

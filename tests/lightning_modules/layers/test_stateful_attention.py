@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from datamodules.errors import UserError
+from lightning_modules.layers.aligned_attention import AlignedAttention
 from lightning_modules.layers.attention import Attention, DotAttention, MultiHeadAttention
 from lightning_modules.layers.local_attention import LocalMonotonicAttention, LocalPredictiveAttention
 from lightning_modules.layers.stateful_attention import CoverageAttention, LocationAttention
@@ -126,6 +127,7 @@ KINDS: dict[str, Callable[..., Attention]] = {
     "location": LocationAttention,
     "local-m": partial(LocalMonotonicAttention, window=1),
     "local-p": partial(LocalPredictiveAttention, window=1),
+    "aligned": partial(AlignedAttention, sources=2, targets=3),
 }
 
 
@@ -159,6 +161,21 @@ def test_a_window_over_any_attention(seed: int) -> None:
     torch.testing.assert_close(attended(wide, query, memory, mask), scores.softmax(-1), rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize(("sources", "targets"), [(1, 1), (1, 2), (2, 1), (3, 2)])
+def test_a_token_sees_its_own_group_alone(sources: int, targets: int, seed: int) -> None:
+    attention = AlignedAttention(QUERY, MEMORY, sources, targets).double()
+    query, memory = torch.randn(1, 7, QUERY).double(), torch.randn(1, SOURCE, MEMORY).double()
+    mask = torch.ones(1, SOURCE, dtype=torch.bool)
+    _, weights = attention(query, attention.project(memory), memory, mask)
+    scores = attention.score(query, attention.project(memory))[0, 0]
+    for token in range(7):
+        first = min(token // targets * sources, SOURCE - 1)
+        group = scores[token, first : first + sources].softmax(0)
+        expected = torch.zeros(SOURCE).double()
+        expected[first : first + sources] = group
+        torch.testing.assert_close(weights[0, 0, token], expected, rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("make", "told"),
     [
@@ -172,6 +189,7 @@ def test_a_window_over_any_attention(seed: int) -> None:
             "the filter_size of LocationAttention is 4: give an odd number",
         ),
         (lambda: LocationAttention(4, 4, filters=0), "filters of LocationAttention is 0: give at least 1"),
+        (lambda: AlignedAttention(4, 4, targets=0), "targets of AlignedAttention is 0: give at least 1"),
         (lambda: LocalMonotonicAttention(4, 4, window=0), "window of LocalMonotonicAttention is 0: give at least 1"),
     ],
 )

@@ -1,0 +1,84 @@
+"""A piece in ABC notation, one ``V:`` for each voice."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from datamodules.music.harmony import C_MAJOR, Key
+from datamodules.music.notes import Note, Piece
+
+_UNIT = Fraction(1, 2)
+"""Of a length in ABC, in quarter notes: ``L:1/8``."""
+
+_SHARP_NAMES = ("C", "^C", "D", "^D", "E", "F", "^F", "G", "^G", "A", "^A", "B")
+_FLAT_NAMES = ("C", "_D", "D", "_E", "E", "F", "_G", "G", "_A", "A", "_B", "B")
+
+
+def abc_text(piece: Piece, title: str) -> str:
+    """A piece as an ABC file: with its bars and chords where it has them, else in bars of four quarter notes.
+
+    Args:
+        piece: Any piece. Notes that go on over a bar line are tied.
+        title: What stands in the field ``T:``.
+    """
+    key = piece.bars[0].key if piece.bars else C_MAJOR
+    metre = piece.bars[0].metre if piece.bars else Fraction(4)
+    lines = ["X:1", f"T:{title}", f"M:{_metre(metre)}", "L:1/8"]
+    lines.append(f"K:{key.name}")
+    for number, voice in enumerate(piece.voices, start=1):
+        if len(piece.voices) > 1:
+            lines.append(f"V:{number}{' clef=bass' if _lies_low(voice) else ''}")
+        lines.append(_music(piece, voice, key, with_chords=number == 1))
+    return "\n".join(lines) + "\n"
+
+
+def _metre(quarters: Fraction) -> str:
+    """In quarter notes where these are an even number, else in eighth notes; whether three quarters are 6/8 is lost."""
+    if quarters % 2 == 0:
+        return f"{quarters}/4"
+    return f"{quarters * 2}/8" if (quarters * 2).denominator == 1 else "none"
+
+
+def _lies_low(voice: tuple[Note, ...]) -> bool:
+    return bool(voice) and sum(note.pitch for note in voice) < 60 * len(voice)
+
+
+def _music(piece: Piece, voice: tuple[Note, ...], key: Key, with_chords: bool) -> str:
+    """The bars of one voice. Each note has its accidental, so that none depends on one before it."""
+    written = []
+    for start, end, chords in _bars(piece):
+        words, position = [], start
+        for note in voice:
+            if note.end <= start or note.start >= end:
+                continue
+            begins, ends = max(note.start, start), min(note.end, end)
+            if begins > position:
+                words.append(f"z{_length(begins - position)}")
+            words.append(f"{_pitch(note.pitch, key)}{_length(ends - begins)}{'-' if ends < note.end else ''}")
+            position = ends
+        if position < end:
+            words.append(f"z{_length(end - position)}")
+        names = "".join(f'"{name}"' for name in chords) if with_chords else ""
+        written.append(names + " ".join(words))
+    return " | ".join(written) + " |]"
+
+
+def _bars(piece: Piece) -> list[tuple[Fraction, Fraction, list[str]]]:
+    """Beginning, end and chords of each bar."""
+    if piece.bars:
+        return [(bar.start, bar.end, [chord.name for chord in bar.chords]) for bar in piece.bars]
+    count = -(-piece.length // 4)
+    return [(Fraction(4 * each), min(Fraction(4 * each + 4), piece.length), []) for each in range(count)]
+
+
+def _pitch(pitch: int, key: Key) -> str:
+    octave, step = divmod(pitch - 60, 12)
+    name = (_FLAT_NAMES if key.fifths < 0 else _SHARP_NAMES)[step]
+    letter = name[-1].lower() if octave >= 1 else name[-1]
+    marks = "'" * (octave - 1) if octave >= 1 else "," * -octave
+    return f"{name[:-1] or '='}{letter}{marks}"
+
+
+def _length(quarters: Fraction) -> str:
+    length = quarters / _UNIT
+    return "" if length == 1 else str(length)

@@ -1,0 +1,125 @@
+"""Keys and chords, as they are written above a tune."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from datamodules.errors import UserError
+
+OCTAVE = 12
+"""Semitones."""
+
+NATURAL = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+"""The pitch class of each letter, in semitones above C."""
+
+NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+"""What a pitch class is called where nothing else tells."""
+
+_MAJOR_SCALE = (0, 2, 4, 5, 7, 9, 11)
+"""Semitones of a major scale above its tonic; with a signature of n sharps that is n fifths above C."""
+
+_SHARPS = "FCGDAEB"
+"""The letters in the order in which signatures raise them, and from the end lower them."""
+
+_FIFTHS = {"F": -1, "C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5}
+"""Sharps of the major key of each letter; flats are below 0."""
+
+_MODES = {"maj": 0, "ion": 0, "mix": -1, "dor": -2, "min": -3, "aeo": -3, "phr": -4, "lyd": 1, "loc": -5}
+"""Sharps that a mode has beyond those of the major key of its tonic."""
+
+_KEY = re.compile(r"\s*([A-G])([#b]?)\s*([A-Za-z]*)")
+_CHORD = re.compile(r"\(?([A-G])([#b]?)(.*)")
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key: its tonic and its signature.
+
+    Attributes:
+        tonic: Pitch class, in semitones above C.
+        fifths: Sharps of the signature; flats are below 0.
+        name: As it is written: ``Am``.
+    """
+
+    tonic: int
+    fifths: int
+    name: str
+
+    @classmethod
+    def of(cls, text: str, place: str) -> Key:
+        """Reads a key as ABC writes it: ``G``, ``Am``, ``Edor``, ``Bb``; ``none`` and nothing are C.
+
+        Args:
+            text: What follows ``K:``.
+            place: Where it stands, for the error.
+
+        Raises:
+            UserError: It is no key.
+        """
+        if text.strip().lower() in ("", "none"):
+            return C_MAJOR
+        found = _KEY.match(text)
+        word = found[3].lower() if found else ""
+        mode = "min" if word == "m" else word[:3] or "maj"
+        if found is None or mode not in _MODES:
+            raise UserError(f"{place}: '{text.strip()}' is no key; write it as G, Am, Bb or Edor")
+        shift = {"#": 1, "b": -1, "": 0}[found[2]]
+        tonic = (NATURAL[found[1]] + shift) % OCTAVE
+        return cls(tonic, _FIFTHS[found[1]] + 7 * shift + _MODES[mode], text.split()[0])
+
+    @property
+    def is_minor(self) -> bool:
+        """Whether its third is minor: of minor, Dorian, Phrygian and Locrian keys."""
+        return (self.tonic + 3 - 7 * self.fifths) % OCTAVE in _MAJOR_SCALE
+
+    def signature(self, letter: str) -> int:
+        """By how many semitones the signature changes the notes of a letter: 1, 0 or -1; beyond seven sharps, 2."""
+        raised = _SHARPS.index(letter)
+        if self.fifths >= 0:
+            return (self.fifths - raised + 6) // 7
+        return -((-self.fifths - (6 - raised) + 6) // 7)
+
+
+C_MAJOR = Key(0, 0, "C")
+"""The key of what has no signature."""
+
+
+@dataclass(frozen=True)
+class Chord:
+    """A chord: its root, and whether it is minor. Sevenths, inversions and the like are not kept.
+
+    Attributes:
+        root: Pitch class, in semitones above C, or above another note.
+        is_minor: Whether it has a minor third.
+    """
+
+    root: int
+    is_minor: bool
+
+    @classmethod
+    def of(cls, text: str) -> Chord | None:
+        """Reads a chord symbol, ``F#m7`` or ``G/b``; None for text above the notes that is no chord.
+
+        Args:
+            text: What stands between quotes in ABC.
+        """
+        found = _CHORD.fullmatch(text.strip())
+        if found is None:
+            return None
+        root = NATURAL[found[1]] + {"#": 1, "b": -1, "": 0}[found[2]]
+        return cls(root % OCTAVE, found[3].startswith("m") and not found[3].startswith("maj"))
+
+    def moved(self, semitones: int) -> Chord:
+        """The same chord elsewhere."""
+        return Chord((self.root + semitones) % OCTAVE, self.is_minor)
+
+    @property
+    def name(self) -> str:
+        """As it is written above a tune: ``F#m``."""
+        return NAMES[self.root] + "m" * self.is_minor
+
+    @property
+    def pitch_classes(self) -> frozenset[int]:
+        """Root, third and fifth."""
+        return frozenset((self.root + step) % OCTAVE for step in (0, 3 if self.is_minor else 4, 7))

@@ -1,0 +1,1 @@
+"""What is measured symbol by symbol: kinds of symbols apart, and phrases that come back."""

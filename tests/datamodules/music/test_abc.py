@@ -1,0 +1,96 @@
+"""Tunes in ABC: durations and pitches against the standard, by hand; and written, read and compared."""
+
+from __future__ import annotations
+
+import random
+from fractions import Fraction
+
+import pytest
+
+from datamodules.errors import UserError
+from datamodules.music.abc_reading import TuneReader, read_tunes
+from datamodules.music.abc_writing import abc_text
+from datamodules.music.made import made_pieces
+from datamodules.music.notes import Piece
+
+
+def tune(music: str, *fields: str) -> Piece:
+    reader = TuneReader("here")
+    for each in fields or ("M:4/4", "L:1/4", "K:C"):
+        reader.read_line(each, "here")
+    reader.read_music(music, "here")
+    return reader.piece()
+
+
+def heard(piece: Piece) -> list[tuple[int, Fraction]]:
+    return [(note.pitch, note.duration) for note in piece.voices[0]]
+
+
+@pytest.mark.parametrize(
+    ("music", "expected"),
+    [
+        ("C c c' C,", [(60, 1), (72, 1), (84, 1), (48, 1)]),
+        ("C2 D/ E/2 F3/2 G//", [(60, 2), (62, "1/2"), (64, "1/2"), (65, "3/2"), (67, "1/4")]),
+        ("C>D E<F G>>A", [(60, "3/2"), (62, "1/2"), (64, "1/2"), (65, "3/2"), (67, "7/4"), (69, "1/4")]),
+        ("(3CDE F (5:4:5CCCCC", [(60, "2/3"), (62, "2/3"), (64, "2/3"), (65, 1), *[(60, "4/5")] * 5]),
+        ("^F F | F _B =B", [(66, 1), (66, 1), (65, 1), (70, 1), (71, 1)]),
+        ("C2- | C2 D-D", [(60, 4), (62, 2)]),
+        ("z C {g}D !trill!E ~F (GA)", [(60, 1), (62, 1), (64, 1), (65, 1), (67, 1), (69, 1)]),
+        ("[CEG]2 |: [1 C :| [2 D |]", [(67, 2), (60, 1), (62, 1)]),
+        ('"Am"A "^slowly"B % a remark', [(69, 1), (71, 1)]),
+    ],
+)
+def test_notes(music: str, expected: list[tuple[int, int | str]]) -> None:
+    assert heard(tune(music)) == [(pitch, Fraction(duration)) for pitch, duration in expected]
+
+
+@pytest.mark.parametrize(
+    ("key", "scale"),
+    [
+        ("G", [60, 62, 64, 66, 67, 69, 71]),
+        ("F", [60, 62, 64, 65, 67, 69, 70]),
+        ("Am", [60, 62, 64, 65, 67, 69, 71]),
+        ("Cm", [60, 62, 63, 65, 67, 68, 70]),
+        ("Edor", [61, 62, 64, 66, 67, 69, 71]),
+        ("Bb", [60, 62, 63, 65, 67, 69, 70]),
+        ("F#", [61, 63, 65, 66, 68, 70, 71]),
+    ],
+)
+def test_signatures(key: str, scale: list[int]) -> None:
+    assert [pitch for pitch, _ in heard(tune("C D E F G A B", "L:1/4", f"K:{key}"))] == scale
+
+
+def test_bars_chords_and_a_change_of_key() -> None:
+    piece = tune('e |"G"d2 "D7"B | [K:D] [M:2/4] F "F#m"A || |: "A/e" A2 :|', "M:3/4", "L:1/4", "K:G")
+    assert [[chord.name for chord in bar.chords] for bar in piece.bars] == [[], ["G", "D"], ["F#m"], ["A"]]
+    assert [(bar.key.name, bar.metre, bar.end - bar.start) for bar in piece.bars] == [
+        ("G", 3, 1),
+        ("G", 3, 3),
+        ("D", 2, 2),
+        ("D", 2, 2),
+    ]
+
+
+def test_what_is_written_is_read_again() -> None:
+    made = list(made_pieces(6, random.randrange(1000), bars=3))
+    for piece in made:
+        (again,) = read_tunes(abc_text(Piece("", piece.voices[:1], piece.length, piece.bars), "made").splitlines(), "x")
+        assert isinstance(again, Piece)
+        assert again.voices == piece.voices[:1]
+        assert [(bar.chords, bar.metre) for bar in again.bars] == [(bar.chords, bar.metre) for bar in piece.bars]
+
+
+def test_tunes_of_a_file_and_the_place_of_an_error() -> None:
+    lines = ["X:1", "K:C", "CDE", "", "X:2", "T:bad", "K:C", "CD", "C&E"]
+    first, second = read_tunes(lines, "tunes.abc")
+    assert isinstance(first, Piece)
+    assert len(first.voices[0]) == 3
+    assert str(second).startswith("tunes.abc, tune 2, line 9: '&E' at character 2 is no ABC")
+
+
+@pytest.mark.parametrize(
+    ("field", "told"), [("K:H", "'H' is no key"), ("M:4/0", "'4/0' is no metre"), ("L:x", "'x' is")]
+)
+def test_fields_that_are_none(field: str, told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        TuneReader("here").read_line(field, "here")

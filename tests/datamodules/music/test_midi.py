@@ -1,0 +1,63 @@
+"""MIDI files: written, read and compared; and what is none."""
+
+from __future__ import annotations
+
+import io
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from datamodules.errors import UserError
+from datamodules.music.made import made_pieces
+from datamodules.music.midi import read_midi, write_midi
+from datamodules.music.notes import Note, Piece
+
+mido = pytest.importorskip("mido")
+
+
+def save(path: Path, piece: Piece) -> Path:
+    with path.open("wb") as file:
+        write_midi(piece, file)
+    return path
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    for piece in made_pieces(3, 0, bars=2):
+        without_chords = Piece(piece.place, piece.voices, piece.length)
+        again = read_midi(save(tmp_path / "a.mid", without_chords), steps=4)
+        assert sorted(again.voices, key=str) == sorted(piece.voices, key=str)
+        means = [sum(note.pitch for note in voice) for voice in again.voices]
+        assert means == sorted(means, reverse=True), "the highest voice first"
+        assert again.length == piece.length
+
+
+def test_chords_are_played_below_the_tune(tmp_path: Path) -> None:
+    (piece,) = made_pieces(1, 0, bars=2)
+    tune = Piece("", piece.voices[:1], piece.length, piece.bars)
+    midi = mido.MidiFile(save(tmp_path / "a.mid", tune))
+    struck = [message.note % 12 for message in midi.tracks[2] if message.type == "note_on"]
+    assert set(struck[:3]) == piece.bars[0].chords[0].pitch_classes
+
+
+def test_notes_are_rounded_to_the_grid_or_refused(tmp_path: Path) -> None:
+    nearly = [Note(60 + at, Fraction(at) + Fraction(1, 40), Fraction(1)) for at in range(8)]
+    path = save(tmp_path / "a.mid", Piece("", (tuple(nearly),), Fraction(9)))
+    assert [note.start for note in read_midi(path, steps=4).voices[0]] == list(range(8))
+    triplets = [Note(60, Fraction(at, 3), Fraction(1, 3)) for at in range(9)]
+    path = save(tmp_path / "b.mid", Piece("", (tuple(triplets),), Fraction(3)))
+    with pytest.raises(UserError, match=r"b\.mid: 6 of 9 notes are not on a grid of 4 steps"):
+        read_midi(path, steps=4)
+    assert len(read_midi(path, steps=12).voices[0]) == 9
+
+
+def test_what_is_no_music(tmp_path: Path) -> None:
+    path = save(tmp_path / "empty.mid", Piece("", (), Fraction(1)))
+    with pytest.raises(UserError, match=r"empty\.mid has no notes"):
+        read_midi(path, steps=4)
+    (tmp_path / "text.mid").write_text("no MIDI")
+    with pytest.raises(UserError, match=r"text\.mid cannot be read as MIDI"):
+        read_midi(tmp_path / "text.mid", steps=4)
+    (tmp_path / "cut.mid").write_bytes(io.BytesIO(path.read_bytes()).read(20))
+    with pytest.raises(UserError, match=r"cut\.mid cannot be read as MIDI"):
+        read_midi(tmp_path / "cut.mid", steps=4)
