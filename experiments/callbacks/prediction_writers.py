@@ -22,7 +22,7 @@ from experiments.callbacks.text import (
     text_data,
     written,
 )
-from experiments.storage.predictions_table import PREDICTIONS, escaped, write_predictions
+from experiments.storage.predictions_table import PREDICTIONS, escaped, write_rows
 from lightning_modules.decoding.hypothesis import Hypothesis
 
 TEXT_COLUMNS = ("source", "hypothesis", "score", "reference", "line")
@@ -52,8 +52,7 @@ class TableWriter(L.Callback, ABC, Generic[Predicted]):
         predictions = gathered(self._predictions)
         self._predictions = {}
         if trainer.is_global_zero:
-            path = Path(trainer.default_root_dir) / PREDICTIONS if self._output is None else Path(self._output)
-            write_predictions(path, self.rows(trainer, predictions))
+            write_predictions(trainer, self.rows(trainer, predictions), self._output)
 
     @abstractmethod
     def rows(self, trainer: L.Trainer, predictions: Mapping[int, Predicted]) -> Iterable[Sequence[str]]:
@@ -195,3 +194,17 @@ def _with_text(trainer: L.Trainer, predictions: Mapping[int, tuple[str, str]]) -
     lines = line_numbers(trainer, split, list(predictions))
     for line, (index, (predicted, number)) in zip(lines, predictions.items(), strict=True):
         yield escaped(sources[index]), escaped(predicted), number, escaped(references[index]), str(line)
+
+
+def write_predictions(trainer: L.Trainer, rows: Iterable[Sequence[str]], output: str | None = None) -> None:
+    """Writes a table of predictions.
+
+    Args:
+        trainer: Knows the run's directory.
+        rows: The cells of each line, the header first; none of them with a tab or a line break.
+        output: The file; if not given, ``predictions.tsv`` in the run's directory.
+
+    Raises:
+        RunFailed: The file cannot be written, for example on a full disk.
+    """
+    write_rows(Path(trainer.default_root_dir) / PREDICTIONS if output is None else Path(output), rows)

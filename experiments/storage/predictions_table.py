@@ -34,7 +34,7 @@ def _meant(found: re.Match[str]) -> str:
     return chr(int(sign[1:], base=16)) if len(sign) > 1 else _MEANT.get(sign, sign)
 
 
-def write_predictions(path: Path, rows: Iterable[Sequence[str]]) -> None:
+def write_rows(path: Path, rows: Iterable[Sequence[str]]) -> None:
     """Writes a table, whole or not at all.
 
     Args:

@@ -81,6 +81,8 @@ def test_hyperparameters_are_what_a_config_writes(corpus: Path) -> None:
             "target": f"{corpus}/train.de",
             "lines": None,
             "fold_spaces": False,
+            "source_column": None,
+            "target_column": None,
         }
         assert hyperparameters["val"] == {"tsv": "val.tsv", "columns": None, "header": False}
         assert hyperparameters["tokenizer"] == {

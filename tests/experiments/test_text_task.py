@@ -62,6 +62,7 @@ def write_task(folder: Path) -> list[str]:
         "trainer": {
             "accelerator": "cpu",
             "max_epochs": 3,
+            "log_every_n_steps": 10,
             "enable_progress_bar": False,
             "enable_model_summary": False,
             "default_root_dir": str(folder / "runs"),

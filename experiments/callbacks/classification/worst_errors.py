@@ -11,7 +11,7 @@ from experiments.callbacks.classification.verdicts import Verdict, VerdictsCallb
 from experiments.callbacks.text import class_names, line_numbers, text_data
 from experiments.callbacks.text_metrics import EvaluationStage
 from experiments.loggers.media import log_table
-from experiments.storage.predictions_table import escaped, write_predictions
+from experiments.storage.predictions_table import escaped, write_rows
 from lightning_modules.sequence_classifier import SequenceClassifier
 
 COLUMNS = ("line", "reference", "hypothesis", "probability", "source")
@@ -47,5 +47,5 @@ class WorstErrors(VerdictsCallback):
             for line, index in zip(line_numbers(trainer, stage, worst), worst, strict=True)
             for label, predicted, probability in [verdicts[index]]
         ]
-        write_predictions(Path(trainer.default_root_dir) / f"{stage}-errors.tsv", [COLUMNS, *rows])
+        write_rows(Path(trainer.default_root_dir) / f"{stage}-errors.tsv", [COLUMNS, *rows])
         log_table(trainer, f"{stage}/errors", COLUMNS, rows, trainer.global_step)

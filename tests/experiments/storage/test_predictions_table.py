@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datamodules.errors import UserError
-from experiments.storage.predictions_table import escaped, read_predictions, restored, write_predictions
+from experiments.storage.predictions_table import escaped, read_predictions, restored, write_rows
 
 
 @given(st.text())
@@ -21,7 +21,7 @@ def test_a_cell_is_the_text(text: str) -> None:
 
 
 def test_a_table_is_read_by_its_header(tmp_path: Path) -> None:
-    write_predictions(tmp_path / "predictions.tsv", [["source", "line"], [escaped("a\tb\u2028c"), "3"]])
+    write_rows(tmp_path / "predictions.tsv", [["source", "line"], [escaped("a\tb\u2028c"), "3"]])
     assert read_predictions(tmp_path, ["line"]) == [{"source": "a\tb\u2028c", "line": "3"}]
 
 
