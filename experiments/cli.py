@@ -37,6 +37,7 @@ COMMANDS = {
     "test": Command(LIGHTNING, "measure a checkpoint on the test set"),
     "predict": Command(LIGHTNING, "write a checkpoint's predictions for the test set"),
     "translate": Command("experiments.tools.translate", "translate lines with a checkpoint alone, or several"),
+    "forecast": Command("experiments.tools.forecast", "predict what comes after a series with a checkpoint alone"),
     "score": Command("experiments.tools.score", "print how probable given translations are to a checkpoint"),
     "show": Command("experiments.tools.show", "draw masks, schedules, states, alignments, temperatures"),
     "average": Command("experiments.tools.average", "average the weights of several checkpoints"),

@@ -5,6 +5,7 @@ from experiments.callbacks.checkpoints import AverageAtEnd, BestCheckpoint, Last
 from experiments.callbacks.curve_figures import CurveFigures
 from experiments.callbacks.exponential_moving_average import ExponentialMovingAverage
 from experiments.callbacks.exposure_bias import ExposureBias
+from experiments.callbacks.forecasts import ForecastFigures, ForecastWriter
 from experiments.callbacks.length_scores import LengthScores
 from experiments.callbacks.prediction_writers import LabelWriter, PredictionWriter, VectorWriter
 from experiments.callbacks.pretrained_embeddings import PretrainedEmbeddings
@@ -21,6 +22,8 @@ __all__ = [
     "CurveFigures",
     "ExponentialMovingAverage",
     "ExposureBias",
+    "ForecastFigures",
+    "ForecastWriter",
     "LabelWriter",
     "LastCheckpoints",
     "LengthScores",
