@@ -211,3 +211,65 @@ class VectorBatch(Batch):
     def token_count(self) -> Tensor:
         """Scalar, int64: the target positions, padding not included."""
         return self.target.lengths.sum()
+
+
+@dataclass(frozen=True)
+class SeriesBatch(VectorBatch):
+    """Windows of a series: what was, and what came then, all windows of one length.
+
+    Letters: w steps that are read, h steps to predict, c columns to predict.
+
+    Attributes:
+        source: ``(batch, w, source_features)``; first the columns to predict, then 1 for each that is missing, else 0.
+        target: ``(batch, h, 2 c)``, the columns to predict and what of them is missing, likewise.
+        index: ``(batch,)``, int64, the number of each window in its split.
+        future: ``(batch, h, future_features)``, what is known ahead of the steps to predict.
+    """
+
+    future: Tensor
+
+    @property
+    def columns(self) -> int:
+        """How many columns are predicted."""
+        return self.target.values.shape[-1] // 2
+
+    @property
+    def past(self) -> Tensor:
+        """``(batch, w, c)``, 0 where a value is missing."""
+        return self.source.values[..., : self.columns]
+
+    @property
+    def past_known(self) -> Tensor:
+        """``(batch, w, c)``, bool: where there is a value."""
+        return self.source.values[..., self.columns : 2 * self.columns] == 0
+
+    @property
+    def gold(self) -> Tensor:
+        """``(batch, h, c)``, 0 where a value is missing."""
+        return self.target.values[..., : self.columns]
+
+    @property
+    def gold_known(self) -> Tensor:
+        """``(batch, h, c)``, bool: where there is a value, and so a loss."""
+        return self.target.values[..., self.columns :] == 0
+
+    @property
+    def target_input(self) -> Padded:
+        """What the decoder is fed under teacher forcing, with what is known ahead; ``(batch, h, 2 c + future)``.
+
+        The step before the first is the last one that was read.
+        """
+        before = torch.cat([self.source.values[:, -1:, : 2 * self.columns], self.target.values[:, :-1]], dim=1)
+        return Padded(torch.cat([before, self.future], dim=-1), self.target.lengths)
+
+    def shifted(self, offset: Tensor) -> SeriesBatch:
+        """The same with an offset taken off all values that are known.
+
+        Args:
+            offset: ``(batch, 1, c)``.
+        """
+        past = torch.where(self.past_known, self.past - offset, self.past)
+        gold = torch.where(self.gold_known, self.gold - offset, self.gold)
+        source = torch.cat([past, self.source.values[..., self.columns :]], dim=-1)
+        target = torch.cat([gold, self.target.values[..., self.columns :]], dim=-1)
+        return replace(self, source=Padded(source, self.source.lengths), target=Padded(target, self.target.lengths))

@@ -41,6 +41,7 @@ COMMANDS = {
     "chat": Command("experiments.tools.chat", "talk with a checkpoint, which keeps what was said"),
     "classify": Command("experiments.tools.classify", "label lines of text with a checkpoint alone, or several"),
     "compose": Command("experiments.tools.compose", "write voices, chords or what comes next to music in MIDI or ABC"),
+    "forecast": Command("experiments.tools.forecast", "predict what comes after a series with a checkpoint alone"),
     "score": Command("experiments.tools.score", "print how probable given translations are to a checkpoint"),
     "show": Command("experiments.tools.show", "draw masks, states, alignments and more; list predictions, worst first"),
     "average": Command("experiments.tools.average", "average the weights of several checkpoints"),

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from torch import Tensor, nn
 
-from datamodules.batch import Padded, SequenceBatch, VectorBatch
+from datamodules.batch import Padded, SequenceBatch, SeriesBatch, VectorBatch
 from lightning_modules.forcing import Forcing
 from lightning_modules.layers.bridge import Bridge
 from lightning_modules.layers.decoder import Decoder
@@ -21,7 +21,7 @@ from lightning_modules.training.step_loss import StepLossModule
 BridgeFactory = Callable[[StateShape, StateShape], Bridge]
 DecoderFactory = Callable[[int, int], Decoder]
 
-BatchT = TypeVar("BatchT", SequenceBatch, VectorBatch)
+BatchT = TypeVar("BatchT", SequenceBatch, VectorBatch, SeriesBatch)
 
 
 class EncoderDecoder(StepLossModule, Generic[BatchT]):

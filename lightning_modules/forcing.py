@@ -263,7 +263,9 @@ class Forcing(ABC):
     ) -> Tensor:
         """Inputs ``(batch, t, ...)`` with predictions in place of those that are not gold; only those are predicted."""
         fed = inputs.clone()
-        fed[~gold] = model.predict(outputs.detach(), weights.detach(), memory, ~gold, self.feedback)
+        predicted = model.predict(outputs.detach(), weights.detach(), memory, ~gold, self.feedback)
+        # Of a vector the numbers that come first are predicted; those after them are known ahead.
+        (fed[..., : predicted.shape[-1]] if predicted.dim() > 1 else fed)[~gold] = predicted
         return fed
 
 

@@ -7,6 +7,7 @@ from experiments.callbacks.curve_figures import CurveFigures
 from experiments.callbacks.exponential_moving_average import ExponentialMovingAverage
 from experiments.callbacks.exposure_bias import ExposureBias
 from experiments.callbacks.feature_scores import FeatureScores
+from experiments.callbacks.forecasts import ForecastFigures, ForecastWriter
 from experiments.callbacks.length_scores import LengthScores
 from experiments.callbacks.prediction_writers import LabelWriter, PredictionWriter, VectorWriter
 from experiments.callbacks.pretrained_embeddings import PretrainedEmbeddings
@@ -28,6 +29,8 @@ __all__ = [
     "ExponentialMovingAverage",
     "ExposureBias",
     "FeatureScores",
+    "ForecastFigures",
+    "ForecastWriter",
     "LabelWriter",
     "LastCheckpoints",
     "LengthScores",

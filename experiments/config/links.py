@@ -14,6 +14,9 @@ SIZES = (
     "source_feature_size",
     "target_feature_size",
     "class_count",
+    "future_feature_size",
+    "source_length",
+    "target_length",
 )
 """What a model cannot be made without."""
 

@@ -114,5 +114,14 @@ DJANGO = Corpus(
     licence="MIT, copyright 2015 Yusuke Oda and AHCLab; the code is that of Django (BSD, Django Software Foundation)",
 )
 
-CORPORA = {corpus.name: corpus for corpus in (MULTI30K, G2P, INFLECTION, DJANGO)}
+ETT = Corpus(
+    name="ett",
+    url="https://raw.githubusercontent.com/zhouhaoyi/ETDataset/main/ETT-small",
+    checksums={"ETTh1.csv.gz": "f18de3ad269cef59bb07b5438d79bb3042d3be49bdeecf01c1cd6d29695ee066"},
+    config="configs/forecasting/etth1.yaml",
+    paths={"ETTh1.csv.gz": "ETTh1.csv"},
+    licence="CC BY-ND 4.0, verbatim copies alone; temperature and loads of a transformer, by Zhou et al. 2021",
+)
+
+CORPORA = {corpus.name: corpus for corpus in (MULTI30K, G2P, INFLECTION, DJANGO, ETT)}
 """The corpora that can be fetched, by name."""

@@ -24,6 +24,9 @@ CONFIGS = [path for path in WITH_MODEL if "trainer" in yaml.safe_load(path.read_
 MODELS = [path for path in WITH_MODEL if path not in CONFIGS]
 """Models alone, for a config of the folder above them."""
 
+BESIDE = {"transduction": "g2p.yaml", "forecasting": "sample.yaml"}
+"""The config of each folder that its models are tried with."""
+
 
 def need_data(config: Path) -> None:
     """Skips the test where the files that a config names are not there."""
@@ -43,7 +46,7 @@ def has_features(made: dict[str, Any]) -> bool:
 
 @pytest.mark.parametrize(
     "configs",
-    [*([path] for path in CONFIGS), *([path.parents[1] / "g2p.yaml", path] for path in MODELS)],
+    [*([path] for path in CONFIGS), *([path.parents[1] / BESIDE[path.parents[1].name], path] for path in MODELS)],
     ids=lambda paths: paths[-1].stem,
 )
 def test_a_few_steps(configs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

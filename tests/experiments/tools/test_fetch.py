@@ -294,7 +294,7 @@ def test_what_goes_wrong_before_it_is_compressed_leaves_nothing(server: Server, 
     assert list(tmp_path.rglob("*")) == []
 
 
-@pytest.mark.parametrize("name", ["g2p", "inflection", "django"])
+@pytest.mark.parametrize("name", ["g2p", "inflection", "django", "ett"])
 def test_what_the_configs_name_is_fetched_whole(
     name: str, server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
