@@ -52,7 +52,13 @@ def has_features(made: dict[str, Any]) -> bool:
 def test_a_few_steps(configs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = configs[0]
     need_data(config)
-    limits = {"max_epochs": 1, "limit_train_batches": 3, "limit_val_batches": 1, "accelerator": "cpu"}
+    limits = {
+        "max_epochs": 1,
+        "check_val_every_n_epoch": 1,
+        "limit_train_batches": 3,
+        "limit_val_batches": 1,
+        "accelerator": "cpu",
+    }
     overrides = [word for name, value in limits.items() for word in (f"--trainer.{name}", str(value))]
     root = ["--trainer.default_root_dir", str(tmp_path)]
     files = [word for path in configs for word in ("--config", str(path))]
@@ -72,7 +78,7 @@ def test_a_few_steps(configs: list[Path], tmp_path: Path, capsys: pytest.Capture
         assert main(["classify", "--ckpt_path", str(run), *files]) == 0
         assert [bool(line) for line in (tmp_path / "out.tsv").read_text().split("\n")] == [True, False, False]
     else:
-        assert main(["predict", "--config", str(config), "--ckpt_path", str(run)]) == 0
+        assert main(["predict", "--config", str(run / "config.yaml"), "--ckpt_path", str(run)]) == 0
         assert (run / "predictions.tsv").read_text().count("\n") > 1
 
 

@@ -32,7 +32,7 @@ print((Cache(sys.argv[1]).entry("thing", {"name": "x"}, make) / "values").read_t
 
 def start(cache: Path, log: Path, seconds: float) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", MAKE_SLOWLY, str(cache), str(log), str(seconds)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3])
 
 
 class Maker:

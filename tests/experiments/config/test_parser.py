@@ -93,7 +93,7 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
             "TextMetric",
             [
                 "mean 'experiments.callbacks.TextMetrics' or 'experiments.callbacks.TruncateMetrics'?",
-                "TruncateMetrics, VectorWriter; all of",
+                "WordAttention, WorstErrors; all of",
             ],
         ),
         (

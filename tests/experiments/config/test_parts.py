@@ -14,6 +14,7 @@ import torch
 
 import seqlab
 from datamodules.errors import UserError
+from datamodules.hyperparameters import described_module
 from experiments.config.parts import UnfitValueError, make_part
 from experiments.config.shipped_configs import shipped_configs
 from lightning_modules.decoding.beam import BeamSearch
@@ -35,7 +36,8 @@ def test_the_model_of_every_experiment(name: str, tmp_path: Path) -> None:
         options |= {f"data.init_args.{split}": files for split in ("train", "val", "test")}
         options["data.init_args.tokenizer"] = "datamodules.tokenizers.CharacterTokenizer"
     model, _, _ = seqlab.load_experiment(name, options)
-    arguments = {key: value for key, value in model.hparams.items() if not key.startswith("_")}
+    kept = described_module(model, model.hparams)  # of what the data offer, what the model takes
+    arguments = {key: value for key, value in kept.items() if not key.startswith("_")}
     assert len(arguments) > 4
     made = make_part(type(model), arguments)
     assert str(made) == str(model)
