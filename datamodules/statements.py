@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from datamodules.corpora.corpus import hash_pairs
 from datamodules.corpora.parallel import ParallelDataModule, Split
 from datamodules.curriculum import Curriculum
-from datamodules.made_splits import split_of, split_sizes
+from datamodules.made_splits import made_word, split_of, split_sizes
 from datamodules.tokenizers import CodeTokenizer
 
 Told = tuple[str, str]
@@ -55,10 +55,6 @@ _CONDITIONS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("{x} is true", "{x} holds"), "{x}"),
     (("{x} is false", "not {x}"), "not {x}"),
 )
-
-_ONSETS = ("b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v", "z", "br", "st", "pl", "tr")
-_VOWELS = ("a", "e", "i", "o", "u")
-_CODAS = ("", "", "l", "n", "r", "s", "t")
 
 
 class StatementsDataModule(ParallelDataModule):
@@ -186,14 +182,9 @@ class _Writer:
         return " and ".join(filter(None, (", ".join(words[:-1]), words[-1]))), ", ".join(code)
 
     def _word(self) -> str:
-        return next(word for word in self._words() if split_of(word) == self._split and not keyword.iskeyword(word))
-
-    def _words(self) -> Iterator[str]:
-        while True:
-            yield "".join(
-                self._draw.choice(_ONSETS) + self._draw.choice(_VOWELS) + self._draw.choice(_CODAS)
-                for _ in range(self._draw.choice((2, 2, 3)))
-            )
+        while keyword.iskeyword(word := made_word(self._draw, self._split)):
+            pass
+        return word
 
     def _numbers(self) -> Iterator[str]:
         while True:
