@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import lightning as L
-from lightning.pytorch.trainer.states import TrainerFn
+from matplotlib.figure import Figure
 
-from experiments.callbacks.text import sentence_pairs, written
-from experiments.callbacks.watched_sentences import translate_watched, watched_sentences
+from experiments.callbacks.text import SentencePairs, written
+from experiments.callbacks.watched_sentences import Watched, WatchedAttention
 from experiments.figures.importance import importance_figure, sentence_weights
-from experiments.loggers.media import log_figure
 
 
-class SentenceImportance(L.Callback):
+class SentenceImportance(WatchedAttention):
     """Draws sources of several sentences, each the darker the more of the attention is on it, at each validation.
 
     The figures are in ``figures/`` in the run's directory, ``val-importance_1-step000123.png`` and so on, and in the
@@ -21,27 +19,15 @@ class SentenceImportance(L.Callback):
         sources: How many, spread over the validation set.
     """
 
+    figure_name = "importance"
+
     def __init__(self, sources: int = 3) -> None:
+        super().__init__(sources)
         self.sources = sources
 
-    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Draws the figures, on rank zero.
-
-        Raises:
-            RunFailed: A file cannot be written, for example on a full disk.
-        """
-        if trainer.sanity_checking or trainer.state.fn != TrainerFn.FITTING or not trainer.is_global_zero:
-            return
-        data = sentence_pairs(trainer)
-        texts = data.sources("val")
-        watched = watched_sentences(self.sources, len(texts))
-        found = translate_watched(trainer, pl_module, watched, with_attention=True)
-        for number, (index, (source, hypothesis)) in enumerate(zip(watched, found, strict=True), start=1):
-            if hypothesis.attention is None:
-                return
-            pieces = data.spellings(texts[index])[0].pieces(source)
-            attention = hypothesis.attention.detach().float().cpu()[:, : len(pieces)]
-            weights = sentence_weights(texts[index], pieces, attention)
-            summary = written(data, "val", index, hypothesis)
-            figure = importance_figure(texts[index], summary, weights, f"step {trainer.global_step:,}")
-            log_figure(trainer, f"val/importance_{number}", figure, trainer.global_step)
+    def drawn(self, data: SentencePairs, watched: Watched, title: str) -> Figure:
+        """The source, shaded by sentence, and what was written; see :meth:`WatchedAttention.drawn`."""
+        text = data.sources("val")[watched.index]
+        pieces = data.spellings(text)[0].pieces(watched.source)
+        weights = sentence_weights(text, pieces, watched.weights[:, : len(pieces)])
+        return importance_figure(text, written(data, "val", watched.index, watched.hypothesis), weights, title)

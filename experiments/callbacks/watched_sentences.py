@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 import lightning as L
 import torch
 from lightning.pytorch.trainer.states import TrainerFn
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from datamodules.batch import EOS, PAD, SPECIAL_PIECES, Padded
@@ -75,7 +78,68 @@ class TranslationTable(L.Callback):
         log_table(trainer, "val/translations", COLUMNS, table, trainer.global_step)
 
 
-class AlignmentFigures(L.Callback):
+@dataclass(frozen=True)
+class Watched:
+    """A validation sentence that is watched.
+
+    Attributes:
+        index: Its index in the validation set.
+        source: Its ids, closed by EOS.
+        hypothesis: The best one.
+        weights: ``(target_len, source_len)``, what it attended to.
+    """
+
+    index: int
+    source: list[int]
+    hypothesis: Hypothesis
+    weights: Tensor
+
+
+class WatchedAttention(L.Callback, ABC):
+    """Draws what a model attends to in the same validation sentences, at each validation of a training.
+
+    Args:
+        count: How many sentences, spread over the validation set.
+
+    Attributes:
+        figure_name: What is drawn: a figure is ``val/NAME_1`` and so on.
+    """
+
+    figure_name: str
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+
+    @abstractmethod
+    def drawn(self, data: SentencePairs, watched: Watched, title: str) -> Figure:
+        """Draws one sentence.
+
+        Args:
+            data: Spells it.
+            watched: The sentence, and what was found for it.
+            title: Stands above the figure.
+        """
+
+    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Draws the figures, on rank zero; none of a model without attention.
+
+        Raises:
+            RunFailed: A file cannot be written, for example on a full disk.
+        """
+        if trainer.sanity_checking or trainer.state.fn != TrainerFn.FITTING or not trainer.is_global_zero:
+            return
+        data = sentence_pairs(trainer)
+        indices = watched_sentences(self._count, len(data.sources("val")))
+        found = translate_watched(trainer, pl_module, indices, with_attention=True)
+        for number, (index, (source, hypothesis)) in enumerate(zip(indices, found, strict=True), start=1):
+            if hypothesis.attention is None:
+                return
+            weights = hypothesis.attention.detach().float().cpu()
+            figure = self.drawn(data, Watched(index, source, hypothesis, weights), f"step {trainer.global_step:,}")
+            log_figure(trainer, f"val/{self.figure_name}_{number}", figure, trainer.global_step)
+
+
+class AlignmentFigures(WatchedAttention):
     """Draws what a model attends to in the same validation sentences, at each validation of a training.
 
     The figures are in ``figures/`` in the run's directory, ``val-alignment_1-step000123.png`` and so on, and in the
@@ -85,32 +149,20 @@ class AlignmentFigures(L.Callback):
         sentences: How many, spread over the validation set.
     """
 
+    figure_name = "alignment"
+
     def __init__(self, sentences: int = 3) -> None:
+        super().__init__(sentences)
         self.sentences = sentences
 
-    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Draws the figures, on rank zero.
-
-        Raises:
-            RunFailed: A file cannot be written, for example on a full disk.
-        """
-        if trainer.sanity_checking or trainer.state.fn != TrainerFn.FITTING or not trainer.is_global_zero:
-            return
-        data = sentence_pairs(trainer)
-        texts = data.sources("val")
-        watched = watched_sentences(self.sentences, len(texts))
-        translations = translate_watched(trainer, pl_module, watched, with_attention=True)
-        for number, (index, (source, hypothesis)) in enumerate(zip(watched, translations, strict=True), start=1):
-            if hypothesis.attention is None:
-                return
-            weights = hypothesis.attention.detach().float().cpu()
-            of_source, of_target = data.spellings(texts[index])
-            columns = of_source.pieces(source)
-            columns += [SPECIAL_PIECES[PAD]] * _padding(weights, len(columns))
-            # A hypothesis that was cut at the maximum length has no row for EOS.
-            rows = of_target.pieces([*hypothesis.ids, EOS][: len(weights)])
-            figure = alignment_figure(columns, rows, weights, f"step {trainer.global_step:,}")
-            log_figure(trainer, f"val/alignment_{number}", figure, trainer.global_step)
+    def drawn(self, data: SentencePairs, watched: Watched, title: str) -> Figure:
+        """The alignment, a row for each target token; see :meth:`WatchedAttention.drawn`."""
+        of_source, of_target = data.spellings(data.sources("val")[watched.index])
+        columns = of_source.pieces(watched.source)
+        columns += [SPECIAL_PIECES[PAD]] * _padding(watched.weights, len(columns))
+        # A hypothesis that was cut at the maximum length has no row for EOS.
+        rows = of_target.pieces([*watched.hypothesis.ids, EOS][: len(watched.weights)])
+        return alignment_figure(columns, rows, watched.weights, title)
 
 
 def watched_sentences(count: int, total: int) -> list[int]:
