@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
+from typing_extensions import override
+
 from datamodules.batch import BOS, EOS, PAD, SPECIAL_PIECES, UNK
 from datamodules.errors import UserError
 from datamodules.tokenizers.protocol import Setting, Tokenizer, class_path, untrained
@@ -69,10 +71,12 @@ class SentencePieceTokenizer(Tokenizer):
         self._processor: sentencepiece.SentencePieceProcessor | None = None
 
     @property
-    def vocabulary_size(self) -> int:  # noqa: D102
+    @override
+    def vocabulary_size(self) -> int:
         return self._trained().get_piece_size()
 
-    def settings(self) -> dict[str, Setting]:  # noqa: D102
+    @override
+    def settings(self) -> dict[str, Setting]:
         return {
             "vocabulary_size": self._wanted_size,
             "model_type": self._model_type,
@@ -80,7 +84,8 @@ class SentencePieceTokenizer(Tokenizer):
             "max_training_sentences": self._max_training_sentences,
         }
 
-    def train(self, sentences: Iterable[str]) -> None:  # noqa: D102
+    @override
+    def train(self, sentences: Iterable[str]) -> None:
         import sentencepiece  # whoever has another tokenizer does without
 
         chosen = sample((sentence for sentence in sentences if sentence), self._max_training_sentences)
@@ -123,25 +128,31 @@ class SentencePieceTokenizer(Tokenizer):
             )
         return UserError(f"SentencePiece cannot be trained on this text: {' '.join(str(error).split())}")
 
-    def encode(self, sentence: str) -> list[int]:  # noqa: D102
+    @override
+    def encode(self, sentence: str) -> list[int]:
         return self._trained().encode(sentence)
 
-    def encode_all(self, sentences: list[str]) -> list[list[int]]:  # noqa: D102
+    @override
+    def encode_all(self, sentences: list[str]) -> list[list[int]]:
         return self._trained().encode(sentences)
 
-    def unknown(self, sentence: str) -> list[str]:  # noqa: D102
+    @override
+    def unknown(self, sentence: str) -> list[str]:
         processor = self._trained()
         ids, pieces = processor.encode(sentence), processor.encode(sentence, out_type=str)
         unknown = (piece for id_, piece in zip(ids, pieces, strict=True) if id_ == UNK)
         return [character for piece in unknown for character in piece]
 
-    def decode(self, ids: Iterable[int]) -> str:  # noqa: D102
+    @override
+    def decode(self, ids: Iterable[int]) -> str:
         return self._trained().decode([int(id_) for id_ in ids])
 
-    def pieces(self, ids: Iterable[int]) -> list[str]:  # noqa: D102
+    @override
+    def pieces(self, ids: Iterable[int]) -> list[str]:
         return self._trained().id_to_piece([int(id_) for id_ in ids])
 
-    def merges(self) -> dict[int, tuple[int, int]]:  # noqa: D102
+    @override
+    def merges(self) -> dict[int, tuple[int, int]]:
         if self._model_type != "bpe":
             return {}
         processor = self._trained()
@@ -150,10 +161,12 @@ class SentencePieceTokenizer(Tokenizer):
         merged = {id_: last_merge(piece, pieces) for piece, id_ in pieces.items()}
         return {id_: (pieces[parts[0]], pieces[parts[1]]) for id_, parts in merged.items() if parts}
 
-    def trained_state(self) -> dict[str, str | bytes]:  # noqa: D102
+    @override
+    def trained_state(self) -> dict[str, str | bytes]:
         return {"model": self._trained().serialized_model_proto()}
 
-    def load_trained_state(self, state: Mapping[str, Any]) -> None:  # noqa: D102
+    @override
+    def load_trained_state(self, state: Mapping[str, Any]) -> None:
         import sentencepiece
 
         damage = "damaged state of a SentencePieceTokenizer: its model cannot be read"
@@ -186,7 +199,8 @@ class WhitespaceTokenizer(SymbolTokenizer):
     def __init__(self, min_frequency: int = 1, max_vocabulary_size: int | None = None) -> None:
         super().__init__(min_frequency, max_vocabulary_size)
 
-    def settings(self) -> dict[str, Setting]:  # noqa: D102
+    @override
+    def settings(self) -> dict[str, Setting]:
         return {"min_frequency": self._min_frequency, "max_vocabulary_size": self._max_vocabulary_size}
 
     def _split(self, sentence: str) -> list[str]:
@@ -207,7 +221,8 @@ class CharacterTokenizer(SymbolTokenizer):
     def __init__(self, min_frequency: int = 1) -> None:
         super().__init__(min_frequency, None)
 
-    def settings(self) -> dict[str, Setting]:  # noqa: D102
+    @override
+    def settings(self) -> dict[str, Setting]:
         return {"min_frequency": self._min_frequency}
 
     def _split(self, sentence: str) -> Iterable[str]:

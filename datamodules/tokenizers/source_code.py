@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from typing_extensions import override
+
 from datamodules.batch import SPECIAL_PIECES, UNK
 from datamodules.tokenizers.protocol import Setting
 from datamodules.tokenizers.symbols import SymbolTokenizer
@@ -45,7 +47,8 @@ class CodeTokenizer(SymbolTokenizer):
             re.DOTALL,
         )
 
-    def settings(self) -> dict[str, Setting]:  # noqa: D102
+    @override
+    def settings(self) -> dict[str, Setting]:
         return {
             "literals": self._literals,
             "min_frequency": self._min_frequency,

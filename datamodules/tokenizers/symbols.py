@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from typing_extensions import override
+
 from datamodules.batch import BOS, EOS, PAD, SPECIAL_PIECES, UNK
 from datamodules.errors import UserError
 from datamodules.tokenizers.protocol import Tokenizer, untrained
@@ -39,7 +41,8 @@ class SymbolTokenizer(Tokenizer):
         """The symbols of a sentence."""
 
     @property
-    def vocabulary_size(self) -> int:  # noqa: D102
+    @override
+    def vocabulary_size(self) -> int:
         if not self._ids:
             raise untrained(self)
         return len(self._symbols)
@@ -49,7 +52,8 @@ class SymbolTokenizer(Tokenizer):
         """The symbols in the order of their ids, those of the reserved ids left out."""
         return self._symbols[len(SPECIAL_PIECES) :]
 
-    def train(self, sentences: Iterable[str]) -> None:  # noqa: D102
+    @override
+    def train(self, sentences: Iterable[str]) -> None:
         counts: Counter[str] = Counter()
         for sentence in sentences:
             counts.update(self._split(sentence))
@@ -96,27 +100,32 @@ class SymbolTokenizer(Tokenizer):
         self.take([*self.symbols, *added])
         return added
 
-    def encode(self, sentence: str) -> list[int]:  # noqa: D102
+    @override
+    def encode(self, sentence: str) -> list[int]:
         if not self._ids:
             raise untrained(self)
         return [self._ids.get(symbol, UNK) for symbol in self._split(sentence)]
 
-    def unknown(self, sentence: str) -> list[str]:  # noqa: D102
+    @override
+    def unknown(self, sentence: str) -> list[str]:
         return [symbol for symbol in self._split(sentence) if symbol not in self._ids]
 
-    def decode(self, ids: Iterable[int]) -> str:  # noqa: D102
+    @override
+    def decode(self, ids: Iterable[int]) -> str:
         return self.joined(self.pieces(id_ for id_ in ids if id_ not in (PAD, BOS, EOS)))
 
     def joined(self, symbols: Iterable[str]) -> str:
         """The sentence of some symbols."""
         return self._separator.join(symbols)
 
-    def pieces(self, ids: Iterable[int]) -> list[str]:  # noqa: D102
+    @override
+    def pieces(self, ids: Iterable[int]) -> list[str]:
         if not self._ids:
             raise untrained(self)
         return [self._symbols[int(id_)] for id_ in ids]
 
-    def trained_state(self) -> dict[str, str | bytes]:  # noqa: D102
+    @override
+    def trained_state(self) -> dict[str, str | bytes]:
         if not self._ids:
             raise untrained(self)
         joined = self._separator.join(self._ids)
@@ -124,7 +133,8 @@ class SymbolTokenizer(Tokenizer):
             return {"symbols": joined}
         return {"shared_symbols": json.dumps(self.symbols)}  # some are those of a tokenizer that splits otherwise
 
-    def load_trained_state(self, state: Mapping[str, Any]) -> None:  # noqa: D102
+    @override
+    def load_trained_state(self, state: Mapping[str, Any]) -> None:
         symbols = self._shared(state) if "shared_symbols" in state else self._own(state)
         if not symbols:
             raise UserError(f"damaged state of a {type(self).__name__}: its vocabulary is missing")

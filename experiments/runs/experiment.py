@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import lightning as L
 from lightning.pytorch.callbacks import Callback
+from typing_extensions import override
 
 from experiments.config.given_values import typed
 from experiments.config.known_classes import import_parts
@@ -42,11 +43,12 @@ class RunTrainer(L.Trainer):
     _made: SeqlabCLI | None = None
     _is_begun = False
 
-    def fit(  # noqa: D102 - Lightning's
+    @override
+    def fit(
         self,
         model: L.LightningModule,
-        train_dataloaders: Any | L.LightningDataModule | None = None,  # noqa: ANN401 - Lightning's signature
-        val_dataloaders: Any | None = None,  # noqa: ANN401 - as above
+        train_dataloaders: Any | L.LightningDataModule | None = None,
+        val_dataloaders: Any | None = None,
         datamodule: L.LightningDataModule | None = None,
         ckpt_path: str | Path | None = None,
         weights_only: bool | None = None,
