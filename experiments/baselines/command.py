@@ -16,6 +16,7 @@ from experiments.config.class_paths import resolve
 from experiments.config.known_classes import import_parts
 from experiments.config.own_modules import look_in_working_directory, own_errors
 from experiments.config.part_checks import check_parts
+from experiments.metrics import CorpusMetric
 from experiments.runs.given_configs import configs_first
 from experiments.runs.lightning_cli import SeqlabCLI
 from experiments.runs.lightning_notices import without_lightning_notices
@@ -38,6 +39,12 @@ class BaselineCLI(SeqlabCLI):
             type=dict[str, Baseline],
             default={},
             help="Baselines by name, as {lead: FirstSentence}; a YAML file has them as a rule.",
+        )
+        parser.add_argument(
+            "--metrics",
+            type=list[CorpusMetric] | None,
+            default=None,
+            help="Metrics, as [Accuracy, MacroF1]; those of the config's TextMetrics if not given.",
         )
         parser.add_argument("--split", type=Literal["val", "test"], default="test", help="What they are measured on.")
 
@@ -76,17 +83,21 @@ class BaselineCLI(SeqlabCLI):
         if not isinstance(data, ParallelDataModule):
             raise UserError(f"baselines write text, and {type(data).__name__} has none: give data of sentence pairs")
         (measured,) = settings.trainer.callbacks or [TextMetrics()]
-        print(table(data, measured, settings.baselines, settings.split))
+        metrics = measured.metrics if settings.metrics is None else settings.metrics
+        print(table(data, metrics, settings.baselines, settings.split))
 
 
 def table(
-    data: ParallelDataModule, measured: TextMetrics, baselines: dict[str, Baseline], split: Literal["val", "test"]
+    data: ParallelDataModule,
+    metrics: Sequence[CorpusMetric],
+    baselines: dict[str, Baseline],
+    split: Literal["val", "test"],
 ) -> str:
     """Measures baselines.
 
     Args:
         data: Sentence pairs.
-        measured: Has the metrics.
+        metrics: Metrics of the table.
         baselines: By name.
         split: What they are measured on.
 
@@ -94,7 +105,7 @@ def table(
         Lines: the names of the metrics, a row for each baseline, and the signatures.
     """
     references = data.references(split)
-    metrics = [metric.of_corpus(references) for metric in measured.metrics]
+    metrics = [metric.of_corpus(references) for metric in metrics]
     asked = {name for metric in metrics for name in metric.annotations}
     examples = [example(data, split, index, asked) for index in range(len(references))]
     sources, targets = list(data.sources("train")), list(data.references("train"))

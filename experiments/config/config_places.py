@@ -8,6 +8,7 @@ import inspect
 from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
+from typing import get_args, get_origin
 
 import jsonargparse
 import yaml
@@ -93,7 +94,9 @@ def misplaced(root: yaml.MappingNode, parser: ArgumentParser, parts: list[Part])
     Returns:
         Its line, and what is wrong; None where all fit.
     """
-    groups = {action.dest.partition(".")[0] for action in parser._actions if "." in action.dest}
+    hints = {action.dest: getattr(action, "_typehint", None) for action in parser._actions}
+    lists = {dest for dest, hint in hints.items() if list in map(get_origin, (hint, *get_args(hint)))}
+    groups = {dest.partition(".")[0] for dest in hints if "." in dest} - lists
     for key, line in key_lines(root).items():
         if is_unknown(parser, key):
             return line, unknown_option(parser, key) + _takers(parts, key.rpartition(".")[2])

@@ -1,5 +1,6 @@
-"""What is measured of texts: hypotheses beside references and sources, and whether they are code at all."""
+"""What is measured of texts: hypotheses beside references and sources, labels, and whether they are code at all."""
 
+from experiments.metrics.classes import Accuracy, MacroF1
 from experiments.metrics.code import ParsesAsBash, ParsesAsPython
 from experiments.metrics.diversity import Distinct
 from experiments.metrics.measure import CorpusMetric, Example, TextMetric
@@ -17,6 +18,7 @@ from experiments.metrics.text import (
 
 __all__ = [
     "BLEU",
+    "Accuracy",
     "CharacterErrorRate",
     "ChrF",
     "CopyRate",
@@ -26,6 +28,7 @@ __all__ = [
     "ExactMatch",
     "Example",
     "LengthRatio",
+    "MacroF1",
     "Novelty",
     "ParsesAsBash",
     "ParsesAsPython",

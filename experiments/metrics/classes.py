@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from experiments.metrics.measure import TextMetric, number_of
+from experiments.metrics.text import ExactMatch
+
 
 def confusion_matrix(verdicts: Sequence[tuple[int, int]], classes: int) -> np.ndarray:
     """How often each class is taken for each.
@@ -35,3 +38,30 @@ def macro_f1(matrix: np.ndarray) -> float:
     hits = np.diag(matrix)
     counts = matrix.sum(axis=0) + matrix.sum(axis=1)
     return float((2 * hits[counts > 0] / counts[counts > 0]).mean())
+
+
+class Accuracy(ExactMatch):
+    """The share of labels that are right, 0 to 1."""
+
+    name = "accuracy"
+    unit = "accuracy"
+
+
+class MacroF1(TextMetric):
+    """The mean F1 of the labels, 0 to 1; see :func:`macro_f1`."""
+
+    name = "macro_f1"
+    unit = "macro F1"
+
+    def counts(self, hypothesis: str, reference: str) -> Sequence[float]:
+        """Both labels, a number for each: they are counted together; see :meth:`TextMetric.counts`."""
+        return number_of(reference), number_of(hypothesis)
+
+    def over(self, counts: Sequence[Sequence[float]]) -> float:
+        """See :meth:`CorpusMetric.over`."""
+        labels, places = np.unique(np.array(counts), return_inverse=True)
+        return macro_f1(confusion_matrix([(row[0], row[1]) for row in places.reshape(-1, 2).tolist()], len(labels)))
+
+    def value(self, sums: Sequence[float]) -> float:
+        """Labels do not add up: see :meth:`over`."""
+        raise TypeError("macro F1 is made of all labels, not of sums")

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import blake2b
 
-from experiments.metrics.measure import TextMetric
+from experiments.metrics.measure import TextMetric, number_of
 from experiments.metrics.summaries import checked_order, lowered_words, ngrams
-
-_HASH_BYTES = 6
-"""A whole number of that many bytes is exact as a float."""
 
 
 class Distinct(TextMetric):
@@ -32,7 +28,7 @@ class Distinct(TextMetric):
 
     def counts(self, hypothesis: str, reference: str) -> Sequence[float]:
         """The n-grams, a number for each: what differs does not add up; see :meth:`TextMetric.counts`."""
-        return [_number(each) for each in ngrams(lowered_words(hypothesis), self.order)]
+        return [number_of(" ".join(each)) for each in ngrams(lowered_words(hypothesis), self.order)]
 
     def over(self, counts: Sequence[Sequence[float]]) -> float:
         """See :meth:`CorpusMetric.over`."""
@@ -41,8 +37,3 @@ class Distinct(TextMetric):
     def value(self, sums: Sequence[float]) -> float:
         """The quotient of different n-grams and all of them; 0 where nothing was written."""
         return sums[0] / sums[1] if sums[1] else 0.0
-
-
-def _number(ngram: tuple[str, ...]) -> float:
-    """The same for the same n-gram in every process, as Python's own hash is not."""
-    return float(int.from_bytes(blake2b(" ".join(ngram).encode(), digest_size=_HASH_BYTES).digest()))

@@ -10,7 +10,7 @@ import pytest
 
 from datamodules.errors import UserError
 from datamodules.excerpts import LastTurns
-from experiments.baselines import FirstSentence, MostFrequent, NearestNeighbour, Templates
+from experiments.baselines import FirstSentence, MostFrequent, NearestNeighbour, Templates, TfIdfRegression
 from experiments.cli import main
 
 
@@ -78,6 +78,35 @@ def test_the_most_frequent_target() -> None:
     baseline = MostFrequent()
     baseline.learn(["a", "b", "c"], ["x", "y", "y"])
     assert baseline.write("anything") == "y"
+
+
+def test_the_regression_reads_words_and_pairs_of_words() -> None:
+    sources = [f"{first} not {second} {rest}" for first in "ab" for second in "ab" for rest in "xyz" if first != second]
+    targets = [source[0] for source in sources]
+    for order, right in ((2, True), (1, False)):
+        baseline = TfIdfRegression(order=order)
+        baseline.learn(sources, targets)
+        assert ([baseline.write(source) for source in sources] == targets) is right
+    with pytest.raises(UserError, match="cannot be fitted to the training texts"):
+        TfIdfRegression().learn(["a b", "a c"], ["x", "x"])
+    with pytest.raises(UserError, match="least of TfIdfRegression is 0"):
+        TfIdfRegression(least=0)
+
+
+def test_the_command_measures_labels(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configs = [f"--config={Path('configs/birnn').resolve() / name}.yaml" for name in ("sample_text", "baselines")]
+    monkeypatch.chdir(tmp_path)
+    assert main(["baseline", *configs, f"--data.init_args.cache_directory={tmp_path / 'cache'}"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    header = next(number for number, line in enumerate(lines) if "test/accuracy" in line)
+    assert lines[header].split() == ["test/accuracy", "test/macro_f1"]
+    rows = {line[:27].strip(): [float(cell) for cell in line[27:].split()] for line in lines[header + 1 :]}
+    assert list(rows) == ["most frequent", "nearest neighbour", "tf-idf, logistic regression"]
+    assert rows["most frequent"][1] < 1 / 6 < rows["tf-idf, logistic regression"][1] < 1
+    assert main(["baseline", *configs, "--metrics", "[Akuracy]"]) == 2
+    assert "did you mean 'experiments.metrics.Accuracy'" in capsys.readouterr().err
 
 
 def test_the_command_prints_the_metrics_of_a_test_for_each_baseline(

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torchmetrics.functional.classification import multiclass_confusion_matrix, multiclass_f1_score
 
+from experiments.metrics import Accuracy, MacroF1
 from experiments.metrics.classes import confusion_matrix, macro_f1
 
 
@@ -25,3 +26,13 @@ def test_which_classes_count() -> None:
     assert macro_f1(matrix) == pytest.approx((2 / 3 + 1 + 0) / 3)
     assert macro_f1(confusion_matrix([(1, 1)], 4)) == 1.0
     assert macro_f1(confusion_matrix([(1, 2)], 4)) == 0.0
+
+
+def test_labels_that_are_texts_are_counted_alike(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    labels, predicted = generator.integers(0, 4, 50).tolist(), generator.integers(0, 5, 50).tolist()
+    pairs = list(zip(labels, predicted, strict=True))
+    f1, accuracy = MacroF1(), Accuracy()
+    assert f1.over([f1.counts(f"class {p}", f"class {t}") for t, p in pairs]) == macro_f1(confusion_matrix(pairs, 5))
+    right = sum(label == other for label, other in pairs)
+    assert accuracy.over([accuracy.counts(f"class {p}", f"class {t}") for t, p in pairs]) == right / 50
