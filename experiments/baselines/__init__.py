@@ -1,4 +1,4 @@
-"""What texts reach without a network: the beginning of the source, the nearest neighbour, templates, a linear classifier."""
+"""What texts reach without a network: the beginning of the source, a neighbour, templates, a linear classifier."""
 
 from experiments.baselines.baseline import Baseline
 from experiments.baselines.lead import FirstSentence
