@@ -95,7 +95,7 @@ def misplaced(root: yaml.MappingNode, parser: ArgumentParser, parts: list[Part])
         Its line, and what is wrong; None where all fit.
     """
     hints = {action.dest: getattr(action, "_typehint", None) for action in parser._actions}
-    lists = {dest for dest, hint in hints.items() if list in map(get_origin, (hint, *get_args(hint)))}
+    lists = {dest for dest, hint in hints.items() if any(get_origin(each) is list for each in (hint, *get_args(hint)))}
     groups = {dest.partition(".")[0] for dest in hints if "." in dest} - lists
     for key, line in key_lines(root).items():
         if is_unknown(parser, key):
