@@ -19,8 +19,8 @@ from lightning_modules.kernels.argmax import most_probable
 from lightning_modules.kernels.projected_loss import CHUNK_ROWS, projected_log_probabilities
 from lightning_modules.layers.attention import AttentionFactory, GeneralAttention
 from lightning_modules.layers.bridge import ProjectionBridge
+from lightning_modules.layers.decoder import FixedContextDecoder
 from lightning_modules.layers.encoder import EncoderFactory, RecurrentEncoder
-from lightning_modules.layers.fixed_context import FixedContextDecoder
 from lightning_modules.layers.hard_alignment import AlignedState, HardAlignment, Order, posterior_of
 from lightning_modules.layers.initialisation import initialise
 from lightning_modules.layers.state import DecoderState, Memory, unique_rows

@@ -9,8 +9,8 @@ from lightning_modules.decoding.search import Search
 from lightning_modules.encoder_decoder import BridgeFactory, DecoderFactory
 from lightning_modules.forcing import Forcing
 from lightning_modules.layers.bridge import ProjectionBridge
+from lightning_modules.layers.decoder import FixedContextDecoder
 from lightning_modules.layers.encoder import EncoderFactory, RecurrentEncoder
-from lightning_modules.layers.fixed_context import FixedContextDecoder
 from lightning_modules.layers.heads import VocabularyHead
 from lightning_modules.token_encoder_decoder import HeadFactory, Tied, TokenEncoderDecoder
 from lightning_modules.training.module import LRSchedulerCallable, OptimizerCallable

@@ -11,8 +11,8 @@ from lightning_modules.forcing import Constant, Forcing, ScheduledSampling
 from lightning_modules.kernels.linear import Linear
 from lightning_modules.layers.bridge import ProjectionBridge
 from lightning_modules.layers.checks import check_sizes
+from lightning_modules.layers.decoder import FixedContextDecoder
 from lightning_modules.layers.encoder import EncoderFactory, RecurrentEncoder
-from lightning_modules.layers.fixed_context import FixedContextDecoder
 from lightning_modules.layers.heads import RegressionHead
 from lightning_modules.layers.initialisation import initialise
 from lightning_modules.metrics import PerTokenLoss, Scale

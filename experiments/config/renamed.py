@@ -16,7 +16,13 @@ MOVED = {
     "datamodules.held_out.": "datamodules.corpora.held_out.",
     "datamodules.parallel.": "datamodules.corpora.parallel.",
     "datamodules.piece_dropout.": "datamodules.corpora.piece_dropout.",
+    "lightning_modules.layers.aligned_attention.": "lightning_modules.layers.attention.",
+    "lightning_modules.layers.bag_of_words.": "lightning_modules.layers.encoder.",
+    "lightning_modules.layers.encoder_with_embeddings.": "lightning_modules.layers.encoder.",
+    "lightning_modules.layers.fixed_context.": "lightning_modules.layers.decoder.",
+    "lightning_modules.layers.local_attention.": "lightning_modules.layers.attention.",
     "lightning_modules.layers.positions.": "lightning_modules.layers.transformer.positions.",
+    "lightning_modules.layers.stateful_attention.": "lightning_modules.layers.attention.",
     "lightning_modules.layers.transformer_decoder.": "lightning_modules.layers.transformer.decoder.",
     "lightning_modules.layers.transformer_encoder.": "lightning_modules.layers.transformer.encoder.",
 }

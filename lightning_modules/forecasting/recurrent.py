@@ -12,8 +12,8 @@ from lightning_modules.forecasting.module import ForecastModule
 from lightning_modules.kernels.linear import Linear
 from lightning_modules.layers.bridge import ProjectionBridge
 from lightning_modules.layers.checks import check_sizes
+from lightning_modules.layers.decoder import FixedContextDecoder
 from lightning_modules.layers.encoder import EncoderFactory, RecurrentEncoder
-from lightning_modules.layers.fixed_context import FixedContextDecoder
 from lightning_modules.layers.forecasting.head import ForecastHead
 from lightning_modules.layers.forecasting.likelihood import Likelihood, SquaredError
 from lightning_modules.layers.forecasting.offset import NoOffset, Offset

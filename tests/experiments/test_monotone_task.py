@@ -16,7 +16,7 @@ CHANGES = {
     "model.class_path": "lightning_modules.monotonic_transducer.MonotonicTransducer",
     "model.init_args.encoder.init_args.hidden_size": 24,
     "model.init_args.decoder": {
-        "class_path": "lightning_modules.layers.fixed_context.FixedContextDecoder",
+        "class_path": "lightning_modules.layers.decoder.FixedContextDecoder",
         "init_args": {"cell": "gru", "hidden_size": 48},
     },
     "model.init_args.optimizer.init_args.lr": 0.02,

@@ -9,9 +9,14 @@ from datamodules.batch import BOS, EOS, SequenceBatch
 from datamodules.errors import UserError
 from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.forcing import Constant, Forcing, ParallelScheduledSampling, ScheduledSampling
-from lightning_modules.layers.decoder import BahdanauDecoder, Decoder, LuongDecoder, MultiStepDecoder
+from lightning_modules.layers.decoder import (
+    BahdanauDecoder,
+    Decoder,
+    FixedContextDecoder,
+    LuongDecoder,
+    MultiStepDecoder,
+)
 from lightning_modules.layers.encoder import RecurrentEncoder
-from lightning_modules.layers.fixed_context import FixedContextDecoder
 from lightning_modules.layers.transformer.decoder import TransformerDecoder
 from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 

@@ -23,9 +23,8 @@ from lightning_modules.decoding.search import Search
 from lightning_modules.forcing import Constant, ScheduledSampling
 from lightning_modules.layers.attention import BahdanauAttention
 from lightning_modules.layers.bridge import ZeroBridge
-from lightning_modules.layers.decoder import LuongDecoder
+from lightning_modules.layers.decoder import FixedContextDecoder, LuongDecoder
 from lightning_modules.layers.encoder import Encoder, RecurrentEncoder
-from lightning_modules.layers.fixed_context import FixedContextDecoder
 from lightning_modules.layers.hard_alignment import Order
 from lightning_modules.layers.recurrent import State
 from lightning_modules.layers.state import StateShape

@@ -13,8 +13,8 @@ import torch
 
 from datamodules.batch import EOS, Padded, SequenceBatch
 from datamodules.reversal import ReversalDataModule
+from lightning_modules.layers.decoder import FixedContextDecoder
 from lightning_modules.layers.encoder import RecurrentEncoder
-from lightning_modules.layers.fixed_context import FixedContextDecoder
 from lightning_modules.seq2seq import Seq2Seq
 from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 

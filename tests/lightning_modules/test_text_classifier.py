@@ -10,8 +10,7 @@ import torch
 from datamodules.batch import Padded
 from datamodules.errors import UserError
 from lightning_modules.birnn import BiRNNTextClassifier
-from lightning_modules.layers.bag_of_words import BagOfWordsEncoder
-from lightning_modules.layers.encoder import Encoder, RecurrentEncoder, StepwiseEncoder
+from lightning_modules.layers.encoder import BagOfWordsEncoder, Encoder, RecurrentEncoder, StepwiseEncoder
 from lightning_modules.layers.pooling import AttentionPooling, FinalStatePooling, MaxPooling, MeanPooling, Pooling
 
 CELLS = [partial(RecurrentEncoder, cell=cell, hidden_size=5) for cell in ("lstm", "gru", "rnn", "layer_norm_lstm")]

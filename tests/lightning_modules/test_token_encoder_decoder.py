@@ -17,13 +17,17 @@ from lightning_modules import token_encoder_decoder
 from lightning_modules.decoding.beam import BeamSearch
 from lightning_modules.decoding.ensemble import Ensemble
 from lightning_modules.forcing import Constant, ScheduledSampling
-from lightning_modules.layers.attention import BahdanauAttention, GeneralAttention, NoAttention
+from lightning_modules.layers.attention import BahdanauAttention, CoverageAttention, GeneralAttention, NoAttention
 from lightning_modules.layers.copying import CopyVocabularyHead
-from lightning_modules.layers.decoder import BahdanauDecoder, Decoder, LuongDecoder, MultiStepDecoder
+from lightning_modules.layers.decoder import (
+    BahdanauDecoder,
+    Decoder,
+    FixedContextDecoder,
+    LuongDecoder,
+    MultiStepDecoder,
+)
 from lightning_modules.layers.encoder import RecurrentEncoder
-from lightning_modules.layers.fixed_context import FixedContextDecoder
 from lightning_modules.layers.heads import VocabularyHead
-from lightning_modules.layers.stateful_attention import CoverageAttention
 from lightning_modules.layers.transformer.decoder import TransformerDecoder
 from lightning_modules.layers.transformer.encoder import TransformerEncoder
 from lightning_modules.shapes import check_shapes

@@ -8,9 +8,8 @@ import torch
 from datamodules.batch import Padded, VectorBatch
 from datamodules.vector_reversal import VectorReversalDataModule
 from lightning_modules.forcing import Constant, ParallelScheduledSampling, ScheduledSampling
-from lightning_modules.layers.decoder import BahdanauDecoder, Decoder, LuongDecoder
+from lightning_modules.layers.decoder import BahdanauDecoder, Decoder, FixedContextDecoder, LuongDecoder
 from lightning_modules.layers.encoder import RecurrentEncoder
-from lightning_modules.layers.fixed_context import FixedContextDecoder
 from lightning_modules.vector_seq2seq import VectorSeq2Seq
 
 FREE = Constant(0.0)

@@ -21,9 +21,8 @@ from datamodules.synthetic import SyntheticDataModule
 from datamodules.vector_reversal import VectorReversalDataModule
 from experiments.callbacks import TextMetrics
 from lightning_modules.birnn import BiRNNClassifier
-from lightning_modules.layers.decoder import LuongDecoder
+from lightning_modules.layers.decoder import FixedContextDecoder, LuongDecoder
 from lightning_modules.layers.encoder import RecurrentEncoder
-from lightning_modules.layers.fixed_context import FixedContextDecoder
 from lightning_modules.layers.transformer.decoder import TransformerDecoder
 from lightning_modules.layers.transformer.encoder import TransformerEncoder
 from lightning_modules.nmt import AttentionNMT

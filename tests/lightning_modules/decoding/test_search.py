@@ -17,12 +17,11 @@ from lightning_modules.decoding.ensemble import Ensemble
 from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.decoding.sampling import SamplingSearch
 from lightning_modules.decoding.search import Search
-from lightning_modules.layers.attention import NoAttention
+from lightning_modules.layers.attention import CoverageAttention, LocationAttention, NoAttention
 from lightning_modules.layers.copying import CopyVocabularyHead
 from lightning_modules.layers.decoder import BahdanauDecoder, Decoder, LuongDecoder, MultiStepDecoder
 from lightning_modules.layers.heads import VocabularyHead
 from lightning_modules.layers.state import LEAST_SHARED_ROWS
-from lightning_modules.layers.stateful_attention import CoverageAttention, LocationAttention
 from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 from tests.lightning_modules.decoding.tiny_search import (
     LIVE,

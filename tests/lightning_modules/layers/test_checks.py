@@ -8,10 +8,9 @@ from torch import nn
 from datamodules.errors import UserError
 from lightning_modules.birnn import BiRNNClassifier
 from lightning_modules.layers.attention import BahdanauAttention, MultiHeadAttention
-from lightning_modules.layers.decoder import BahdanauDecoder, LuongDecoder, MultiStepDecoder
+from lightning_modules.layers.decoder import BahdanauDecoder, FixedContextDecoder, LuongDecoder, MultiStepDecoder
 from lightning_modules.layers.embedding import TokenEmbedding
 from lightning_modules.layers.encoder import RecurrentEncoder, StepwiseEncoder
-from lightning_modules.layers.fixed_context import FixedContextDecoder
 from lightning_modules.layers.pooling import AttentionPooling
 from lightning_modules.layers.transformer.decoder import TransformerDecoder
 from lightning_modules.layers.transformer.encoder import TransformerEncoder

@@ -8,20 +8,22 @@ from functools import partial
 import pytest
 import torch
 
-from lightning_modules.layers.aligned_attention import AlignedAttention
 from lightning_modules.layers.attention import (
+    AlignedAttention,
     Attention,
     BahdanauAttention,
     ConcatAttention,
+    CoverageAttention,
     DotAttention,
     GeneralAttention,
+    LocalMonotonicAttention,
+    LocalPredictiveAttention,
+    LocationAttention,
     NoAttention,
 )
 from lightning_modules.layers.decoder import BahdanauDecoder, Decoder, LuongDecoder, MultiStepDecoder
-from lightning_modules.layers.local_attention import LocalMonotonicAttention, LocalPredictiveAttention
 from lightning_modules.layers.recurrent import CELLS, Cell, RecurrentStack
 from lightning_modules.layers.state import LEAST_SHARED_ROWS, DecoderState, Memory
-from lightning_modules.layers.stateful_attention import CoverageAttention, LocationAttention
 
 BATCH, STEPS, SOURCE, EMBEDDING, MEMORY = 3, 4, 5, 3, 6
 

@@ -7,8 +7,7 @@ import torch
 from torch import nn
 
 from lightning_modules.kernels.dropout import Dropout
-from lightning_modules.layers.encoder import RecurrentEncoder, StepwiseEncoder
-from lightning_modules.layers.encoder_with_embeddings import EncoderWithEmbeddings
+from lightning_modules.layers.encoder import EncoderWithEmbeddings, RecurrentEncoder, StepwiseEncoder
 from lightning_modules.layers.padding import reversed_within
 from lightning_modules.layers.recurrent import CELLS, Cell
 

@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from lightning_modules.layers.attention import NoAttention
-from lightning_modules.layers.decoder import LuongDecoder
-from lightning_modules.layers.fixed_context import FixedContextDecoder
+from lightning_modules.layers.decoder import FixedContextDecoder, LuongDecoder
 from lightning_modules.layers.recurrent import Cell
 from tests.lightning_modules.layers.test_decoder import EMBEDDING, MEMORY, agree
 

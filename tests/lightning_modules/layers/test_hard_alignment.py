@@ -15,16 +15,18 @@ from lightning_modules.layers.attention import (
     AttentionFactory,
     BahdanauAttention,
     ConcatAttention,
+    CoverageAttention,
     DotAttention,
     GeneralAttention,
+    LocalMonotonicAttention,
+    LocalPredictiveAttention,
+    LocationAttention,
     MultiHeadAttention,
     NoAttention,
     ScaledDotAttention,
 )
 from lightning_modules.layers.hard_alignment import NEVER, HardAlignment, Order, monotone_prior, posterior_of
-from lightning_modules.layers.local_attention import LocalMonotonicAttention, LocalPredictiveAttention
 from lightning_modules.layers.state import Memory
-from lightning_modules.layers.stateful_attention import CoverageAttention, LocationAttention
 
 SIZE = 4
 

@@ -9,10 +9,16 @@ import torch
 from torch import Tensor
 
 from datamodules.errors import UserError
-from lightning_modules.layers.aligned_attention import AlignedAttention
-from lightning_modules.layers.attention import Attention, DotAttention, MultiHeadAttention
-from lightning_modules.layers.local_attention import LocalMonotonicAttention, LocalPredictiveAttention
-from lightning_modules.layers.stateful_attention import CoverageAttention, LocationAttention
+from lightning_modules.layers.attention import (
+    AlignedAttention,
+    Attention,
+    CoverageAttention,
+    DotAttention,
+    LocalMonotonicAttention,
+    LocalPredictiveAttention,
+    LocationAttention,
+    MultiHeadAttention,
+)
 
 STEPS, SOURCE, QUERY, MEMORY = 6, 5, 4, 3
 

@@ -15,9 +15,14 @@ from lightning_modules.decoding.beam import BeamSearch
 from lightning_modules.layers import attention, pooling
 from lightning_modules.layers.attention import Attention, DotAttention, GeneralAttention
 from lightning_modules.layers.bridge import CopyBridge, LearnedBridge, ProjectionBridge, ZeroBridge
-from lightning_modules.layers.decoder import BahdanauDecoder, Decoder, LuongDecoder, MultiStepDecoder
+from lightning_modules.layers.decoder import (
+    BahdanauDecoder,
+    Decoder,
+    FixedContextDecoder,
+    LuongDecoder,
+    MultiStepDecoder,
+)
 from lightning_modules.layers.encoder import RecurrentEncoder
-from lightning_modules.layers.fixed_context import FixedContextDecoder
 from lightning_modules.layers.recurrent import State
 from lightning_modules.layers.state import DecoderState, Memory
 from lightning_modules.layers.transformer.decoder import TransformerDecoder

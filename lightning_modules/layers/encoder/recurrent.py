@@ -1,9 +1,7 @@
-"""Encoders: embedded source tokens, or vectors of features, to a memory and a final state."""
+"""Recurrent encoders, by fused kernels and from scratch."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import TypeVar
 
 import torch
@@ -15,42 +13,13 @@ from lightning_modules.kernels.aligned_lstm import AlignedLSTM
 from lightning_modules.kernels.dropout import Dropout
 from lightning_modules.kernels.linear import linear
 from lightning_modules.layers.checks import check_shares, check_sizes
+from lightning_modules.layers.encoder.encoder import Encoder
 from lightning_modules.layers.layer_norm_lstm import LayerNormLSTM
 from lightning_modules.layers.padding import reversed_within
 from lightning_modules.layers.recurrent import CELLS, STATE_PARTS, Cell, RecurrentDropout, State, step_of
 from lightning_modules.layers.state import DroppedWeights, StateShape
 
 InputsT = TypeVar("InputsT", Tensor, PackedSequence)
-
-
-class Encoder(nn.Module, ABC):
-    """What every encoder offers.
-
-    Attributes:
-        memory_size: Width of the memory.
-        state_shape: Shape of the final state, the directions joined in its size.
-    """
-
-    memory_size: int
-    state_shape: StateShape
-
-    @abstractmethod
-    def forward(self, embedded: Tensor, lengths: Tensor) -> tuple[Tensor, State]:
-        """Encodes a padded batch; padding has no influence on anything before it.
-
-        Args:
-            embedded: ``(batch, source_len, embedding_size)``.
-            lengths: ``(batch,)``, int64, at least 1.
-
-        Returns:
-            The memory ``(batch, source_len, memory_size)``, 0 on padding, and the final state, each part
-            ``(layers, batch, size)``: of every layer the forward direction at the last token beside the backward
-            direction at the first.
-        """
-
-
-EncoderFactory = Callable[[int], Encoder]
-"""Makes an encoder of the width of what it encodes."""
 
 
 class RecurrentEncoder(Encoder):

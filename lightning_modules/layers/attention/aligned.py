@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lightning_modules.layers.attention import Attention, AttentionFactory, GeneralAttention
+from lightning_modules.layers.attention.attention import Attention, AttentionFactory
+from lightning_modules.layers.attention.multiplicative import GeneralAttention
+from lightning_modules.layers.attention.stateful import StatefulAttention
 from lightning_modules.layers.checks import check_sizes
-from lightning_modules.layers.stateful_attention import StatefulAttention
 
 
 class AlignedAttention(StatefulAttention):

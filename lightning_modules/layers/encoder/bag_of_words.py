@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lightning_modules.layers.encoder import Encoder
+from lightning_modules.layers.encoder.encoder import Encoder
 from lightning_modules.layers.recurrent import State
 from lightning_modules.layers.state import StateShape
 

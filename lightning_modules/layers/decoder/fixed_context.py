@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lightning_modules.layers.attention import NoAttention
-from lightning_modules.layers.decoder import LuongDecoder
+from lightning_modules.layers.decoder.luong import LuongDecoder
 from lightning_modules.layers.recurrent import Cell
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lightning_modules.layers.encoder import Encoder, EncoderFactory, RecurrentEncoder
+from lightning_modules.layers.encoder.encoder import Encoder, EncoderFactory
+from lightning_modules.layers.encoder.recurrent import RecurrentEncoder
 from lightning_modules.layers.recurrent import State
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from datamodules.errors import UserError
 from lightning_modules.kernels.additive_score import additive_score
 from lightning_modules.kernels.linear import Linear
-from lightning_modules.layers.attention import Attention
+from lightning_modules.layers.attention.attention import Attention
 from lightning_modules.layers.checks import check_sizes
 
 
