@@ -26,7 +26,12 @@ ATTENTION = "lightning_modules.layers.attention"
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in shipped_configs() if name.split("/")[1] in EXPERIMENTS and "multi30k" not in name]
+    "name",
+    [
+        name
+        for name in shipped_configs()
+        if name.split("/")[1] in EXPERIMENTS and "multi30k" not in name and "baselines" not in name
+    ],
 )
 def test_the_model_of_every_experiment(name: str, tmp_path: Path) -> None:
     options: dict[str, object] = {"trainer.logger": False, "trainer.default_root_dir": str(tmp_path)}
