@@ -19,7 +19,7 @@ from experiments.storage.shell import quoted
 from experiments.studies.plan import RUNS, Key, PlannedRun, planned_runs, study_directory
 from experiments.studies.results import FILE_NAME, Results, Row, rows_of, same_run
 from experiments.studies.runner import LOGS, Outcome, Runner
-from experiments.studies.study import Study, find_study, known_studies, question_of, read_study, slug
+from experiments.studies.study import Study, find_study, known_studies, narrowed, question_of, read_study, slug
 
 REPORT = "table.md"
 
@@ -29,13 +29,15 @@ studies:
 
 Each run is a seqlab fit, and a seqlab test where the study compares metrics of a test. STUDIES/NAME/PRESET/ gets
 results.csv (a row for each run, with its command), table.md, figures/, runs/ and logs/. The same command again resumes
-an interrupted study where it stopped; a run whose command or config changed is run again. Several processes, on any
-machines that see the directory, may run one study: each run is held by one of them. With --executor slurm an array job
-does: a task for each run, or --jobs tasks.
+an interrupted study where it stopped; a run whose command or config changed is run again. With --panel or --variant the
+tables have what is named alone; results.csv keeps what was run before. Several processes, on any machines that see the
+directory, may run one study: each run is held by one of them. With --executor slurm an array job does: a task for each
+run, or --jobs tasks.
 
 examples:
   seqlab study attention
   seqlab study attention --preset full --seeds 10 --jobs 2
+  seqlab study forecasting --preset full --seeds 3 --panel 'ETTh1, 96 hours' --variant DLinear --variant SegRNN
   seqlab study attention --executor slurm --time 01:00:00 --sbatch=--partition=cpu --dry-run
 """
 
@@ -72,7 +74,7 @@ def main(arguments: list[str]) -> int:
     if given.name is None:
         print(f"studies:\n{_listed()}\n\nseqlab study NAME runs one; seqlab study --help tells the options")
         return 0
-    study = read_study(find_study(given.name))
+    study = narrowed(read_study(find_study(given.name)), given.panel, given.variant)
     if for_slurm(given):
         submit_study(study, given)
         return 0
@@ -138,6 +140,8 @@ def submit_study(study: Study, given: argparse.Namespace) -> None:
     results = Results(directory / FILE_NAME)
     seeds = "".join(f"{seed}," for seed in given.seeds)
     options = ["--preset", given.preset, "--seeds", seeds, "--directory", str(given.directory)]
+    for name in ("panel", "variant"):
+        options += [word for chosen in getattr(given, name) for word in (f"--{name}", chosen)]
     commands = [
         ["study", given.name, *options, "--share", f"{task + 1}/{tasks}"]
         for task in range(tasks)
@@ -233,6 +237,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="a study of configs/studies/, or the path of a YAML")
     add_study_options(parser)
+    for name in ("panel", "variant"):
+        parser.add_argument(
+            f"--{name}",
+            action="append",
+            default=[],
+            metavar="NAME",
+            help=f"a {name} of the study, for that alone; may be given several times (default: all)",
+        )
     parser.add_argument(
         "--share",
         type=_share,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -206,6 +207,37 @@ def panels_of(study: Study) -> dict[str, Panel]:
     return {name: _completed(study, panel) for name, panel in (study.panels or {"": Panel()}).items()}
 
 
+def narrowed(study: Study, panels: Sequence[str], variants: Sequence[str]) -> Study:
+    """A study with some of its panels and variants alone; all are compared with the first that is left.
+
+    Args:
+        study: The study.
+        panels: Names of panels; none for all.
+        variants: Names of variants; none for all. A panel that has none of them is left out.
+
+    Raises:
+        UserError: The study has no panel or variant of such a name, or no panel that is named has one of the variants.
+    """
+    complete = panels_of(study)
+    there = list(dict.fromkeys(variant for panel in complete.values() for variant in panel.variants))
+    for kind, asked, known in (("panel", panels, list(study.panels)), ("variant", variants, there)):
+        for name in asked:
+            if name not in known:
+                told = suggest(name, known) if known else f"it has no {kind}s"
+                raise UserError(f"study '{study.name}' has no {kind} '{name}': {told}")
+    left = {name: _with_variants(panel, variants) for name, panel in complete.items() if not panels or name in panels}
+    left = {name: panel for name, panel in left.items() if panel.variants}
+    if not left:
+        raise UserError(f"study '{study.name}': no panel of {', '.join(panels)} has a variant {', '.join(variants)}")
+    if not study.panels:
+        (panel,) = left.values()
+        return study.model_copy(update={"variants": panel.variants, "metrics": panel.metrics})
+    changes = {name: {"variants": panel.variants, "metrics": panel.metrics} for name, panel in left.items()}
+    return study.model_copy(
+        update={"panels": {name: study.panels[name].model_copy(update=change) for name, change in changes.items()}}
+    )
+
+
 def variants_with(metric: Metric, panel: Panel) -> list[str]:
     """The variants of a panel that have a metric; the others are compared with the first of them.
 
@@ -234,6 +266,17 @@ def merged(*changes: Change) -> Change:
 def slug(name: str) -> str:
     """A name as a part of a path."""
     return re.sub(r"[^\w.+]+", "-", name).strip("-") or "unnamed"
+
+
+def _with_variants(panel: Panel, asked: Sequence[str]) -> Panel:
+    """A panel with some of its variants, or with all if none is asked for, and the metrics that these have."""
+    variants = {name: variant for name, variant in panel.variants.items() if not asked or name in asked}
+    metrics = [
+        metric.model_copy(update={"without": tuple(name for name in metric.without if name in variants)})
+        for metric in panel.metrics
+    ]
+    kept = tuple(metric for metric in metrics if len(metric.without) < len(variants))
+    return panel.model_copy(update={"variants": variants, "metrics": kept})
 
 
 def _completed(study: Study, panel: Panel) -> Panel:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from datamodules.errors import UserError
 from experiments.cli import main
 from experiments.studies.plan import planned_runs
-from experiments.studies.study import known_studies, read_study
+from experiments.studies.study import known_studies, narrowed, read_study
 from tests.experiments.studies.study_files import TINY, write_study
 
 PROJECT = Path(__file__).parents[3]
@@ -47,6 +48,35 @@ def test_what_is_said_last_wins(tmp_path: Path) -> None:
     assert said(0) == ["--b", '[1, "x"]', "--a", "2", "--c", "preset", "--d", "null"]
     assert said(2) == ["--b", '[1, "x"]', "--c", "preset", "--d", "true", "--a", "v w"]
     assert runs[2].parent == tmp_path / "out" / "runs" / "two-own-seed1"
+
+
+def test_some_panels_and_variants_alone(tmp_path: Path) -> None:
+    metrics = [{"name": "val/loss", "better": "lower"}, {"name": "val/bleu", "better": "higher", "without": ["first"]}]
+    panels = {"one": {}, "two": {"variants": {"own": {}}, "metrics": metrics[:1]}}
+    study = read_study(write_study(tmp_path, metrics=metrics, panels=panels))
+
+    def keys(panels: list[str], variants: list[str]) -> list[tuple[str, str]]:
+        return [run.key[:2] for run in planned_runs(narrowed(study, panels, variants), "quick", [1], tmp_path)]
+
+    assert keys([], []) == [("one", "first"), ("one", "second"), ("two", "own")]
+    assert keys(["two"], []) == [("two", "own")]
+    assert keys([], ["second", "own"]) == [("one", "second"), ("two", "own")]
+    (first,) = planned_runs(narrowed(study, ["one"], ["first"]), "quick", [1], tmp_path)
+    (second,) = planned_runs(narrowed(study, ["one"], ["second"]), "quick", [1], tmp_path)
+    assert [metric.name for metric in first.metrics] == ["val/loss"]
+    assert [metric.name for metric in second.metrics] == ["val/loss", "val/bleu"]
+    assert second.command == planned_runs(study, "quick", [1], tmp_path)[1].command  # it is not made again
+    for wrong, told in (
+        ((["tow"], []), "has no panel 'tow': did you mean 'two'?"),
+        (([], ["frist"]), "has no variant 'frist': did you mean 'first'?"),
+        ((["two"], ["first"]), "no panel of two has a variant first"),
+    ):
+        with pytest.raises(UserError, match=re.escape(told)):
+            narrowed(study, *wrong)
+    plain = read_study(write_study(tmp_path))
+    assert [run.variant for run in planned_runs(narrowed(plain, [], ["second"]), "quick", [1], tmp_path)] == ["second"]
+    with pytest.raises(UserError, match="has no panel 'one': it has no panels"):
+        narrowed(plain, ["one"], [])
 
 
 def test_another_content_of_a_config_is_another_run(tmp_path: Path) -> None:

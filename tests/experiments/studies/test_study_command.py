@@ -232,3 +232,15 @@ def test_a_variant_that_fails_does_not_stop_the_others(
     assert [found["right", seed]["status"] for seed in "12"] == ["finished", "finished"]
     assert all(float(found["right", seed]["test/loss"]) > 0 for seed in "12")
     assert "WARNING: not finished, and not in the tables: wrong seed 1, wrong seed 2." in output
+
+
+def test_one_variant_alone_is_reported_from_what_was_run(stopped: Stopped, capsys: pytest.CaptureFixture[str]) -> None:
+    """The last test of the study: it writes the tables anew."""
+    before = rows(stopped.place)
+    assert main(words(stopped.file, "--seeds", 2, "--variant", "none")) == 0
+    assert "2 of 2 runs are finished" in capsys.readouterr().out
+    assert rows(stopped.place) == before
+    told = set(re.findall(r"^\| *(general|none) *\|", (stopped.place / "table.md").read_text(), re.MULTILINE))
+    assert told == {"none"}
+    assert main(words(stopped.file, "--panel", "one")) == 2
+    assert "study 'tiny_study' has no panel 'one': it has no panels" in capsys.readouterr().err
