@@ -37,15 +37,23 @@ COMMANDS = {
     "test": Command(LIGHTNING, "measure a checkpoint on the test set"),
     "predict": Command(LIGHTNING, "write a checkpoint's predictions for the test set"),
     "baseline": Command("experiments.baselines.command", "measure rules on the data of a config, beside its model"),
-    "translate": Command("experiments.tools.translate", "translate lines with a checkpoint alone, or several"),
-    "chat": Command("experiments.tools.chat", "talk with a checkpoint, which keeps what was said"),
+    "translate": Command(
+        "experiments.tools.translation.translate", "translate lines with a checkpoint alone, or several"
+    ),
+    "chat": Command("experiments.tools.dialogue.chat", "talk with a checkpoint, which keeps what was said"),
     "classify": Command("experiments.tools.classify", "label lines of text with a checkpoint alone, or several"),
-    "compose": Command("experiments.tools.compose", "write voices, chords or what comes next to music in MIDI or ABC"),
+    "compose": Command(
+        "experiments.tools.music.compose", "write voices, chords or what comes next to music in MIDI or ABC"
+    ),
     "forecast": Command("experiments.tools.forecast", "predict what comes after a series with a checkpoint alone"),
-    "score": Command("experiments.tools.score", "print how probable given translations are to a checkpoint"),
+    "score": Command(
+        "experiments.tools.translation.score", "print how probable given translations are to a checkpoint"
+    ),
     "show": Command("experiments.tools.show", "draw masks, states, alignments and more; list predictions, worst first"),
     "average": Command("experiments.tools.average", "average the weights of several checkpoints"),
-    "music": Command("experiments.tools.music", "tell what is in the music of a config, and reached without a model"),
+    "music": Command(
+        "experiments.tools.music.overview", "tell what is in the music of a config, and reached without a model"
+    ),
     "slurm": Command("experiments.slurm.command", "train on a cluster: seqlab fit as a SLURM job"),
     "study": Command("experiments.studies.command", "compare variants of a config, with several seeds"),
     "tune": Command("experiments.tuning.command", "search the parameters with which an experiment does best"),

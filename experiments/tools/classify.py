@@ -18,8 +18,8 @@ from experiments.storage.outputs import (
     open_output,
     write,
 )
-from experiments.tools.line_faults import LineFaults, add_strict_option
-from experiments.tools.lines import WINDOW_BATCHES, open_input, read_lines, windows
+from experiments.tools.translation.line_faults import LineFaults, add_strict_option
+from experiments.tools.translation.lines import WINDOW_BATCHES, open_input, read_lines, windows
 
 if TYPE_CHECKING:
     from experiments.checkpoints.text_labeller import TextLabeller

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from datamodules.errors import UserError
 from experiments.config.tool_parser import ToolParser, positive
 from experiments.storage.outputs import check_outputs
-from experiments.tools.line_faults import LineFaults
+from experiments.tools.translation.line_faults import LineFaults
 from experiments.tools.worst_predictions import list_predictions
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from datamodules.tokenizers import CharacterTokenizer
 from experiments.checkpoints.loading import choose_device, load_ensemble, load_translator
 from experiments.checkpoints.translator import Translator
 from experiments.cli import main
-from experiments.tools import translate
+from experiments.tools.translation import translate
 from lightning_modules.decoding.beam import BeamSearch
 from tests.experiments.tiny_checkpoint import LENGTH_LIMIT, SOURCE_CHARACTERS, TARGET_CHARACTERS, tiny_checkpoint, write
 

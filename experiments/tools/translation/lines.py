@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from datamodules.errors import UserError, suggest
-from experiments.tools.line_faults import LineFaults
+from experiments.tools.translation.line_faults import LineFaults
 
 WINDOW_BATCHES = 20
 """Batches that are read at once and sorted by length, so that little is padded."""

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from datamodules.errors import UserError, suggest
 from experiments.config.tool_parser import ToolParser, add_checkpoint_options
-from experiments.tools.line_faults import LineFaults
-from experiments.tools.lines import read_lines
+from experiments.tools.translation.line_faults import LineFaults
+from experiments.tools.translation.lines import read_lines
 
 if TYPE_CHECKING:
     from experiments.checkpoints.translation import Translation
     from experiments.checkpoints.translator import Translator
-    from experiments.tools.conversation import Conversation
+    from experiments.tools.dialogue.conversation import Conversation
 
 MOST_SHOWN = 3
 """Source tokens that are shown for each token of an answer."""
@@ -142,7 +142,7 @@ def main(arguments: list[str]) -> int:
 
 def _talk(given: argparse.Namespace) -> None:
     from experiments.checkpoints.loading import load_ensemble
-    from experiments.tools.conversation import Conversation
+    from experiments.tools.dialogue.conversation import Conversation
 
     translator = load_ensemble(given.ckpt_path, given.trust, given.device)
     conversation = Conversation(translator.excerpt)

@@ -5,7 +5,7 @@ import math
 import pytest
 from sacrebleu import sentence_bleu, sentence_chrf
 
-from experiments.tools.minimum_bayes_risk import UTILITIES, least_risk
+from experiments.tools.translation.minimum_bayes_risk import UTILITIES, least_risk
 from lightning_modules.decoding.hypothesis import Hypothesis
 
 

@@ -13,7 +13,7 @@ from datamodules.errors import UserError
 from datamodules.excerpts import FirstWords, LastTurns
 from experiments.checkpoints.loading import load_ensemble, load_translator
 from experiments.cli import main
-from experiments.tools.conversation import Conversation
+from experiments.tools.dialogue.conversation import Conversation
 from tests.experiments.tiny_checkpoint import tiny_checkpoint, write
 
 TURNS = {

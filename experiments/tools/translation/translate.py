@@ -21,13 +21,13 @@ from experiments.storage.outputs import (
     check_outputs,
     open_output,
 )
-from experiments.tools.line_faults import LineFaults, add_strict_option
-from experiments.tools.lines import WINDOW_BATCHES, count_lines, open_input, read_lines, windows
-from experiments.tools.source_lines import Companion, SourceLine, SourceLines
+from experiments.tools.translation.line_faults import LineFaults, add_strict_option
+from experiments.tools.translation.lines import WINDOW_BATCHES, count_lines, open_input, read_lines, windows
+from experiments.tools.translation.source_lines import Companion, SourceLine, SourceLines
 
 if TYPE_CHECKING:
     from experiments.checkpoints.translator import Translator
-    from experiments.tools.writers import Writer
+    from experiments.tools.translation.writers import Writer
     from lightning_modules.decoding.hypothesis import Hypothesis
     from lightning_modules.decoding.search import Search
 
@@ -154,7 +154,7 @@ def _translate(given: argparse.Namespace) -> None:
 
 def _writers(given: argparse.Namespace, translator: Translator, stack: contextlib.ExitStack) -> list[Writer]:
     """The writers that the options ask for, that of the text last: what stands there was written everywhere."""
-    from experiments.tools.writers import AttentionWriter, NBestWriter, ScoreWriter, TextWriter
+    from experiments.tools.translation.writers import AttentionWriter, NBestWriter, ScoreWriter, TextWriter
 
     output = sys.stdout.buffer if given.output is None else stack.enter_context(open_output(given.output))
     more: list[Writer] = [
@@ -338,7 +338,7 @@ def _least_risk(
     given: argparse.Namespace, translator: Translator, lines: list[SourceLine], found: list[list[Hypothesis]]
 ) -> list[list[Hypothesis]]:
     """For each line the one hypothesis that agrees most with the others; none for an empty line."""
-    from experiments.tools.minimum_bayes_risk import UTILITIES, least_risk
+    from experiments.tools.translation.minimum_bayes_risk import UTILITIES, least_risk
 
     utility, drawn = UTILITIES[given.mbr](), given.samples is not None
     texts = [

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from datamodules.batch import UNK
 from datamodules.errors import UserError
-from experiments.tools.line_faults import LineFaults
+from experiments.tools.translation.line_faults import LineFaults
 
 if TYPE_CHECKING:
     from experiments.checkpoints.translator import Translator

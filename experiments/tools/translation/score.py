@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from datamodules.errors import RunFailed, UserError, listed_numbers
 from experiments.config.tool_parser import ToolParser, add_checkpoint_options, check_batch_size
 from experiments.storage.outputs import STANDARD_OUTPUT, add_overwrite_option, check_outputs, open_output, write
-from experiments.tools.line_faults import LineFaults, add_strict_option
-from experiments.tools.lines import WINDOW_BATCHES, windows
+from experiments.tools.translation.line_faults import LineFaults, add_strict_option
+from experiments.tools.translation.lines import WINDOW_BATCHES, windows
 
 if TYPE_CHECKING:
     from datamodules.corpora.corpus import TextFiles, TsvFile

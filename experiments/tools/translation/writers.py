@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from datamodules.batch import EOS
 from datamodules.errors import UserError
 from experiments.storage.outputs import write
-from experiments.tools.source_lines import SourceLine
+from experiments.tools.translation.source_lines import SourceLine
 
 if TYPE_CHECKING:
     from experiments.checkpoints.translator import Translator

@@ -1,0 +1,1 @@
+"""``seqlab music`` and ``compose``."""

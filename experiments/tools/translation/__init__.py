@@ -1,0 +1,1 @@
+"""``seqlab translate`` and ``score``: lines in, what a checkpoint makes of them out."""
