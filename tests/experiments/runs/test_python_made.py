@@ -97,7 +97,7 @@ def test_one_made_of_partials_translates(folder: Path, capsys: pytest.CaptureFix
     model = checkpoint["hyper_parameters"]
     assert model["_class_path"] == "lightning_modules.nmt.AttentionNMT"
     assert model["decoder"]["init_args"]["attention"] == {
-        "class_path": "lightning_modules.layers.attention.MultiHeadAttention",
+        "class_path": "lightning_modules.layers.attention.multi_head.MultiHeadAttention",
         "init_args": {"heads": 2, "attention_size": None, "temperature": 1.0},
     }
     assert checkpoint["datamodule_hyper_parameters"]["_class_path"] == "datamodules.translation.TranslationDataModule"
@@ -124,7 +124,7 @@ def test_one_made_of_classes_and_of_a_function_translates(folder: Path) -> None:
     path = fitted(folder, encoder=RecurrentEncoder, decoder=BahdanauDecoder, scheduler=constant)
     hyperparameters = torch.load(path, weights_only=True)["hyper_parameters"]
     assert hyperparameters["scheduler"] == f"{__name__}.constant"
-    assert hyperparameters["encoder"]["class_path"] == "lightning_modules.layers.encoder.RecurrentEncoder"
+    assert hyperparameters["encoder"]["class_path"] == "lightning_modules.layers.encoder.recurrent.RecurrentEncoder"
 
 
 class Forgetful(BeamSearch):
