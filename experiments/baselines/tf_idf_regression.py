@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from datamodules.errors import UserError
 from experiments.baselines.baseline import Baseline
-from experiments.metrics.summaries import lowered_words
+from experiments.metrics.summaries import lowered_words, ngrams
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -68,8 +68,4 @@ class _Grams:
 
     def __call__(self, text: str) -> list[str]:
         words = lowered_words(text)
-        return [
-            " ".join(words[start : start + length])
-            for length in range(1, self._order + 1)
-            for start in range(len(words) - length + 1)
-        ]
+        return [" ".join(gram) for length in range(1, self._order + 1) for gram in ngrams(words, length)]

@@ -216,7 +216,8 @@ def narrowed(study: Study, panels: Sequence[str], variants: Sequence[str]) -> St
         variants: Names of variants; none for all. A panel that has none of them is left out.
 
     Raises:
-        UserError: The study has no panel or variant of such a name, or no panel that is named has one of the variants.
+        UserError: The study has no panel or variant of such a name, no panel that is named has one of the variants, or
+            no metric is of those that are left.
     """
     complete = panels_of(study)
     there = list(dict.fromkeys(variant for panel in complete.values() for variant in panel.variants))
@@ -229,6 +230,10 @@ def narrowed(study: Study, panels: Sequence[str], variants: Sequence[str]) -> St
     left = {name: panel for name, panel in left.items() if panel.variants}
     if not left:
         raise UserError(f"study '{study.name}': no panel of {', '.join(panels)} has a variant {', '.join(variants)}")
+    for name, panel in left.items():
+        if not panel.metrics:
+            told = f"panel {name} of study '{study.name}'" if name else f"study '{study.name}'"
+            raise UserError(f"{told}: none of its metrics is of {', '.join(panel.variants)}: name another variant too")
     if not study.panels:
         (panel,) = left.values()
         return study.model_copy(update={"variants": panel.variants, "metrics": panel.metrics})

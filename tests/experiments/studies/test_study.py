@@ -75,6 +75,9 @@ def test_some_panels_and_variants_alone(tmp_path: Path) -> None:
             narrowed(study, *wrong)
     plain = read_study(write_study(tmp_path))
     assert [run.variant for run in planned_runs(narrowed(plain, [], ["second"]), "quick", [1], tmp_path)] == ["second"]
+    only = read_study(write_study(tmp_path, metrics=metrics[1:]))
+    with pytest.raises(UserError, match="study 'tiny_study': none of its metrics is of first: name another"):
+        narrowed(only, [], ["first"])
     with pytest.raises(UserError, match="has no panel 'one': it has no panels"):
         narrowed(plain, ["one"], [])
 
