@@ -209,6 +209,9 @@ class SharedTrials:
                 lock.acquire(timeout=0)
             except Timeout:
                 continue
+            if self.get(trial.number).state.is_finished():  # by the job that held it until just now
+                lock.release()
+                continue
             if len(trial.params) == len(self._distributions):
                 return HeldTrial(trial.number, trial.params, self._parent(trial.number), is_pruned(trial)), lock
             self.fail(trial.number, "its job was killed while its parameters were drawn")

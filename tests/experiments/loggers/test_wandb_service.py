@@ -20,14 +20,12 @@ import os, signal, sys, time
 from pathlib import Path
 from threading import Thread
 from experiments.cli import main
+from tests.experiments.wandb_process import wandb_process
 
 def kill_service(metrics):
     while not metrics.exists() or metrics.read_text().count("\\n") < 10:
         time.sleep(0.01)
-    tasks = Path("/proc/self/task").iterdir()
-    children = [int(child) for task in tasks for child in (task / "children").read_text().split()]
-    (service,) = [each for each in children if b"wandb-core" in Path(f"/proc/{each}/cmdline").read_bytes()]
-    os.kill(service, signal.SIGKILL)
+    os.kill(wandb_process(), signal.SIGKILL)
 
 Thread(target=kill_service, args=[Path(sys.argv[1])], daemon=True).start()
 sys.exit(main(sys.argv[2:]))
@@ -35,16 +33,14 @@ sys.exit(main(sys.argv[2:]))
 
 LOG = """
 import os, signal, sys
-from pathlib import Path
 from experiments.loggers import RunWandbLogger, run_wandb
+from tests.experiments.wandb_process import wandb_process
 
 run_wandb.ANSWER_TIMEOUT = run_wandb.FINISH_TIMEOUT = 2.0
 logger = RunWandbLogger(sys.argv[1])
 for step in range(3000):  # more than what waits between the two processes
     if step == 50:
-        tasks = Path("/proc/self/task").iterdir()
-        children = [child for task in tasks for child in (task / "children").read_text().split()]
-        (service,) = [int(each) for each in children if b"wandb-core" in Path(f"/proc/{each}/cmdline").read_bytes()]
+        service = wandb_process()
         os.kill(service, signal.SIGSTOP)
         print(service)
     logger.log_metrics({"a": float(step)}, step=step)

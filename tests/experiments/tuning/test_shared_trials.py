@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from filelock import BaseFileLock
 from optuna.trial import TrialState
 
 from datamodules.errors import RunFailed, UserError
@@ -51,6 +52,27 @@ def test_jobs_draw_as_many_trials_as_there_shall_be_and_each_once(tmp_path: Path
     best = trials.best()
     assert best is not None
     assert best.value == min(drawn)
+
+
+def test_a_trial_that_ends_while_another_job_looks_for_orphans_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trials = opened(tmp_path)
+    held = trials.mine(3)
+    next(held)
+    other = opened(tmp_path)
+    lock = other._lock
+
+    def ended_just_now(number: int) -> BaseFileLock:
+        if number == 0:
+            trials.finish(0, 0.5, tmp_path)
+            held.close()
+        return lock(number)
+
+    monkeypatch.setattr(other, "_lock", ended_just_now)
+    drawn = other.mine(3)
+    assert next(drawn).number == 1
+    drawn.close()
 
 
 def test_a_trial_whose_job_was_killed_is_taken_up_under_its_number(tmp_path: Path) -> None:
