@@ -11,6 +11,6 @@ A layer has to know four things, and is right, but slow, without them:
 * ``most_probable`` in place of ``argmax`` (:mod:`argmax`): 1.1 to 0.14 ms for 128 rows of 8,000.
 
 The others belong to one layer each: :mod:`projected_loss` (the vocabulary's logits never stored), :mod:`aligned_lstm`
-(no packed sequences), :mod:`lstm_gates` and :mod:`additive_score` (gradients written out; 3 percent of a step
-together). What each was measured to give, and on which machine, is in docs/performance.md.
+(no packed sequences), :mod:`additive_score` (nothing kept but queries and keys). What each was measured to give, and
+on which machine, is in docs/performance.md.
 """

@@ -12,7 +12,6 @@ from torch.func import functional_call
 
 from lightning_modules.kernels.dropout import Dropout
 from lightning_modules.kernels.linear import joint_linear, linear
-from lightning_modules.kernels.lstm_gates import lstm_gates
 from lightning_modules.layers.layer_norm_lstm import LayerNormLSTM
 from lightning_modules.layers.state import BatchWeights, DroppedWeights, StateShape, expand_rows
 
@@ -31,6 +30,9 @@ STATE_PARTS: dict[Cell, int] = {"lstm": 2, "gru": 1, "rnn": 1, "layer_norm_lstm"
 def lstm_step(inputs: Tensor, recurrent: Tensor, state: State) -> State:
     """One step of an LSTM (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000).
 
+    ``c' = f * c + i * g`` and ``h' = o * tanh(c')``, with i, f and o the sigmoid of the sum of what is given, g its
+    tanh.
+
     Args:
         inputs: ``(batch, 4 * size)``, the projected input with its bias, gates in the order i, f, g, o.
         recurrent: The projected hidden state with its bias, likewise.
@@ -40,7 +42,9 @@ def lstm_step(inputs: Tensor, recurrent: Tensor, state: State) -> State:
         The next h and c.
     """
     _, cell = state
-    return lstm_gates(inputs, recurrent, cell)
+    i, f, g, o = (inputs + recurrent).chunk(4, dim=-1)
+    cell = f.sigmoid() * cell + i.sigmoid() * g.tanh()
+    return o.sigmoid() * cell.tanh(), cell
 
 
 def gru_step(inputs: Tensor, recurrent: Tensor, state: State) -> State:

@@ -1,4 +1,4 @@
-"""Operations whose gradient is written out, against the plain formula."""
+"""The score of additive attention, whose gradient is written out, against the plain formula."""
 
 from __future__ import annotations
 
@@ -8,13 +8,6 @@ from torch import Tensor
 
 from lightning_modules.kernels import additive_score as energy_module
 from lightning_modules.kernels.additive_score import additive_score
-from lightning_modules.kernels.lstm_gates import lstm_gates
-
-
-def plain_gates(inputs: Tensor, recurrent: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
-    i, f, g, o = (inputs + recurrent).chunk(4, dim=-1)
-    cell = f.sigmoid() * cell + i.sigmoid() * g.tanh()
-    return o.sigmoid() * cell.tanh(), cell
 
 
 def plain_energy(queries: Tensor, keys: Tensor, weight: Tensor) -> Tensor:
@@ -23,20 +16,6 @@ def plain_energy(queries: Tensor, keys: Tensor, weight: Tensor) -> Tensor:
 
 def leaf(*shape: int, dtype: torch.dtype = torch.float64, scale: float = 1.0) -> Tensor:
     return (scale * torch.randn(*shape, dtype=dtype)).requires_grad_()
-
-
-@pytest.mark.usefixtures("seed")
-@pytest.mark.parametrize("used", [(0,), (1,), (0, 1)])
-def test_lstm_gates(used: tuple[int, ...]) -> None:
-    """Values and gradients, where both results are used, or one of them."""
-    inputs = leaf(3, 20), leaf(3, 20), leaf(3, 5)
-    outputs, expected = lstm_gates(*inputs), plain_gates(*inputs)
-    torch.testing.assert_close(outputs, expected)
-    gradients = [torch.randn(3, 5, dtype=torch.float64) for _ in used]
-    found, wanted = (
-        torch.autograd.grad([each[index] for index in used], inputs, gradients) for each in (outputs, expected)
-    )
-    torch.testing.assert_close(found, wanted, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.usefixtures("seed")
