@@ -91,7 +91,7 @@ def load_forecaster(path: Path, trusted: list[str], device: str = "auto") -> tup
 
     chosen = choose_device(device)
     checkpoint = read_checkpoint(path, trusted, unused=[DATA_HYPERPARAMETERS])
-    otherwise = "which does not forecast: give one of DirectForecaster or RecurrentForecaster"
+    otherwise = "which does not forecast: give one of DirectForecaster, EncoderForecaster or RecurrentForecaster"
     model = trained_model(checkpoint, path, ForecastModule, otherwise)  # type: ignore[type-abstract]  # only a bound
     try:
         series = SeriesFormat.of_state(_saved_series(checkpoint))

@@ -15,7 +15,25 @@ from lightning_modules.layers.initialisation import initialise
 from lightning_modules.training.module import LRSchedulerCallable, OptimizerCallable
 
 
-class DirectForecaster(ForecastModule):
+class DirectModule(ForecastModule):
+    """A model that predicts all steps at once; a subclass says how."""
+
+    def loss(self, batch: SeriesBatch) -> tuple[Tensor, int]:
+        """The loss summed over the numbers that are known, and how many they are."""
+        shifted, _ = self.shifted(batch)
+        losses = self.likelihood.loss(self.parameters_ahead(shifted)[0], shifted.gold)
+        return torch.where(batch.gold_known, losses, 0.0).sum(), int(batch.gold_known.sum())
+
+    def training_step(self, batch: SeriesBatch, batch_idx: int) -> Tensor:
+        """The summed loss of a batch; logs ``train/loss``, its mean."""
+        if not len(batch):
+            return self.scaled_loss(self.zero_loss(), 0, batch.index)
+        loss, count = self.loss(batch)
+        self.log("train/loss", loss.detach() / count, prog_bar=True, batch_size=len(batch))
+        return self.scaled_loss(loss, count, batch.index)
+
+
+class DirectForecaster(DirectModule):
     """All steps to predict at once, from the columns themselves; covariates and the calendar are not looked at.
 
     Parameters begin from the global seed and their names alone.
@@ -59,17 +77,3 @@ class DirectForecaster(ForecastModule):
     def parameters_ahead(self, batch: SeriesBatch) -> tuple[Tensor, None]:
         """What is said of the steps to predict; see :meth:`ForecastModule.parameters_ahead`."""
         return self.network(batch.past, batch.past_known), None
-
-    def loss(self, batch: SeriesBatch) -> tuple[Tensor, int]:
-        """The loss summed over the numbers that are known, and how many they are."""
-        shifted, _ = self.shifted(batch)
-        losses = self.likelihood.loss(self.parameters_ahead(shifted)[0], shifted.gold)
-        return torch.where(batch.gold_known, losses, 0.0).sum(), int(batch.gold_known.sum())
-
-    def training_step(self, batch: SeriesBatch, batch_idx: int) -> Tensor:
-        """The summed loss of a batch; logs ``train/loss``, its mean."""
-        if not len(batch):
-            return self.scaled_loss(self.zero_loss(), 0, batch.index)
-        loss, count = self.loss(batch)
-        self.log("train/loss", loss.detach() / count, prog_bar=True, batch_size=len(batch))
-        return self.scaled_loss(loss, count, batch.index)

@@ -14,6 +14,7 @@ from datamodules.errors import UserError
 from datamodules.series.made import MadeSeriesDataModule
 from lightning_modules.forcing import Constant, ScheduledSampling
 from lightning_modules.forecasting.direct import DirectForecaster
+from lightning_modules.forecasting.encoder_forecaster import EncoderForecaster
 from lightning_modules.forecasting.module import ForecastModule
 from lightning_modules.forecasting.recurrent import RecurrentForecaster
 from lightning_modules.forecasting.scores import ForecastScores
@@ -22,6 +23,7 @@ from lightning_modules.layers.encoder import RecurrentEncoder
 from lightning_modules.layers.forecasting.likelihood import Gaussian, Quantiles, SquaredError
 from lightning_modules.layers.forecasting.offset import LastOffset
 from lightning_modules.layers.forecasting.segrnn import SegRNN
+from lightning_modules.layers.pooling import AttentionPooling, FinalStatePooling, Pooling
 
 WINDOW, HORIZON = 12, 6
 
@@ -64,7 +66,30 @@ def direct(seed: int) -> DirectForecaster:
     return DirectForecaster(2, WINDOW, HORIZON, network, Quantiles(), LastOffset()).double()
 
 
-MODELS = [recurrent, partial(recurrent, decoder=FixedContextDecoder), direct]
+def encoded(seed: int, pooling: type[Pooling] = FinalStatePooling, linear_steps: int = 5) -> EncoderForecaster:
+    torch.manual_seed(seed)
+    data = data_of(seed)
+    return EncoderForecaster(
+        data.source_feature_size,
+        data.target_feature_size,
+        data.future_feature_size,
+        WINDOW,
+        HORIZON,
+        encoder=partial(RecurrentEncoder, hidden_size=4),
+        pooling=pooling,
+        linear_steps=linear_steps,
+        likelihood=Gaussian(),
+        offset=LastOffset(),
+    ).double()
+
+
+MODELS = [
+    recurrent,
+    partial(recurrent, decoder=FixedContextDecoder),
+    direct,
+    encoded,
+    partial(encoded, pooling=AttentionPooling, linear_steps=0),
+]
 
 
 @pytest.mark.parametrize("decoder", [LuongDecoder, BahdanauDecoder, FixedContextDecoder])
@@ -131,6 +156,37 @@ def test_the_loss_is_over_the_numbers_that_are_known(make: partial[ForecastModul
     ]
     summands = torch.stack(by_hand)  # of either sign: their sum may be much smaller than they are
     torch.testing.assert_close(loss, summands.sum(), rtol=0, atol=1e-12 * float(summands.abs().sum()))
+
+
+def test_the_linear_part_alone_is_a_matrix_over_the_last_steps_and_what_is_known_ahead(seed: int) -> None:
+    net, batch = encoded(seed), batch_of(seed, [0, 4])
+    with torch.no_grad():
+        net.output.weight.zero_()
+    found, weights = net.parameters_ahead(batch)
+    assert weights is None
+    assert net.linear is not None
+    matrix = net.linear.weight.view(HORIZON, 2, 2, -1)
+    for row in range(2):
+        read = torch.cat([batch.source.values[row, -5:].flatten(), batch.future[row].flatten()])
+        for step, column, parameter in ((0, 0, 0), (3, 1, 1), (HORIZON - 1, 0, 1)):
+            by_hand = (
+                net.output.bias.view(HORIZON, 2, 2)[step, column, parameter] + matrix[step, column, parameter] @ read
+            )
+            torch.testing.assert_close(found[row, step, column, parameter], by_hand, rtol=0, atol=1e-12)
+
+
+def test_attention_pooling_has_weights_over_the_steps_that_were_read(seed: int) -> None:
+    net, batch = encoded(seed, AttentionPooling), batch_of(seed, [0, 4])
+    weights = net.forecast(batch).weights
+    assert weights is not None
+    assert weights.shape == (2, HORIZON, WINDOW)
+    torch.testing.assert_close(weights.sum(-1), torch.ones(2, HORIZON, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("steps", [-1, WINDOW + 1])
+def test_a_linear_part_of_steps_that_are_not_read_is_refused(steps: int, seed: int) -> None:
+    with pytest.raises(UserError, match=f"linear_steps of EncoderForecaster is {steps}, but 12 steps are read"):
+        encoded(seed, linear_steps=steps)
 
 
 def test_scores_are_means_over_all_known_numbers_whatever_the_batches(seed: int) -> None:
