@@ -141,7 +141,7 @@ class TranslationDataModule(ParallelDataModule):
         if features is not None:
             columns = train.chosen
             self._feature_tokenizer = features.before(tokenizer, columns is not None and columns.features_first)
-            self._untrained = self._feature_tokenizer
+            self._tokenizers.wanted = (self._feature_tokenizer, target_tokenizer)
 
     @property
     def splits(self) -> tuple[Split, ...]:

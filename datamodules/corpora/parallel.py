@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -19,20 +19,18 @@ from torch.utils.data import DataLoader, Dataset
 from datamodules.batch import SequenceBatch, Split
 from datamodules.corpora.cache import Cache
 from datamodules.corpora.encoded import EncodedCorpus, encode_corpus
-from datamodules.corpora.features import FeatureTokenizer
 from datamodules.corpora.hallucination import StemHallucination, check_share
 from datamodules.corpora.piece_dropout import PieceDropout, check_rate
 from datamodules.corpora.spelling import Spelling, check_copyable, spellings
-from datamodules.corpora.tokenizer_training import TrainingText, trained_tokenizer
+from datamodules.corpora.tokenizer_pair import TokenizerPair
+from datamodules.corpora.tokenizer_training import TrainingText
 from datamodules.corpora.training_lengths import TrainingLengths
 from datamodules.corpora.vocabularies import (
     SIDES,
     Side,
     Unseen,
-    check_joinable,
     extend,
     is_joint,
-    join,
     shared_size,
     unseen_symbols,
 )
@@ -41,7 +39,7 @@ from datamodules.errors import RunFailed, UserError, listed_numbers
 from datamodules.excerpts import CountedSources, Excerpt, cut_remark
 from datamodules.hyperparameters import NotKept, described_value
 from datamodules.plan import BatchUnit, planned_loader
-from datamodules.tokenizers import Tokenizer, restore_tokenizer
+from datamodules.tokenizers import Tokenizer
 
 HASH_DIGITS = 16
 """Hexadecimal digits of a content's hash in messages; the record of a run has all 64."""
@@ -117,8 +115,7 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         check_rate(piece_dropout)
         check_share(hallucination)
         self.cache = Cache(cache_directory)
-        self._untrained = tokenizer
-        self._untrained_target = target_tokenizer
+        self._tokenizers = TokenizerPair(self.cache, tokenizer, target_tokenizer, joint_vocabulary)
         self._batch_size = batch_size
         self._batch_unit: BatchUnit = batch_unit
         self._eval_batch_size = eval_batch_size
@@ -129,15 +126,11 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         self._piece_dropout = piece_dropout
         self._hallucination = hallucination
         self._excerpt = excerpt
-        self._joint_vocabulary = joint_vocabulary
-        if joint_vocabulary and target_tokenizer is not None:
-            check_joinable(tokenizer, target_tokenizer)
         self._copy_unknown = copy_unknown
         if copy_unknown:
             target = tokenizer if target_tokenizer is None else target_tokenizer
             check_copyable(tokenizer, target, joint_vocabulary or target is tokenizer)
         self._changes: list[Callable[[SequenceBatch, int], SequenceBatch]] = []
-        self._tokenizers: tuple[Tokenizer, Tokenizer] | None = None
         self._lengths_known = False
         self._lengths: TrainingLengths | None = None
         self._known_contents: dict[Split, str] = {}
@@ -167,7 +160,7 @@ class ParallelDataModule(L.LightningDataModule, ABC):
     @property
     def wanted_tokenizers(self) -> tuple[Tokenizer, Tokenizer | None]:
         """The tokenizers that were asked for, not trained: those of a checkpoint may be others."""
-        return self._untrained, self._untrained_target
+        return self._tokenizers.wanted
 
     @property
     def source_tokenizer(self) -> Tokenizer:
@@ -400,38 +393,16 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         Raises:
             UserError: The state is damaged.
         """
-        if not isinstance(state_dict.get("source_tokenizer"), Mapping):
-            raise UserError(
-                "the checkpoint's data module state has no source_tokenizer: it is damaged, or of other data"
-            )
-        source = restore_tokenizer(state_dict["source_tokenizer"])
-        target_state = state_dict.get("target_tokenizer")
-        self._tokenizers = (source, source if target_state is None else restore_tokenizer(target_state))
+        self._tokenizers.restore(state_dict)
         self._lengths_known = "training_lengths" in state_dict
         self._lengths = TrainingLengths.restored(state_dict.get("training_lengths"))
         self._corpora.clear()
 
     def _prepare_tokenizers(self) -> tuple[Tokenizer, Tokenizer]:
-        source, target = self._trained_tokenizers()
-        return source, source.text if target is source and isinstance(source, FeatureTokenizer) else target
+        return self._tokenizers.get(self._training_text)
 
-    def _trained_tokenizers(self) -> tuple[Tokenizer, Tokenizer]:
-        if self._tokenizers is None:
-            if self._untrained_target is None:
-                joint = self._trained(self._untrained, "tokenizer", SIDES)
-                self._tokenizers = (joint, joint)
-            else:
-                source = self._trained(self._untrained, "tokenizer", ("source",))
-                target = self._trained(self._untrained_target, "target_tokenizer", ("target",))
-                if self._joint_vocabulary:
-                    join(source, target)
-                self._tokenizers = (source, target)
-        return self._tokenizers
-
-    def _trained(self, untrained: Tokenizer, key: str, sides: tuple[Side, ...]) -> Tokenizer:
-        """A trained copy of the tokenizer of a config key."""
-        text = TrainingText(self._content("train"), self._sentences, partial(self.check_unchanged, "train"))
-        return trained_tokenizer(self.cache, untrained, f"data.init_args.{key}", text, sides)
+    def _training_text(self) -> TrainingText:
+        return TrainingText(self._content("train"), self._sentences, partial(self.check_unchanged, "train"))
 
     def _sentences(self, sides: tuple[Side, ...]) -> Iterable[str]:
         """What a tokenizer of these sides is trained on."""

@@ -20,6 +20,7 @@ from experiments.metrics import CorpusMetric
 from experiments.runs.given_configs import configs_first
 from experiments.runs.lightning_cli import SeqlabCLI
 from experiments.runs.lightning_notices import without_lightning_notices
+from experiments.runs.output_directories import listed
 
 
 class BaselineCLI(SeqlabCLI):
@@ -64,8 +65,9 @@ class BaselineCLI(SeqlabCLI):
         """Leaves out what only a training needs."""
         trainer = self.config[self.config.subcommand].trainer
         trainer.logger = False
-        callbacks = trainer.callbacks if isinstance(trainer.callbacks, list) else [trainer.callbacks]
-        trainer.callbacks = [each for each in callbacks if each and resolve(each.class_path) is TextMetrics]
+        trainer.callbacks = [
+            each for each in listed(trainer.callbacks) if each and resolve(each.class_path) is TextMetrics
+        ]
 
     def instantiate_classes(self) -> None:
         """Makes data, metrics and baselines."""

@@ -20,11 +20,9 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from datamodules.corpora.parallel import ParallelDataModule
 from datamodules.errors import UserError
-from datamodules.translation import TranslationDataModule
 from experiments.callbacks.checkpoints import LastCheckpoints
 from experiments.callbacks.curve_figures import CurveFigures
 from experiments.callbacks.divergence import Divergence
-from experiments.callbacks.prediction_writers import TableWriter
 from experiments.callbacks.pretrained_embeddings import leave_out_pretrained
 from experiments.callbacks.throughput import Throughput
 from experiments.callbacks.unchanged_text import UnchangedText
@@ -57,19 +55,14 @@ from experiments.runs.given_configs import configs_first, decided_by, with_confi
 from experiments.runs.lightning_notices import without_lightning_notices
 from experiments.runs.monitors import check_monitors
 from experiments.runs.out_of_memory import CurrentBatch
+from experiments.runs.output_directories import direct_outputs, listed
 from experiments.runs.precisions import take_frozen_batches
-from experiments.runs.profilers import REPORT, finished_report, with_dearest
+from experiments.runs.prediction import check_prediction_output, choose_split, direct_predictions
+from experiments.runs.profilers import finished_report, with_dearest
 from experiments.runs.resuming import check_epochs, chosen_checkpoint, keeps_training_state
 from experiments.runs.run_options import add_prediction_options, add_run_options, explain_options
 from experiments.runs.run_record import RunRecord
-from experiments.storage.layout import (
-    CHECKPOINTS,
-    LAST_CHECKPOINT,
-    RUNS,
-    find_checkpoint,
-    run_of,
-)
-from experiments.storage.outputs import check_outputs
+from experiments.storage.layout import CHECKPOINTS, LAST_CHECKPOINT, RUNS, find_checkpoint, run_of
 from experiments.storage.predictions_table import PREDICTIONS
 from experiments.storage.run_directory import alone_in, new_run
 from experiments.storage.shell import shown
@@ -175,7 +168,7 @@ class SeqlabCLI(LightningCLI):
         check_parts(settings.as_dict())
         # What a run's directory brings grants nothing: it may come from elsewhere.
         named = trusted_by(settings.as_dict()) if args == given else []
-        self._trusted = trusted = [*_words(settings.trust), *named]
+        self._trusted = trusted = [*listed(settings.trust), *named]
         checkpoint, self._begun_run = chosen_checkpoint(self.config.subcommand, settings)
         if checkpoint is not None:
             content = read_checkpoint(checkpoint, trusted)
@@ -262,17 +255,9 @@ class SeqlabCLI(LightningCLI):
         self.run_directory = known or self._new_run(root, settings.experiment, settings.version)
         if started_by_torchrun():
             leave_shared_store()
-        trainer.default_root_dir = str(self.run_directory)
-        loggers = trainer.logger if isinstance(trainer.logger, list) else [trainer.logger]
-        for logger in loggers:
-            _fill(logger, "save_dir", str(self.run_directory))
-        _fill(trainer.profiler, "dirpath", str(self.run_directory))
-        _fill(trainer.profiler, "filename", REPORT)
-        callbacks = trainer.callbacks if isinstance(trainer.callbacks, list) else [trainer.callbacks]
-        for callback in callbacks:
-            _fill(callback, "dirpath", str(self.run_directory / CHECKPOINTS))
+        direct_outputs(trainer, self.run_directory)
         if self.config.subcommand == "predict" and settings.output is not None:
-            _direct_predictions(callbacks, settings.output)
+            direct_predictions(listed(trainer.callbacks), settings.output)
 
     def _new_run(self, root: Path, experiment: str, version: str | None) -> Path:
         return new_run(root, experiment, version, self._begun_run)
@@ -287,7 +272,10 @@ class SeqlabCLI(LightningCLI):
                 super().instantiate_classes()
             check_copied_symbols(self.model, self.datamodule)
             if self.subcommand == "predict":
-                self._prepare_prediction()
+                asked = self.config_init["predict"]
+                choose_split(self.datamodule, asked.split)
+                if asked.output is not None:
+                    check_prediction_output(self.datamodule, asked.ckpt_path, asked.output)
             if self.subcommand == "fit" and isinstance(self.model, StepLossModule):
                 self.model.check_optimizer()
             if self.subcommand == "fit":
@@ -303,25 +291,6 @@ class SeqlabCLI(LightningCLI):
             if not isinstance(error, UserError) and isinstance(error.__cause__, MisconfigurationException):
                 raise UserError(" ".join(str(error.__cause__).split())) from error
             raise
-
-    def _prepare_prediction(self) -> None:
-        """Chooses the split, and refuses an output that is a file of the data, or the checkpoint.
-
-        Raises:
-            UserError: The data have no choice of splits, or the output cannot be written.
-        """
-        settings = self.config_init["predict"]
-        if settings.split != "test":
-            if not hasattr(self.datamodule, "predicted"):
-                name = type(self.datamodule).__name__
-                raise UserError(
-                    f"--split {settings.split}: {name} has no attribute predicted, and gives the test alone"
-                )
-            self.datamodule.predicted = settings.split
-        if settings.output is not None:
-            read = self.datamodule.files() if isinstance(self.datamodule, TranslationDataModule) else []
-            checkpoints = [] if settings.ckpt_path is None else [("--ckpt_path", Path(settings.ckpt_path))]
-            check_outputs([*checkpoints, *read], {"--output": Path(settings.output)})
 
     def _packages_to_trust(self) -> list[str]:
         """The packages that a command has to trust which reads a checkpoint of this run alone.
@@ -357,8 +326,7 @@ class SeqlabCLI(LightningCLI):
             callbacks.append(LastCheckpoints())
         callbacks += self._further_callbacks
         self.trainer_defaults["callbacks"] = callbacks
-        plugins = settings.plugins if isinstance(settings.plugins, list) else [settings.plugins]
-        plugins = [plugin for plugin in plugins if plugin is not None]
+        plugins = [plugin for plugin in listed(settings.plugins) if plugin is not None]
         if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
             plugins.append(AtomicCheckpointIO())
         try:
@@ -413,33 +381,6 @@ class SeqlabCLI(LightningCLI):
         """Says where everything is, and what to type next."""
         if self._trial_directory is None and self.trainer.is_global_zero:
             print(closing_lines(self.run_directory, self.trainer, self.model, self._to_trust))
-
-
-def _words(given: str | list[str]) -> list[str]:
-    """One word or several, as a list."""
-    return [given] if isinstance(given, str) else given
-
-
-def _direct_predictions(callbacks: Sequence[Any], output: str) -> None:
-    """Tells the writers of predictions their file.
-
-    Raises:
-        UserError: There is none.
-    """
-    writers = [each for each in callbacks if each and issubclass(resolve(each.class_path), TableWriter)]
-    if not writers:
-        raise UserError(
-            "--output has nobody to write it: add PredictionWriter, LabelWriter or VectorWriter to trainer.callbacks"
-        )
-    for writer in writers:
-        writer.init_args.output = output
-
-
-def _fill(part: Any, name: str, value: str) -> None:  # noqa: ANN401 - jsonargparse's namespace is untyped
-    """Sets an argument of a part's config that is there and empty."""
-    arguments = part.get("init_args") if hasattr(part, "get") else None
-    if arguments is not None and name in arguments and arguments[name] is None:
-        arguments[name] = value
 
 
 def main(arguments: list[str], callbacks: Sequence[Callback] = ()) -> int:
