@@ -96,6 +96,16 @@ def test_a_label_that_is_held_out_alone_is_one_all_the_same(tmp_path: Path) -> N
     assert texts == [f"text {data.class_names[label]}" for label in batch.label.tolist()]
 
 
+@pytest.mark.parametrize(("labels", "warned"), [("xxyy", False), ("xxyz", True)])
+def test_labels_that_are_more_than_half_as_many_as_texts_are_told(
+    labels: str, warned: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    texts = tsv(tmp_path, "t.tsv", [(f"text {number}", label) for number, label in enumerate(labels)])
+    with caplog.at_level("INFO"):
+        module(tmp_path, texts, texts).train_dataloader()
+    assert ("3 labels for 4 texts: see whether the labels are the targets of" in caplog.text) == warned
+
+
 @pytest.mark.parametrize(
     ("train", "val", "message"),
     [
