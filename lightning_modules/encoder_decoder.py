@@ -14,6 +14,7 @@ from lightning_modules.layers.bridge import Bridge
 from lightning_modules.layers.decoder import Decoder
 from lightning_modules.layers.encoder import EncoderFactory
 from lightning_modules.layers.heads import Attended, Feedback, Head
+from lightning_modules.layers.recurrent import State
 from lightning_modules.layers.state import DecoderState, Memory, StateShape
 from lightning_modules.training.module import LRSchedulerCallable, OptimizerCallable
 from lightning_modules.training.step_loss import StepLossModule
@@ -69,6 +70,11 @@ class EncoderDecoder(StepLossModule, Generic[BatchT]):
         self.decoder = decoder(embedding_size, self.encoder.memory_size)
         self.bridge = bridge(self.encoder.state_shape, self.decoder.state_shape)
 
+    def read(self, source: Padded) -> tuple[Tensor, State]:
+        """What the encoder makes of a batch; see :meth:`Encoder.forward`."""
+        values, final = self.encoder(self.source_embedding(source.values), source.lengths)
+        return values, final
+
     def encode(self, source: Padded) -> tuple[Memory, DecoderState]:
         """Encodes a batch.
 
@@ -78,7 +84,7 @@ class EncoderDecoder(StepLossModule, Generic[BatchT]):
         Returns:
             The memory with its keys, and the decoder's initial state.
         """
-        values, final = self.encoder(self.source_embedding(source.values), source.lengths)
+        values, final = self.read(source)
         memory = self.decoder.prepare_memory(values, source.mask)
         if self.output.copies:
             copied = self.copied_ids(source.values)

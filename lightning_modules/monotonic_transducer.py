@@ -78,6 +78,7 @@ class MonotonicTransducer(TokenEncoderDecoder):
         longest_target: Tokens of the longest target in training; linked from the data. A search that has no limit of
             its own stops hypotheses by it.
         longest_ratio: The most target tokens for each source token in training; linked from the data, likewise.
+        feature_vocabulary_size: Number of source ids that are features, the last ones; linked from the data.
 
     Raises:
         UserError: The decoder attends, or the attention is more than a score; and what
@@ -104,6 +105,7 @@ class MonotonicTransducer(TokenEncoderDecoder):
         longest_source: int | None = None,
         longest_target: int | None = None,
         longest_ratio: float | None = None,
+        feature_vocabulary_size: int = 0,
     ) -> None:
         super().__init__(
             source_vocabulary_size,
@@ -122,6 +124,7 @@ class MonotonicTransducer(TokenEncoderDecoder):
             longest_source=longest_source,
             longest_target=longest_target,
             longest_ratio=longest_ratio,
+            feature_vocabulary_size=feature_vocabulary_size,
         )
         if self.decoder.heads:
             raise UserError(

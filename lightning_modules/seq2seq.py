@@ -47,6 +47,7 @@ class Seq2Seq(TokenEncoderDecoder):
         longest_ratio: The most target tokens for each source token in training; linked from the data, likewise.
         shared_vocabulary_size: Number of target ids that mean the same in the source; linked from the data. If not
             given, all do where the vocabularies are of one size.
+        feature_vocabulary_size: Number of source ids that are features, the last ones; linked from the data.
 
     Raises:
         UserError: ``tied`` is 'all' or 'embeddings' and the vocabularies differ in size.
@@ -74,6 +75,7 @@ class Seq2Seq(TokenEncoderDecoder):
         longest_target: int | None = None,
         longest_ratio: float | None = None,
         shared_vocabulary_size: int | None = None,
+        feature_vocabulary_size: int = 0,
     ) -> None:
         super().__init__(
             source_vocabulary_size,
@@ -96,4 +98,5 @@ class Seq2Seq(TokenEncoderDecoder):
             longest_target,
             longest_ratio,
             shared_vocabulary_size,
+            feature_vocabulary_size,
         )

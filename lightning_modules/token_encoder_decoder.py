@@ -25,9 +25,10 @@ from lightning_modules.layers.bridge import ProjectionBridge
 from lightning_modules.layers.checks import check_shares, check_sizes
 from lightning_modules.layers.decoder import LuongDecoder
 from lightning_modules.layers.embedding import TokenEmbedding
-from lightning_modules.layers.encoder import EncoderFactory, RecurrentEncoder
+from lightning_modules.layers.encoder import EncoderFactory, EncoderWithFeatures, RecurrentEncoder
 from lightning_modules.layers.heads import Attended, VocabularyHead
 from lightning_modules.layers.initialisation import initialise
+from lightning_modules.layers.recurrent import State
 from lightning_modules.layers.state import DecoderState, Memory, unique_rows
 from lightning_modules.metrics import PerTokenLoss, Share
 from lightning_modules.training.module import LRSchedulerCallable, OptimizerCallable
@@ -74,6 +75,7 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
         longest_ratio: The most target tokens for each source token in training; linked from the data, likewise.
         shared_vocabulary_size: Number of target ids that mean the same in the source; linked from the data. If not
             given, all do where the vocabularies are of one size.
+        feature_vocabulary_size: Number of source ids that are features, the last ones; linked from the data.
 
     Raises:
         UserError: ``tied`` is 'all' or 'embeddings' and the vocabularies differ in size, or the target's is too small
@@ -102,6 +104,7 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
         longest_target: int | None = None,
         longest_ratio: float | None = None,
         shared_vocabulary_size: int | None = None,
+        feature_vocabulary_size: int = 0,
     ) -> None:
         super().__init__(optimizer, scheduler, forcing)
         check_sizes(self, embedding_size=embedding_size)
@@ -118,6 +121,12 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
             search.check_vocabulary(target_vocabulary_size)
         self.save_hyperparameters()
         self.connect(encoder, decoder, bridge, embedding_size)
+        self.feature_vocabulary_size = feature_vocabulary_size
+        if isinstance(self.encoder, EncoderWithFeatures) and not feature_vocabulary_size:
+            raise UserError(
+                "EncoderWithFeatures reads features, and the data have none: name their column, as "
+                "data.init_args.train.columns.features, or take its encoder alone"
+            )
         width = embedding_size if tied_output else self.decoder.output_size
         output = head(width, target_vocabulary_size, label_smoothing)
         self.target_embedding: TokenEmbedding = TokenEmbedding(
@@ -144,6 +153,18 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
         self.val_loss, self.val_accuracy, self.val_truncated = PerTokenLoss(), Share(), Share()
         self.test_loss, self.test_accuracy, self.test_truncated = PerTokenLoss(), Share(), Share()
         self.longest_source, self.longest_target, self.longest_ratio = longest_source, longest_target, longest_ratio
+
+    def read(self, source: Padded) -> tuple[Tensor, State]:
+        """What the encoder makes of a batch; one that reads features apart is told how many each source has."""
+        if not isinstance(self.encoder, EncoderWithFeatures):
+            return super().read(source)
+        own = self.source_embedding.weight.shape[0]
+        are_features = (source.values >= own - self.feature_vocabulary_size) & (source.values < own)
+        counts = torch.arange(1, source.values.shape[1] + 1, device=source.values.device)
+        # An unknown one is no feature by its id: all before the last are.
+        features = (are_features * counts).amax(dim=1)
+        memory, final = self.encoder(self.source_embedding(source.values), source.lengths, features)
+        return memory, final
 
     def copied_ids(self, values: Tensor) -> Tensor:
         """Source ids as the head copies them: what the target does not have, as features, is unknown to it.

@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 from datamodules.batch import SequenceBatch, Split
 from datamodules.corpora.cache import Cache
 from datamodules.corpora.encoded import EncodedCorpus, encode_corpus
+from datamodules.corpora.features import FeatureTokenizer
 from datamodules.corpora.hallucination import StemHallucination, check_share
 from datamodules.corpora.piece_dropout import PieceDropout, check_rate
 from datamodules.corpora.spelling import Spelling, check_copyable, spellings
@@ -186,6 +187,12 @@ class ParallelDataModule(L.LightningDataModule, ABC):
     def shared_vocabulary_size(self) -> int:
         """Number of target ids that mean the same on the source side: all of a joint vocabulary, or none."""
         return shared_size(*self._prepare_tokenizers())
+
+    @property
+    def feature_vocabulary_size(self) -> int:
+        """Number of source ids that are features, the last ones."""
+        source = self.source_tokenizer
+        return source.vocabulary_size - source.text.vocabulary_size if isinstance(source, FeatureTokenizer) else 0
 
     @property
     def training_lengths(self) -> TrainingLengths | None:

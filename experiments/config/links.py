@@ -20,7 +20,14 @@ SIZES = (
 )
 """What a model cannot be made without."""
 
-LINKED = (*SIZES, "shared_vocabulary_size", "longest_source", "longest_target", "longest_ratio")
+LINKED = (
+    *SIZES,
+    "shared_vocabulary_size",
+    "feature_vocabulary_size",
+    "longest_source",
+    "longest_target",
+    "longest_ratio",
+)
 """The numbers. A data module offers those that it has as properties, a model takes those that it needs as arguments of
 its constructor, and each is passed on where both sides name it."""
 

@@ -24,8 +24,14 @@ CONFIGS = [path for path in WITH_MODEL if "trainer" in yaml.safe_load(path.read_
 MODELS = [path for path in WITH_MODEL if path not in CONFIGS]
 """Models alone, for a config of the folder above them."""
 
-BESIDE = {"transduction": "g2p.yaml", "forecasting": "sample.yaml"}
-"""The config of each folder that its models are tried with."""
+BESIDE = {"transduction": "g2p.yaml", "forecasting": "sample.yaml", "features": "inflection.yaml"}
+"""The config of each folder, or of one model, that models are tried with."""
+
+
+def beside(model: Path) -> Path:
+    """The config that a model is tried with."""
+    folder = model.parents[1]
+    return folder / BESIDE.get(model.stem, BESIDE[folder.name])
 
 
 def need_data(config: Path) -> None:
@@ -46,7 +52,7 @@ def has_features(made: dict[str, Any]) -> bool:
 
 @pytest.mark.parametrize(
     "configs",
-    [*([path] for path in CONFIGS), *([path.parents[1] / BESIDE[path.parents[1].name], path] for path in MODELS)],
+    [*([path] for path in CONFIGS), *([beside(path), path] for path in MODELS)],
     ids=lambda paths: paths[-1].stem,
 )
 def test_a_few_steps(configs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -77,6 +77,23 @@ def test_a_checkpoint_alone_reads_lines_in_the_order_of_the_columns(
     assert error.endswith("standard input, line 2: 0 tabs: a line has features and source, with one tab between them")
 
 
+def test_an_encoder_of_their_own(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It is learnt as well, translates from the checkpoint alone, and a data module without features refuses it."""
+    words = ["fit", "--config", str(folder / "endings.yaml"), "--model.init_args.encoder", "EncoderWithFeatures"]
+    assert main([*words, "--experiment", "apart"]) == 0
+    run = folder / "runs" / "apart" / "1"
+    assert max(values(run, "val/exact_match")) > 0.8
+    lines = translated(monkeypatch, capfd, "N|PL\tNaV\nV|SG\tbc\nV|PL\tNaV\n", run)
+    assert [line[-2:] for line in lines] == ["en", "st", "Vt"]
+    assert (
+        main([*words, "--data.init_args.features", "null", "--data.init_args.train.columns", "{source: 2, target: 3}"])
+        == 2
+    )
+    assert "EncoderWithFeatures reads features, and the data have none" in capfd.readouterr().err
+
+
 def test_the_held_out_pairs_are_tested_and_training_resumes_on_the_same(
     folder: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
