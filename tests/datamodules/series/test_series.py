@@ -92,6 +92,8 @@ def test_several_columns_of_time_and_compressed_files(file: Path, tmp_path: Path
 def test_splits_by_dates_and_shares(file: Path) -> None:
     by_date = series(file, split=DateSplit("2020-03-01T04:00", "2020-03-01T16:00", "2020-03-02T02:00"))
     assert by_date.rows == series(file).rows
+    to_the_end = series(file, split=DateSplit("2020-03-01T04:00", "2020-03-01T16:00", "2020-03-02T10:00"))
+    assert to_the_end.rows["test"] == range(42, 60)
     same = series(file, split=DateSplit("2020-03-01", "2020-03-01")).rows
     assert same["val"] == same["test"] == range(26, 60)
     assert series(file, split=ShareSplit(0.5, 0.25)).rows == {
@@ -154,6 +156,11 @@ def test_a_row_that_is_wrong_is_told_by_its_line(changed: str | None, told: str,
         ({"split": CountSplit(50, 12, 10)}, "has 60 rows, but data.init_args.split asks for 72"),
         ({"window": 28}, "the 30 rows of the train split are too few, or miss too much, for a window of 28"),
         ({"split": DateSplit("2021-01-01", "2021-02-01")}, "split.init_args.val is 2021-01-01, but .* goes from 2020"),
+        (
+            {"split": DateSplit("2020-03-01T04:00", "2020-03-01T16:00", "2020-03-02T11:00")},
+            "split.init_args.end is 2020-03-02T11:00, but .* to 2020-03-02 09:00:00: give a time in between",
+        ),
+        ({"split": DateSplit("2020-02-28T22:00", "2020-03-01")}, "split.init_args.val is 2020-02-28T22:00, but"),
         ({"frequency": "1x"}, "frequency is '1x': give a number and one of s, min, h, d, w"),
         ({"frequency": "30min"}, "a gap in time .a step is 0:30:00."),
         ({"horizon": 0}, "horizon is 0: give at least 1"),
