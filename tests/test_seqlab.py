@@ -135,8 +135,7 @@ def test_one_line_for_what_a_person_can_mend(best: Path, tmp_path: Path) -> None
         assert "\n" not in str(told.value)
 
 
-def test_an_experiment_trains_as_the_command_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WANDB_MODE", "disabled")
+def test_an_experiment_trains_as_the_command_does(tmp_path: Path) -> None:
     config = write_tiny_task(tmp_path, seed=5, train_size=150)
     options = {"trainer.max_epochs": 1, "trainer.limit_val_batches": 1, "model.init_args.dropout": 0.2}
     words = [f"--{name}={value}" for name, value in options.items()]

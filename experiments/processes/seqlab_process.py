@@ -25,11 +25,7 @@ PROGRAM = "experiments.cli"
 PRELOADED = (
     "experiments.processes.seqlab_process",
     "experiments.runs.lightning_cli",
-    "experiments.callbacks",
-    "experiments.loggers",
-    "datamodules.dates",
-    "datamodules.translation",
-    "lightning_modules.nmt",
+    "experiments.config.every_part",
 )
 """Imported once, by the process that the others are forked from. It runs nothing, so it holds no thread and no GPU. Not
 among them is wandb, which makes temporary directories when it is imported: each run needs its own."""

@@ -18,7 +18,6 @@ def typed_seqlab(*arguments: object, given: str | None = None) -> subprocess.Com
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "WANDB_MODE": "offline"},
     )
 
 
@@ -42,8 +41,7 @@ class ForkedSeqlab:
     def __init__(self, *arguments: object) -> None:
         self._folder = TemporaryDirectory(prefix="seqlab-")
         self._output, self._error = (Path(self._folder.name) / name for name in ("output", "error"))
-        environment = {"WANDB_MODE": "offline", **os.environ}
-        self._process = start_seqlab(list(map(str, arguments)), self._output, environment, None, self._error)
+        self._process = start_seqlab(list(map(str, arguments)), self._output, os.environ, None, self._error)
         assert self._process.pid is not None
         self.pid = self._process.pid
 

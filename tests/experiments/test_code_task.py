@@ -24,7 +24,6 @@ SMALL = {
 }
 
 
-@pytest.mark.usefixtures("blank_pictures")
 def test_names_that_were_never_seen_are_copied_into_code(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     options = [word for name, value in SMALL.items() for word in (f"--{name}", str(value))]
     options += ["--trainer.default_root_dir", str(tmp_path)]

@@ -1,6 +1,7 @@
 """The whole way of a user: fit, test, predict, translate, score and validate, as processes of their own.
 
-Each command is typed once as in a shell; after that it is forked from a process that has imported everything.
+What trains and what translates is typed once as in a shell; all else is forked from a process that has imported
+everything.
 """
 
 import csv
@@ -43,7 +44,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     print(f"seed {seed} (repeat with SEQLAB_TEST_SEED={seed})")
     os.environ["SEQLAB_CACHE"] = str(folder / "cache")
     config = write_tiny_task(folder, seed)
-    done = typed_seqlab("fit", "--config", config, "--seed_everything", seed)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("WANDB_MODE", "offline")
+        done = typed_seqlab("fit", "--config", config, "--seed_everything", seed)
     assert done.returncode == 0, done.stderr
     return Trained(config, folder / "runs" / "tiny" / "1", done.stdout)
 
@@ -95,13 +98,13 @@ def test_the_saved_config_is_whole(trained: Trained) -> None:
 
 
 def test_test_predict_and_translate_agree(trained: Trained) -> None:
-    tested = typed_seqlab("test", "--config", trained.config)
+    tested = seqlab("test", "--config", trained.config)
     assert tested.returncode == 0, tested.stderr
     assert values(trained.run, "test/exact_match")[-1] >= 0.75
     assert "test/bleu" in tested.stdout
     assert "tok:13a" in tested.stdout + tested.stderr, "the signature stands beside the score"
 
-    predicted = typed_seqlab("predict", "--config", trained.config, "--ckpt_path", trained.run)
+    predicted = seqlab("predict", "--config", trained.config, "--ckpt_path", trained.run)
     assert predicted.returncode == 0, predicted.stderr
     sources = [line.split("\t")[0] for line in (trained.config.parent / "test.tsv").read_text().splitlines()]
     with (trained.run / "predictions.tsv").open(newline="", encoding="utf-8") as file:
@@ -128,9 +131,7 @@ def test_score_reproduces_what_translate_and_validate_report(trained: Trained, t
     source, target, scores = trained.config.parent / "val.de", tmp_path / "val.fr", tmp_path / "scores.tsv"
     files = ["--input", source, "--output", target, "--scores", scores]
     assert seqlab("translate", "--ckpt_path", trained.run, *files).returncode == 0
-    scored = typed_seqlab(
-        "score", "--ckpt_path", trained.run, "--source", source, "--target", target, "--batch_size", 7
-    )
+    scored = seqlab("score", "--ckpt_path", trained.run, "--source", source, "--target", target, "--batch_size", 7)
     assert scored.returncode == 0, scored.stderr
     found = [line.split("\t") for line in scored.stdout.splitlines()]
     reported = [line.split("\t") for line in scores.read_text().splitlines()]
@@ -140,7 +141,7 @@ def test_score_reproduces_what_translate_and_validate_report(trained: Trained, t
         assert tokens == row[3]
 
     references = seqlab("score", "--ckpt_path", trained.run, "--source", source, "--target", source.with_suffix(".fr"))
-    validated = typed_seqlab("validate", "--config", trained.config, "--ckpt_path", trained.run)
+    validated = seqlab("validate", "--config", trained.config, "--ckpt_path", trained.run)
     assert validated.returncode == 0, validated.stderr
     perplexity = values(trained.run, "val/perplexity")[-1]
     assert float(references.stderr.split()[-1]) == pytest.approx(perplexity, rel=1e-3)
@@ -164,6 +165,7 @@ def test_training_goes_on_exactly(trained: Trained, tmp_path: Path) -> None:
 
 def test_a_checkpoint_beats_configs_and_the_command_line_beats_both(trained: Trained, tmp_path: Path) -> None:
     common = ["fit", "--config", trained.config, "--trainer.default_root_dir", tmp_path]
+    common += ["--trainer.limit_train_batches", 2]
     first = seqlab(*common, "--trainer.max_epochs", 1, "--model.init_args.dropout", 0.3)
     changed = tmp_path / "changed.yaml"
     changed.write_text("model:\n  init_args:\n    dropout: 0.2\n    label_smoothing: 0.2\n")
@@ -286,7 +288,7 @@ def test_torchrun_trains_in_one_directory_as_well(trained: Trained, tmp_path: Pa
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "WANDB_MODE": "offline", "SEQLAB_RUN_DIRECTORY": str(tmp_path / "of another run")},
+        env={**os.environ, "SEQLAB_RUN_DIRECTORY": str(tmp_path / "of another run")},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("next: seqlab test") == 1
@@ -319,6 +321,7 @@ def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env={**os.environ, "WANDB_MODE": "offline"},
         start_new_session=True,
     )
     request.addfinalizer(process.kill)

@@ -22,8 +22,6 @@ from tests.experiments.seqlab_process import ForkedSeqlab, seqlab
 from tests.experiments.small_disk import read_only, resize, small_disk
 from tests.experiments.tiny_task import write_tiny_task
 
-pytestmark = pytest.mark.usefixtures("blank_pictures")
-
 Fit = Callable[..., tuple[int, str]]
 
 
@@ -102,6 +100,7 @@ def test_a_disk_that_is_full_of_the_cache(
         assert fit("--trainer.max_epochs", 1) == (0, "")
 
 
+@pytest.mark.wandb
 def test_a_full_disk_under_wandb_is_told_without_a_traceback(tmp_path: Path, config: Path) -> None:
     with small_disk(tmp_path / "disk", 40) as disk:
         process = seqlab("fit", "--config", config, "--trainer.max_epochs", 1, "--trainer.default_root_dir", disk)

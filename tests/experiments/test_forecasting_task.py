@@ -137,7 +137,7 @@ def test_series_that_cannot_go_on(
     assert re.search(told, error)
 
 
-def test_dlinear_learns_more_than_the_day_before(tmp_path: Path, blank_pictures: None) -> None:
+def test_dlinear_learns_more_than_the_day_before(tmp_path: Path) -> None:
     scores = {}
     for model, epochs in (("dlinear", 4), ("same_hour", 1)):
         words = words_of(tmp_path, model, experiment=model, **{"trainer.max_epochs": epochs})
@@ -150,9 +150,7 @@ def test_dlinear_learns_more_than_the_day_before(tmp_path: Path, blank_pictures:
     assert list(series.layout.columns) == ["load", "heat"]
 
 
-def test_own_data_in_three_lines_and_a_fault_in_it(
-    tmp_path: Path, blank_pictures: None, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_own_data_in_three_lines_and_a_fault_in_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """As the head of the config says it; a gap in time is told with its line before anything is trained."""
     file, own = tmp_path / "mine.csv", tmp_path / "own.yaml"
     lines = ["data:", "  class_path: SeriesDataModule", f"  init_args: {{file: {file}, time: [time], columns: [load]}}"]

@@ -26,7 +26,6 @@ SMALL = {
 MELODY = "X:1\nM:4/4\nL:1/4\nK:C\nC D E F | G F E C |]\n"
 
 
-@pytest.mark.usefixtures("blank_pictures")
 def test_voices_are_written_to_a_melody(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     options = [word for name, value in SMALL.items() for word in (f"--{name}", str(value))]
     options += ["--trainer.default_root_dir", str(tmp_path)]

@@ -35,7 +35,6 @@ def fitted(config: str, folder: Path, experiment: str, epochs: int) -> Path:
     return run
 
 
-@pytest.mark.usefixtures("blank_pictures")
 def test_answers_have_the_values_of_acts_and_a_talk_goes_on(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -56,7 +55,6 @@ def test_answers_have_the_values_of_acts_and_a_talk_goes_on(
     assert context == f"<sys> {first} <usr> Where is it? <sys> {second}"  # 3 turns are read, and 4 were said
 
 
-@pytest.mark.usefixtures("blank_pictures")
 def test_summaries_copy_and_their_sentences_are_drawn(tmp_path: Path) -> None:
     run = fitted("configs/summarisation/sample.yaml", tmp_path, "descriptions", 2)
     assert values(run, "test/rouge_l")[-1] > 65  # the nearest neighbour has 61, the first sentence 46

@@ -102,7 +102,6 @@ def test_two_models_are_measured_side_by_side(
     (tmp_path / "configs" / "studies" / "models.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(PROJECT))
-    monkeypatch.setenv("WANDB_MODE", "disabled")
     monkeypatch.setattr("experiments.benchmarks.models.ROUNDS", 1)
     assert main(["benchmark", "models", "--seeds", "1", "--jobs", "2"]) == 0
     directory = tmp_path / "studies" / "models" / "quick"

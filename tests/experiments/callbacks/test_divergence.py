@@ -19,8 +19,6 @@ from lightning_modules.training.step_loss import StepLossModule
 from tests.experiments.echo_task import EchoData, make_trainer
 from tests.experiments.tiny_task import write_tiny_task
 
-pytestmark = pytest.mark.usefixtures("blank_pictures")
-
 CONFIGS = Path(__file__).parents[3] / "configs"
 NOTHING = "that of a model that has learned nothing"
 

@@ -8,8 +8,6 @@ from experiments.checkpoints.checkpoint_names import plain_name
 from experiments.cli import main
 from tests.experiments.tiny_task import write_tiny_task
 
-pytestmark = pytest.mark.usefixtures("blank_pictures")
-
 LIGHTNINGS = "--trainer.callbacks=lightning.pytorch.callbacks.ModelCheckpoint"
 OPTION = "--trainer.callbacks.init_args"
 

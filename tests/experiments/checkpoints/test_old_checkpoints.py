@@ -31,7 +31,6 @@ AS_BEFORE = {"translation": ["--model.init_args.val_search.init_args.allow_unkno
 
 @pytest.fixture
 def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("WANDB_MODE", "disabled")
     folder = Path(shutil.copytree(FILES, tmp_path / "old"))
     monkeypatch.chdir(folder)
     forcing = folder / "forcing.yaml"

@@ -18,8 +18,6 @@ from tests.experiments.echo_task import EchoData
 from tests.experiments.tiny_checkpoint import SOURCE_CHARACTERS, TARGET_CHARACTERS, tiny_checkpoint
 from tests.experiments.tiny_task import write_tiny_task
 
-pytestmark = pytest.mark.usefixtures("blank_pictures")
-
 
 def fit(*arguments: object) -> int:
     """``seqlab fit`` without loggers, which take most of the time of so small a training."""

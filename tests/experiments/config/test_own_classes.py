@@ -12,8 +12,6 @@ from experiments.cli import main
 from tests.experiments.tiny_checkpoint import tiny_checkpoint, write
 from tests.experiments.tiny_task import write_tiny_task
 
-pytestmark = pytest.mark.usefixtures("blank_pictures")
-
 ATTENTION = "--model.init_args.decoder.init_args.attention"
 
 PARTS = """\

@@ -14,6 +14,8 @@ from matplotlib.figure import Figure
 
 from experiments.figures.alignment import ZERO_COLOUR, alignment_figure
 
+pytestmark = pytest.mark.drawn
+
 SOURCE = ["the", "green", "house", "</s>"]
 HYPOTHESIS = ["la", "maison", "verte", "</s>", "end"]
 

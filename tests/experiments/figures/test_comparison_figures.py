@@ -18,6 +18,8 @@ from experiments.figures.lengths import length_figure
 from experiments.figures.mean_curves import mean_curves_figure
 from experiments.figures.numeric_axis import Line, numeric_axis_figure
 
+pytestmark = pytest.mark.drawn
+
 MINUS = "\N{MINUS SIGN}"
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 
 import numpy as np
+import pytest
 
 from experiments.figures.confusion import confusion_figure
+
+pytestmark = pytest.mark.drawn
 
 
 def test_cells_are_shares_of_the_label_and_counts() -> None:

@@ -19,6 +19,8 @@ from experiments.figures.curves import MOST_OTHER_PANELS, learning_curves, read_
 from experiments.loggers.media import write_figure
 from tests.experiments.tiny_task import write_tiny_task
 
+pytestmark = pytest.mark.drawn
+
 HEADER = "step,epoch,time,train/loss,train/learning_rate,val/loss,val/bleu,train/gradient_norm\n"
 
 
@@ -171,6 +173,7 @@ class WordErrors(L.Callback):
         pl_module.log("val/word_errors", 0.5)
 
 
+@pytest.mark.wandb
 def test_a_metric_of_ones_own_and_an_even_attention_are_seen_in_a_runs_pictures(tmp_path: Path) -> None:
     config = write_tiny_task(tmp_path, 3, train_size=100)  # one seed: of a word alone the picture is all colour bar
     warm = "--model.init_args.decoder.init_args.attention.init_args.temperature=1000"

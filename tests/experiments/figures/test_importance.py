@@ -14,6 +14,8 @@ from datamodules.tokenizers import (
 )
 from experiments.figures.importance import importance_figure, sentence_weights, sentences_of
 
+pytestmark = pytest.mark.drawn
+
 TEXT = "Dato 2.0 is a tool. It reads files! Is it new? Yes"
 
 

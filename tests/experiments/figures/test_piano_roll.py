@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from matplotlib.container import BarContainer
 
 from datamodules.music.made import made_pieces
 from experiments.figures.piano_roll import piano_roll
+
+pytestmark = pytest.mark.drawn
 
 
 def test_each_note_is_a_bar_at_its_place() -> None:

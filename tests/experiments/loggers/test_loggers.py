@@ -29,6 +29,8 @@ from experiments.resume.truncate_metrics import TruncateMetrics
 from tests.experiments.echo_task import EchoData, EchoModel, make_trainer
 from tests.experiments.wandb_log import history, records
 
+pytestmark = [pytest.mark.drawn, pytest.mark.wandb]
+
 
 def rows(run: Path) -> list[dict[str, str]]:
     with (run / "metrics.csv").open(newline="") as file:

@@ -61,7 +61,7 @@ for _ in range(2):
 """
 
 pytestmark = [
-    pytest.mark.alone,
+    pytest.mark.wandb,
     pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds W&B's process in /proc"),
 ]
 
@@ -78,6 +78,7 @@ def python(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.alone
 def test_a_killed_one_costs_a_fit_nothing(tmp_path: Path, seed: int) -> None:
     config = write_tiny_task(tmp_path, seed, train_size=200)
     run = tmp_path / "runs" / "tiny" / "1"
@@ -92,6 +93,7 @@ def test_a_killed_one_costs_a_fit_nothing(tmp_path: Path, seed: int) -> None:
     assert (run / "checkpoints" / "last.ckpt").is_file()
 
 
+@pytest.mark.alone
 def test_a_frozen_one_is_given_up(tmp_path: Path) -> None:
     started = time.monotonic()
     process = python(LOG, str(tmp_path))

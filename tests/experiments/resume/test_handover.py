@@ -24,7 +24,7 @@ esac
 
 TIMES = ("time", "train/tokens_per_second")
 
-pytestmark = [pytest.mark.usefixtures("blank_pictures"), pytest.mark.long]
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ def config(tmp_path: Path, seed: int) -> Path:
     return config
 
 
+@pytest.mark.wandb
 def test_rows_of_test_and_validate_stand_where_training_stood(config: Path) -> None:
     run = config.parent / "runs" / "tiny" / "1"
 

@@ -8,8 +8,6 @@ import torch
 from experiments.cli import main
 from tests.experiments.tiny_task import write_tiny_task
 
-pytestmark = pytest.mark.usefixtures("blank_pictures")
-
 
 @pytest.mark.parametrize(
     ("interval", "step", "workers", "scheduler"),

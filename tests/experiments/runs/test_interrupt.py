@@ -14,7 +14,7 @@ from experiments.cli import main
 from tests.experiments.resume.test_handover import assert_same, run_of
 from tests.experiments.tiny_task import write_tiny_task
 
-pytestmark = [pytest.mark.usefixtures("blank_pictures"), pytest.mark.long]
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture(autouse=True)

@@ -29,8 +29,6 @@ OPTION = "--trainer.callbacks.init_args"
 SCHEDULER = "--model.init_args.scheduler"
 SHORT = ["--trainer.max_epochs", "1", "--trainer.logger", "false"]
 
-pytestmark = pytest.mark.usefixtures("blank_pictures")
-
 
 @pytest.fixture
 def config(tmp_path: Path, seed: int) -> Path:

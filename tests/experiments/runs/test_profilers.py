@@ -15,8 +15,6 @@ from experiments.runs.profilers import MOST_SHOWN, Cost, RunSimpleProfiler
 from tests.experiments.seqlab_process import ForkedSeqlab
 from tests.experiments.tiny_task import write_tiny_task
 
-pytestmark = pytest.mark.usefixtures("blank_pictures")
-
 SHORT = ["--trainer.max_epochs", "1", "--trainer.limit_train_batches", "1", "--trainer.limit_val_batches", "1"]
 
 

@@ -36,8 +36,6 @@ from lightning_modules.schedules import WarmupSchedule
 from tests.datamodules.quiet_trainer import quiet_trainer
 from tests.experiments.tiny_task import write_tiny_task
 
-pytestmark = pytest.mark.usefixtures("blank_pictures")
-
 
 def constant(optimizer: torch.optim.Optimizer) -> LRScheduler:
     """A learning-rate schedule as a function of a module."""

@@ -38,6 +38,7 @@ def test_it_combines_with_an_experiment(trainer: Path, capsys: pytest.CaptureFix
     assert combined == {**alone, "trainer": {**alone["trainer"], **said["trainer"]}}
 
 
+@pytest.mark.wandb
 def test_two_processes_train_and_one_writes(tmp_path: Path) -> None:
     (tmp_path / "told").mkdir()
     done = seqlab(

@@ -8,8 +8,6 @@ import pytest
 from experiments.cli import main
 from tests.experiments.tiny_task import write_tiny_task
 
-pytestmark = pytest.mark.usefixtures("blank_pictures")
-
 
 @pytest.fixture
 def config(tmp_path: Path, seed: int) -> Path:

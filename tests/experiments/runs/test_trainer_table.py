@@ -18,7 +18,7 @@ WORKS = ""
 PRECISIONS = "give one of 32-true, 64-true, bf16-true, bf16-mixed, 16-mixed"
 NO_ENGINE = f"which needs the package transformer_engine: {PRECISIONS}"
 
-pytestmark = [pytest.mark.usefixtures("blank_pictures"), pytest.mark.long]
+pytestmark = pytest.mark.long
 
 TABLE: list[tuple[str, object, str]] = [
     ("accelerator", "cpu", WORKS),

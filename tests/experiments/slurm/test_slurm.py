@@ -14,7 +14,13 @@ from experiments.cli import main
 from tests.experiments.slurm.slurm import TwoNodes, missing, wait_for
 from tests.experiments.test_classifier import write_config
 
-pytestmark = [pytest.mark.long, pytest.mark.slurm, pytest.mark.alone, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.slurm,
+    pytest.mark.wandb,
+    pytest.mark.alone,
+    pytest.mark.timeout(600),
+]
 
 
 @pytest.fixture(scope="session")

@@ -81,7 +81,6 @@ def test_an_array_job_runs_a_study(
     tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """After a first process that SLURM gave notice to in the middle of a run."""
-    monkeypatch.setenv("WANDB_MODE", "disabled")
     for name, program in (("sbatch", SBATCH), ("srun", SRUN)):
         (tmp_path / name).write_text(program)
         (tmp_path / name).chmod(0o755)

@@ -134,7 +134,7 @@ def test_the_results_say_how_each_run_is_repeated(stopped: Stopped, tmp_path: Pa
     assert fmean(repeated["train/loss"].values) == pytest.approx(float(row["mean train/loss"]))
 
 
-def test_a_study_writes_tables_figures_and_a_group(stopped: Stopped) -> None:
+def test_a_study_writes_tables_and_figures(stopped: Stopped) -> None:
     table = (stopped.place / "table.md").read_text()
     assert table.partition("![")[0].rstrip() in stopped.output, "what is printed is what is written"
     held = "Checked in the runs, at each seed: the same number of updates; equal initial values"
@@ -144,13 +144,22 @@ def test_a_study_writes_tables_figures_and_a_group(stopped: Stopped) -> None:
     assert {path.name for path in (stopped.place / "figures").iterdir()} == names
     for name in names:
         assert f"![figures/{name}](figures/{name})" in table
-    for log in (stopped.place / "logs").iterdir():
+
+
+@pytest.mark.wandb
+def test_runs_of_a_study_are_a_group_in_wandb(tmp_path: Path, seed: int, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "a study"  # quoted in commands
+    folder.mkdir()
+    assert main(words(write_tiny_study(folder, seed), "--seeds", 2, "--jobs", 2, "--variant", "none")) == 0
+    place = folder / "studies" / "tiny_study" / "quick"
+    for log in (place / "logs").iterdir():
         assert "W&B is off" not in log.read_text(), log.read_text()
-    (upload,) = re.findall(r"group tiny_study \(offline\), upload it with: wandb sync (.*)", stopped.output)
-    assert shlex.split(upload) == [f"{stopped.place}/runs/*/*/wandb/offline-run-*"]
+    output = capsys.readouterr().out
+    (upload,) = re.findall(r"group tiny_study \(offline\), upload it with: wandb sync (.*)", output)
+    assert shlex.split(upload) == [f"{place}/runs/*/*/wandb/offline-run-*"]
     assert upload.endswith("/*/*/wandb/offline-run-*"), "the shell fills in the stars"
-    offline = list(stopped.place.glob("runs/*/*/wandb/offline-run-*/*.wandb"))
-    assert len(offline) >= 4
+    offline = list(place.glob("runs/*/*/wandb/offline-run-*/*.wandb"))
+    assert len(offline) == 2
     for path in offline:
         assert re.search(rb"[^/]tiny_study[^/]", path.read_bytes()), "the group, and not the path"
 
@@ -212,9 +221,8 @@ def test_what_was_begun_goes_on_and_what_changed_runs_again(
 
 
 def test_a_variant_that_fails_does_not_stop_the_others(
-    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, seed: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("WANDB_MODE", "disabled")
     study = write_tiny_study(
         tmp_path,
         seed,

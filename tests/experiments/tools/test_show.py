@@ -19,6 +19,8 @@ from lightning_modules.birnn import BiRNNClassifier
 from lightning_modules.decoding.greedy import GreedySearch
 from tests.experiments.tiny_checkpoint import tiny_checkpoint, write
 
+pytestmark = pytest.mark.drawn
+
 
 @pytest.fixture
 def best(tmp_path: Path) -> Path:
