@@ -8,6 +8,8 @@ import pkgutil
 import typing
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
+from functools import cache
+from itertools import chain
 from types import ModuleType, UnionType
 from typing import Literal, Union
 
@@ -66,11 +68,10 @@ def subclasses(bases: Iterable[type], *further: str) -> list[str]:
     """
     wanted = set(bases)
     paths: dict[type, str] = {}
-    for module in _modules(further):
-        for name, member in inspect.getmembers(module, inspect.isclass):
-            public = not name.startswith("_") and (member.__module__ == module.__name__ or _passes_on(module, name))
-            if public and not inspect.isabstract(member) and wanted & set(member.__mro__[1:]):
-                paths.setdefault(member, f"{module.__name__}.{name}")
+    offered = (_offered(importlib.import_module(name)) for name in further)
+    for path, member in chain(_known(), *offered):
+        if wanted & set(member.__mro__[1:]):
+            paths.setdefault(member, path)
     return sorted(paths.values())
 
 
@@ -98,23 +99,35 @@ def suggest_class(given: str, known: list[str]) -> str:
 
 def import_parts() -> None:
     """Imports seqlab's own parts: then a config can name each by its class's name alone, and --help lists them."""
-    for _ in _own_modules():
-        pass
+    _own_modules()
 
 
-def _modules(further: Iterable[str]) -> Iterator[ModuleType]:
-    yield from _own_modules()
-    for name in (*OTHER_MODULES, *further):
-        yield importlib.import_module(name)
+@cache
+def _known() -> tuple[tuple[str, type], ...]:
+    """The classes of seqlab's own modules and of those of others, with their import paths: to look takes a while."""
+    modules = [*_own_modules(), *map(importlib.import_module, OTHER_MODULES)]
+    return tuple(chain.from_iterable(map(_offered, modules)))
 
 
-def _own_modules() -> Iterator[ModuleType]:
-    for name in OWN_PACKAGES:
-        package = importlib.import_module(name)
-        yield package
-        if not hasattr(package, "__all__"):  # which says what the package offers of its modules
-            for module in pkgutil.walk_packages(getattr(package, "__path__", []), f"{name}."):
-                yield importlib.import_module(module.name)
+@cache
+def _own_modules() -> tuple[ModuleType, ...]:
+    return tuple(chain.from_iterable(map(_modules_of, OWN_PACKAGES)))
+
+
+def _modules_of(name: str) -> Iterator[ModuleType]:
+    package = importlib.import_module(name)
+    yield package
+    if not hasattr(package, "__all__"):  # which says what the package offers of its modules
+        for module in pkgutil.walk_packages(getattr(package, "__path__", []), f"{name}."):
+            yield importlib.import_module(module.name)
+
+
+def _offered(module: ModuleType) -> Iterator[tuple[str, type]]:
+    """The classes that a module offers and that can be made, with their import paths."""
+    for name, member in inspect.getmembers(module, inspect.isclass):
+        public = not name.startswith("_") and (member.__module__ == module.__name__ or _passes_on(module, name))
+        if public and not inspect.isabstract(member):
+            yield f"{module.__name__}.{name}", member
 
 
 def _passes_on(module: ModuleType, name: str) -> bool:
