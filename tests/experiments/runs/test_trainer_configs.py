@@ -2,8 +2,7 @@
 
 import csv
 import json
-import subprocess
-import sys
+import os
 import time
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import yaml
 from experiments.cli import main
 from tests.experiments.seqlab_process import seqlab
 from tests.experiments.test_classifier import write_config
+from tests.faults.victim import Victim
 
 CONFIGS = Path(__file__).parents[3] / "configs"
 TRAINERS = sorted((CONFIGS / "trainer").glob("*.yaml"))
@@ -69,14 +69,14 @@ def test_two_processes_train_and_one_writes(tmp_path: Path) -> None:
 def test_what_fails_on_one_rank_ends_the_run_with_its_message(rank: int, tmp_path: Path) -> None:
     """Also where the other rank looks at nothing for ten minutes."""
     begun = time.monotonic()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "experiments.cli", "fit", "--config", str(write_config(tmp_path)),
-         "--config", str(CONFIGS / "trainer" / "cpu_ddp.yaml"),
-         "--trainer.callbacks+=tests.experiments.rank_callbacks.Fails", f"--trainer.callbacks.rank={rank}",
-         "--trainer.callbacks.step=3"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    _, error = process.communicate(timeout=120)  # the pipes are closed when the last process has ended
-    assert process.returncode not in (0, 2)
-    assert f"seqlab: error: rank {rank} has no more paper" in error
-    assert time.monotonic() - begun < 100
+    words = [
+        "fit", "--config", write_config(tmp_path), "--config", CONFIGS / "trainer" / "cpu_ddp.yaml",
+        "--trainer.callbacks+=tests.experiments.rank_callbacks.Fails", f"--trainer.callbacks.rank={rank}",
+        "--trainer.callbacks.step=3",
+    ]  # fmt: skip
+    victim = Victim(list(map(str, words)), tmp_path / "log", os.environ, forked=True)
+    while victim.status is None or victim.processes:  # the other process may be the last to end
+        assert time.monotonic() - begun < 100
+        time.sleep(0.05)
+    assert victim.status not in (0, 2)
+    assert f"seqlab: error: rank {rank} has no more paper" in (tmp_path / "log").read_text()
