@@ -1,6 +1,7 @@
 """Pictures that are made, but written without what is in them: to draw them takes a third of a tiny training."""
 
-from typing import Any
+from os import PathLike
+from typing import IO, Any
 from unittest.mock import patch
 
 from matplotlib.figure import Figure
@@ -11,7 +12,7 @@ _blank = Figure(figsize=(0.1, 0.1))
 
 def _written_blank(
     figure: Figure,
-    file: object,
+    file: str | PathLike[str] | IO[Any],
     **options: Any,  # noqa: ANN401 - matplotlib's
 ) -> None:
     _drawn(_blank, file, **options)

@@ -22,7 +22,7 @@ from datamodules.errors import RunFailed
 PROGRAM = "experiments.cli"
 """What runs, as by ``python -m``."""
 
-PRELOADED = (
+PRELOADED: tuple[str, ...] = (
     "experiments.processes.seqlab_process",
     "experiments.runs.lightning_cli",
     "experiments.config.every_part",

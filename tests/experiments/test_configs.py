@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +51,21 @@ def has_features(made: dict[str, Any]) -> bool:
     return data["class_path"].endswith("EsperantoDataModule") or data["init_args"].get("features") is not None
 
 
+def marks() -> Iterator[list[pytest.MarkDecorator]]:
+    """Those of each config: pictures are drawn, and W&B logs, in the first that has a callback of a kind."""
+    seen: set[str] = set()
+    for path in CONFIGS:
+        kinds = {each["class_path"] for each in yaml.safe_load(path.read_text())["trainer"]["callbacks"]}
+        yield [] if kinds <= seen else [pytest.mark.drawn, pytest.mark.wandb]
+        seen |= kinds
+
+
 @pytest.mark.parametrize(
     "configs",
-    [*([path] for path in CONFIGS), *([beside(path), path] for path in MODELS)],
+    [
+        *(pytest.param([path], marks=of_path) for path, of_path in zip(CONFIGS, marks(), strict=True)),
+        *([beside(path), path] for path in MODELS),
+    ],
     ids=lambda paths: paths[-1].stem,
 )
 def test_a_few_steps(configs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,9 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from statistics import fmean
 
@@ -109,9 +111,9 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Stopped:
     assert process.returncode == 130, error
     first = {row["run"]: written(row["run"]) for row in rows(place) if row["status"] == "finished"}
     assert 0 < len(first) < 4
-    done = seqlab(*words(study, "--seeds", 2, "--jobs", 2))
-    assert done.returncode == 0, done.stderr
-    return Stopped(study, place, first, error, done.stdout)
+    with redirect_stdout(StringIO()) as output:
+        assert main(words(study, "--seeds", 2, "--jobs", 2)) == 0
+    return Stopped(study, place, first, error, output.getvalue())
 
 
 def test_a_study_goes_on_where_it_was_stopped(stopped: Stopped) -> None:
