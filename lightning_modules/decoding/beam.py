@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from inspect import signature
 from itertools import count
 
@@ -18,6 +18,33 @@ from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.decoding.hypothesis import Hypothesis
 from lightning_modules.decoding.prefixes import Integers, Numbers, Prefixes, Truth
 from lightning_modules.decoding.search import MemoryT, Search, StateT, Steppable, kept_weights
+
+
+@dataclass(frozen=True)
+class BeamStep:
+    """What a beam search decided at one step, about the continuations that its prefixes compete with.
+
+    Letters: n sentences that are still searched, c continuations of each, the best first, k prefixes that are kept.
+
+    Attributes:
+        sentences: ``(n,)``, their positions in the batch.
+        totals: ``(n, c)``, log-probability of the longer prefix; minus infinity where there was none left.
+        rows: ``(n, c)``, the row of the beam that each continues.
+        tokens: ``(n, c)``, what it adds.
+        scores: ``(n, c)``, what those are ranked by that end here and are hypotheses; minus infinity of the others.
+        kept: ``(n, k)``, which of the c stay open, in the order of their rows in the next beam.
+        bounds: ``(n,)``, the most that an open prefix can still score.
+        goes_on: ``(n,)``, whether the sentence is searched further.
+    """
+
+    sentences: Integers
+    totals: Numbers
+    rows: Integers
+    tokens: Integers
+    scores: Numbers
+    kept: Integers
+    bounds: Numbers
+    goes_on: Truth
 
 
 class BeamSearch(Search):
@@ -118,11 +145,11 @@ class BeamSearch(Search):
             totals, rows, tokens = self._continuations(beams, width, allowed, most)
             ends = tokens == EOS
             closing = (ends & np.isfinite(totals))[:, :size]
+            new = np.full(closing.shape, -np.inf)
             if closing.any():
                 where = closing.nonzero()
                 ended = _extended(beams, rows[where], tokens[where], totals[where], attention)
                 scores = self._scores(ended, source.mask)
-                new = np.full(closing.shape, -np.inf)
                 new[where] = scores
                 best = -np.sort(-np.concatenate([best, new], axis=1))[:, : self.n_best]
                 among = (scores >= best[where[0], -1]).nonzero()[0]
@@ -130,10 +157,13 @@ class BeamSearch(Search):
                 for sentence, hypothesis in ended.select(among).hypotheses(scores[among], lengths, with_attention, cut):
                     found[sentence].append(hypothesis)
             # The open ones first, in their order.
-            totals, order = np.where(ends, -np.inf, totals), ends.argsort(axis=1, kind="stable")[:, :size]
+            all_totals, order = totals, ends.argsort(axis=1, kind="stable")[:, :size]
+            totals = np.where(ends, -np.inf, totals)
             leading = np.take_along_axis(totals, order, axis=1).max(axis=1)
-            can_win = self._bound(leading, rules.limits[::width]) > best[:, -1]
-            active = self._unfinished(beams.sentences[::width], can_win).nonzero()[0]
+            bounds = self._bound(leading, rules.limits[::width])
+            goes_on = self._unfinished(beams.sentences[::width], bounds > best[:, -1])
+            self._observe(BeamStep(beams.sentences[::width], all_totals, rows, tokens, new, order, bounds, goes_on))
+            active = goes_on.nonzero()[0]
             if not len(active):
                 break
             kept = active[:, None], order[active]
@@ -164,6 +194,9 @@ class BeamSearch(Search):
     def _unfinished(self, sentences: Integers, can_win: Truth) -> Truth:
         """Which sentences go on, ``(sentences,)``: those of which an open prefix can still be one of the best."""
         return can_win
+
+    def _observe(self, step: BeamStep) -> None:
+        """Is told of each step; a search that records it overrides this."""
 
     def _is_greedy(self) -> bool:
         return self.beam_size == 1 and not self.coverage_penalty

@@ -79,6 +79,14 @@ class CopyVocabularyHead(VocabularyHead):
         assert attended is not None
         return self._mixed(hidden, attended, self._width(attended))
 
+    def generation(self, hidden: Tensor) -> Tensor:
+        """p_gen, the probability that a token is taken from the vocabulary and not from the source, ``(n,)``.
+
+        Args:
+            hidden: ``(n, i)``.
+        """
+        return self.generate(hidden).squeeze(1).sigmoid()
+
     def _width(self, attended: Attended) -> int:
         """Ids of the vocabulary, and those above it that a source has."""
         if attended.greatest is not None:

@@ -97,6 +97,15 @@ class LayerNormLSTM(nn.Module):
         step = self._step_of(name)
         return lambda inputs, recurrent, state: step(before(inputs), recurrent, state)
 
+    def normalised(self, name: str) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
+        """Projected inputs and projected hidden state as one direction of a layer adds them up.
+
+        Args:
+            name: As that of :meth:`step_of`.
+        """
+        before, hidden, _ = self._norms(name)
+        return lambda inputs, recurrent: (before(inputs), hidden(recurrent))
+
     def _step_of(self, name: str) -> Callable[[Tensor, Tensor, State], State]:
         """The same with inputs that are normalised already."""
         _, hidden, cell = self._norms(name)

@@ -41,6 +41,18 @@ class Pooling(nn.Module, ABC):
             ``(batch, output_size)``.
         """
 
+    def parts(self, memory: Tensor, mask: Tensor) -> Tensor | None:
+        """What each position adds to the pooled vector; None where it is no sum over positions.
+
+        Args:
+            memory: ``(batch, source_len, memory_size)``.
+            mask: ``(batch, source_len)``, True where there is a token; at least one in every row.
+
+        Returns:
+            ``(batch, source_len, output_size)``, which sums over positions to :meth:`forward`.
+        """
+        return None
+
 
 PoolingFactory = Callable[[int, int], Pooling]
 """Makes a pooling of (memory size, state size)."""
@@ -77,6 +89,10 @@ class MeanPooling(Pooling):
         """The mean; see :meth:`Pooling.forward`."""
         return memory.masked_fill(~mask[:, :, None], 0.0).sum(dim=1) / mask.sum(dim=1, keepdim=True)
 
+    def parts(self, memory: Tensor, mask: Tensor) -> Tensor:
+        """Each position over their number; see :meth:`Pooling.parts`."""
+        return memory.masked_fill(~mask[:, :, None], 0.0) / mask.sum(dim=1)[:, None, None]
+
 
 class MaxPooling(Pooling):
     """The maximum of each column of the memory over the real positions (Collobert et al. 2011).
@@ -89,6 +105,11 @@ class MaxPooling(Pooling):
     def forward(self, memory: Tensor, state: State, mask: Tensor) -> Tensor:
         """The maximum; see :meth:`Pooling.forward`."""
         return memory.masked_fill(~mask[:, :, None], -torch.inf).amax(dim=1)
+
+    def parts(self, memory: Tensor, mask: Tensor) -> Tensor:
+        """Each column where it is greatest, the first such position; see :meth:`Pooling.parts`."""
+        greatest, where = memory.masked_fill(~mask[:, :, None], -torch.inf).max(dim=1, keepdim=True)
+        return torch.zeros_like(memory).scatter(1, where, greatest)
 
 
 class AttentionPooling(Pooling):
@@ -126,3 +147,7 @@ class AttentionPooling(Pooling):
     def forward(self, memory: Tensor, state: State, mask: Tensor) -> Tensor:
         """The weighted mean; see :meth:`Pooling.forward`."""
         return (self.weights(memory, mask)[:, None] @ memory).squeeze(1)
+
+    def parts(self, memory: Tensor, mask: Tensor) -> Tensor:
+        """Each position by its weight; see :meth:`Pooling.parts`."""
+        return self.weights(memory, mask)[:, :, None] * memory

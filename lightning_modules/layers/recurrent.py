@@ -12,11 +12,9 @@ from torch.func import functional_call
 
 from lightning_modules.kernels.dropout import Dropout
 from lightning_modules.kernels.linear import joint_linear, linear
+from lightning_modules.layers.gates import Cell, State, Step, StepRecord
 from lightning_modules.layers.layer_norm_lstm import LayerNormLSTM
 from lightning_modules.layers.state import BatchWeights, DroppedWeights, StateShape, expand_rows
-
-Cell = Literal["lstm", "gru", "rnn", "layer_norm_lstm"]
-State = tuple[Tensor, ...]
 
 CELLS: dict[Cell, Callable[..., nn.RNNBase | LayerNormLSTM]] = {
     "lstm": partial(nn.LSTM, batch_first=True),
@@ -80,9 +78,6 @@ def rnn_step(inputs: Tensor, recurrent: Tensor, _state: State) -> State:
     return ((inputs + recurrent).tanh(),)
 
 
-Step = Callable[[Tensor, Tensor, State], State]
-"""One step, made of (projected inputs, projected hidden state, state)."""
-
 STEPS: dict[Cell, Step] = {"lstm": lstm_step, "gru": gru_step, "rnn": rnn_step}
 """Those that are a function of what they are given alone."""
 
@@ -95,7 +90,12 @@ def step_of(rnn: nn.RNNBase | LayerNormLSTM, cell: Cell, name: str) -> Step:
         cell: Their kind.
         name: The end of the names of its weights, as ``l0_reverse``.
     """
-    return rnn.step_of(name) if isinstance(rnn, LayerNormLSTM) else STEPS[cell]
+    step = rnn.step_of(name) if isinstance(rnn, LayerNormLSTM) else STEPS[cell]
+    record = StepRecord.current()
+    if record is None:
+        return step
+    normalised = rnn.normalised(name) if isinstance(rnn, LayerNormLSTM) else None
+    return record.keeping(step, cell, rnn, name, normalised)
 
 
 _ADDING: tuple[Cell, ...] = ("lstm", "rnn")

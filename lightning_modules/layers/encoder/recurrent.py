@@ -84,6 +84,28 @@ class RecurrentEncoder(Encoder):
             memory, final = self._packed(embedded, lengths, dropped)
         return self.dropout(memory), tuple(self._join_directions(part) for part in final)
 
+    def stepwise(self, embedded: Tensor, lengths: Tensor) -> tuple[Tensor, State]:
+        """What :meth:`forward` computes, by a loop over steps: slower, but each step can be looked at.
+
+        Args:
+            embedded: ``(batch, source_len, embedding_size)``.
+            lengths: ``(batch,)``, int64, at least 1.
+        """
+        lengths = lengths.to(embedded.device)
+        dropped = self.recurrent_dropout.sample_weights(self.rnn)
+        inputs, finals = embedded, []
+        for layer in range(self.state_shape.layers):
+            if layer:
+                inputs = self.between(inputs)
+            outputs, final = self._pass(inputs, lengths, dropped, f"l{layer}")
+            if self.directions == 2:
+                backward, first = self._pass(reversed_within(inputs, lengths), lengths, dropped, f"l{layer}_reverse")
+                outputs = torch.cat([outputs, reversed_within(backward, lengths)], dim=-1)
+                final = tuple(torch.cat(parts, dim=-1) for parts in zip(final, first, strict=True))
+            inputs = outputs
+            finals.append(final)
+        return self.dropout(inputs), tuple(torch.stack(parts) for parts in zip(*finals, strict=True))
+
     def _aligned(
         self, rnn: nn.LSTM, embedded: Tensor, lengths: Tensor, dropped: DroppedWeights
     ) -> tuple[Tensor, State]:
@@ -108,35 +130,6 @@ class RecurrentEncoder(Encoder):
         """``(layers * directions, batch, hidden)`` to ``(layers, batch, directions * hidden)``."""
         batch, hidden = part.shape[1:]
         return part.view(-1, self.directions, batch, hidden).transpose(1, 2).reshape(-1, batch, self.memory_size)
-
-
-class StepwiseEncoder(RecurrentEncoder):
-    """:class:`RecurrentEncoder` with its recurrence written out (Schuster and Paliwal 1997).
-
-    A layer is two independent passes: ``h_t = step(x_t, h_(t-1))`` over the sequence, and the same with weights of its
-    own over the sequence reversed; what comes out of the two stands side by side, ``[forward_t; backward_t]``. A
-    sequence is reversed within its own length, so that the backward pass begins at its last token and not in padding.
-
-    The weights are those of :class:`RecurrentEncoder`, by name and shape; what comes out is equal. The fused one is
-    faster.
-    """
-
-    def forward(self, embedded: Tensor, lengths: Tensor) -> tuple[Tensor, State]:
-        """Encodes a padded batch; see :meth:`Encoder.forward`."""
-        lengths = lengths.to(embedded.device)
-        dropped = self.recurrent_dropout.sample_weights(self.rnn)
-        inputs, finals = embedded, []
-        for layer in range(self.state_shape.layers):
-            if layer:
-                inputs = self.between(inputs)
-            outputs, final = self._pass(inputs, lengths, dropped, f"l{layer}")
-            if self.directions == 2:
-                backward, first = self._pass(reversed_within(inputs, lengths), lengths, dropped, f"l{layer}_reverse")
-                outputs = torch.cat([outputs, reversed_within(backward, lengths)], dim=-1)
-                final = tuple(torch.cat(parts, dim=-1) for parts in zip(final, first, strict=True))
-            inputs = outputs
-            finals.append(final)
-        return self.dropout(inputs), tuple(torch.stack(parts) for parts in zip(*finals, strict=True))
 
     def _pass(self, inputs: Tensor, lengths: Tensor, dropped: DroppedWeights, name: str) -> tuple[Tensor, State]:
         """Runs one layer in one direction, from a state of zeros.
@@ -164,3 +157,19 @@ class StepwiseEncoder(RecurrentEncoder):
             state = tuple(torch.where(within, new, old) for new, old in zip(following, state, strict=True))
             outputs.append(state[0] * within)
         return torch.stack(outputs, dim=1), state
+
+
+class StepwiseEncoder(RecurrentEncoder):
+    """:class:`RecurrentEncoder` with its recurrence written out (Schuster and Paliwal 1997).
+
+    A layer is two independent passes: ``h_t = step(x_t, h_(t-1))`` over the sequence, and the same with weights of its
+    own over the sequence reversed; what comes out of the two stands side by side, ``[forward_t; backward_t]``. A
+    sequence is reversed within its own length, so that the backward pass begins at its last token and not in padding.
+
+    The weights are those of :class:`RecurrentEncoder`, by name and shape; what comes out is equal. The fused one is
+    faster.
+    """
+
+    def forward(self, embedded: Tensor, lengths: Tensor) -> tuple[Tensor, State]:
+        """Encodes a padded batch; see :meth:`Encoder.forward`."""
+        return self.stepwise(embedded, lengths)

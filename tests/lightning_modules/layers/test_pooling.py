@@ -60,3 +60,17 @@ def test_attention_is_a_weighted_mean_of_the_sequence_alone(memory: Tensor, stat
         scores = (hidden @ pooling.query.weight[0]).exp()
         expected = sum(score * vector for score, vector in zip(scores / scores.sum(), memory[row], strict=False))
         torch.testing.assert_close(pooled[row], expected)
+
+
+@pytest.mark.parametrize("kind", [MeanPooling, MaxPooling, AttentionPooling])
+def test_the_parts_of_the_positions_sum_to_the_pooled_vector(kind: type[Pooling], seed: int) -> None:
+    pooling = kind(4, 4)
+    memory, mask = torch.randn(2, 5, 4), torch.arange(5) < torch.tensor([[5], [3]])
+    parts = pooling.parts(memory, mask)
+    assert parts is not None
+    torch.testing.assert_close(parts.sum(dim=1), pooling(memory, (), mask))
+    assert (parts[1, 3:] == 0).all()
+
+
+def test_a_final_state_is_no_sum_over_positions() -> None:
+    assert FinalStatePooling(4, 4).parts(torch.randn(1, 3, 4), torch.ones(1, 3, dtype=torch.bool)) is None

@@ -1,0 +1,25 @@
+"""Beam search that keeps what it decided at each step."""
+
+from __future__ import annotations
+
+from lightning_modules.decoding.beam import BeamSearch, BeamStep
+
+
+class RecordedBeamSearch(BeamSearch):
+    """The same search, for one call, whose steps can be looked at afterwards.
+
+    A beam of 1 without a coverage penalty is greedy search, which compares nothing: it leaves no steps.
+
+    Args:
+        search: The search whose settings hold.
+
+    Attributes:
+        steps: What was decided, the first step first.
+    """
+
+    def __init__(self, search: BeamSearch) -> None:
+        super().__init__(**search.arguments())  # type: ignore[arg-type]  # of its type each
+        self.steps: list[BeamStep] = []
+
+    def _observe(self, step: BeamStep) -> None:
+        self.steps.append(step)
