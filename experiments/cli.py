@@ -50,6 +50,7 @@ COMMANDS = {
         "experiments.tools.translation.score", "print how probable given translations are to a checkpoint"
     ),
     "show": Command("experiments.tools.show", "draw masks, states, alignments and more; list predictions, worst first"),
+    "explore": Command("experiments.explorer.command", "open a page in the browser that looks into a checkpoint"),
     "average": Command("experiments.tools.average", "average the weights of several checkpoints"),
     "music": Command(
         "experiments.tools.music.overview", "tell what is in the music of a config, and reached without a model"

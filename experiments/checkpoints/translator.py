@@ -309,8 +309,17 @@ def _texts(lines: Sequence[str]) -> list[str]:
             raise UserError(f"line {number} is a {type(line).__name__}: translate takes a list of strings")
         if any("\ud800" <= character <= "\udfff" for character in line):
             raise UserError(f"line {number} holds half of a surrogate pair, which is no text: decode it anew")
-        texts.append(line.rstrip("\r\n").translate(_AS_SPACE))
+        texts.append(one_line(line))
     return texts
+
+
+def one_line(text: str) -> str:
+    """A text as one line, read as ``seqlab translate`` reads it: what no line has within it is a space.
+
+    Args:
+        text: Any text.
+    """
+    return text.rstrip("\r\n").translate(_AS_SPACE)
 
 
 def _constrained(search: Search, terms: Sequence[Sequence[list[int]]]) -> Search:

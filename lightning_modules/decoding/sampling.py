@@ -70,14 +70,35 @@ class SamplingSearch(SinglePathSearch):
         if self.top_k > size:
             raise UserError(f"top_k is {self.top_k}, but the target vocabulary has {size} tokens: give no more")
 
+    def distribution(self, log_probabilities: Tensor) -> Tensor:
+        """What tokens are drawn from.
+
+        Args:
+            log_probabilities: ``(rows, vocabulary)``, minus infinity where a token is forbidden.
+
+        Returns:
+            ``(rows, vocabulary)``, probabilities; 0 for what top_k and top_p leave out.
+        """
+        tokens, logits = self._logits(log_probabilities)
+        probabilities = logits.softmax(dim=1)
+        if tokens is None:
+            return probabilities
+        return torch.zeros_like(log_probabilities).scatter(1, tokens, probabilities)
+
     def _choose(self, log_probabilities: Tensor) -> Tensor:
+        tokens, logits = self._logits(log_probabilities)
+        drawn = torch.multinomial(logits.softmax(dim=1), 1)
+        return (drawn if tokens is None else tokens.gather(1, drawn)).squeeze(1)
+
+    def _logits(self, log_probabilities: Tensor) -> tuple[Tensor | None, Tensor]:
+        """The tokens that are drawn from, None for all of them in their order, and their logits, ``(rows, tokens)``."""
         # The most probable token at 0: then no temperature, however small, overflows.
         logits = (log_probabilities - log_probabilities.amax(dim=1, keepdim=True)) / self.temperature
         if not self.top_k and self.top_p == 1.0:
-            return torch.multinomial(logits.softmax(dim=1), 1).squeeze(1)
+            return None, logits
         logits, tokens = logits.topk(self.top_k or logits.shape[1], dim=1)  # sorted
         if self.top_p < 1.0:
             probabilities = logits.softmax(dim=1)
             before = probabilities.cumsum(dim=1) - probabilities
             logits = logits.masked_fill(before >= self.top_p, -torch.inf)
-        return tokens.gather(1, torch.multinomial(logits.softmax(dim=1), 1)).squeeze(1)
+        return tokens, logits

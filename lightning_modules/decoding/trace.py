@@ -19,12 +19,14 @@ class Trace(Generic[MemoryT, StateT]):
 
     Attributes:
         memory: The encoded source.
+        initial: The state before the first step.
         log_probabilities: ``(t, vocabulary)``, of the next token, given those before it.
         weights: ``(heads, t, source_len)``, the attention; padding of the source included.
         states: Of each step, the state after it.
     """
 
     memory: MemoryT
+    initial: StateT
     log_probabilities: Tensor
     weights: Tensor
     states: tuple[StateT, ...]
@@ -42,11 +44,12 @@ def trace(
         ids: The target, without BOS and EOS.
         ends: Whether EOS follows, and what is said of it is asked for.
     """
-    memory, state = model.encode(source)
+    memory, initial = model.encode(source)
+    state = initial
     found, weights, states = [], [], []
     for token in [BOS, *ids] if ends or not ids else [BOS, *ids[:-1]]:
         log_probabilities, attended, state = model.step(source.values.new_tensor([token]), memory, state)
         found.append(log_probabilities[0])
         weights.append(attended[0])
         states.append(state)
-    return Trace(memory, torch.stack(found), torch.stack(weights, dim=1), tuple(states))
+    return Trace(memory, initial, torch.stack(found), torch.stack(weights, dim=1), tuple(states))

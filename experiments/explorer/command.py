@@ -1,0 +1,161 @@
+"""``seqlab explore``: a page in the browser that looks into a checkpoint."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import ipaddress
+import socket
+import sys
+import webbrowser
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from datamodules.errors import UserError
+from experiments.config.tool_parser import ToolParser
+
+if TYPE_CHECKING:
+    from experiments.explorer.exhibits import Exhibits
+
+PACKAGES = ("starlette", "uvicorn")
+
+EPILOG = """\
+The page shows what a model makes of a sentence that is typed: its pieces, the hypotheses, what each token attends to,
+the most probable continuations of each step, any of which can be forced, and the beam as a tree; sliders change the
+temperature of the attention and all that a search takes. Its address holds what is shown: send it to somebody who runs
+the same command. docs/explorer.md has a tour, and the API.
+
+The server answers this machine alone. --host gives it another address, which others may reach: it has no passwords.
+
+examples:
+  seqlab explore --ckpt_path runs/dates/1
+  seqlab explore --ckpt_path runs/dates/1 --compare runs/dates/2
+  curl -d '{"sources": ["the third of June"]}' http://127.0.0.1:8000/api/translate
+"""
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the command.
+
+    Args:
+        arguments: What follows ``seqlab explore``.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        UserError: An option is out of range, a checkpoint cannot be used, or the port is taken.
+    """
+    given = _parser().parse_args(arguments)
+    if not 0 <= given.port < 2**16:
+        raise UserError(f"--port is {given.port}: give 1 to 65535, or 0 for any that is free")
+    from experiments.explorer.exhibits import Exhibits
+
+    paths = [given.ckpt_path, *([] if given.compare is None else [given.compare])]
+    _check_packages()
+    exhibits = Exhibits(paths, given.trust, given.device)
+    with contextlib.suppress(KeyboardInterrupt):  # how it ends
+        _serve(given, exhibits)
+    return 0
+
+
+def _check_packages() -> None:
+    missing = [name for name in PACKAGES if find_spec(name) is None]
+    if missing:
+        raise UserError(f"seqlab explore needs {' and '.join(missing)}: pip install 'seqlab[explore]'")
+
+
+def _serve(given: argparse.Namespace, exhibits: Exhibits) -> None:
+    import uvicorn
+
+    from experiments.explorer.api import Api
+    from experiments.explorer.server import LOOPBACK, application
+    from experiments.explorer.worker import Worker
+    from lightning_modules.kernels.onednn import PackedWeights
+
+    worker = Worker()
+    listening = _listen(given.host, given.port)
+    port = listening.getsockname()[1]
+    hosts = [*LOOPBACK, given.host, *given.allow_host]
+    app = application(Api(exhibits, worker), worker, hosts)
+    shown = f"[{given.host}]" if ":" in given.host else given.host
+    url = f"http://{shown}:{port}/"
+    if not _is_loopback(given.host):
+        print(
+            f"seqlab: warning: {given.host} can be reached from other machines, and whoever reaches it may use the "
+            "model: leave --host out for this machine alone",
+            file=sys.stderr,
+        )
+    print(f"{url} (Ctrl-C ends)", flush=True)
+    if not given.no_browser:
+        webbrowser.open(url)
+    settings = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on", timeout_keep_alive=30)
+    with listening, PackedWeights():
+        uvicorn.Server(settings).run(sockets=[listening])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket that others can connect to from now on.
+
+    Raises:
+        UserError: The address cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except (OSError, UnicodeError) as error:
+        told = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise UserError(f"cannot listen on {host}, port {port}: {told}; give another --port") from error
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = ToolParser(
+        prog="seqlab explore",
+        description="Opens a page in the browser that looks into a checkpoint.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--ckpt_path",
+        type=Path,
+        required=True,
+        metavar="CKPT",
+        help="a checkpoint, or a run's directory: its best one, and those of its epochs",
+    )
+    parser.add_argument("--compare", type=Path, metavar="CKPT", help="another one, shown beside it")
+    parser.add_argument("--port", type=int, default=8000, metavar="N", help="of the page (default: 8000; 0: any)")
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="where the server listens (default: 127.0.0.1, this machine alone)",
+    )
+    parser.add_argument(
+        "--allow_host",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="another name that the server may be asked by, where --host is not this machine's own",
+    )
+    parser.add_argument("--no_browser", action="store_true", help="do not open the browser")
+    parser.add_argument(
+        "--trust",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="PACKAGE",
+        help="a package whose classes the checkpoint may name",
+    )
+    parser.add_argument("--device", default="auto", metavar="NAME", help="cpu, cuda, cuda:1, mps (default: auto)")
+    return parser

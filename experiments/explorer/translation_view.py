@@ -1,0 +1,338 @@
+"""What is seen of one sentence: pieces, hypotheses, attention, steps, and the beam."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from datamodules.batch import BOS, EOS, UNK, Padded
+from datamodules.errors import UserError
+from experiments.checkpoints.translator import Translator, one_line
+from experiments.explorer.interruptible import Interruptible
+from experiments.explorer.look import MOST_TOKENS, Look
+from experiments.explorer.numbers import numbers
+from experiments.explorer.tree import beam_tree, greedy_tree
+from experiments.explorer.worker import Ticket
+from experiments.figures.temperature import entropy_of
+from lightning_modules.decoding.beam import BeamSearch
+from lightning_modules.decoding.hidden_source import HiddenSource
+from lightning_modules.decoding.hypothesis import Hypothesis
+from lightning_modules.decoding.recorded import RecordedBeamSearch
+from lightning_modules.decoding.sampling import SamplingSearch
+from lightning_modules.decoding.search import Steppable
+from lightning_modules.decoding.trace import Trace, trace
+from lightning_modules.layers.attention import Attention
+from lightning_modules.layers.attention.contributions import contributions
+from lightning_modules.layers.attention.tempered import tempered
+from lightning_modules.layers.copying import CopyVocabularyHead
+from lightning_modules.layers.state import DecoderState, Memory
+from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
+
+CONTINUATIONS = 10
+"""Tokens that are shown of each step."""
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A source as the model gets it.
+
+    Attributes:
+        ids: All its ids, closed by EOS.
+        read: Positions of those that the model gets.
+        source: ``(1, columns)``, these, with padding behind them.
+    """
+
+    ids: list[int]
+    read: list[int]
+    source: Padded
+
+
+@dataclass(frozen=True)
+class TranslationView:
+    """Looks at sentences with one translator.
+
+    Attributes:
+        translator: Of one checkpoint.
+    """
+
+    translator: Translator
+
+    @torch.inference_mode()
+    def look(self, asked: Look, ticket: Ticket) -> dict[str, Any]:
+        """Searches, and looks at one of the hypotheses.
+
+        Args:
+            asked: The sentence, and how.
+            ticket: Ends the computation when nobody waits for it.
+
+        Returns:
+            Plain values; docs/explorer.md describes them.
+
+        Raises:
+            UserError: The sentence is too long, or what is asked of it does not go.
+        """
+        sentence = self.sentence(asked)
+        model = self.model(asked)
+        steps = self.steppable(asked, sentence, ticket)
+        search = self.search(asked)
+        found, recorded = self._found(asked, steps, sentence, search)
+        chosen = found[min(asked.chosen, len(found) - 1)]
+        seen = trace(steps, sentence.source, chosen.ids)
+        told: dict[str, Any] = {
+            "source": self._source(asked, sentence),
+            "hypotheses": [self._hypothesis(asked, each) for each in found],
+            "chosen": min(asked.chosen, len(found) - 1),
+            "end": EOS,
+            "steps": self._steps(asked, chosen, seen),
+            "attention": self._attention(model, sentence, seen),
+            "gate": self._gate(model, seen, chosen.ids),
+            "tree": None,
+        }
+        if isinstance(search, BeamSearch):
+            told["tree"] = self._tree(asked, search, recorded, seen, found[0], chosen)
+        return told
+
+    def sentence(self, asked: Look) -> Sentence:
+        """The source as ids, and what of it the model gets.
+
+        Raises:
+            UserError: It is too long, or nothing is left of it.
+        """
+        ids = self.translator.encode(one_line(asked.source))
+        if len(ids) > MOST_TOKENS:
+            raise UserError(f"the source has {len(ids):,} tokens: give at most {MOST_TOKENS}")
+        for name, places in (("left_out", asked.left_out), ("hidden", asked.hidden)):
+            if places and max(places) >= len(ids):
+                raise UserError(f"{name} has {max(places)}, but the source has the positions 0 to {len(ids) - 1}")
+        read = [place for place in range(len(ids)) if place not in asked.left_out]
+        if not read:
+            raise UserError("every position of the source is left out: keep at least one")
+        values = torch.tensor([[ids[place] for place in read] + [0] * asked.padding])
+        device = self.translator.members[0].device
+        return Sentence(ids, read, Padded(values, torch.tensor([len(read)])).to(device))
+
+    def model(self, asked: Look) -> TokenEncoderDecoder:
+        """The model at the temperature that is asked for."""
+        return tempered(self.translator.members[0], asked.attention_temperature)
+
+    def steppable(self, asked: Look, sentence: Sentence, ticket: Ticket) -> Steppable[Memory, DecoderState]:
+        """The model as it is searched: what is asked to be hidden is, and it ends when nobody waits."""
+        watched = Interruptible(self.model(asked), ticket)
+        hidden = [column for column, place in enumerate(sentence.read) if place in asked.hidden]
+        return HiddenSource(watched, hidden) if hidden else watched
+
+    def search(self, asked: Look) -> BeamSearch | SamplingSearch:
+        """The search that is asked for, within the limits of the model's own test.
+
+        Raises:
+            UserError: It does not fit the vocabulary.
+        """
+        limits = self.translator.members[0].test_search
+        lengths = (limits.max_length, limits.max_ratio, limits.min_length)
+        if asked.length is not None:
+            lengths = (asked.length, None, asked.length)
+        search: BeamSearch | SamplingSearch
+        if asked.how == "sampling":
+            search = SamplingSearch(asked.n_best, asked.temperature, asked.top_k, asked.top_p, *lengths)
+        else:
+            n_best = min(asked.n_best, asked.beam_size)
+            search = BeamSearch(
+                asked.beam_size, asked.length_penalty, n_best, *lengths, coverage_penalty=asked.coverage_penalty
+            )
+        search.check_vocabulary(self.translator.target_tokenizer.vocabulary_size)
+        return search
+
+    def _found(
+        self,
+        asked: Look,
+        model: Steppable[Memory, DecoderState],
+        sentence: Sentence,
+        search: BeamSearch | SamplingSearch,
+    ) -> tuple[list[Hypothesis], RecordedBeamSearch | None]:
+        prefixes = None
+        if asked.prefix:
+            self._check_prefix(asked)
+            prefixes = Padded.from_sequences([list(asked.prefix)]).to(sentence.source.values.device)
+        if isinstance(search, BeamSearch):
+            recorded = RecordedBeamSearch(search)
+            return recorded(model, sentence.source, False, prefixes)[0], recorded
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(asked.seed)
+            return search(model, sentence.source, False, prefixes)[0], None
+
+    def _check_prefix(self, asked: Look) -> None:
+        size = self.translator.spellings(one_line(asked.source))[1].vocabulary_size
+        if wrong := [token for token in asked.prefix if token >= size or token == EOS]:
+            raise UserError(f"prefix has the id {wrong[0]}: give target ids below {size:,}, none of them the end's")
+
+    def _source(self, asked: Look, sentence: Sentence) -> dict[str, Any]:
+        tokenizer = self.translator.spellings(one_line(asked.source))[0]
+        unread = [place for place in range(len(sentence.ids)) if place not in sentence.read]
+        return {
+            "text": asked.source,
+            "ids": sentence.ids,
+            "pieces": tokenizer.pieces(sentence.ids),
+            "left_out": unread,
+            "hidden": [place for place in sentence.read if place in asked.hidden],
+            "padding": asked.padding,
+        }
+
+    def _hypothesis(self, asked: Look, hypothesis: Hypothesis) -> dict[str, Any]:
+        line = one_line(asked.source)
+        return {
+            "text": self.translator.text(hypothesis, line),
+            "ids": hypothesis.ids,
+            "pieces": self.translator.spellings(line)[1].pieces([*hypothesis.ids, EOS]),
+            "score": numbers(hypothesis.score),
+            "log_probability": numbers(hypothesis.log_probability),
+            "truncated": hypothesis.truncated,
+        }
+
+    def _steps(self, asked: Look, chosen: Hypothesis, seen: Trace[Memory, DecoderState]) -> list[dict[str, Any]]:
+        spelling = self.translator.spellings(one_line(asked.source))[1]
+        ids = [*chosen.ids, EOS]
+        probabilities = seen.log_probabilities.exp()
+        sampled = self._drawn(asked, seen.log_probabilities)
+        entropies = entropy_of(probabilities.double().cpu().numpy())
+        ranks = (seen.log_probabilities > seen.log_probabilities.gather(1, _column(ids))).sum(dim=1) + 1
+        best = seen.log_probabilities.topk(min(CONTINUATIONS, seen.log_probabilities.shape[1]), dim=1)
+        pieces = spelling.pieces(best.indices.flatten().tolist())
+        width = best.indices.shape[1]
+        told = []
+        for step, (token, piece) in enumerate(zip(ids, spelling.pieces(ids), strict=True)):
+            tokens = best.indices[step]
+            told.append(
+                {
+                    "token": token,
+                    "piece": piece,
+                    "log_probability": numbers(seen.log_probabilities[step, token]),
+                    "rank": int(ranks[step]),
+                    "entropy": numbers(float(entropies[step])),
+                    "forced": step < len(asked.prefix),
+                    "tokens": tokens.tolist(),
+                    "pieces": pieces[step * width : (step + 1) * width],
+                    "probabilities": numbers(probabilities[step, tokens]),
+                    "sampled": numbers(sampled[step, tokens]),
+                }
+            )
+        return told
+
+    def _drawn(self, asked: Look, log_probabilities: Tensor) -> Tensor:
+        """What sampling would draw from at each step, ``(t, vocabulary)``; it draws no unknown token."""
+        known = log_probabilities.index_fill(1, torch.tensor([UNK], device=log_probabilities.device), -torch.inf)
+        top_k = min(asked.top_k, known.shape[1])
+        return SamplingSearch(1, asked.temperature, top_k, asked.top_p).distribution(known)
+
+    def _attention(
+        self, model: TokenEncoderDecoder, sentence: Sentence, seen: Trace[Memory, DecoderState]
+    ) -> dict[str, Any] | None:
+        if not seen.weights.shape[0]:
+            return None
+        columns = [*sentence.read, *range(len(sentence.ids), len(sentence.ids) + sentence.source.values.shape[1])]
+        columns = columns[: seen.weights.shape[2]]
+        total = max(len(sentence.ids), columns[-1] + 1)
+        mean = seen.weights.mean(dim=0)
+        layers = _layers(model, seen)
+        return {
+            "heads": head_names(model, len(seen.weights)),
+            "weights": numbers(_spread(seen.weights, columns, total)),
+            "mean": numbers(_spread(mean, columns, total)),
+            "entropy": numbers(entropy_of(seen.weights.double().cpu().numpy())),
+            "mean_entropy": numbers(entropy_of(mean.double().cpu().numpy())),
+            "norms": [numbers(_spread(norms, columns, total), 5) for norms, _ in layers],
+            "shares": [numbers(_spread(shares, columns, total), 5) for _, shares in layers],
+            "temperature": [attention.temperature for attention in attentions_of(model)],
+        }
+
+    def _gate(
+        self, model: TokenEncoderDecoder, seen: Trace[Memory, DecoderState], ids: Sequence[int]
+    ) -> list[float] | None:
+        if not isinstance(model.output, CopyVocabularyHead):
+            return None
+        return numbers(model.output.generation(decoder_outputs(model, seen, ids)))  # type: ignore[return-value]  # a row
+
+    def _tree(
+        self,
+        asked: Look,
+        search: BeamSearch,
+        recorded: RecordedBeamSearch | None,
+        seen: Trace[Memory, DecoderState],
+        best: Hypothesis,
+        chosen: Hypothesis,
+    ) -> list[dict[str, Any]]:
+        pieces = self.translator.spellings(one_line(asked.source))[1].pieces
+        if recorded is not None and recorded.steps:
+            return beam_tree(recorded.steps, search, pieces)
+        assert best is chosen  # greedy search finds one
+        return greedy_tree(seen.log_probabilities, best.ids, search, pieces)
+
+
+def decoder_outputs(model: TokenEncoderDecoder, seen: Trace[Memory, DecoderState], ids: Sequence[int]) -> Tensor:
+    """What the model predicts each token from, ``(t, width)``.
+
+    Args:
+        model: That was traced.
+        seen: Its steps through the target.
+        ids: The target, without EOS.
+    """
+    inputs = Padded.from_sequences([[BOS, *ids]]).values.to(model.device)
+    outputs, _, _ = model.decoder(model.target_embedding(inputs), seen.memory, seen.initial)
+    hidden: Tensor = model.to_embedding(outputs[0])
+    return hidden
+
+
+def _column(ids: Sequence[int]) -> Tensor:
+    return torch.tensor(ids)[:, None]
+
+
+def _layers(model: TokenEncoderDecoder, seen: Trace[Memory, DecoderState]) -> list[tuple[Tensor, Tensor]]:
+    """For each attention the norms and shares of the positions, ``(t, source_len)``."""
+    found, first = [], 0
+    for number, attention in enumerate(attentions_of(model)):
+        if attention.heads:
+            weights = seen.weights[None, first : first + attention.heads]
+            norms, shares = contributions(attention, weights, seen.memory.keys[number], seen.memory.values)
+            found.append((norms[0], shares[0]))
+            first += attention.heads
+    return found
+
+
+def attentions_of(model: TokenEncoderDecoder) -> list[Attention]:
+    """The attentions of a model's decoder, the lowest layer first.
+
+    Args:
+        model: Whose.
+    """
+    return [each for each in model.decoder.attentions if isinstance(each, Attention)]
+
+
+def head_names(model: TokenEncoderDecoder, heads: int) -> list[dict[str, int]]:
+    """The layer and the number of each head, counted from 0.
+
+    Args:
+        model: Whose.
+        heads: How many distributions it gives.
+    """
+    names = [
+        {"layer": layer, "head": head}
+        for layer, attention in enumerate(attentions_of(model))
+        for head in range(attention.heads)
+    ]
+    return names or [{"layer": 0, "head": head} for head in range(heads)]
+
+
+def _spread(values: Tensor, columns: Sequence[int], total: int) -> Tensor:
+    """The columns at their places among all of them, NaN at those that the model did not get.
+
+    Args:
+        values: ``(..., columns)``.
+        columns: Their places.
+        total: Number of places.
+    """
+    wide = values.new_full((*values.shape[:-1], total), torch.nan)
+    wide[..., list(columns)] = values
+    return wide

@@ -1,0 +1,141 @@
+"""Translations for programs: what waits is translated together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from experiments.checkpoints.translation import Translation
+from experiments.checkpoints.translator import Translator
+from experiments.explorer.fields import Fields
+from experiments.explorer.numbers import numbers
+from experiments.explorer.worker import Busy, Ticket, Worker
+
+MOST_LINES = 256
+"""Of one request, and of what is translated at once."""
+
+LONGEST_LINE = 4000
+"""Characters."""
+
+MOST_WAITING_LINES = 16_384
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How lines are translated; lines of like settings go together.
+
+    Attributes:
+        beam_size: Prefixes kept; 1 is greedy.
+        n_best: Hypotheses of each line.
+        length_penalty: Larger values favour longer hypotheses.
+    """
+
+    beam_size: int
+    n_best: int
+    length_penalty: float
+
+
+@dataclass(frozen=True)
+class _Order:
+    lines: list[str]
+    settings: Settings
+    done: asyncio.Future[list[list[Translation]]]
+
+
+class TranslationQueue:
+    """Translates what several programs ask for, in common batches.
+
+    Args:
+        worker: Computes.
+        translator: Translates.
+    """
+
+    def __init__(self, worker: Worker, translator: Translator) -> None:
+        self._worker = worker
+        self._translator = translator
+        self._orders: deque[_Order] = deque()
+
+    async def translate(self, fields: Fields) -> dict[str, Any]:
+        """Answers a request.
+
+        Args:
+            fields: ``sources``, and the settings.
+
+        Raises:
+            UserError: A field is wrong, or a line cannot be translated.
+            Busy: Too many lines are waiting.
+        """
+        lines = fields.texts("sources", MOST_LINES, LONGEST_LINE)
+        settings = _settings(fields)
+        fields.end()
+        if sum(len(order.lines) for order in self._orders) + len(lines) > MOST_WAITING_LINES:
+            raise Busy
+        order = _Order(lines, settings, asyncio.get_running_loop().create_future())
+        self._orders.append(order)
+        if len(self._orders) == 1:
+            await self._work()
+        return {"translations": [[_told(each) for each in found] for found in await order.done]}
+
+    async def _work(self) -> None:
+        """Translates until nothing waits any more; what comes meanwhile goes into the next batch."""
+        while self._orders:
+            batch = self._next()
+            try:
+                found = await self._worker.run(None, partial(self._translated, batch))
+            except Exception as error:
+                await self._alone(batch, error)
+            else:
+                _give(batch, found)
+            for order in batch:
+                self._orders.remove(order)
+
+    async def _alone(self, batch: list[_Order], error: Exception) -> None:
+        """Answers each by itself where something was wrong with one of them."""
+        for order in batch:
+            if len(batch) == 1:
+                order.done.set_exception(error)
+                continue
+            try:
+                _give([order], await self._worker.run(None, partial(self._translated, [order])))
+            except Exception as own:
+                order.done.set_exception(own)
+
+    def _next(self) -> list[_Order]:
+        """The orders that are translated together: those like the first, up to :data:`MOST_LINES` lines."""
+        batch: list[_Order] = []
+        count = 0
+        for order in self._orders:
+            fits = not batch or count + len(order.lines) <= MOST_LINES
+            if order.settings == self._orders[0].settings and fits:
+                batch.append(order)
+                count += len(order.lines)
+        return batch
+
+    def _translated(self, batch: list[_Order], _: Ticket) -> list[list[Translation]]:
+        settings = batch[0].settings
+        search = self._translator.beam_search(settings.beam_size, settings.n_best, settings.length_penalty)
+        return self._translator.hypotheses([line for order in batch for line in order.lines], search)
+
+
+def _settings(fields: Fields) -> Settings:
+    beam_size = fields.whole("beam_size", 5, 1, 32)
+    return Settings(beam_size, fields.whole("n_best", 1, 1, beam_size), fields.number("length_penalty", 1.0, 0.0, 10.0))
+
+
+def _give(batch: list[_Order], found: list[list[Translation]]) -> None:
+    first = 0
+    for order in batch:
+        if not order.done.done():
+            order.done.set_result(found[first : first + len(order.lines)])
+        first += len(order.lines)
+
+
+def _told(translation: Translation) -> dict[str, Any]:
+    return {
+        "text": translation.text,
+        "score": numbers(translation.score),
+        "log_probability": numbers(translation.log_probability),
+    }
