@@ -64,7 +64,8 @@ export function attentionCard(look, state, room, choose, which) {
     `entropy of the row ${written(entropy[at], 3)} nats`,
   ].filter((line) => line !== null);
   const map = heatmap({
-    rows, columns, values, room, digits: state.digits, beside, chosen: row, tell, choose,
+    rows, columns, values, room, digits: state.digits, beside,
+    masked: columns.map((_, at) => at).filter((at) => at >= look.source.pieces.length || look.source.hidden.includes(at)), chosen: row, tell, choose,
     below: { title: "coverage", values: covered, most: Math.max(1, ...covered.filter((value) => value !== null)) },
     label: `Attention of ${rows.length} target tokens to ${columns.length} source tokens`,
   });

@@ -41,8 +41,14 @@ function segments(label, options, value, pick, disabled) {
     options.map(([key, word]) => element("button", { type: "button", "aria-pressed": String(key === value), disabled, onclick: () => pick(key) }, word))));
 }
 
+// Whether somebody opened or closed a group; else narrow windows have them closed.
+const [opened, closed] = [new Set(), new Set()];
+
 function group(title, ...rows) {
-  return element("section", { class: "group" }, element("h2", {}, title), rows);
+  const kept = closed.has(title) ? false : opened.has(title) || window.innerWidth > 860;
+  const made = element("details", { class: "group", open: kept }, element("summary", {}, title), rows);
+  made.addEventListener("toggle", () => { (made.open ? opened : closed).add(title); (made.open ? closed : opened).delete(title); });
+  return made;
 }
 
 export function controls(state, about, change, fixed) {

@@ -26,8 +26,8 @@ let patterns = 0;
 
 // rows, columns: words; values: a row of numbers for each, null where there is nothing; beside: columns of small bars
 // at the right, each { title, values, most, digits }; below: likewise a row; chosen: the number of a row; balanced:
-// whether values go from -1 to 1; tell: lines of the tip of (row, column); choose: is told of a row.
-export function heatmap({ rows, columns, values, room, digits, beside = [], below, chosen, balanced, tell, choose, label }) {
+// whether values go from -1 to 1; masked: columns that the mask hides; tell: lines of the tip of (row, column); choose: is told of a row.
+export function heatmap({ rows, columns, values, room, digits, beside = [], below, chosen, balanced, masked = [], tell, choose, label }) {
   const rowWidth = Math.max(68, widest(rows, 18));
   const besideWidth = beside.length * 74;
   const width = columnWidth(columns.length, room - rowWidth - besideWidth - 12, digits);
@@ -52,7 +52,8 @@ export function heatmap({ rows, columns, values, room, digits, beside = [], belo
     values[row].forEach((value, column) => {
       const colour = value === null ? null : balanced ? { fill: balancedColour(value), ink } : weightColour(value);
       line.append(shape("rect", { x: x(column) + 0.5, y: y(row) + 0.5, width: width - 1, height: LINE - 1, fill: colour ? colour.fill : `url(#${id})`, "data-column": column }));
-      if (digits && value !== null) line.append(shape("text", { x: x(column) + width / 2, y: y(row) + 17, "font-size": 11, "text-anchor": "middle", fill: colour.ink, "pointer-events": "none" }, written(value, 2)));
+      if (value !== null && masked.includes(column)) line.append(shape("rect", { x: x(column) + 0.5, y: y(row) + 0.5, width: width - 1, height: LINE - 1, fill: `url(#${id})`, "pointer-events": "none" }));
+      else if (digits && value !== null && Math.abs(value) >= 0.005) line.append(shape("text", { x: x(column) + width / 2, y: y(row) + 17, "font-size": 11, "text-anchor": "middle", fill: colour.ink, "pointer-events": "none" }, written(value, 2)));
     });
     svg.append(line);
     beside.forEach((each, number) => {

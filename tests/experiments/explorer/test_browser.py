@@ -1,0 +1,209 @@
+"""The page in a real browser: what is clicked and typed is what the model computes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from datamodules.batch import EOS, UNK
+from experiments.checkpoints.loading import load_translator
+from experiments.checkpoints.translator import Translator
+from experiments.explorer.fields import Fields
+from experiments.explorer.look import Look
+from experiments.explorer.translation_view import TranslationView
+from experiments.explorer.worker import Ticket
+from tests.experiments.tiny_checkpoint import tiny_checkpoint, write
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install playwright")
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+CHROMIUM = next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
+
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the path")]
+
+SOURCE = "abc hü"
+
+
+@dataclass
+class Served:
+    """A server that runs.
+
+    Attributes:
+        url: Of its page.
+        translator: The model that it shows.
+    """
+
+    url: str
+    translator: Translator
+
+    def look(self, **asked: object) -> dict[str, Any]:
+        return TranslationView(self.translator).look(Look.of_fields(Fields({"source": SOURCE, **asked})), Ticket())
+
+
+@dataclass
+class Watched:
+    """A page, with what its browser complained of, and where it asked."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+    addresses: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("console", lambda told: told.type in ("error", "warning") and self.complaints.append(told.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", lambda request: self.addresses.append(request.url))
+
+    def text(self, card: str) -> str:
+        return self.page.locator(f"[data-card={card}]").inner_text()
+
+    def best(self) -> str:
+        return self.page.locator("[data-card=hypotheses] .words").first.inner_text()
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The command itself, as it is typed."""
+    folder = tmp_path_factory.mktemp("run") / "checkpoints"
+    folder.mkdir()
+    for seed, name in enumerate(("best", "epoch-000", "epoch-001")):
+        write(folder / f"{name}.ckpt", tiny_checkpoint(seed=seed))
+    words = ["explore", "--ckpt_path", str(folder), "--port", "0", "--no_browser", "--device", "cpu"]
+    command = [sys.executable, "-c", "import sys, seqlab; sys.exit(seqlab.main())", *words]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    ) as run:
+        assert run.stdout is not None
+        url = run.stdout.readline().split()[0]
+        yield Served(url, load_translator(folder / "best.ckpt", device="cpu"))
+        run.terminate()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def watched(browser: Browser, served: Served) -> Iterator[Watched]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    made = Watched(context.new_page())
+    made.page.goto(served.url)
+    made.page.fill("#source", SOURCE)
+    made.page.wait_for_selector("[data-card=tree]")
+    yield made
+    context.close()
+    assert made.complaints == []
+    assert made.addresses
+    assert all(address.startswith((served.url, "blob:http://127.0.0.1")) for address in made.addresses)
+
+
+def test_what_is_typed_clicked_and_slid_is_what_the_model_computes(
+    watched: Watched, served: Served, tmp_path: Path
+) -> None:
+    page = watched.page
+    look = served.look()
+    pieces = page.locator("[data-piece]").all_inner_texts()
+    assert [piece.replace("·", " ") for piece in pieces] == look["source"]["pieces"]
+    assert page.locator("[data-card=hypotheses] .words").all_inner_texts() == [
+        each["text"] for each in look["hypotheses"]
+    ]
+    # Hover tells the numbers.
+    page.locator("[data-card=attention] [data-row='1'] [data-column='2']").hover()
+    assert f"weight {look['attention']['weights'][0][1][2]:.6f}" in page.locator("#tip").inner_text()
+    # A click on a target token shows its row as bars.
+    page.locator("[data-card=attention] [data-row='2'] text").first.click()
+    shown = watched.text("row")
+    assert all(f"{weight:.3f}" in shown for weight in look["attention"]["mean"][2])
+    # Keys alone do the same, and the table has the numbers.
+    page.locator("[data-card=attention] svg").focus()
+    page.keyboard.press("ArrowDown")
+    assert f"weight {look['attention']['weights'][0][3][0]:.6f}" in page.locator("#said").inner_text()
+    page.keyboard.press("Enter")
+    page.locator("[data-card=row]").get_by_role("button", name="Table").click()
+    cells = page.locator("[data-card=row] tbody tr td:nth-child(2)").all_inner_texts()
+    assert cells == [f"{weight:.6f}" for weight in look["attention"]["mean"][3]]
+    # A continuation is forced.
+    other = next(t for t in look["steps"][1]["tokens"] if t not in (look["steps"][1]["token"], EOS, UNK))
+    page.locator(f"[data-card=steps] [data-step='1'][data-token='{other}']").click()
+    page.wait_for_selector("[data-card=steps] .forced")
+    prefix = [look["steps"][0]["token"], other]
+    assert watched.best() == served.look(prefix=prefix)["hypotheses"][0]["text"]
+    page.get_by_role("button", name="Let it go on freely").click()
+    page.wait_for_selector("[data-card=steps] .forced", state="detached")
+    assert watched.best() == look["hypotheses"][0]["text"]
+    # The slider of the temperature, by keys: each step is a twentieth of a power of two.
+    page.locator("#set-attention_temperature").focus()
+    with page.expect_response(lambda answer: answer.url.endswith("/api/look")) as answered:
+        page.keyboard.press("ArrowRight")
+    asked = json.loads(answered.value.request.post_data or "")
+    assert asked["attention_temperature"] == pytest.approx(2**0.05, abs=0.01)
+    page.wait_for_function("document.getElementById('status').textContent.endsWith('ms')")
+    warm = served.look(attention_temperature=asked["attention_temperature"])
+    page.locator("[data-card=attention] [data-row='0'] [data-column='1']").hover()
+    expected = f"weight {warm['attention']['weights'][0][0][1]:.6f}"
+    page.wait_for_function("words => document.getElementById('tip').textContent.includes(words)", arg=expected)
+    # A source word is left out.
+    page.locator("[data-piece='1']").click()
+    page.get_by_role("menuitem", name="Leave it out").click()
+    page.wait_for_selector(".piece.out")
+    reduced = served.look(attention_temperature=asked["attention_temperature"], left_out=[1])
+    assert watched.best() == reduced["hypotheses"][0]["text"]
+    # The address holds all of it.
+    again = page.context.new_page()
+    again.goto(page.url)
+    again.wait_for_selector(".piece.out")
+    again.wait_for_selector("[data-card=tree]")
+    assert again.locator("[data-card=hypotheses] .words").all_inner_texts() == [
+        each["text"] for each in reduced["hypotheses"]
+    ]
+    again.close()
+    # Pictures and data are saved.
+    for form, begins in (("SVG", b"<svg"), ("PNG", b"\x89PNG"), ("JSON", b"{")):
+        with page.expect_download() as saved:
+            page.locator("[data-card=attention]").get_by_role("button", name=form).click()
+        saved.value.save_as(tmp_path / form)
+        assert (tmp_path / form).read_bytes().startswith(begins)
+    held = json.loads((tmp_path / "JSON").read_text())
+    assert held["mean"][0][0] == pytest.approx(reduced["attention"]["mean"][0][0], abs=1e-6)
+
+
+def test_it_fits_and_compares_and_samples_at_every_width(watched: Watched, served: Served) -> None:
+    page = watched.page
+    page.get_by_label("beside").select_option("1")
+    page.wait_for_selector("[data-card=tree-2]")
+    page.get_by_role("button", name="Sampling").click()
+    page.wait_for_selector("[data-card=tree-2]", state="detached")
+    found = page.locator("[data-card=hypotheses-1] .words").all_inner_texts()
+    assert found == [each["text"] or "(nothing)" for each in served.look(how="sampling")["hypotheses"]]
+    for width in (360, 1280, 2560):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.get_by_role("button", name=re.compile("Dark|Light")).click()
+    ground, ink = (page.evaluate(f"getComputedStyle(document.body).{name}") for name in ("backgroundColor", "color"))
+    assert _contrast(ground, ink) > 7
+
+
+def _contrast(one: str, other: str) -> float:
+    """The ratio of luminances, as WCAG 2.2 defines it."""
+    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
