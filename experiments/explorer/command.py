@@ -14,9 +14,14 @@ from typing import TYPE_CHECKING
 
 from datamodules.errors import UserError
 from experiments.config.tool_parser import ToolParser
+from experiments.storage.layout import find_checkpoint
+from experiments.storage.outputs import check_outputs, open_output, write
 
 if TYPE_CHECKING:
     from experiments.explorer.exhibits import Exhibits
+
+MOST_EXPORTED = 100
+"""Sentences in one page: each takes a tenth of a megabyte, or more."""
 
 PACKAGES = ("starlette", "uvicorn")
 
@@ -31,6 +36,7 @@ The server answers this machine alone. --host gives it another address, which ot
 examples:
   seqlab explore --ckpt_path runs/dates/1
   seqlab explore --ckpt_path runs/dates/1 --compare runs/dates/2
+  seqlab explore --ckpt_path runs/dates/1 --export page.html --input sentences.txt
   curl -d '{"sources": ["the third of June"]}' http://127.0.0.1:8000/api/translate
 """
 
@@ -51,13 +57,53 @@ def main(arguments: list[str]) -> int:
     if not 0 <= given.port < 2**16:
         raise UserError(f"--port is {given.port}: give 1 to 65535, or 0 for any that is free")
     from experiments.explorer.exhibits import Exhibits
+    from experiments.explorer.neighbours import Corpus
 
     paths = [given.ckpt_path, *([] if given.compare is None else [given.compare])]
-    _check_packages()
-    exhibits = Exhibits(paths, given.trust, given.device)
+    if given.export is None:
+        _check_packages()
+    else:
+        inputs = [] if given.input is None else [("--input", Path(given.input))]
+        check_outputs([("--ckpt_path", find_checkpoint(path)) for path in paths], {"--export": given.export}, inputs)
+    corpus = None if given.corpus is None else Corpus.of_files(given.corpus)
+    exhibits = Exhibits(paths, given.trust, given.device, given.input, corpus)
+    if given.export is not None:
+        _export(given, exhibits)
+        return 0
     with contextlib.suppress(KeyboardInterrupt):  # how it ends
         _serve(given, exhibits)
     return 0
+
+
+def _export(given: argparse.Namespace, exhibits: Exhibits) -> None:
+    """Writes the page with what the model says of the lines of the input."""
+    from experiments.explorer.export import exported
+
+    page = exported(exhibits, _sources(given, exhibits)).encode()
+    with open_output(given.export) as file:
+        write(file, page)
+    print(given.export)
+
+
+def _sources(given: argparse.Namespace, exhibits: Exhibits) -> list[str]:
+    """What is looked at: the lines of the input; the whole input where it is music, nothing where it is a series.
+
+    Raises:
+        UserError: There is nothing, or too much.
+    """
+    from datamodules.corpora.corpus import read_lines
+
+    if exhibits.kind == "series":
+        return []
+    if given.input is None:
+        raise UserError("--export shows what is in a file: give one by --input, a sentence in each line")
+    lines = list(read_lines(Path(given.input)))
+    if exhibits.music is not None:
+        return ["\n".join(lines)]
+    kept = [line for line in lines if line.strip()]
+    if not 1 <= len(kept) <= MOST_EXPORTED:
+        raise UserError(f"--input {given.input} has {len(kept):,} lines with text: give 1 to {MOST_EXPORTED}")
+    return kept
 
 
 def _check_packages() -> None:
@@ -147,6 +193,21 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="NAME",
         help="another name that the server may be asked by, where --host is not this machine's own",
+    )
+    parser.add_argument(
+        "--input",
+        metavar="FILE",
+        help="the series that is forecast, a CSV file; with --export the text whose lines are shown",
+    )
+    parser.add_argument(
+        "--corpus",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="pairs to look for the nearest decoder states in: one file with tabs, or sources and targets",
+    )
+    parser.add_argument(
+        "--export", type=Path, metavar="FILE.html", help="write the page into one file that needs no server, and end"
     )
     parser.add_argument("--no_browser", action="store_true", help="do not open the browser")
     parser.add_argument(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable
-from importlib.resources import files
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -17,9 +16,8 @@ from datamodules.errors import RunFailed, UserError, short_message
 from experiments.explorer import api
 from experiments.explorer.fields import Fields
 from experiments.explorer.guard import Guard
+from experiments.explorer.page_files import page_files
 from experiments.explorer.worker import Busy, Superseded, Worker
-
-TYPES = {".html": "text/html; charset=utf-8", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 """What this machine calls itself."""
@@ -43,18 +41,11 @@ def application(addresses: api.Api, worker: Worker, hosts: Iterable[str] = LOOPB
     routes += [Route(path, _serving(body, kind)) for path, (body, kind) in page_files().items()]
     guard = Middleware(Guard, hosts=tuple(hosts))
     return Starlette(
-        routes=routes, middleware=[guard], exception_handlers={HTTPException: _not_there}, lifespan=lifespan
+        routes=routes,
+        middleware=[guard],
+        exception_handlers={HTTPException: _not_there, Exception: _unforeseen},
+        lifespan=lifespan,
     )
-
-
-def page_files() -> dict[str, tuple[bytes, str]]:
-    """What the page is made of, by path: read once, so that no request reaches the disk."""
-    found = {}
-    for file in files("experiments.explorer.page").iterdir():
-        kind = TYPES.get(f".{file.name.rpartition('.')[2]}")
-        if kind is not None:
-            found["/" if file.name == "index.html" else f"/{file.name}"] = (file.read_bytes(), kind)
-    return found
 
 
 def _serving(body: bytes, kind: str) -> Callable[[Request], Response]:
@@ -88,6 +79,11 @@ def _answering(route: api.Route) -> Callable[[Request], object]:
 async def _not_there(_: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     return _sentence(status, "there is nothing here" if status == 404 else "this address takes another method")
+
+
+async def _unforeseen(_: Request, __: Exception) -> Response:
+    """What is told of an error that nobody foresaw; its traceback stands where the server was started."""
+    return _sentence(500, "something went wrong that nobody foresaw: the terminal of seqlab explore tells what")
 
 
 def _sentence(status: int, sentence: str) -> Response:

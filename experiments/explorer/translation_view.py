@@ -52,6 +52,30 @@ class Sentence:
 
 
 @dataclass(frozen=True)
+class Found:
+    """What a search found for a sentence.
+
+    Attributes:
+        sentence: The source.
+        model: What was searched.
+        hypotheses: The best first.
+        number: Which of them is looked at.
+        recorded: The search, with its steps; None of sampling.
+    """
+
+    sentence: Sentence
+    model: Steppable[Memory, DecoderState]
+    hypotheses: list[Hypothesis]
+    number: int
+    recorded: RecordedBeamSearch | None
+
+    @property
+    def chosen(self) -> Hypothesis:
+        """The hypothesis that is looked at."""
+        return self.hypotheses[self.number]
+
+
+@dataclass(frozen=True)
 class TranslationView:
     """Looks at sentences with one translator.
 
@@ -75,26 +99,33 @@ class TranslationView:
         Raises:
             UserError: The sentence is too long, or what is asked of it does not go.
         """
-        sentence = self.sentence(asked)
-        model = self.model(asked)
-        steps = self.steppable(asked, sentence, ticket)
-        search = self.search(asked)
-        found, recorded = self._found(asked, steps, sentence, search)
-        chosen = found[min(asked.chosen, len(found) - 1)]
-        seen = trace(steps, sentence.source, chosen.ids)
-        told: dict[str, Any] = {
-            "source": self._source(asked, sentence),
-            "hypotheses": [self._hypothesis(asked, each) for each in found],
-            "chosen": min(asked.chosen, len(found) - 1),
+        found = self.find(asked, ticket)
+        seen = trace(found.model, found.sentence.source, found.chosen.ids)
+        return {
+            "source": self._source(asked, found.sentence),
+            "hypotheses": [self._hypothesis(asked, each) for each in found.hypotheses],
+            "chosen": found.number,
             "end": EOS,
-            "steps": self._steps(asked, chosen, seen),
-            "attention": self._attention(model, sentence, seen),
-            "gate": self._gate(model, seen, chosen.ids),
-            "tree": None,
+            "steps": self._steps(asked, found.chosen, seen),
+            "attention": self._attention(self.model(asked), found.sentence, seen),
+            "gate": self._gate(self.model(asked), seen, found.chosen.ids),
+            "tree": self._tree(asked, found, seen),
         }
-        if isinstance(search, BeamSearch):
-            told["tree"] = self._tree(asked, search, recorded, seen, found[0], chosen)
-        return told
+
+    @torch.inference_mode()
+    def find(self, asked: Look, ticket: Ticket) -> Found:
+        """Searches; see :meth:`look`."""
+        sentence, search = self.sentence(asked), self.search(asked)
+        model = self.steppable(asked, sentence, ticket)
+        prefixes = None
+        if asked.prefix:
+            self._check_prefix(asked)
+            prefixes = Padded.from_sequences([list(asked.prefix)]).to(sentence.source.values.device)
+        recorded = RecordedBeamSearch(search) if isinstance(search, BeamSearch) else None
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(asked.seed)
+            (hypotheses,) = (recorded or search)(model, sentence.source, False, prefixes)
+        return Found(sentence, model, hypotheses, min(asked.chosen, len(hypotheses) - 1), recorded)
 
     def sentence(self, asked: Look) -> Sentence:
         """The source as ids, and what of it the model gets.
@@ -145,24 +176,6 @@ class TranslationView:
             )
         search.check_vocabulary(self.translator.target_tokenizer.vocabulary_size)
         return search
-
-    def _found(
-        self,
-        asked: Look,
-        model: Steppable[Memory, DecoderState],
-        sentence: Sentence,
-        search: BeamSearch | SamplingSearch,
-    ) -> tuple[list[Hypothesis], RecordedBeamSearch | None]:
-        prefixes = None
-        if asked.prefix:
-            self._check_prefix(asked)
-            prefixes = Padded.from_sequences([list(asked.prefix)]).to(sentence.source.values.device)
-        if isinstance(search, BeamSearch):
-            recorded = RecordedBeamSearch(search)
-            return recorded(model, sentence.source, False, prefixes)[0], recorded
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(asked.seed)
-            return search(model, sentence.source, False, prefixes)[0], None
 
     def _check_prefix(self, asked: Look) -> None:
         size = self.translator.spellings(one_line(asked.source))[1].vocabulary_size
@@ -255,20 +268,13 @@ class TranslationView:
             return None
         return numbers(model.output.generation(decoder_outputs(model, seen, ids)))  # type: ignore[return-value]  # a row
 
-    def _tree(
-        self,
-        asked: Look,
-        search: BeamSearch,
-        recorded: RecordedBeamSearch | None,
-        seen: Trace[Memory, DecoderState],
-        best: Hypothesis,
-        chosen: Hypothesis,
-    ) -> list[dict[str, Any]]:
+    def _tree(self, asked: Look, found: Found, seen: Trace[Memory, DecoderState]) -> list[dict[str, Any]] | None:
+        if found.recorded is None:
+            return None
         pieces = self.translator.spellings(one_line(asked.source))[1].pieces
-        if recorded is not None and recorded.steps:
-            return beam_tree(recorded.steps, search, pieces)
-        assert best is chosen  # greedy search finds one
-        return greedy_tree(seen.log_probabilities, best.ids, search, pieces)
+        if found.recorded.steps:
+            return beam_tree(found.recorded.steps, found.recorded, pieces)
+        return greedy_tree(seen.log_probabilities, found.chosen.ids, found.recorded, pieces)
 
 
 def decoder_outputs(model: TokenEncoderDecoder, seen: Trace[Memory, DecoderState], ids: Sequence[int]) -> Tensor:

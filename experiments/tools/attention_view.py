@@ -13,6 +13,7 @@ from datamodules.batch import SequenceBatch
 from datamodules.errors import UserError
 from experiments.figures.temperature import entropy_of
 from lightning_modules.layers.attention import Attention
+from lightning_modules.layers.attention.contributions import contributions
 from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 
 
@@ -70,20 +71,10 @@ def attention_view(
     if not scores.shape[1]:
         raise UserError("the model of this checkpoint has no attention")
     weights = torch.stack([(scores / temperature).softmax(dim=-1)[0, :, 0].mean(dim=0) for temperature in temperatures])
-    own = scores.softmax(dim=-1)
-    context = attention.context(own, keys, memory)[0, 0]
-    positions = range(scores.shape[-1])
-    parts = torch.stack([attention.context(_alone(own, each), keys, memory)[0, 0] for each in positions])
+    shares = contributions(attention, scores.softmax(dim=-1), keys, memory).shares[0, 0]
     return AttentionView(
         scores[0, :, 0].mean(dim=0).numpy(),
         weights.numpy(),
         entropy_of(weights.double().numpy()),
-        (parts @ context / context.square().sum()).numpy(),
+        shares.numpy(),
     )
-
-
-def _alone(weights: Tensor, position: int) -> Tensor:
-    """The weights with all but one position at 0."""
-    kept = torch.zeros_like(weights)
-    kept[..., position] = weights[..., position]
-    return kept

@@ -7,11 +7,10 @@ import contextlib
 import csv
 import io
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from datamodules.errors import UserError
 from experiments.config.tool_parser import ToolParser
 from experiments.storage.outputs import STANDARD_OUTPUT, add_overwrite_option, check_outputs, open_output, write
 
@@ -62,6 +61,8 @@ def _forecast(given: argparse.Namespace) -> None:
     files = [(f"--{name}", find_file(getattr(given, name))) for name in ("input", "future") if getattr(given, name)]
     outputs = {"--output": given.output} if given.output else dict([STANDARD_OUTPUT])
     check_outputs([("--ckpt_path", checkpoint)], outputs, files, given.overwrite)
+    from experiments.checkpoints.forecaster import load_forecaster
+
     model, series = load_forecaster(checkpoint, given.trust, given.device)
     ahead = series.vectors_ahead(given.input, given.future)
     told = io.StringIO()
@@ -69,43 +70,6 @@ def _forecast(given: argparse.Namespace) -> None:
     with contextlib.ExitStack() as stack:
         output = sys.stdout.buffer if given.output is None else stack.enter_context(open_output(given.output))
         write(output, told.getvalue().encode())
-
-
-def load_forecaster(path: Path, trusted: list[str], device: str = "auto") -> tuple[ForecastModule, SeriesFormat]:
-    """A model that forecasts, and how its series is written, of a checkpoint alone.
-
-    Args:
-        path: The checkpoint.
-        trusted: Packages whose classes the checkpoint may name, besides the project's own.
-        device: A device of torch, or ``auto``: CUDA where there is one, else the CPU.
-
-    Raises:
-        UserError: It cannot be read, or is of a model that does not forecast.
-    """
-    from datamodules.series.ahead import SeriesFormat
-    from experiments.checkpoints.loading import choose_device
-    from experiments.checkpoints.reading import read_checkpoint
-    from experiments.checkpoints.trained_model import trained_model
-    from experiments.config.class_paths import DATA_HYPERPARAMETERS
-    from lightning_modules.forecasting.module import ForecastModule
-
-    chosen = choose_device(device)
-    checkpoint = read_checkpoint(path, trusted, unused=[DATA_HYPERPARAMETERS])
-    otherwise = "which does not forecast: give one of DirectForecaster, EncoderForecaster or RecurrentForecaster"
-    model = trained_model(checkpoint, path, ForecastModule, otherwise)  # type: ignore[type-abstract]  # only a bound
-    try:
-        series = SeriesFormat.of_state(_saved_series(checkpoint))
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from error
-    return model.to(chosen).eval(), series
-
-
-def _saved_series(checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The format of the series, which Lightning keeps under the name of the data module's class."""
-    from datamodules.series.module import SERIES
-
-    states = (value[SERIES] for value in checkpoint.values() if isinstance(value, Mapping) and SERIES in value)
-    return next(states, {})
 
 
 def _rows(model: ForecastModule, series: SeriesFormat, ahead: AheadVectors) -> Iterator[tuple[str, ...]]:

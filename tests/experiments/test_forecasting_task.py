@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from datamodules.series.made import COLUMNS, made_table
+from experiments.checkpoints.forecaster import load_forecaster
 from experiments.cli import main
-from experiments.tools.forecast import load_forecaster
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "forecasting"
 ROWS, WINDOW, HORIZON = 900, 48, 12

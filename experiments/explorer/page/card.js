@@ -36,7 +36,7 @@ export function table(caption, rows) {
     element("caption", { class: "unseen" }, caption),
     element("thead", {}, element("tr", {}, heads.map((head) => element("th", { scope: "col" }, head)))),
     element("tbody", {}, body.map(([head, ...cells]) => element("tr", {},
-      element("th", { scope: "row" }, head), cells.map((cell) => element("td", {}, cell))))));
+      element("th", { scope: "row" }, head), cells.map((cell) => element("td", { class: /^[-\u2013\d.,]*$/.test(cell) ? null : "words" }, cell))))));
 }
 
 // Keeps over redrawing whether a card shows its table.

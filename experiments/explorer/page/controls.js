@@ -53,17 +53,17 @@ function group(title, ...rows) {
 
 export function controls(state, about, change, fixed) {
   const searching = state.how === "sampling" ? ["n_best", "temperature", "top_k", "top_p", "seed"] : ["beam_size", "n_best", "length_penalty", ...(about.heads ? ["coverage_penalty"] : []), "temperature", "top_k", "top_p"];
-  const made = [group("Search", segments("Search", [["beam", "Beam"], ["sampling", "Sampling"]], state.how, (how) => change({ how, chosen: 0 }), fixed), searching.map((name) => slider(name, state, change, fixed)))];
+  const made = fixed ? [] : [group("Search", segments("Search", [["beam", "Beam"], ["sampling", "Sampling"]], state.how, (how) => change({ how, chosen: 0 }), fixed), searching.map((name) => slider(name, state, change, fixed)))];
   if (!about.heads) return made;
   const heads = element("select", { id: "set-head", onchange: (event) => change({ head: Number(event.target.value) }, false) },
     element("option", { value: -1 }, about.heads > 1 ? `mean of ${about.heads} heads` : "the only head"),
     about.heads > 1 ? about.head_names.map(({ layer, head }, number) => element("option", { value: number, selected: number === state.head }, `layer ${layer + 1}, head ${head + 1}`)) : []);
   const checkbox = element("input", { type: "checkbox", id: "set-digits", checked: state.digits, onchange: () => change({ digits: checkbox.checked }, false) });
   made.push(group("Attention",
-    slider("attention_temperature", state, change, fixed),
+    fixed ? [] : slider("attention_temperature", state, change, fixed),
     element("div", { class: "row" }, element("label", { for: "set-head" }, "Head"), heads),
     segments("What is drawn", [["weights", "Weights"], ["shares", "Shares"], ["norms", "Norms"]], state.values, (values) => change({ values }, false)),
     element("div", { class: "row check" }, element("label", { for: "set-digits" }, checkbox, "Numbers in the cells")),
-    slider("padding", state, change, fixed)));
+    fixed ? [] : slider("padding", state, change, fixed)));
   return made;
 }

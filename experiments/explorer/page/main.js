@@ -2,14 +2,12 @@
 
 import { element, hideTip } from "./dom.js";
 import { theme } from "./colours.js";
-import { readState, writeState, ASKED } from "./state.js";
+import { readState, writeState } from "./state.js";
 import { ask, isRecorded, Refused } from "./ask.js";
 import { controls } from "./controls.js";
 import { pieces, closeMenu } from "./question.js";
-import { hypothesesCard } from "./hypotheses.js";
-import { attentionCard } from "./attention.js";
-import { stepsCard } from "./steps.js";
-import { treeCard } from "./tree.js";
+import { KINDS } from "./kinds.js";
+import { laterCard } from "./later.js";
 
 const place = (id) => document.getElementById(id);
 let state = readState();
@@ -23,8 +21,8 @@ function problem(words) {
   place("problem").textContent = words || "";
 }
 
-function question(checkpoint) {
-  return { checkpoint, ...Object.fromEntries(ASKED.map((name) => [name, state[name]])) };
+function kind() {
+  return KINDS[about.kind];
 }
 
 function shownCheckpoints() {
@@ -33,17 +31,17 @@ function shownCheckpoints() {
 
 async function refresh() {
   writeState(state);
-  if (!state.source.trim()) {
+  if (kind().typed && !state.source.trim()) {
     looks = [];
     return draw();
   }
   const start = performance.now();
   try {
-    const answers = await Promise.all(shownCheckpoints().map((each, number) => ask("/api/look", question(each), `look${number}`)));
+    const answers = await Promise.all(shownCheckpoints().map((each, number) => kind().look(state, each, `look${number}`, about)));
     if (answers.some((answer) => answer === null)) return;
     looks = answers;
     problem("");
-    place("status").textContent = isRecorded() ? "" : `${Math.round(performance.now() - start)} ms`;
+    place("status").textContent = isRecorded() ? "exported" : `${Math.round(performance.now() - start)} ms`;
     draw();
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
@@ -65,6 +63,11 @@ function force(prefix) {
   change({ prefix, chosen: 0 });
 }
 
+function toggle(name, isOpen) {
+  state = { ...state, open: [...state.open.filter((each) => each !== name), ...(isOpen ? [name] : [])] };
+  writeState(state);
+}
+
 function chooseRow(row, byKey) {
   change({ row }, false);
   if (byKey) document.querySelector("[data-card^=attention] svg").focus();
@@ -74,15 +77,13 @@ function columnOf(look, number, count) {
   const which = count > 1 ? `-${number + 1}` : "";
   const results = place("results");
   const wide = window.innerWidth >= 1900;
+  const checkpoint = shownCheckpoints()[number];
   const room = Math.max(280, results.clientWidth / (count > 1 && window.innerWidth > 860 ? 2 : wide ? 2 : 1) - 44);
-  const cards = [
-    hypothesesCard(look, (chosen) => change({ chosen }), which),
-    attentionCard(look, state, room, chooseRow, which),
-    stepsCard(look, state, force, which),
-    treeCard(look, state, which),
-  ].flat().filter((each) => each !== null);
-  const name = count > 1 ? element("h2", {}, about.checkpoints[shownCheckpoints()[number]].name) : null;
-  return element("div", { class: "column" }, name, cards);
+  const page = { state, about, room, which, checkpoint, change, force, chooseRow };
+  const cards = kind().cards(look, page).flat().filter((each) => each !== null);
+  const later = kind().later(look, page).map((each) => laterCard({ ...each, isOpen: state.open.includes(each.name), toggle }));
+  const name = count > 1 ? element("h2", {}, about.checkpoints[checkpoint].name) : null;
+  return element("div", { class: "column" }, name, cards, later);
 }
 
 function kept(node) {
@@ -108,7 +109,7 @@ function draw() {
     return;
   }
   closeMenu();
-  pieceRow.replaceChildren(element("span", { class: "name" }, "pieces"), ...pieces(looks[0], state, area, change));
+  if (looks[0].source && !about.music) pieceRow.replaceChildren(element("span", { class: "name" }, "pieces"), ...pieces(looks[0], state, area, change));
   results.classList.toggle("two", looks.length > 1);
   results.replaceChildren(...looks.map((look, number) => columnOf(look, number, looks.length)));
   restore();
@@ -116,8 +117,21 @@ function draw() {
 
 function drawControls() {
   const active = document.activeElement && document.activeElement.id;
-  place("controls").replaceChildren(...controls(state, about, change, isRecorded()));
+  const made = about.kind === "translation" ? controls(state, about, change, isRecorded()) : [];
+  place("controls").replaceChildren(...made);
+  place("controls").hidden = !made.length;
+  document.querySelector(".desk").classList.toggle("alone", !made.length);
   if (active) place(active)?.focus();
+}
+
+function drawQuestion() {
+  if (!kind().typed) return place("question").replaceChildren(...kind().control(state, about, change));
+  if (about.music) area.rows = 6;
+  if (about.sources && about.sources.length > 1) {
+    const pick = element("select", { id: "source", onchange: () => change({ source: pick.value, chosen: 0, row: -1 }) }, about.sources.map((each) => element("option", { selected: each === state.source }, each)));
+    return place("question").replaceChildren(element("label", { for: "source" }, kind().typed), pick, pieceRow);
+  }
+  place("question").replaceChildren(element("label", { for: "source" }, about.music ? "Music in ABC notation" : kind().typed), area, pieceRow);
 }
 
 function drawCheckpoints() {
@@ -146,14 +160,14 @@ async function start() {
     writeState(state);
     await navigator.clipboard.writeText(window.location.href).then(() => { place("status").textContent = "copied"; }, () => { place("status").textContent = "in the address bar"; });
   });
-  place("question").append(element("label", { for: "source" }, "Source"), area, pieceRow);
   try {
     about = await ask("/api/about");
   } catch (error) {
     return problem(error.message);
   }
-  if (!state.source && about.example) state.source = about.example;
+  if (about.sources && !about.sources.includes(state.source)) state.source = about.sources[0] || "";
   if (state.compare < 0 && about.compare !== undefined && about.compare !== null && !window.location.hash.includes("compare")) state.compare = about.compare;
+  drawQuestion();
   area.value = state.source;
   area.addEventListener("input", () => change({ source: area.value, prefix: [], left_out: [], hidden: [], chosen: 0, row: -1 }));
   window.addEventListener("hashchange", () => { state = readState(); area.value = state.source; drawControls(); drawCheckpoints(); refresh(); });

@@ -1,6 +1,7 @@
 // The source: typed text, and its pieces, each of which can be edited, left out or hidden.
 
 import { element, shown } from "./dom.js";
+import { isRecorded } from "./ask.js";
 
 function placeIn(text, pieces, number) {
   let from = 0;
@@ -52,7 +53,7 @@ export function pieces(look, state, area, change) {
   const last = source.pieces.length - 1;
   return source.pieces.map((piece, number) => {
     const kind = source.left_out.includes(number) ? " out" : source.hidden.includes(number) ? " hidden" : "";
-    const button = element("button", { type: "button", "aria-haspopup": "menu", "aria-expanded": "false", "data-piece": number, title: kind === " out" ? "left out" : kind ? "hidden from the attention" : null }, shown(piece));
+    const button = element("button", { type: "button", disabled: isRecorded(), "aria-haspopup": "menu", "aria-expanded": "false", "data-piece": number, title: kind === " out" ? "left out" : kind ? "hidden from the attention" : null }, shown(piece));
     const options = [
       [source.left_out.includes(number) ? "Put it back" : "Leave it out", () => change({ left_out: toggled(state.left_out, number) })],
       [source.hidden.includes(number) ? "Let it be attended to" : "Hide it from the attention", () => change({ hidden: toggled(state.hidden, number) })],

@@ -50,7 +50,7 @@ function drawn(tree, path) {
       }
       boxes.append(shape("g", { "data-level": number, "data-node": place },
         shape("rect", { x, y, width: BOX, height: 20, rx: node.fate === "ended" ? 10 : 3, fill: onPath ? paint("tint") : paint(alive ? "sunken" : "surface"), stroke: onPath ? paint("accent") : paint("line"), "stroke-dasharray": alive ? null : "3 3" }),
-        shape("text", { x: x + 6, y: y + 14, "font-size": 12, fill: paint(alive ? "ink" : "muted") }, shortened(shown(node.piece), 7)),
+        shape("text", { x: x + 6, y: y + 14, "font-size": 12, fill: paint(alive ? "ink" : "muted") }, shortened(shown(node.piece), 9)),
         shape("text", { x: x + BOX - 5, y: y + 14, "font-size": 10.5, "text-anchor": "end", fill: paint("muted") }, written(node.score === null ? node.log_probability : node.score, 2))));
     });
   });

@@ -53,7 +53,7 @@ def main(arguments: list[str]) -> int:
     given = _parser().parse_args(arguments)
     _check(given)
     from experiments.checkpoints.loading import load_translator
-    from experiments.tools.music.music_task import trained_task
+    from experiments.checkpoints.saved_task import trained_task
 
     task = trained_task(given.ckpt_path, given.trust)
     translator = load_translator(given.ckpt_path, given.trust, given.device)

@@ -21,7 +21,9 @@ from experiments.explorer.api import Api
 from experiments.explorer.exhibits import Exhibits
 from experiments.explorer.fields import Fields
 from experiments.explorer.guard import MOST_BYTES
-from experiments.explorer.server import application, page_files
+from experiments.explorer.page_files import page_files
+from experiments.explorer.server import application
+from experiments.explorer.translation_view import TranslationView
 from experiments.explorer.translations import TranslationQueue
 from experiments.explorer.worker import Superseded, Ticket, Worker
 from lightning_modules.decoding.search import Search
@@ -61,7 +63,7 @@ def test_a_look_is_answered_by_each_checkpoint(client: TestClient) -> None:
 def test_translations_are_those_of_the_translator(client: TestClient, exhibits: Exhibits) -> None:
     lines = ["abc", "", "hg fe", "ü"]
     answer = client.post("/api/translate", json={"sources": lines, "beam_size": 3, "n_best": 2})
-    translator = exhibits.view(0).translator
+    translator = exhibits.view(0, TranslationView).translator
     expected = translator.hypotheses(lines, translator.beam_search(3, 2))
     told = answer.json()["translations"]
     assert [[each["text"] for each in found] for found in told] == [[each.text for each in found] for found in expected]
@@ -172,7 +174,7 @@ def test_what_waits_is_translated_together(exhibits: Exhibits, monkeypatch: pyte
         return plain(self, lines, search)
 
     monkeypatch.setattr(Translator, "hypotheses", counted)
-    translator = exhibits.view(0).translator
+    translator = exhibits.view(0, TranslationView).translator
 
     async def ask() -> list[Any]:
         worker = Worker()
