@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
 import torch
 
-from experiments.explorer.exhibits import Exhibits
+from experiments.explorer.exhibits import Exhibits, Kind
 from experiments.explorer.fields import Fields
 from experiments.explorer.label_view import LabelView
 from experiments.explorer.look import LONGEST_SOURCE, MOST_TOKENS, Look
@@ -23,12 +23,29 @@ from experiments.explorer.worker import Ticket, Worker
 from lightning_modules.decoding.trace import trace
 from lightning_modules.monotonic_transducer import MonotonicTransducer
 
-Answer = Callable[[Fields], Awaitable[dict[str, Any]]]
+Reply = Coroutine[Any, Any, dict[str, Any]]
+"""Computes an answer."""
+
+Answer = Callable[[Fields], Reply]
+"""Reads the fields, and gives what computes."""
 
 LONGEST_MUSIC = 20_000
 """Characters of ABC."""
 
 MOST_CHECKPOINTS = 10_000
+
+SMALLEST: dict[str, object] = {"source": "x", "sources": ["x"], "music": "x", "symbols": ["x"]}
+"""What readers ask for that has no default."""
+
+RESPONSES = {
+    "200": {"description": "The answer"},
+    "400": {"description": 'What is wrong with the request, as {"error": sentence}'},
+    "403": {"description": "Asked from another page, or under another name"},
+    "409": {"description": "A newer request of the same slot took the place of this one"},
+    "413": {"description": "The request is too long"},
+    "503": {"description": "Too many requests are waiting"},
+}
+"""Of all addresses; docs/explorer.md describes the answers."""
 
 
 @dataclass(frozen=True)
@@ -62,89 +79,99 @@ class Api:
 
     def routes(self) -> list[Route]:
         """The addresses that these checkpoints have."""
-        of_kind = {"translation": self._of_translation, "labels": self._of_labels, "series": self._of_series}
-        about_all = Route("/api/about", "GET", "The checkpoints, and what they are of", self._about)
-        return [about_all, *of_kind[self._exhibits.kind]()]
+        exhibits = self._exhibits
+        there = {
+            "/api/training": bool(exhibits.of_training()),
+            "/api/neighbours": exhibits.corpus is not None,
+            "/api/question": exhibits.music is not None,
+            "/api/music": exhibits.music is not None,
+        }
+        return [*self._of_all(), *(each for each in self.by_kind()[exhibits.kind] if there.get(each.path, True))]
 
-    def _of_translation(self) -> list[Route]:
-        queue = TranslationQueue(self._worker, self._exhibits.view(0, TranslationView).translator)
-        found = [
-            Route("/api/look", "POST", "One sentence: hypotheses, attention, steps, beam", self._look),
-            Route("/api/states", "POST", "Hidden states and gates of one sentence, step by step", self._states),
-            Route("/api/translate", "POST", "Many sentences, in batches, for programs", queue.translate),
-        ]
-        if self._exhibits.of_training():
-            found.append(Route("/api/training", "POST", "One sentence at each epoch of the training", self._training))
-        if self._exhibits.corpus is not None:
-            summary = "The tokens of the corpus with the closest decoder states"
-            found.append(Route("/api/neighbours", "POST", summary, self._neighbours))
-        if self._exhibits.music is not None:
-            found += [
+    def by_kind(self) -> dict[Kind, list[Route]]:
+        """The addresses that checkpoints of each kind may have, beside those of all."""
+        queue = TranslationQueue(self._worker, lambda: self._translation(0).translator)
+        states = "Hidden states and gates of one sentence or text, step by step"
+        return {
+            "translation": [
+                Route("/api/look", "POST", "One sentence: hypotheses, attention, steps, beam", self._look),
+                Route("/api/states", "POST", states, self._states),
+                Route("/api/training", "POST", "One sentence at each epoch of the training", self._training),
+                Route("/api/neighbours", "POST", "The closest decoder states in the corpus", self._neighbours),
                 Route("/api/question", "POST", "What a model of music is asked about a tune in ABC", self._question),
                 Route("/api/music", "POST", "The music of an answer", self._music),
-            ]
-        return found
+                Route("/api/translate", "POST", "Many sentences, in batches, for programs", queue.translate),
+            ],
+            "labels": [
+                Route(
+                    "/api/label", "POST", "One text: its labels, and what each token has to do with them", self._label
+                ),
+                Route("/api/states", "POST", states, self._label_states),
+            ],
+            "series": [Route("/api/forecast", "POST", "A forecast from a row on, over what came", self._forecast)],
+        }
 
-    def _of_labels(self) -> list[Route]:
+    def every_route(self) -> list[Route]:
+        """The addresses of all kinds."""
+        return [*self._of_all(), *(route for routes in self.by_kind().values() for route in routes)]
+
+    def _of_all(self) -> list[Route]:
         return [
-            Route("/api/label", "POST", "One text: its labels, and what each token has to do with them", self._label),
-            Route("/api/states", "POST", "Hidden states and gates of one text, step by step", self._label_states),
+            Route("/api/about", "GET", "The checkpoints, and what they are of", self._about),
+            Route("/api/openapi.json", "GET", "This API, as OpenAPI describes it", lambda _: _known(document(self))),
         ]
 
-    def _of_series(self) -> list[Route]:
-        return [Route("/api/forecast", "POST", "A forecast from a row on, over what came", self._forecast)]
+    def _about(self, _: Fields) -> Reply:
+        return _known(about(self._exhibits))
 
-    async def _about(self, _: Fields) -> dict[str, Any]:
-        return about(self._exhibits)
-
-    async def _looking(self, fields: Fields, look: Callable[[int, Look, Ticket], dict[str, Any]]) -> dict[str, Any]:
+    def _looking(self, fields: Fields, look: Callable[[int, Look, Ticket], dict[str, Any]]) -> Reply:
         """Answers what is asked about one sentence."""
         slot, number, asked = _slot(fields), _checkpoint(fields), Look.of_fields(fields)
         fields.end()
-        return await self._worker.run(slot, lambda ticket: look(number, asked, ticket))
+        return self._worker.run(slot, lambda ticket: look(number, asked, ticket))
 
-    async def _look(self, fields: Fields) -> dict[str, Any]:
-        return await self._looking(fields, lambda number, asked, ticket: self._translation(number).look(asked, ticket))
+    def _look(self, fields: Fields) -> Reply:
+        return self._looking(fields, lambda number, asked, ticket: self._translation(number).look(asked, ticket))
 
-    async def _states(self, fields: Fields) -> dict[str, Any]:
-        return await self._looking(
+    def _states(self, fields: Fields) -> Reply:
+        return self._looking(
             fields, lambda number, asked, ticket: translation_states(self._translation(number), asked, ticket)
         )
 
-    async def _training(self, fields: Fields) -> dict[str, Any]:
-        return await self._looking(fields, partial(through_training, self._exhibits))
+    def _training(self, fields: Fields) -> Reply:
+        return self._looking(fields, partial(through_training, self._exhibits))
 
-    async def _neighbours(self, fields: Fields) -> dict[str, Any]:
+    def _neighbours(self, fields: Fields) -> Reply:
         step, count = fields.whole("step", 0, 0, MOST_TOKENS), fields.whole("count", 8, 1, 50)
-        return await self._looking(
+        return self._looking(
             fields, lambda number, asked, ticket: nearest(self._exhibits, number, asked, ticket, step, count)
         )
 
-    async def _question(self, fields: Fields) -> dict[str, Any]:
+    def _question(self, fields: Fields) -> Reply:
         music = fields.text("music", longest=LONGEST_MUSIC)
         fields.end()
-        return self._task().question(music)
+        return self._worker.run(None, lambda _: self._task().question(music))
 
-    async def _music(self, fields: Fields) -> dict[str, Any]:
+    def _music(self, fields: Fields) -> Reply:
         music = fields.text("music", longest=LONGEST_MUSIC)
         symbols = fields.texts("symbols", MOST_TOKENS, 100)
         fields.end()
-        return self._task().answer(music, symbols)
+        return self._worker.run(None, lambda _: self._task().answer(music, symbols))
 
-    async def _label(self, fields: Fields) -> dict[str, Any]:
+    def _label(self, fields: Fields) -> Reply:
         slot, number, text = _slot(fields), _checkpoint(fields), fields.text("source", longest=LONGEST_SOURCE)
         fields.end()
-        return await self._worker.run(slot, lambda ticket: self._labels(number).look(text, ticket))
+        return self._worker.run(slot, lambda ticket: self._labels(number).look(text, ticket))
 
-    async def _label_states(self, fields: Fields) -> dict[str, Any]:
+    def _label_states(self, fields: Fields) -> Reply:
         slot, number, text = _slot(fields), _checkpoint(fields), fields.text("source", longest=LONGEST_SOURCE)
         fields.end()
-        return await self._worker.run(slot, lambda _: self._labels(number).states(text))
+        return self._worker.run(slot, lambda _: self._labels(number).states(text))
 
-    async def _forecast(self, fields: Fields) -> dict[str, Any]:
+    def _forecast(self, fields: Fields) -> Reply:
         slot, number, row = _slot(fields), _checkpoint(fields), fields.whole("row", 0, 0, 2**31 - 1)
         fields.end()
-        return await self._worker.run(slot, lambda _: self._exhibits.view(number, SeriesView).look(row))
+        return self._worker.run(slot, lambda _: self._exhibits.view(number, SeriesView).look(row))
 
     def _translation(self, number: int) -> TranslationView:
         return self._exhibits.view(number, TranslationView)
@@ -155,6 +182,37 @@ class Api:
     def _task(self) -> MusicView:
         assert self._exhibits.music is not None
         return self._exhibits.music
+
+
+def document(api: Api) -> dict[str, Any]:
+    """The API as OpenAPI 3.1 describes it: read off what its readers ask for.
+
+    Args:
+        api: Of any checkpoints.
+    """
+    by_path: dict[str, dict[str, Any]] = {}
+    for route in api.every_route():
+        told: dict[str, Any] = {"summary": route.summary, "responses": RESPONSES}
+        if route.method == "POST":
+            known = by_path.get(route.path, {}).get("post", {}).get("requestBody")
+            told["requestBody"] = known or {"content": {"application/json": {"schema": _schema(route)}}}
+        by_path.setdefault(route.path, {})[route.method.lower()] = told
+    return {"openapi": "3.1.0", "info": {"title": "seqlab explore", "version": "1"}, "paths": by_path}
+
+
+class _Asked(Fields):
+    """Fields that are there whether they are asked for or not."""
+
+    def end(self) -> None:
+        """Nothing is too much."""
+
+
+def _schema(route: Route) -> dict[str, Any]:
+    fields = _Asked(dict(SMALLEST))
+    route.answer(fields).close()
+    required = [name for name, schema in fields.asked.items() if "default" not in schema]
+    properties = dict(fields.asked)
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
 def about(exhibits: Exhibits) -> dict[str, Any]:
@@ -223,6 +281,11 @@ def nearest(exhibits: Exhibits, number: int, asked: Look, ticket: Ticket, step: 
     states = decoder_outputs(view.model(asked), seen, found.chosen.ids)
     state = states[min(step, len(states) - 1)].float().cpu().numpy()
     return {"states": len(index), "neighbours": index.nearest(state, count)}
+
+
+async def _known(answer: dict[str, Any]) -> dict[str, Any]:
+    """An answer that takes no time."""
+    return answer
 
 
 def _slot(fields: Fields) -> str | None:

@@ -118,7 +118,6 @@ def _serve(given: argparse.Namespace, exhibits: Exhibits) -> None:
     from experiments.explorer.api import Api
     from experiments.explorer.server import LOOPBACK, application
     from experiments.explorer.worker import Worker
-    from lightning_modules.kernels.onednn import PackedWeights
 
     worker = Worker()
     listening = _listen(given.host, given.port)
@@ -137,7 +136,7 @@ def _serve(given: argparse.Namespace, exhibits: Exhibits) -> None:
     if not given.no_browser:
         webbrowser.open(url)
     settings = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on", timeout_keep_alive=30)
-    with listening, PackedWeights():
+    with listening:
         uvicorn.Server(settings).run(sockets=[listening])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from datamodules.errors import UserError, shortened, suggest
 
@@ -18,6 +18,9 @@ class Fields:
     Args:
         given: What was decoded.
 
+    Attributes:
+        asked: What each field that was asked for may be, as OpenAPI describes it.
+
     Raises:
         UserError: It is no object.
     """
@@ -26,7 +29,7 @@ class Fields:
         if not isinstance(given, dict):
             raise UserError('the request is no JSON object: give one, as {"source": "..."}')
         self._given = given
-        self._asked: set[str] = set()
+        self.asked: dict[str, dict[str, Any]] = {}
 
     @classmethod
     def of_bytes(cls, body: bytes) -> Fields:
@@ -48,7 +51,7 @@ class Fields:
             default: Where it is left out; None if it may not be.
             longest: Characters, at most.
         """
-        value = self._value(name, default)
+        value = self._value(name, default, type="string", maxLength=longest)
         if not isinstance(value, str):
             raise UserError(f"{name} is no string: give one")
         if len(value) > longest:
@@ -65,7 +68,8 @@ class Fields:
             most: Strings, at most.
             longest: Characters of each, at most.
         """
-        value = self._value(name, None)
+        items = {"type": "string", "maxLength": longest}
+        value = self._value(name, None, type="array", items=items, minItems=1, maxItems=most)
         if not isinstance(value, list) or not 1 <= len(value) <= most:
             raise UserError(f"{name} is no list of 1 to {most:,} strings: give one")
         return [Fields({name: each}).text(name, longest=longest) for each in value]
@@ -79,7 +83,7 @@ class Fields:
             low: The least.
             high: The greatest.
         """
-        value = self._value(name, default)
+        value = self._value(name, default, type="number", minimum=low, maximum=high)
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
             raise UserError(f"{name} is {_told(value)}: give a number from {low:g} to {high:g}")
         return float(value)
@@ -89,12 +93,13 @@ class Fields:
         value = self.number(name, default, low, high)
         if not value.is_integer():
             raise UserError(f"{name} is {value:g}: give a whole number from {low:,} to {high:,}")
+        self.asked[name]["type"] = "integer"
         return int(value)
 
     def whole_or_none(self, name: str, low: int, high: int) -> int | None:
         """A whole number, or None where it is left out or null; see :meth:`whole`."""
         if self._given.get(name) is None:
-            self._asked.add(name)
+            self.asked[name] = {"type": ["integer", "null"], "minimum": low, "maximum": high, "default": None}
             return None
         return self.whole(name, low, low, high)
 
@@ -106,7 +111,8 @@ class Fields:
             most: How many, at most.
             high: The greatest.
         """
-        value = self._value(name, [])
+        items = {"type": "integer", "minimum": 0, "maximum": high}
+        value = self._value(name, [], type="array", items=items, maxItems=most)
         if not isinstance(value, list) or len(value) > most:
             raise UserError(f"{name} is no list of at most {most:,} whole numbers: give one")
         return [Fields({name: each}).whole(name, 0, 0, high) for each in value]
@@ -119,23 +125,11 @@ class Fields:
             default: Where it is left out.
             known: The words.
         """
-        value = self._value(name, default)
+        value = self._value(name, default, type="string", enum=list(known))
         for each in known:
             if value == each:
                 return each
         raise UserError(f"{name} is {_told(value)}: {suggest(str(value), known)}")
-
-    def truth(self, name: str, default: bool = False) -> bool:
-        """True or false.
-
-        Args:
-            name: Of the field.
-            default: Where it is left out.
-        """
-        value = self._value(name, default)
-        if not isinstance(value, bool):
-            raise UserError(f"{name} is {_told(value)}: give true or false")
-        return value
 
     def end(self) -> None:
         """Refuses fields that nobody asked for.
@@ -143,12 +137,12 @@ class Fields:
         Raises:
             UserError: There is one.
         """
-        unknown = [name for name in self._given if name not in self._asked]
+        unknown = [name for name in self._given if name not in self.asked]
         if unknown:
-            raise UserError(f"unknown field {_told(unknown[0])}: {suggest(unknown[0], self._asked)}")
+            raise UserError(f"unknown field {_told(unknown[0])}: {suggest(unknown[0], self.asked)}")
 
-    def _value(self, name: str, default: object) -> object:
-        self._asked.add(name)
+    def _value(self, name: str, default: object, **schema: object) -> object:
+        self.asked[name] = schema if default is None else {**schema, "default": default}
         value = self._given.get(name, default)
         if value is None:
             raise UserError(f"the request has no {name}: give one")

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from experiments.checkpoints.translation import Translation
-from experiments.checkpoints.translator import Translator
+from experiments.checkpoints.translator import Translator, one_line
 from experiments.explorer.fields import Fields
 from experiments.explorer.numbers import numbers
 from experiments.explorer.worker import Busy, Ticket, Worker
+from lightning_modules.decoding.hypothesis import Hypothesis
+
+Found = list[dict[str, Any]]
+"""The hypotheses of a line, best first."""
+
+BATCH = 64
+"""Lines that are searched at once, those of like length."""
 
 MOST_LINES = 256
-"""Of one request, and of what is translated at once."""
+"""Of one request, and of those that are translated together."""
 
 LONGEST_LINE = 4000
 """Characters."""
@@ -42,7 +49,7 @@ class Settings:
 class _Order:
     lines: list[str]
     settings: Settings
-    done: asyncio.Future[list[list[Translation]]]
+    done: asyncio.Future[list[Found]]
 
 
 class TranslationQueue:
@@ -50,16 +57,16 @@ class TranslationQueue:
 
     Args:
         worker: Computes.
-        translator: Translates.
+        translator: Gives what translates.
     """
 
-    def __init__(self, worker: Worker, translator: Translator) -> None:
+    def __init__(self, worker: Worker, translator: Callable[[], Translator]) -> None:
         self._worker = worker
         self._translator = translator
         self._orders: deque[_Order] = deque()
 
-    async def translate(self, fields: Fields) -> dict[str, Any]:
-        """Answers a request.
+    def translate(self, fields: Fields) -> Coroutine[Any, Any, dict[str, Any]]:
+        """Reads a request; what comes answers it.
 
         Args:
             fields: ``sources``, and the settings.
@@ -71,13 +78,16 @@ class TranslationQueue:
         lines = fields.texts("sources", MOST_LINES, LONGEST_LINE)
         settings = _settings(fields)
         fields.end()
+        return self._answer(lines, settings)
+
+    async def _answer(self, lines: list[str], settings: Settings) -> dict[str, Any]:
         if sum(len(order.lines) for order in self._orders) + len(lines) > MOST_WAITING_LINES:
             raise Busy
         order = _Order(lines, settings, asyncio.get_running_loop().create_future())
         self._orders.append(order)
         if len(self._orders) == 1:
             await self._work()
-        return {"translations": [[_told(each) for each in found] for found in await order.done]}
+        return {"translations": await order.done}
 
     async def _work(self) -> None:
         """Translates until nothing waits any more; what comes meanwhile goes into the next batch."""
@@ -114,10 +124,15 @@ class TranslationQueue:
                 count += len(order.lines)
         return batch
 
-    def _translated(self, batch: list[_Order], _: Ticket) -> list[list[Translation]]:
+    def _translated(self, batch: list[_Order], _: Ticket) -> list[Found]:
         settings = batch[0].settings
-        search = self._translator.beam_search(settings.beam_size, settings.n_best, settings.length_penalty)
-        return self._translator.hypotheses([line for order in batch for line in order.lines], search)
+        translator = self._translator()
+        search = translator.beam_search(settings.beam_size, settings.n_best, settings.length_penalty)
+        search.check_vocabulary(translator.target_tokenizer.vocabulary_size)
+        lines = [one_line(line) for order in batch for line in order.lines]
+        sources = [translator.encode(line) if line.strip() else [] for line in lines]
+        found = translator.search_sorted(sources, search, BATCH)
+        return [_told(translator, line, each) for line, each in zip(lines, found, strict=True)]
 
 
 def _settings(fields: Fields) -> Settings:
@@ -125,7 +140,7 @@ def _settings(fields: Fields) -> Settings:
     return Settings(beam_size, fields.whole("n_best", 1, 1, beam_size), fields.number("length_penalty", 1.0, 0.0, 10.0))
 
 
-def _give(batch: list[_Order], found: list[list[Translation]]) -> None:
+def _give(batch: list[_Order], found: list[Found]) -> None:
     first = 0
     for order in batch:
         if not order.done.done():
@@ -133,9 +148,15 @@ def _give(batch: list[_Order], found: list[list[Translation]]) -> None:
         first += len(order.lines)
 
 
-def _told(translation: Translation) -> dict[str, Any]:
-    return {
-        "text": translation.text,
-        "score": numbers(translation.score),
-        "log_probability": numbers(translation.log_probability),
-    }
+def _told(translator: Translator, line: str, found: Sequence[Hypothesis]) -> Found:
+    """The hypotheses of a line as plain values; an empty line stays empty."""
+    if not found:
+        return [{"text": "", "score": 0.0, "log_probability": 0.0}]
+    return [
+        {
+            "text": translator.text(each, line),
+            "score": numbers(each.score),
+            "log_probability": numbers(each.log_probability),
+        }
+        for each in found
+    ]

@@ -13,7 +13,6 @@ pytest.importorskip("starlette")
 pytest.importorskip("httpx2")
 from starlette.testclient import TestClient
 
-from experiments.checkpoints.translation import Translation
 from experiments.checkpoints.translator import Translator
 from experiments.cli import main
 from experiments.explorer import command
@@ -26,6 +25,7 @@ from experiments.explorer.server import application
 from experiments.explorer.translation_view import TranslationView
 from experiments.explorer.translations import TranslationQueue
 from experiments.explorer.worker import Superseded, Ticket, Worker
+from lightning_modules.decoding.hypothesis import Hypothesis
 from lightning_modules.decoding.search import Search
 from tests.experiments.tiny_checkpoint import tiny_checkpoint, write
 
@@ -167,18 +167,18 @@ def test_too_many_are_told_to_come_back(exhibits: Exhibits) -> None:
 
 def test_what_waits_is_translated_together(exhibits: Exhibits, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
-    plain = Translator.hypotheses
+    plain = Translator.search_sorted
 
-    def counted(self: Translator, lines: list[str], search: Search) -> list[list[Translation]]:
-        sizes.append(len(lines))
-        return plain(self, lines, search)
+    def counted(self: Translator, sources: list[list[int]], search: Search, size: int) -> list[list[Hypothesis]]:
+        sizes.append(len(sources))
+        return plain(self, sources, search, size)
 
-    monkeypatch.setattr(Translator, "hypotheses", counted)
+    monkeypatch.setattr(Translator, "search_sorted", counted)
     translator = exhibits.view(0, TranslationView).translator
 
     async def ask() -> list[Any]:
         worker = Worker()
-        queue = TranslationQueue(worker, translator)
+        queue = TranslationQueue(worker, lambda: translator)
         asked = [{"sources": [word]} for word in ("abc", "b", "hh", "ü a")] + [{"sources": ["a"], "beam_size": 2}]
         answers = await asyncio.gather(*(queue.translate(Fields(each)) for each in asked))
         worker.close()
