@@ -16,7 +16,7 @@ FLOAT32 = "32-true"
 
 
 def add_report_options(parser: argparse.ArgumentParser, rounds: int) -> None:
-    """Adds ``--rounds`` and ``--output``, which every benchmark of speed takes.
+    """Adds ``--rounds``, ``--others`` and ``--output``, which every benchmark of speed takes.
 
     Args:
         parser: Gets them.
@@ -25,7 +25,30 @@ def add_report_options(parser: argparse.ArgumentParser, rounds: int) -> None:
     parser.add_argument(
         "--rounds", type=positive, default=rounds, metavar="N", help=f"how often each is measured (default: {rounds})"
     )
+    parser.add_argument(
+        "--others",
+        type=percent,
+        default=5.0,
+        metavar="PERCENT",
+        help="a round in which other processes, or other virtual machines, had more of the machine's processor time is "
+        "made again, as often as there are rounds (default: 5; 100 takes every round)",
+    )
     parser.add_argument("--output", type=Path, metavar="FILE", help="write every repetition, as JSON")
+
+
+def percent(text: str) -> float:
+    """A number from 0 to 100.
+
+    Raises:
+        argparse.ArgumentTypeError: It is none.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number from 0 to 100")
+    return value
 
 
 def add_peer_options(parser: argparse.ArgumentParser) -> None:

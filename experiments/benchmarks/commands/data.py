@@ -92,7 +92,7 @@ def run(given: argparse.Namespace) -> int:
         benchmark.train_tokenizer()
         sizes = dict.fromkeys(given.pairs)
         systems = [System(f"{pairs:,} pairs", partial(benchmark.measure, pairs)) for pairs in sizes]
-        rounds = in_turn(systems, given.rounds, warm_up=0)
+        measured = in_turn(systems, given.rounds, warm_up=0, most_others=given.others / 100)
     quantities = [
         Quantity("prepare_seconds", "seconds to prepare", "lower", digits=2),
         Quantity("pairs_per_second", "pairs prepared per second", "higher"),
@@ -108,4 +108,4 @@ def run(given: argparse.Namespace) -> int:
         f"{given.vocabulary_size:,}; {machine()['processor']}, cores: {machine()['cores']}"
     )
     names = ("pairs", "source", "target", "vocabulary_size", "batch_size", "batches", "steps", "rounds")
-    return tell_comparison(given, told, quantities, rounds, names)
+    return tell_comparison(given, told, quantities, measured, names)

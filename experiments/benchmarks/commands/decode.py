@@ -120,7 +120,12 @@ def run(given: argparse.Namespace) -> int:
                     found |= {f"{search}, {kind}": limit, f"{search}, fraction of the {kind}": rate / limit}
         return found
 
-    rounds = in_turn([System(name, partial(measure, name)) for name in translates], given.rounds, warm_up=0)
+    measured = in_turn(
+        [System(name, partial(measure, name)) for name in translates],
+        given.rounds,
+        warm_up=0,
+        most_others=given.others / 100,
+    )
     quantities = []
     for search in BEAMS:
         quantities += [
@@ -151,7 +156,7 @@ def run(given: argparse.Namespace) -> int:
         "singles": given.singles,
         "best_batch_sizes": best,
     }
-    return tell_comparison(given, told, quantities, rounds, settings)
+    return tell_comparison(given, told, quantities, measured, settings)
 
 
 def _best_batch(translate: Callable[[int, int, int], Translation], beam_size: int, given: argparse.Namespace) -> int:

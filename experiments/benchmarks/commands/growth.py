@@ -52,12 +52,13 @@ def run(given: argparse.Namespace) -> int:
     Raises:
         UserError: The device is not there.
     """
+    from dataclasses import asdict
     from statistics import median
 
     import torch
 
     from experiments.benchmarks.growth import Lengths, random_batch, recipe_model, step_milliseconds
-    from experiments.benchmarks.report import comparison_table, hardware_line, write_report
+    from experiments.benchmarks.report import comparison_table, hardware_line, quietness, write_report
     from experiments.benchmarks.rounds import Quantity, System, in_turn, ratios
     from lightning_modules.forcing import Constant, ParallelScheduledSampling, ScheduledSampling
 
@@ -91,13 +92,13 @@ def run(given: argparse.Namespace) -> int:
         Quantity("microseconds", "microseconds for each position of the target", "lower"),
     ]
     print(f"{given.rounds} rounds of {given.steps} steps; {hardware_line(given.threads, given.device)}")
-    rounds = {}
+    measured = {}
     for group, systems in groups.items():
-        rounds[group] = in_turn(systems, given.rounds, warm_up=0)
-        print(f"\n{comparison_table(quantities, rounds[group])}")
+        measured[group] = in_turn(systems, given.rounds, warm_up=0, most_others=given.others / 100)
+        print(f"\n{quietness(measured[group])}\n\n{comparison_table(quantities, measured[group].rounds)}")
     for name in list(models)[1:]:
-        cost = median(ratios(rounds["forcing"], name, "teacher forcing", "milliseconds"))
-        print(f"{name}: {cost:.2f} times the step of teacher forcing")
+        if costs := ratios(measured["forcing"].rounds, name, "teacher forcing", "milliseconds"):
+            print(f"{name}: {median(costs):.2f} times the step of teacher forcing")
     settings = {name: getattr(given, name) for name in ("targets", "sources", "steps", "rounds", "threads", "device")}
-    write_report(given.output, "growth", settings, {"rounds": rounds})
+    write_report(given.output, "growth", settings, {group: asdict(each) for group, each in measured.items()})
     return 0

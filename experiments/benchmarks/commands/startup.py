@@ -65,10 +65,10 @@ def run(given: argparse.Namespace) -> int:
         System("--help", lambda: command_times([*SEQLAB, "--help"])),
     ]
     first_step_times(fit, {})  # prepares the data
-    rounds = in_turn(systems, given.rounds, warm_up=0)
+    measured = in_turn(systems, given.rounds, warm_up=0, most_others=given.others / 100)
     quantities = [
         Quantity("seconds", "seconds", "lower", digits=2),
         Quantity("processor_seconds", "processor seconds", "lower", digits=2),
     ]
     told = f"{given.rounds} rounds; {given.config}; {machine()['processor']}, cores: {machine()['cores']}"
-    return tell_comparison(given, told, quantities, rounds, {"config": str(given.config), "rounds": given.rounds})
+    return tell_comparison(given, told, quantities, measured, {"config": str(given.config), "rounds": given.rounds})

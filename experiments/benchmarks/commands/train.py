@@ -91,7 +91,7 @@ def run(given: argparse.Namespace) -> int:
         System("seqlab", own),
         *(System(peer.title, partial(_trained, peer, given.steps)) for peer in setup.peers),
     ]
-    rounds = in_turn(systems, given.rounds, warm_up=0)
+    measured = in_turn(systems, given.rounds, warm_up=0, most_others=given.others / 100)
     quantities = [
         Quantity("target_tokens_per_second", "target tokens per second", "higher"),
         Quantity("milliseconds_per_step", "milliseconds per step", "lower"),
@@ -107,7 +107,7 @@ def run(given: argparse.Namespace) -> int:
     )
     names = ("steps", "rounds", "threads", "device", "precision")
     settings = {**{name: getattr(given, name) for name in names}, "operations_of_a_step": step}
-    return tell_comparison(given, told, quantities, rounds, settings)
+    return tell_comparison(given, told, quantities, measured, settings)
 
 
 def _trained(peer: Peer, steps: int) -> dict[str, float]:

@@ -136,6 +136,7 @@ def test_two_models_are_measured_side_by_side(
         (["train", "--device", "cuda:99"], "--device is cuda:99, but torch can use"),
         (["decode", "--device", "cuda:99"], "--device is cuda:99, but torch can use"),
         (["train", "--peer", "opennmt", "--precision", "bf16-mixed"], "the peers train in float32"),
+        (["train", "--others", "101"], "argument --others: '101' is no number from 0 to 100"),
         (["models", "--preset", "quik"], "did you mean 'quick'"),
     ],
 )

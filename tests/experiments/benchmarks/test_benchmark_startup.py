@@ -56,7 +56,10 @@ def test_the_report_has_every_command(
     monkeypatch.setattr(startup, "first_step_times", times)
     report = tmp_path / "startup.json"
     config = str(PROJECT / "configs" / "nmt" / "dates.yaml")
-    assert main(["benchmark", "startup", "--config", config, "--rounds", "2", "--output", str(report)]) == 0
+    assert (
+        main(["benchmark", "startup", "--config", config, "--rounds", "2", "--others", "100", "--output", str(report)])
+        == 0
+    )
     assert len(given) == 1 + 2 * 6
     rounds = json.loads(report.read_text())["rounds"]
     assert [each["seconds"] for each in rounds["fit, first step"]] == [2.0, 8.0]
