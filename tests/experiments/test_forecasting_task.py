@@ -12,6 +12,7 @@ import pytest
 from datamodules.series.made import COLUMNS, made_table
 from experiments.checkpoints.forecaster import load_forecaster
 from experiments.cli import main
+from tests.experiments.explorer.exported_page import answer
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "forecasting"
 ROWS, WINDOW, HORIZON = 900, 48, 12
@@ -104,6 +105,27 @@ def test_what_comes_after_a_file_is_what_the_test_would_have_said(run: Path, tmp
     for one, other in zip(found, said, strict=True):
         for name, like in (("value", "forecast"), ("lower", "lower"), ("upper", "upper")):
             assert float(one[name]) == pytest.approx(float(other[like]), rel=1e-4)
+
+
+def test_the_explorer_shows_it_over_what_came(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with (run / "predictions.tsv").open() as file:
+        said = list(csv.DictReader(file, delimiter="\t"))[: 2 * HORIZON]
+    begin = round(0.85 * ROWS)
+    series, page = tmp_path / "series.csv", tmp_path / "page.html"
+    write_made(series, begin - WINDOW - 5, begin + HORIZON)
+    options = ["--ckpt_path", str(run), "--export", str(page), "--device", "cpu"]
+    assert main(["explore", *options, "--input", str(series)]) == 0
+    shown = answer(page, "/api/forecast")
+    assert shown["row"] == WINDOW + 5
+    assert np.sum(shown["weights"], axis=1) == pytest.approx(1.0, abs=1e-5)
+    for column in shown["columns"]:
+        rows = [row for row in said if row["column"] == column["name"]]
+        assert shown["times"][WINDOW:] == [row["time"] for row in rows]
+        for name in ("truth", "forecast", "lower", "upper"):
+            for one, row in zip(column[name], rows, strict=True):
+                assert one is None if row[name] == "" else one == pytest.approx(float(row[name]), rel=1e-4)
+    assert main(["explore", *options]) == 2
+    assert "forecasts: give the series by --input" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 from datamodules.music.midi import read_midi
 from experiments.cli import main
+from tests.experiments.explorer.exported_page import answer
 from tests.experiments.metrics_table import values
 
 pytest.importorskip("mido")
@@ -43,6 +44,11 @@ def test_voices_are_written_to_a_melody(tmp_path: Path, capfd: pytest.CaptureFix
     assert [60, 62, 64, 65, 67, 65, 64, 60] in [[note.pitch for note in voice] for voice in piece.voices]
     assert all(Path(path).stat().st_size for path in outputs)
     assert "parallel fifths" in capfd.readouterr().out
+    page = tmp_path / "page.html"
+    assert main(["explore", "--ckpt_path", str(run), "--input", str(melody), "--export", str(page)]) == 0
+    voices = answer(page, "/api/music")["piece"]["voices"]
+    assert len(voices) == 4
+    assert [60, 62, 64, 65, 67, 65, 64, 60] in [[note["pitch"] for note in voice] for voice in voices]
     drawn = [str(tmp_path / "drawn.mid"), "--samples", "2", "--temperature", "1.5", "--top_p", "0.95"]
     assert main([*command, *drawn]) == 0
     assert all(len(read_midi(tmp_path / f"drawn-{number}.mid", steps=4).voices) == 4 for number in (1, 2))

@@ -15,6 +15,7 @@ import yaml
 from datamodules.requests import RequestsDataModule
 from experiments.cli import main
 from experiments.storage.predictions_table import read_predictions
+from tests.experiments.explorer.exported_page import answer
 from tests.experiments.metrics_table import values
 
 SIZES = {"train": 900, "val": 80, "test": 120}
@@ -100,6 +101,19 @@ def test_it_learns_what_order_tells_and_leaves_pictures(trained: Trained) -> Non
     names = {path.name.rpartition("-step")[0] for path in (trained.run / "figures").iterdir()}
     assert {"val-confusion", "val-attention_1"} <= names
     assert (trained.run / "val-errors.tsv").is_file()
+
+
+def test_the_explorer_shows_what_classify_says(trained: Trained, tmp_path: Path) -> None:
+    text, page, labels = tmp_path / "text.txt", tmp_path / "page.html", tmp_path / "labels.tsv"
+    text.write_text(f"{texts_of('test', trained)[0][1]}\n", encoding="utf-8")
+    told = ["--ckpt_path", str(trained.run), "--input", str(text), "--device", "cpu"]
+    assert main(["explore", *told, "--export", str(page)]) == 0
+    assert main(["classify", *told, "--output", str(labels)]) == 0
+    look = answer(page, "/api/label")
+    label, probability = labels.read_text(encoding="utf-8").rstrip("\n").split("\t")
+    assert look["probabilities"][look["labels"].index(label)] == pytest.approx(float(probability), abs=2e-6)
+    assert sum(look["weights"]) == pytest.approx(1, abs=1e-5)
+    assert len(answer(page, "/api/states")["series"]) == 2
 
 
 def test_test_predict_and_classify_agree(

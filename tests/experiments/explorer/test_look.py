@@ -2,6 +2,8 @@
 
 import json
 import math
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +13,19 @@ import torch
 
 from datamodules.batch import EOS, UNK, SequenceBatch
 from datamodules.errors import UserError
+from datamodules.tokenizers import CharacterTokenizer
 from experiments.checkpoints.loading import load_translator
+from experiments.checkpoints.translator import Translator
 from experiments.cli import main
 from experiments.explorer.fields import Fields
 from experiments.explorer.look import Look
 from experiments.explorer.translation_view import TranslationView
 from experiments.explorer.worker import Superseded, Ticket
 from lightning_modules.decoding.beam import BeamSearch
+from lightning_modules.layers.copying import CopyVocabularyHead
+from lightning_modules.layers.decoder import LuongDecoder
+from lightning_modules.layers.transformer.decoder import TransformerDecoder
+from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 from tests.experiments.tiny_checkpoint import tiny_checkpoint, write
 
 SOURCE = "abc hü"
@@ -221,3 +229,33 @@ def test_the_search_has_the_limits_of_the_models_own_test(view: TranslationView)
     own = view.translator.members[0].test_search
     assert isinstance(search, BeamSearch)
     assert (search.max_length, search.coverage_penalty) == (own.max_length, 0.3)
+
+
+def random_view(seed: int, **parts: Callable[..., Any]) -> TranslationView:
+    """A random model over one vocabulary of characters."""
+    torch.manual_seed(seed)
+    tokenizer = CharacterTokenizer()
+    tokenizer.train(["abcdefgh ü"])
+    size = tokenizer.vocabulary_size
+    model = TokenEncoderDecoder(size, size, embedding_size=8, longest_target=6, longest_ratio=2.0, **parts).eval()
+    return TranslationView(Translator((model,), tokenizer, tokenizer))
+
+
+def test_each_head_of_each_layer_is_named_and_shown(seed: int) -> None:
+    decoder = partial(TransformerDecoder, hidden_size=8, heads=2, feedforward_size=8, layers=3)
+    told = look(random_view(seed, decoder=decoder))["attention"]
+    assert told["heads"] == [{"layer": layer, "head": head} for layer in range(3) for head in range(2)]
+    np.testing.assert_allclose(told["mean"], np.mean(told["weights"], axis=0), atol=1e-6)
+    assert len(told["shares"]) == 3
+    np.testing.assert_allclose(np.sum(told["shares"], axis=2), 1.0, atol=1e-3)
+
+
+def test_the_gate_of_a_head_that_copies_is_shown(seed: int) -> None:
+    view = random_view(seed, decoder=partial(LuongDecoder, hidden_size=8), head=CopyVocabularyHead)
+    told, model = look(view), view.translator.members[0]
+    ids = view.translator.encode(SOURCE)
+    batch = SequenceBatch.from_pairs([ids[:-1]], [told["hypotheses"][0]["ids"]], torch.zeros(1))
+    assert isinstance(model.output, CopyVocabularyHead)
+    with torch.no_grad():
+        gate = model.output.generation(model(batch)[0])
+    assert told["gate"] == pytest.approx(gate.tolist(), abs=1e-5)

@@ -32,6 +32,7 @@ from experiments.explorer.worker import Ticket, Worker
 from lightning_modules.birnn import BiRNNTextClassifier
 from lightning_modules.decoding.trace import trace
 from lightning_modules.layers.pooling import AttentionPooling, FinalStatePooling, MaxPooling, MeanPooling, Pooling
+from tests.experiments.explorer.exported_page import answers
 from tests.experiments.tiny_checkpoint import tiny_checkpoint, write
 
 SOURCE = "abc hü"
@@ -163,7 +164,7 @@ def test_an_exported_page_holds_what_the_server_says(run: Path, exhibits: Exhibi
     assert main(["explore", "--ckpt_path", str(run), *options]) == 0
     text = page.read_text()
     assert page.stat().st_size < 400_000
-    held = json.loads(re.search(r'id="recorded">(.*?)</script>', text)[1])["answers"]  # type: ignore[index]
+    held = answers(page)
     looks = [each for each in held if each["path"] == "/api/look" and each["question"]["source"] == SOURCE]
     assert [each["question"]["chosen"] for each in looks] == [0, 1, 2]
     for each in looks:
