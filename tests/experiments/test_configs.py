@@ -71,14 +71,17 @@ def marks() -> Iterator[list[pytest.MarkDecorator]]:
 def test_a_few_steps(configs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = configs[0]
     need_data(config)
+    in_tokens = yaml.safe_load(config.read_text())["data"]["init_args"].get("batch_unit") == "tokens"
     limits = {
-        "max_epochs": 1,
-        "check_val_every_n_epoch": 1,
-        "limit_train_batches": 3,
-        "limit_val_batches": 1,
-        "accelerator": "cpu",
+        "trainer.max_epochs": 1,
+        "trainer.check_val_every_n_epoch": 1,
+        "trainer.limit_train_batches": 3,
+        "trainer.limit_val_batches": 1,
+        "trainer.accelerator": "cpu",
+        "data.init_args.batch_size": 400 if in_tokens else 8,
+        "data.init_args.eval_batch_size": 8,
     }
-    overrides = [word for name, value in limits.items() for word in (f"--trainer.{name}", str(value))]
+    overrides = [word for name, value in limits.items() for word in (f"--{name}", str(value))]
     root = ["--trainer.default_root_dir", str(tmp_path)]
     files = [word for path in configs for word in ("--config", str(path))]
     assert main(["fit", *files, *root, *overrides]) == 0
@@ -97,7 +100,8 @@ def test_a_few_steps(configs: list[Path], tmp_path: Path, capsys: pytest.Capture
         assert main(["classify", "--ckpt_path", str(run), *files]) == 0
         assert [bool(line) for line in (tmp_path / "out.tsv").read_text().split("\n")] == [True, False, False]
     else:
-        assert main(["predict", "--config", str(run / "config.yaml"), "--ckpt_path", str(run)]) == 0
+        few = ["--trainer.limit_predict_batches", "2"]
+        assert main(["predict", "--config", str(run / "config.yaml"), "--ckpt_path", str(run), *few]) == 0
         assert (run / "predictions.tsv").read_text().count("\n") > 1
 
 

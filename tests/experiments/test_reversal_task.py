@@ -27,6 +27,7 @@ SHORT = {
     "model.init_args.decoder.init_args.hidden_size": 96,
     "model.init_args.optimizer.init_args.lr": 0.006,
     "trainer.max_epochs": 6,
+    "trainer.check_val_every_n_epoch": 3,
     "trainer.accelerator": "cpu",
     "trainer.enable_progress_bar": False,
     "trainer.enable_model_summary": False,

@@ -18,6 +18,7 @@ SHORT = {
     "model.init_args.encoder.init_args.hidden_size": 32,
     "model.init_args.decoder.init_args.hidden_size": 64,
     "trainer.max_epochs": 8,
+    "trainer.check_val_every_n_epoch": 4,
     "trainer.accelerator": "cpu",
     "trainer.enable_progress_bar": False,
     "trainer.enable_model_summary": False,
