@@ -33,7 +33,7 @@ from lightning_modules.layers.state import DecoderState, Memory
 from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 
 CONTINUATIONS = 10
-"""Tokens that are shown of each step."""
+"""Tokens that are shown of each step, beside the one that was taken."""
 
 
 @dataclass(frozen=True)
@@ -212,12 +212,10 @@ class TranslationView:
         sampled = self._drawn(asked, seen.log_probabilities)
         entropies = entropy_of(probabilities.double().cpu().numpy())
         ranks = (seen.log_probabilities > seen.log_probabilities.gather(1, _column(ids))).sum(dim=1) + 1
-        best = seen.log_probabilities.topk(min(CONTINUATIONS, seen.log_probabilities.shape[1]), dim=1)
-        pieces = spelling.pieces(best.indices.flatten().tolist())
-        width = best.indices.shape[1]
+        best = seen.log_probabilities.topk(min(CONTINUATIONS, seen.log_probabilities.shape[1]), dim=1).indices.tolist()
         told = []
         for step, (token, piece) in enumerate(zip(ids, spelling.pieces(ids), strict=True)):
-            tokens = best.indices[step]
+            tokens = best[step] if token in best[step] else [*best[step], token]
             told.append(
                 {
                     "token": token,
@@ -226,8 +224,8 @@ class TranslationView:
                     "rank": int(ranks[step]),
                     "entropy": numbers(float(entropies[step])),
                     "forced": step < len(asked.prefix),
-                    "tokens": tokens.tolist(),
-                    "pieces": pieces[step * width : (step + 1) * width],
+                    "tokens": tokens,
+                    "pieces": spelling.pieces(tokens),
                     "probabilities": numbers(probabilities[step, tokens]),
                     "sampled": numbers(sampled[step, tokens]),
                 }

@@ -12,7 +12,7 @@ function widest(words, most) {
 
 // The least and the most room for a column.
 function columnWidth(columns, room, digits) {
-  const least = digits ? 40 : 20;
+  const least = digits ? 34 : 20;
   return Math.max(least, Math.min(46, Math.floor(room / columns)));
 }
 

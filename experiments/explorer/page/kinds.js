@@ -15,7 +15,9 @@ import { seriesCards } from "./series.js";
 import { rollCard } from "./music.js";
 
 function asked(state, checkpoint) {
-  return { checkpoint, ...Object.fromEntries(ASKED.map((name) => [name, state[name]])) };
+  const question = { checkpoint, ...Object.fromEntries(ASKED.map((name) => [name, state[name]])) };
+  // A tab cannot be typed here, and stands between a source and its features.
+  return { ...question, source: state.source.replaceAll("\\t", "\t") };
 }
 
 const translation = {

@@ -259,3 +259,13 @@ def test_the_gate_of_a_head_that_copies_is_shown(seed: int) -> None:
     with torch.no_grad():
         gate = model.output.generation(model(batch)[0])
     assert told["gate"] == pytest.approx(gate.tolist(), abs=1e-5)
+
+
+def test_a_token_that_was_drawn_is_shown_however_improbable(view: TranslationView) -> None:
+    told = look(view, how="sampling", temperature=50.0, n_best=8, seed=3, chosen=5)
+    assert any(len(step["tokens"]) == 11 for step in told["steps"])
+    for step in told["steps"]:
+        place = step["tokens"].index(step["token"])
+        assert step["pieces"][place] == step["piece"]
+        assert step["probabilities"][place] == pytest.approx(math.exp(step["log_probability"]), abs=1e-6)
+        assert (step["rank"] > 10) == (place == 10)
