@@ -128,6 +128,18 @@ def test_it_trains_an_experiment_of_its_own_in_an_empty_directory(installed: Env
     assert (installed.away / "runs" / "reversal" / "1" / "config.yaml").is_file()
 
 
+def test_the_explorers_page_comes_with_it(installed: Environment) -> None:
+    write(installed.away / "tiny.ckpt", tiny_checkpoint())
+    (installed.away / "lines").write_text("abc\n")
+    options = ["--ckpt_path", "tiny.ckpt", "--input", "lines", "--export", "page.html"]
+    exported = installed.run("seqlab", "explore", *options)
+    assert exported.returncode == 0, exported.stderr
+    page = (installed.away / "page.html").read_text(encoding="utf-8")
+    modules = [path.name for path in (PROJECT / "experiments" / "explorer" / "page").glob("*.js")]
+    assert all(f'modules["{name}"] = ' in page for name in modules)
+    assert "<style>:root" in page
+
+
 def test_torch_numpy_and_the_tokenizers_package_are_enough_to_translate(
     lean: Environment, installed: Environment
 ) -> None:
