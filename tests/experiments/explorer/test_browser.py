@@ -15,13 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from datamodules.batch import EOS, UNK
+from datamodules.batch import EOS, UNK, Padded
 from experiments.checkpoints.loading import load_translator
 from experiments.checkpoints.translator import Translator
+from experiments.cli import main
 from experiments.explorer.fields import Fields
 from experiments.explorer.look import Look
 from experiments.explorer.translation_view import TranslationView
 from experiments.explorer.worker import Ticket
+from lightning_modules.decoding.trace import trace
+from lightning_modules.layers.gates import StepRecord
 from tests.experiments.tiny_checkpoint import tiny_checkpoint, write
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install playwright")
@@ -42,10 +45,12 @@ class Served:
     Attributes:
         url: Of its page.
         translator: The model that it shows.
+        exported: Two sentences as a page that needs no server.
     """
 
     url: str
     translator: Translator
+    exported: Path
 
     def look(self, **asked: object) -> dict[str, Any]:
         return TranslationView(self.translator).look(Look.of_fields(Fields({"source": SOURCE, **asked})), Ticket())
@@ -78,19 +83,26 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder.mkdir()
     for seed, name in enumerate(("best", "epoch-000", "epoch-001")):
         write(folder / f"{name}.ckpt", tiny_checkpoint(seed=seed))
+    (folder / "pairs").write_text(f"{SOURCE}\tABC\nde\tDE\n", encoding="utf-8")
+    exported, lines = folder / "page.html", folder / "lines"
+    lines.write_text(f"{SOURCE}\nde f\n", encoding="utf-8")
+    options = ["--input", str(lines), "--export", str(exported), "--device", "cpu"]
+    assert main(["explore", "--ckpt_path", str(folder), *options]) == 0
     words = ["explore", "--ckpt_path", str(folder), "--port", "0", "--no_browser", "--device", "cpu"]
+    words += ["--corpus", str(folder / "pairs")]
     command = [sys.executable, "-c", "import sys, seqlab; sys.exit(seqlab.main())", *words]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
     ) as run:
         assert run.stdout is not None
         url = run.stdout.readline().split()[0]
-        yield Served(url, load_translator(folder / "best.ckpt", device="cpu"))
+        yield Served(url, load_translator(folder / "best.ckpt", device="cpu"), exported)
         run.terminate()
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(served: Served) -> Iterator[Browser]:
+    """Begun after the pages are made: its loop is the thread's from then on."""
     with sync_api.sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield started
@@ -195,6 +207,47 @@ def test_it_fits_and_compares_and_samples_at_every_width(watched: Watched, serve
     page.get_by_role("button", name=re.compile("Dark|Light")).click()
     ground, ink = (page.evaluate(f"getComputedStyle(document.body).{name}") for name in ("backgroundColor", "color"))
     assert _contrast(ground, ink) > 7
+
+
+def test_what_is_opened_is_computed_then(watched: Watched, served: Served) -> None:
+    page = watched.page
+    for name in ("states", "training", "neighbours"):
+        page.locator(f"[data-later={name}] > summary").click()
+        page.wait_for_selector(f"[data-card={name}]")
+    page.locator("[data-later=states] select").first.select_option(label="decoder, layer 1")
+    page.locator("[data-later=states] select").last.select_option("update")
+    with StepRecord() as record:
+        look = served.look()
+        ids = served.translator.encode(SOURCE)
+        trace(served.translator.members[0], Padded.from_sequences([ids]), look["hypotheses"][0]["ids"])
+    (gates,) = (series["update"][:, 0] for series in list(record.series().values())[-1:])
+    page.locator("[data-card=states]").get_by_role("button", name="Table").click()
+    means = page.locator("[data-card=states] tbody td:nth-child(2)").all_inner_texts()
+    expected = gates[-len(means) :].mean(dim=1).tolist()
+    assert [float(mean) for mean in means] == pytest.approx(expected, abs=2e-3)
+    assert page.locator("[data-card=training] figure").count() == 2
+    assert SOURCE in watched.text("neighbours")
+    assert "open=states" in page.url
+
+
+def test_an_exported_page_works_without_a_server(browser: Browser, served: Served) -> None:
+    watched = Watched(browser.new_page())
+    page = watched.page
+    page.goto(served.exported.as_uri())
+    page.wait_for_selector("[data-card=tree]")
+    look = served.look()
+    assert watched.best() == look["hypotheses"][0]["text"]
+    page.locator("[data-card=hypotheses] button[aria-pressed]").nth(1).click()
+    page.locator("[data-card=attention] [data-row='0'] [data-column='2']").hover()
+    second = served.look(chosen=1)
+    assert f"weight {second['attention']['weights'][0][0][2]:.6f}" in page.locator("#tip").inner_text()
+    page.locator("select#source").select_option("de f")
+    page.wait_for_function("document.querySelectorAll('[data-piece]').length === 5")
+    page.locator("[data-later=states] > summary").click()
+    page.wait_for_selector("[data-card=states]")
+    assert watched.complaints == []
+    assert [address for address in watched.addresses if not address.startswith(("file:", "data:"))] == []
+    page.close()
 
 
 def _contrast(one: str, other: str) -> float:
