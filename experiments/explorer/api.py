@@ -11,14 +11,15 @@ import torch
 
 from experiments.explorer.exhibits import Exhibits, Kind
 from experiments.explorer.fields import Fields
-from experiments.explorer.label_view import LabelView
 from experiments.explorer.look import LONGEST_SOURCE, MOST_TOKENS, Look
-from experiments.explorer.music_view import MusicView
-from experiments.explorer.series_view import SeriesView
-from experiments.explorer.states_view import translation_states
-from experiments.explorer.training_view import epoch
-from experiments.explorer.translation_view import TranslationView, decoder_outputs, head_names
 from experiments.explorer.translations import TranslationQueue
+from experiments.explorer.views.attention import decoder_outputs, head_names
+from experiments.explorer.views.labels import LabelView
+from experiments.explorer.views.music import MusicView
+from experiments.explorer.views.series import SeriesView
+from experiments.explorer.views.states import translation_states
+from experiments.explorer.views.training import epoch
+from experiments.explorer.views.translation import TranslationView
 from experiments.explorer.worker import Ticket, Worker
 from lightning_modules.decoding.trace import trace
 from lightning_modules.monotonic_transducer import MonotonicTransducer

@@ -60,6 +60,8 @@ def main(arguments: list[str]) -> int:
     from experiments.explorer.neighbours import Corpus
 
     paths = [given.ckpt_path, *([] if given.compare is None else [given.compare])]
+    if given.corpus is not None and given.export is not None:
+        raise UserError("--export has no nearest neighbours: leave --corpus out")
     if given.export is None:
         _check_packages()
     else:
@@ -67,12 +69,21 @@ def main(arguments: list[str]) -> int:
         check_outputs([("--ckpt_path", find_checkpoint(path)) for path in paths], {"--export": given.export}, inputs)
     corpus = None if given.corpus is None else Corpus.of_files(given.corpus)
     exhibits = Exhibits(paths, given.trust, given.device, given.input, corpus)
+    _check_files(given, exhibits)
     if given.export is not None:
         _export(given, exhibits)
         return 0
     with contextlib.suppress(KeyboardInterrupt):  # how it ends
         _serve(given, exhibits)
     return 0
+
+
+def _check_files(given: argparse.Namespace, exhibits: Exhibits) -> None:
+    """Refuses files that nothing would be made of."""
+    if given.input is not None and given.export is None and exhibits.kind != "series":
+        raise UserError("--input is for --export, or the series of a checkpoint that forecasts: type into the page")
+    if given.corpus is not None and exhibits.kind != "translation":
+        raise UserError("--corpus is for checkpoints that translate: leave it out")
 
 
 def _export(given: argparse.Namespace, exhibits: Exhibits) -> None:

@@ -15,11 +15,11 @@ from experiments.checkpoints.reading import read_checkpoint
 from experiments.checkpoints.saved_task import is_of_music, trained_task
 from experiments.checkpoints.text_labeller import load_labeller
 from experiments.config.class_paths import DATA_HYPERPARAMETERS, import_classes, resolve
-from experiments.explorer.label_view import LabelView
-from experiments.explorer.music_view import MusicView
 from experiments.explorer.neighbours import Corpus, StateIndex
-from experiments.explorer.series_view import SeriesView
-from experiments.explorer.translation_view import TranslationView
+from experiments.explorer.views.labels import LabelView
+from experiments.explorer.views.music import MusicView
+from experiments.explorer.views.series import SeriesView
+from experiments.explorer.views.translation import TranslationView
 from experiments.storage.layout import CHECKPOINTS, find_checkpoint
 from lightning_modules.birnn import BiRNNTextClassifier
 from lightning_modules.forecasting.module import ForecastModule

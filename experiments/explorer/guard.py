@@ -37,21 +37,22 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        refusal = self._refusal(Headers(scope=scope))
+        refusal = self._refusal(Headers(scope=scope), scope["path"])
         if refusal is not None:
             status, sentence = refusal
             await JSONResponse({"error": sentence}, status)(scope, receive, _with_policy(send))
             return
         await self._app(scope, self._bounded(receive), _with_policy(send))
 
-    def _refusal(self, headers: Headers) -> tuple[int, str] | None:
+    def _refusal(self, headers: Headers, path: str) -> tuple[int, str] | None:
         host = headers.get("host", "")
         if _without_port(host) not in self._hosts:
             return 403, "this server is asked under a name that is not its own"
         origin = headers.get("origin")
         if origin is not None and origin not in (f"http://{host}", f"https://{host}"):
             return 403, "this server answers its own page alone"
-        if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        is_from_elsewhere = headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")
+        if is_from_elsewhere and path.startswith("/api/"):  # a link may lead to the page
             return 403, "this server answers its own page alone"
         length = headers.get("content-length", "0")
         if not length.isdigit() or int(length) > self._most:

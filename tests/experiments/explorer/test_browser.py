@@ -21,7 +21,7 @@ from experiments.checkpoints.translator import Translator
 from experiments.cli import main
 from experiments.explorer.fields import Fields
 from experiments.explorer.look import Look
-from experiments.explorer.translation_view import TranslationView
+from experiments.explorer.views.translation import TranslationView
 from experiments.explorer.worker import Ticket
 from lightning_modules.decoding.trace import trace
 from lightning_modules.layers.gates import StepRecord
@@ -216,15 +216,13 @@ def test_what_is_opened_is_computed_then(watched: Watched, served: Served) -> No
         page.wait_for_selector(f"[data-card={name}]")
     page.locator("[data-later=states] select").first.select_option(label="decoder, layer 1")
     page.locator("[data-later=states] select").last.select_option("update")
+    target, ids = served.look()["hypotheses"][0]["ids"], served.translator.encode(SOURCE)
     with StepRecord() as record:
-        look = served.look()
-        ids = served.translator.encode(SOURCE)
-        trace(served.translator.members[0], Padded.from_sequences([ids]), look["hypotheses"][0]["ids"])
-    (gates,) = (series["update"][:, 0] for series in list(record.series().values())[-1:])
+        trace(served.translator.members[0], Padded.from_sequences([ids]), target)
+    (gates,) = (series["update"][:, 0] for series in record.series().values())
     page.locator("[data-card=states]").get_by_role("button", name="Table").click()
     means = page.locator("[data-card=states] tbody td:nth-child(2)").all_inner_texts()
-    expected = gates[-len(means) :].mean(dim=1).tolist()
-    assert [float(mean) for mean in means] == pytest.approx(expected, abs=2e-3)
+    assert [float(mean) for mean in means] == pytest.approx(gates.mean(dim=1).tolist(), abs=2e-3)
     assert page.locator("[data-card=training] figure").count() == 2
     assert SOURCE in watched.text("neighbours")
     assert "open=states" in page.url

@@ -19,7 +19,7 @@ from experiments.checkpoints.translator import Translator
 from experiments.cli import main
 from experiments.explorer.fields import Fields
 from experiments.explorer.look import Look
-from experiments.explorer.translation_view import TranslationView
+from experiments.explorer.views.translation import TranslationView
 from experiments.explorer.worker import Superseded, Ticket
 from lightning_modules.decoding.beam import BeamSearch
 from lightning_modules.layers.copying import CopyVocabularyHead
@@ -117,6 +117,12 @@ def test_what_is_left_out_is_as_if_it_were_not_there(view: TranslationView) -> N
     assert all(row[1] is None and row[4] is None for row in weights)
     inside = [[weight for place, weight in enumerate(row) if place not in (1, 4)] for row in weights]
     np.testing.assert_allclose(inside, forward(view, rest[:-1], expected[0].ids)[0], atol=1e-6)
+
+
+def test_the_end_may_be_left_out_too(view: TranslationView) -> None:
+    told = look(view, left_out=[6], padding=1)
+    assert told["source"]["pieces"][6] == "</s>"
+    assert all(len(row) == 8 and row[6] is None and row[7] == 0 for row in told["attention"]["mean"])
 
 
 def test_padding_and_what_is_hidden_get_no_weight(view: TranslationView) -> None:

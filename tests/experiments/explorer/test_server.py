@@ -22,8 +22,8 @@ from experiments.explorer.fields import Fields
 from experiments.explorer.guard import MOST_BYTES
 from experiments.explorer.page_files import page_files
 from experiments.explorer.server import application
-from experiments.explorer.translation_view import TranslationView
 from experiments.explorer.translations import TranslationQueue
+from experiments.explorer.views.translation import TranslationView
 from experiments.explorer.worker import Superseded, Ticket, Worker
 from lightning_modules.decoding.hypothesis import Hypothesis
 from lightning_modules.decoding.search import Search
@@ -118,6 +118,10 @@ def test_it_answers_its_own_page_under_its_own_name(client: TestClient, headers:
     assert client.get("/api/about", headers=headers).status_code == status
 
 
+def test_a_link_from_elsewhere_leads_to_the_page(client: TestClient) -> None:
+    assert client.get("/", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 200
+
+
 def test_the_page_loads_nothing_from_elsewhere(client: TestClient) -> None:
     page = client.get("/")
     assert page.headers["content-type"].startswith("text/html")
@@ -198,6 +202,11 @@ def test_what_waits_is_translated_together(exhibits: Exhibits, monkeypatch: pyte
         (["--ckpt_path", "CKPT", "--port", "70000"], "--port is 70000: give 1 to 65535"),
         (["--ckpt_path", "CKPT", "--host", "no.such.host.invalid"], "cannot listen on no.such.host.invalid"),
         (["--ckpt_path", "CKPT", "--prot", "1"], "unknown option"),
+        (["--ckpt_path", "CKPT", "--input", "lines"], "--input is for --export"),
+        (["--ckpt_path", "CKPT", "--export", "x.html"], "give one by --input, a sentence in each line"),
+        (["--ckpt_path", "CKPT", "--export", "x.html", "--input", "gone"], "gone"),
+        (["--ckpt_path", "CKPT", "--export", "no/x.html", "--input", "gone"], "the directory no does not exist"),
+        (["--ckpt_path", "CKPT", "--corpus", "gone"], "gone"),
         ([], "the following arguments are required: --ckpt_path"),
     ],
 )

@@ -24,10 +24,10 @@ from experiments.cli import main
 from experiments.explorer.api import Api, document
 from experiments.explorer.exhibits import Exhibits
 from experiments.explorer.fields import Fields
-from experiments.explorer.label_view import LabelView
-from experiments.explorer.music_view import MusicView
 from experiments.explorer.neighbours import Corpus, StateIndex
-from experiments.explorer.translation_view import TranslationView
+from experiments.explorer.views.labels import LabelView
+from experiments.explorer.views.music import MusicView
+from experiments.explorer.views.translation import TranslationView
 from experiments.explorer.worker import Ticket, Worker
 from lightning_modules.birnn import BiRNNTextClassifier
 from lightning_modules.decoding.trace import trace

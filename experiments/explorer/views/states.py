@@ -12,7 +12,7 @@ from datamodules.batch import BOS, Padded
 from experiments.checkpoints.translator import one_line
 from experiments.explorer.look import Look
 from experiments.explorer.numbers import numbers
-from experiments.explorer.translation_view import TranslationView
+from experiments.explorer.views.translation import TranslationView
 from experiments.explorer.worker import Ticket
 from lightning_modules.decoding.trace import trace
 from lightning_modules.layers.encoder import RecurrentEncoder

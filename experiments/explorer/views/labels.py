@@ -13,7 +13,7 @@ from datamodules.errors import UserError
 from experiments.checkpoints.text_labeller import TextLabeller
 from experiments.checkpoints.translator import one_line
 from experiments.explorer.numbers import numbers
-from experiments.explorer.states_view import encoder_states
+from experiments.explorer.views.states import encoder_states
 from experiments.explorer.worker import Ticket
 from lightning_modules.birnn import BiRNNTextClassifier
 from lightning_modules.layers.pooling import AttentionPooling
@@ -72,7 +72,7 @@ class LabelView:
 
     @torch.inference_mode()
     def states(self, text: str) -> dict[str, Any]:
-        """The encoder's states; see :func:`experiments.explorer.states_view.translation_states`."""
+        """The encoder's states; see :func:`experiments.explorer.views.states.translation_states`."""
         ids = self._ids(text)
         series = encoder_states(self.model.encoder, self.model.source_embedding, self._read([ids], embed=False)[0])
         return {"source": self.labeller.tokenizer.pieces(ids), "target": [], "series": series}

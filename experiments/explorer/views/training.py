@@ -10,7 +10,7 @@ import torch
 from datamodules.batch import EOS
 from experiments.explorer.look import Look
 from experiments.explorer.numbers import numbers
-from experiments.explorer.translation_view import TranslationView
+from experiments.explorer.views.translation import TranslationView
 from experiments.explorer.worker import Ticket
 from experiments.figures.temperature import entropy_of
 from lightning_modules.decoding.trace import trace

@@ -9,13 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from datamodules.batch import BOS, EOS, UNK, Padded
+from datamodules.batch import EOS, UNK, Padded
 from datamodules.errors import UserError
 from experiments.checkpoints.translator import Translator, one_line
 from experiments.explorer.interruptible import Interruptible
 from experiments.explorer.look import MOST_TOKENS, Look
 from experiments.explorer.numbers import numbers
-from experiments.explorer.tree import beam_tree, greedy_tree
+from experiments.explorer.views.attention import attention_told, decoder_outputs
+from experiments.explorer.views.tree import beam_tree, greedy_tree
 from experiments.explorer.worker import Ticket
 from experiments.figures.temperature import entropy_of
 from lightning_modules.decoding.beam import BeamSearch
@@ -25,8 +26,6 @@ from lightning_modules.decoding.recorded import RecordedBeamSearch
 from lightning_modules.decoding.sampling import SamplingSearch
 from lightning_modules.decoding.search import Steppable
 from lightning_modules.decoding.trace import Trace, trace
-from lightning_modules.layers.attention import Attention
-from lightning_modules.layers.attention.contributions import contributions
 from lightning_modules.layers.attention.tempered import tempered
 from lightning_modules.layers.copying import CopyVocabularyHead
 from lightning_modules.layers.state import DecoderState, Memory
@@ -49,6 +48,16 @@ class Sentence:
     ids: list[int]
     read: list[int]
     source: Padded
+
+    @property
+    def columns(self) -> list[int]:
+        """Where the columns of the source stand among all positions and the padding behind them."""
+        return [*self.read, *range(len(self.ids), self.total)]
+
+    @property
+    def total(self) -> int:
+        """Number of positions, with the padding."""
+        return len(self.ids) + self.source.values.shape[1] - len(self.read)
 
 
 @dataclass(frozen=True)
@@ -107,7 +116,7 @@ class TranslationView:
             "chosen": found.number,
             "end": EOS,
             "steps": self._steps(asked, found.chosen, seen),
-            "attention": self._attention(self.model(asked), found.sentence, seen),
+            "attention": attention_told(self.model(asked), found.sentence.columns, found.sentence.total, seen),
             "gate": self._gate(self.model(asked), seen, found.chosen.ids),
             "tree": self._tree(asked, found, seen),
         }
@@ -238,27 +247,6 @@ class TranslationView:
         top_k = min(asked.top_k, known.shape[1])
         return SamplingSearch(1, asked.temperature, top_k, asked.top_p).distribution(known)
 
-    def _attention(
-        self, model: TokenEncoderDecoder, sentence: Sentence, seen: Trace[Memory, DecoderState]
-    ) -> dict[str, Any] | None:
-        if not seen.weights.shape[0]:
-            return None
-        columns = [*sentence.read, *range(len(sentence.ids), len(sentence.ids) + sentence.source.values.shape[1])]
-        columns = columns[: seen.weights.shape[2]]
-        total = max(len(sentence.ids), columns[-1] + 1)
-        mean = seen.weights.mean(dim=0)
-        layers = _layers(model, seen)
-        return {
-            "heads": head_names(model, len(seen.weights)),
-            "weights": numbers(_spread(seen.weights, columns, total)),
-            "mean": numbers(_spread(mean, columns, total)),
-            "entropy": numbers(entropy_of(seen.weights.double().cpu().numpy())),
-            "mean_entropy": numbers(entropy_of(mean.double().cpu().numpy())),
-            "norms": [numbers(_spread(norms, columns, total), 5) for norms, _ in layers],
-            "shares": [numbers(_spread(shares, columns, total), 5) for _, shares in layers],
-            "temperature": [attention.temperature for attention in attentions_of(model)],
-        }
-
     def _gate(
         self, model: TokenEncoderDecoder, seen: Trace[Memory, DecoderState], ids: Sequence[int]
     ) -> list[float] | None:
@@ -275,68 +263,5 @@ class TranslationView:
         return greedy_tree(seen.log_probabilities, found.chosen.ids, found.recorded, pieces)
 
 
-def decoder_outputs(model: TokenEncoderDecoder, seen: Trace[Memory, DecoderState], ids: Sequence[int]) -> Tensor:
-    """What the model predicts each token from, ``(t, width)``.
-
-    Args:
-        model: That was traced.
-        seen: Its steps through the target.
-        ids: The target, without EOS.
-    """
-    inputs = Padded.from_sequences([[BOS, *ids]]).values.to(model.device)
-    outputs, _, _ = model.decoder(model.target_embedding(inputs), seen.memory, seen.initial)
-    hidden: Tensor = model.to_embedding(outputs[0])
-    return hidden
-
-
 def _column(ids: Sequence[int]) -> Tensor:
     return torch.tensor(ids)[:, None]
-
-
-def _layers(model: TokenEncoderDecoder, seen: Trace[Memory, DecoderState]) -> list[tuple[Tensor, Tensor]]:
-    """For each attention the norms and shares of the positions, ``(t, source_len)``."""
-    found, first = [], 0
-    for number, attention in enumerate(attentions_of(model)):
-        if attention.heads:
-            weights = seen.weights[None, first : first + attention.heads]
-            norms, shares = contributions(attention, weights, seen.memory.keys[number], seen.memory.values)
-            found.append((norms[0], shares[0]))
-            first += attention.heads
-    return found
-
-
-def attentions_of(model: TokenEncoderDecoder) -> list[Attention]:
-    """The attentions of a model's decoder, the lowest layer first.
-
-    Args:
-        model: Whose.
-    """
-    return [each for each in model.decoder.attentions if isinstance(each, Attention)]
-
-
-def head_names(model: TokenEncoderDecoder, heads: int) -> list[dict[str, int]]:
-    """The layer and the number of each head, counted from 0.
-
-    Args:
-        model: Whose.
-        heads: How many distributions it gives.
-    """
-    names = [
-        {"layer": layer, "head": head}
-        for layer, attention in enumerate(attentions_of(model))
-        for head in range(attention.heads)
-    ]
-    return names or [{"layer": 0, "head": head} for head in range(heads)]
-
-
-def _spread(values: Tensor, columns: Sequence[int], total: int) -> Tensor:
-    """The columns at their places among all of them, NaN at those that the model did not get.
-
-    Args:
-        values: ``(..., columns)``.
-        columns: Their places.
-        total: Number of places.
-    """
-    wide = values.new_full((*values.shape[:-1], total), torch.nan)
-    wide[..., list(columns)] = values
-    return wide

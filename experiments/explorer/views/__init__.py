@@ -1,0 +1,1 @@
+"""What is seen of a sentence, a text, a series or music."""
