@@ -144,7 +144,9 @@ class _Recorder:
         kept.append(first)
         asked = {"source": typed, "checkpoint": checkpoint, **more}
         others = range(1, len(first.answer["hypotheses"]))
-        kept += [await self.ask("/api/look", **asked, chosen=chosen) for chosen in others]
+        for look in [await self.ask("/api/look", **asked, chosen=chosen) for chosen in others]:
+            assert look.answer.pop("tree") == first.answer["tree"]  # of the search, whichever hypothesis is looked at
+            kept.append(look)
         later = [path for path in ("/api/states", "/api/training") if path in self._routes]
         kept += [await self.ask(path, **asked, chosen=0) for path in later]
         if self._exhibits.music is not None:

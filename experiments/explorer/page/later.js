@@ -12,9 +12,10 @@ export function laterCard({ name, title, hint, load, isOpen, toggle }) {
     body.setAttribute("aria-busy", "true");
     try {
       const made = await load();
-      if (made === null) return;
-      last.set(name, made);
-      body.replaceChildren(...[made].flat());
+      if (made !== null) {
+        last.set(name, made);
+        body.replaceChildren(...[made].flat());
+      }
     } catch (error) {
       body.replaceChildren(element("p", { class: "notice" }, error.message));
     }

@@ -62,14 +62,14 @@ function nameOf(each) {
   return each.side === "source" ? `encoder, layer ${each.layer + 1}, ${way}` : `decoder, layer ${each.layer + 1}`;
 }
 
-function picture(states, room, which) {
+function picture(states, room, which, holder = element("div", {})) {
   const one = states.series[Math.min(picked.series, states.series.length - 1)];
   const names = Object.keys(one.values);
   const value = names.includes(picked.value) ? picked.value : "hidden";
   const words = one.side === "source" ? states.source : states.target;
-  const again = (changes) => { Object.assign(picked, changes); holder.replaceChildren(...picture(states, room, which).childNodes); };
+  const again = (changes) => { Object.assign(picked, changes); picture(states, room, which, holder); };
   const select = (label, options, now, pick) => element("label", {}, `${label} `, element("select", { onchange: (event) => pick(event.target.value) }, options.map(([key, word]) => element("option", { value: key, selected: String(key) === String(now) }, word))));
-  const holder = element("div", {},
+  holder.replaceChildren(
     element("div", { class: "toolbar" },
       select("Layer", states.series.map((each, number) => [number, nameOf(each)]), states.series.indexOf(one), (series) => again({ series: Number(series) })),
       select("Shown", names.map((name) => [name, isShare(name) ? `${name} gate` : name === "hidden" ? "hidden state" : name === "cell" ? "cell state" : "candidate"]), value, (name) => again({ value: name }))),
