@@ -223,7 +223,7 @@ def test_what_is_opened_is_computed_then(watched: Watched, served: Served) -> No
     page.locator("[data-card=states]").get_by_role("button", name="Table").click()
     means = page.locator("[data-card=states] tbody td:nth-child(2)").all_inner_texts()
     assert [float(mean) for mean in means] == pytest.approx(gates.mean(dim=1).tolist(), abs=2e-3)
-    assert page.locator("[data-card=training] figure").count() == 2
+    assert page.locator("[data-card=training] [data-epoch]").count() == 2
     assert SOURCE in watched.text("neighbours")
     assert "open=states" in page.url
 

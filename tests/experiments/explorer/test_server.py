@@ -227,3 +227,26 @@ def test_without_its_packages_one_line_says_which(
     path = write(tmp_path / "tiny.ckpt", tiny_checkpoint())
     assert main(["explore", "--ckpt_path", str(path)]) == 2
     assert "needs starlette and uvicorn: pip install 'seqlab[explore]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "warned", "opened"),
+    [(["--no_browser"], False, False), ([], False, True), (["--host", "0.0.0.0", "--no_browser"], True, False)],
+)
+def test_it_warns_of_other_addresses_and_opens_the_browser(
+    words: list[str],
+    warned: bool,
+    opened: bool,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown: list[str] = []
+    monkeypatch.setattr(command.webbrowser, "open", shown.append)
+    monkeypatch.setattr("uvicorn.Server.run", lambda _, sockets: shown.append(sockets[0].getsockname()[0]))
+    path = write(tmp_path / "tiny.ckpt", tiny_checkpoint())
+    assert main(["explore", "--ckpt_path", str(path), "--port", "0", *words]) == 0
+    out, err = capsys.readouterr()
+    url = out.split()[0]
+    assert ("can be reached from other machines" in err) is warned
+    assert shown == [*([url] if opened else []), "0.0.0.0" if warned else "127.0.0.1"]
