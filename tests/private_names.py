@@ -10,6 +10,7 @@ PRIVATE_NAMES: dict[str, tuple[str, ...]] = {
     # torch
     "torch": ("_foreach_mul_",),
     "torch.Tensor": ("_version",),
+    "torch.nn.Module": ("_modules",),
     "torch.ops.aten": ("sigmoid_backward",),
     "torch.ops.mkldnn": ("_linear_pointwise", "_reorder_linear_weight"),
     "torch.optim.lr_scheduler.LRScheduler": ("_last_lr", "_step_count"),

@@ -39,7 +39,7 @@ class MachineWatch:
     """
 
     def __init__(self, proc: Path = PROC) -> None:
-        self._proc = proc
+        self._root = proc
         self._begin = _times(proc)
 
     @staticmethod
@@ -49,10 +49,10 @@ class MachineWatch:
 
     def end(self) -> Disturbance:
         """What others had since the watch began."""
-        now = _times(self._proc)
+        now = _times(self._root)
         passed = _Times(*(after - before for before, after in zip(self._begin, now, strict=True)))
         others, total = max(0.0, passed.busy - passed.own) + passed.steal, max(1.0, passed.all)
-        return Disturbance(passed.own / total, others / total, passed.steal / total, _megahertz(self._proc))
+        return Disturbance(passed.own / total, others / total, passed.steal / total, _megahertz(self._root))
 
 
 class _Times(NamedTuple):

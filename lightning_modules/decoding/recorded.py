@@ -5,8 +5,8 @@ from __future__ import annotations
 from lightning_modules.decoding.beam import BeamSearch, BeamStep
 
 
-class RecordedBeamSearch(BeamSearch):
-    """The same search, for one call, whose steps can be looked at afterwards.
+class BeamRecord:
+    """A beam search for one call, whose steps can be looked at afterwards.
 
     A beam of 1 without a coverage penalty is greedy search, which compares nothing: it leaves no steps.
 
@@ -14,12 +14,19 @@ class RecordedBeamSearch(BeamSearch):
         search: The search whose settings hold.
 
     Attributes:
+        search: The same, which writes down its steps.
         steps: What was decided, the first step first.
     """
 
     def __init__(self, search: BeamSearch) -> None:
-        super().__init__(**search.arguments())  # type: ignore[arg-type]  # of its type each
         self.steps: list[BeamStep] = []
+        self.search: BeamSearch = _Recorded(search, self.steps)
+
+
+class _Recorded(BeamSearch):
+    def __init__(self, search: BeamSearch, steps: list[BeamStep]) -> None:
+        super().__init__(**search.arguments())  # type: ignore[arg-type]  # of its type each
+        self._steps = steps
 
     def _observe(self, step: BeamStep) -> None:
-        self.steps.append(step)
+        self._steps.append(step)

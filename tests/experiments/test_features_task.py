@@ -81,10 +81,13 @@ def test_an_encoder_of_their_own(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """It is learnt as well, translates from the checkpoint alone, and a data module without features refuses it."""
-    words = ["fit", "--config", str(folder / "endings.yaml"), "--model.init_args.encoder", "EncoderWithFeatures"]
-    assert main([*words, "--experiment", "apart"]) == 0
+    small = {"class_path": "RecurrentEncoder", "init_args": {"cell": "gru", "hidden_size": 24}}
+    encoder = {"class_path": "EncoderWithFeatures", "init_args": {"encoder": small}}
+    words = ["fit", "--config", str(folder / "endings.yaml"), f"--model.init_args.encoder={json.dumps(encoder)}"]
+    assert main([*words, "--experiment", "apart", "--trainer.max_epochs", "12"]) == 0
     run = folder / "runs" / "apart" / "1"
     assert max(values(run, "val/exact_match")) > 0.8
+    capfd.readouterr()
     lines = translated(monkeypatch, capfd, "N|PL\tNaV\nV|SG\tbc\nV|PL\tNaV\n", run)
     assert [line[-2:] for line in lines] == ["en", "st", "Vt"]
     assert (

@@ -76,6 +76,7 @@ def test_the_checkpoint_is_enough(run: Path, capsys: pytest.CaptureFixture[str],
         assert scored == pytest.approx(reported, abs=1e-4)
 
 
+@pytest.mark.drawn
 def test_its_topmost_attention_is_shown(run: Path, tmp_path: Path) -> None:
     for what in ("alignment", "temperature"):
         output = tmp_path / f"{what}.png"

@@ -22,7 +22,7 @@ from experiments.figures.temperature import entropy_of
 from lightning_modules.decoding.beam import BeamSearch
 from lightning_modules.decoding.hidden_source import HiddenSource
 from lightning_modules.decoding.hypothesis import Hypothesis
-from lightning_modules.decoding.recorded import RecordedBeamSearch
+from lightning_modules.decoding.recorded import BeamRecord
 from lightning_modules.decoding.sampling import SamplingSearch
 from lightning_modules.decoding.search import Steppable
 from lightning_modules.decoding.trace import Trace, trace
@@ -76,7 +76,7 @@ class Found:
     model: Steppable[Memory, DecoderState]
     hypotheses: list[Hypothesis]
     number: int
-    recorded: RecordedBeamSearch | None
+    recorded: BeamRecord | None
 
     @property
     def chosen(self) -> Hypothesis:
@@ -130,10 +130,10 @@ class TranslationView:
         if asked.prefix:
             self._check_prefix(asked)
             prefixes = Padded.from_sequences([list(asked.prefix)]).to(sentence.source.values.device)
-        recorded = RecordedBeamSearch(search) if isinstance(search, BeamSearch) else None
+        recorded = BeamRecord(search) if isinstance(search, BeamSearch) else None
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(asked.seed)
-            (hypotheses,) = (recorded or search)(model, sentence.source, False, prefixes)
+            (hypotheses,) = (recorded.search if recorded else search)(model, sentence.source, False, prefixes)
         return Found(sentence, model, hypotheses, min(asked.chosen, len(hypotheses) - 1), recorded)
 
     def sentence(self, asked: Look) -> Sentence:
@@ -259,8 +259,8 @@ class TranslationView:
             return None
         pieces = self.translator.spellings(one_line(asked.source))[1].pieces
         if found.recorded.steps:
-            return beam_tree(found.recorded.steps, found.recorded, pieces)
-        return greedy_tree(seen.log_probabilities, found.chosen.ids, found.recorded, pieces)
+            return beam_tree(found.recorded.steps, found.recorded.search, pieces)
+        return greedy_tree(seen.log_probabilities, found.chosen.ids, found.recorded.search, pieces)
 
 
 def _column(ids: Sequence[int]) -> Tensor:

@@ -18,13 +18,15 @@ class EncoderWithFeatures(Encoder):
     """An encoder of the text, and one of the features before it; the memory has both, in their places.
 
     The text begins at position 0, whatever the number of its features, and a feature has no position but in its own
-    encoder, so that with the default, the embeddings themselves, their order does not matter (Wu et al. 2021, section
-    3.2, give features position 0). The decoder attends to both by the same weights, and begins from the text's state.
+    encoder; by default it has none at all (Wu et al. 2021, section 3.2, give features position 0).
+    Beside each feature stands the final state f of their encoder: who looks at one knows all of them. The decoder
+    attends to text and features by the same weights, and begins from the text's state with ``U f`` added to its h.
 
     Args:
         embedding_size: Width of the embedded source; the model gives it.
         encoder: What encodes the text; made of (embedding size).
-        features: What encodes the features; made of (embedding size). A linear map gives both one width.
+        features: What encodes the features; made of (embedding size). ``tanh(W [memory; state] + b)`` gives them the
+            text's width.
     """
 
     def __init__(
@@ -36,7 +38,9 @@ class EncoderWithFeatures(Encoder):
         super().__init__()
         self.encoder = encoder(embedding_size)
         self.features = features(embedding_size)
-        self.feature_projection = Linear(self.features.memory_size, self.encoder.memory_size)
+        feature_size = self.features.memory_size + self.features.state_shape.size
+        self.feature_projection = Linear(feature_size, self.encoder.memory_size)
+        self.state_projection = Linear(self.features.state_shape.size, self.encoder.state_shape.size, bias=False)
         self.memory_size = self.encoder.memory_size
         self.state_shape = self.encoder.state_shape
 
@@ -62,10 +66,12 @@ class EncoderWithFeatures(Encoder):
         longest = int(text_lengths.max())
         text = _rows(embedded, first + positions[:longest])
         text_memory, final = self.encoder(text, text_lengths)
-        read, _ = self.features(embedded[:, :count], features.clamp(min=1))
-        feature_memory = functional.pad(self.feature_projection(read), (0, 0, 0, len(positions) - count))
+        read, state = self.features(embedded[:, :count], features.clamp(min=1))
+        known = torch.cat([read, state[0][-1][:, None].expand(-1, count, -1)], dim=-1)
+        feature_memory = functional.pad(self.feature_projection(known).tanh(), (0, 0, 0, len(positions) - count))
         memory = torch.where((positions < first)[:, :, None], feature_memory, _rows(text_memory, positions - first))
-        return memory * (positions < lengths[:, None])[:, :, None], final
+        begins = (final[0] + self.state_projection(state[0][-1]) * (first > 0), *final[1:])
+        return memory * (positions < lengths[:, None])[:, :, None], begins
 
 
 def _rows(values: Tensor, positions: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from experiments.config.known_classes import expected_types, subclasses, suggest
 from lightning_modules.layers.attention import Attention
 from tests.experiments.tiny_task import write_tiny_task
 
-MODEL_OPTIONS = "known: bridge, decoder, dropout, embedding_size, encoder, forcing, head, label_smoothing"
+MODEL_OPTIONS = "known: bridge, decoder, dropout, embedding_size, encoder, feature_vocabulary_size, forcing, head"
 DECODERS = "in lightning_modules.layers.decoder: BahdanauDecoder, FixedContextDecoder, LuongDecoder"
 COMMAND_OPTIONS = "known: ckpt_path, config, data, experiment, extend_vocabulary, init_from, model"
 FORMS = "TextFiles or TsvFile or CsvFile or JsonLinesFile or ParquetFile or DialogueFile"

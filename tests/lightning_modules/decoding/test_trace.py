@@ -8,7 +8,7 @@ from datamodules.batch import EOS, SequenceBatch
 from datamodules.errors import UserError
 from lightning_modules.decoding.beam import BeamSearch
 from lightning_modules.decoding.hidden_source import HiddenSource
-from lightning_modules.decoding.recorded import RecordedBeamSearch
+from lightning_modules.decoding.recorded import BeamRecord
 from lightning_modules.decoding.trace import trace
 from lightning_modules.layers.copying import CopyVocabularyHead
 from lightning_modules.layers.decoder import BahdanauDecoder, LuongDecoder, MultiStepDecoder
@@ -49,9 +49,9 @@ def test_the_gate_of_copying_mixes_vocabulary_and_source(seed: int) -> None:
 @pytest.mark.parametrize("options", [{}, {"length_penalty": 0.0}, {"coverage_penalty": 0.4}])
 def test_a_recorded_search_finds_the_same_and_its_steps_explain_it(options: dict[str, float], seed: int) -> None:
     model, plain = tiny_model(seed), BeamSearch(3, n_best=3, max_length=4, **options)  # type: ignore[arg-type]
-    recorded = RecordedBeamSearch(plain)
+    recorded = BeamRecord(plain)
     expected = model.translate(sources(SOURCE), plain)[0]
-    found = model.translate(sources(SOURCE), recorded)[0]
+    found = model.translate(sources(SOURCE), recorded.search)[0]
     assert [(each.ids, each.score) for each in found] == [(each.ids, each.score) for each in expected]
     hypotheses, beams = [], [[]]
     for step in recorded.steps:

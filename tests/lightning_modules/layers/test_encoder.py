@@ -24,12 +24,14 @@ def test_batch_equals_single_sentences(cell: Cell, bidirectional: bool, layers: 
     embedded = torch.randn(len(LENGTHS), max(LENGTHS), 3, dtype=torch.float64)
     memory, state = encoder(embedded, torch.tensor(LENGTHS))
     assert memory.shape == (len(LENGTHS), max(LENGTHS), encoder.memory_size)
+    # A layer normalisation divides by a deviation that may be tiny: of 400 seeds the largest error was 7e-13.
+    bound = 1e-10 if cell == "layer_norm_lstm" else 1e-12
     for row, length in enumerate(LENGTHS):
         alone, alone_state = encoder(embedded[row : row + 1, :length], torch.tensor([length]))
-        torch.testing.assert_close(memory[row, :length], alone[0], rtol=0, atol=1e-12)
+        torch.testing.assert_close(memory[row, :length], alone[0], rtol=0, atol=bound)
         assert (memory[row, length:] == 0).all()
         for part, alone_part in zip(state, alone_state, strict=True):
-            torch.testing.assert_close(part[:, row], alone_part[:, 0], rtol=0, atol=1e-12)
+            torch.testing.assert_close(part[:, row], alone_part[:, 0], rtol=0, atol=bound)
 
 
 def test_embeddings_lie_beside_what_is_encoded(seed: int) -> None:

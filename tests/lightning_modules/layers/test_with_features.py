@@ -9,7 +9,13 @@ import torch
 
 from datamodules.batch import EOS, UNK, Padded
 from datamodules.errors import UserError
-from lightning_modules.layers.encoder import EncoderWithEmbeddings, EncoderWithFeatures, RecurrentEncoder
+from lightning_modules.layers.encoder import (
+    BagOfWordsEncoder,
+    EncoderFactory,
+    EncoderWithEmbeddings,
+    EncoderWithFeatures,
+    RecurrentEncoder,
+)
 from lightning_modules.layers.transformer.encoder import TransformerEncoder
 from lightning_modules.nmt import AttentionNMT
 
@@ -24,23 +30,27 @@ ENCODERS = [
 
 
 @pytest.mark.parametrize("kind", ENCODERS)
-@pytest.mark.parametrize("features", [None, partial(RecurrentEncoder, cell="gru", hidden_size=3)])
+@pytest.mark.parametrize("features", [BagOfWordsEncoder, partial(RecurrentEncoder, cell="gru", hidden_size=3)])
 def test_text_and_features_are_read_alone_and_lie_in_their_places(
-    kind: partial[RecurrentEncoder], features: partial[RecurrentEncoder] | None, seed: int
+    kind: EncoderFactory, features: EncoderFactory, seed: int
 ) -> None:
-    given = {} if features is None else {"features": features}
-    encoder = EncoderWithFeatures(SIZE, kind, **given).double().eval()
+    encoder = EncoderWithFeatures(SIZE, kind, features).double().eval()
     embedded = torch.randn(len(LENGTHS), max(LENGTHS), SIZE, dtype=torch.float64)
     memory, state = encoder(embedded, torch.tensor(LENGTHS), torch.tensor(FEATURES))
     assert memory.shape == (len(LENGTHS), max(LENGTHS), encoder.memory_size)
     for row, (length, count) in enumerate(zip(LENGTHS, FEATURES, strict=True)):
         text, final = encoder.encoder(embedded[row : row + 1, count:length], torch.tensor([length - count]))
         torch.testing.assert_close(memory[row, count:length], text[0], rtol=0, atol=1e-12)
-        for part, alone in zip(state, final, strict=True):
-            torch.testing.assert_close(part[:, row], alone[:, 0], rtol=0, atol=1e-12)
+        hidden, *others = final
         if count:
-            read, _ = encoder.features(embedded[row : row + 1, :count], torch.tensor([count]))
-            torch.testing.assert_close(memory[row, :count], encoder.feature_projection(read)[0], rtol=0, atol=1e-12)
+            read, last = encoder.features(embedded[row : row + 1, :count], torch.tensor([count]))
+            hidden = hidden + encoder.state_projection(last[0][-1])
+            known = torch.cat([read[0], last[0][-1].expand(count, -1)], dim=-1)
+            torch.testing.assert_close(
+                memory[row, :count], encoder.feature_projection(known).tanh(), rtol=0, atol=1e-12
+            )
+        for part, alone in zip(state, (hidden, *others), strict=True):
+            torch.testing.assert_close(part[:, row], alone[:, 0], rtol=0, atol=1e-12)
         assert (memory[row, length:] == 0).all()
 
 
@@ -63,7 +73,7 @@ def test_features_are_told_by_their_ids_and_an_unknown_one_before_others_is_one_
 
 def test_the_order_of_embedded_features_does_not_matter(seed: int) -> None:
 
-    net = model(partial(EncoderWithFeatures, encoder=ENCODERS[1])).double()
+    net = model(partial(EncoderWithFeatures, encoder=ENCODERS[1], features=BagOfWordsEncoder)).double()
     batch = Padded(torch.tensor([[9, 11, 5, 6, EOS], [11, 9, 5, 6, EOS]]), torch.tensor([5, 5]))
     memory, state = net.encode(batch)
     one, other = (
