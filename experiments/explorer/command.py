@@ -146,7 +146,8 @@ def _serve(given: argparse.Namespace, exhibits: Exhibits) -> None:
     print(f"{url} (Ctrl-C ends)", flush=True)
     if not given.no_browser:
         webbrowser.open(url)
-    settings = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on", timeout_keep_alive=30)
+    # uvicorn's own configuration of logging would close the handlers of everybody else.
+    settings = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_keep_alive=30)
     with listening:
         uvicorn.Server(settings).run(sockets=[listening])
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -244,8 +245,12 @@ def test_it_warns_of_other_addresses_and_opens_the_browser(
     shown: list[str] = []
     monkeypatch.setattr(command.webbrowser, "open", shown.append)
     monkeypatch.setattr("uvicorn.Server.run", lambda _, sockets: shown.append(sockets[0].getsockname()[0]))
+    closed: list[str] = []
+    handler = logging.NullHandler()
+    monkeypatch.setattr(handler, "close", lambda: closed.append("a handler of others"))
     path = write(tmp_path / "tiny.ckpt", tiny_checkpoint())
     assert main(["explore", "--ckpt_path", str(path), "--port", "0", *words]) == 0
+    assert not closed
     out, err = capsys.readouterr()
     url = out.split()[0]
     assert ("can be reached from other machines" in err) is warned
