@@ -64,6 +64,7 @@ class TranslationQueue:
         self._worker = worker
         self._translator = translator
         self._orders: deque[_Order] = deque()
+        self._working: asyncio.Task[None] | None = None
 
     def translate(self, fields: Fields) -> Coroutine[Any, Any, dict[str, Any]]:
         """Reads a request; what comes answers it.
@@ -85,14 +86,14 @@ class TranslationQueue:
             raise Busy
         order = _Order(lines, settings, asyncio.get_running_loop().create_future())
         self._orders.append(order)
-        if len(self._orders) == 1:
-            await self._work()
+        if self._working is None or self._working.done():
+            # A task of its own: whoever asked first may leave, and the others still wait.
+            self._working = asyncio.create_task(self._work(self._next()))
         return {"translations": await order.done}
 
-    async def _work(self) -> None:
+    async def _work(self, batch: list[_Order]) -> None:
         """Translates until nothing waits any more; what comes meanwhile goes into the next batch."""
-        while self._orders:
-            batch = self._next()
+        while batch:
             try:
                 found = await self._worker.run(None, partial(self._translated, batch))
             except Exception as error:
@@ -101,17 +102,18 @@ class TranslationQueue:
                 _give(batch, found)
             for order in batch:
                 self._orders.remove(order)
+            batch = self._next()
 
     async def _alone(self, batch: list[_Order], error: Exception) -> None:
         """Answers each by itself where something was wrong with one of them."""
         for order in batch:
             if len(batch) == 1:
-                order.done.set_exception(error)
+                _refuse(order, error)
                 continue
             try:
                 _give([order], await self._worker.run(None, partial(self._translated, [order])))
             except Exception as own:
-                order.done.set_exception(own)
+                _refuse(order, own)
 
     def _next(self) -> list[_Order]:
         """The orders that are translated together: those like the first, up to :data:`MOST_LINES` lines."""
@@ -146,6 +148,11 @@ def _give(batch: list[_Order], found: list[Found]) -> None:
         if not order.done.done():
             order.done.set_result(found[first : first + len(order.lines)])
         first += len(order.lines)
+
+
+def _refuse(order: _Order, error: Exception) -> None:
+    if not order.done.done():
+        order.done.set_exception(error)
 
 
 def _told(translator: Translator, line: str, found: Sequence[Hypothesis]) -> Found:

@@ -14,6 +14,7 @@ pytest.importorskip("starlette")
 pytest.importorskip("httpx2")
 from starlette.testclient import TestClient
 
+from datamodules.errors import RunFailed
 from experiments.checkpoints.translator import Translator
 from experiments.cli import main
 from experiments.explorer import command
@@ -194,6 +195,42 @@ def test_what_waits_is_translated_together(exhibits: Exhibits, monkeypatch: pyte
     monkeypatch.undo()
     alone = [translator.translate([word])[0].text for word in ("abc", "b", "hh", "ü a")]
     assert [each["translations"][0][0]["text"] for each in answers[:4]] == alone
+
+
+@pytest.mark.parametrize("failing", [False, True])
+def test_who_leaves_takes_nobody_along(exhibits: Exhibits, failing: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the first is the one that has gone, or what was asked together fails."""
+    begun, go_on = threading.Event(), threading.Event()
+    plain = Translator.search_sorted
+
+    def held(self: Translator, sources: list[list[int]], search: Search, size: int) -> list[list[Hypothesis]]:
+        begun.set()
+        go_on.wait()
+        if failing and len(sources) > 1:
+            raise RunFailed("too much at once")
+        return plain(self, sources, search, size)
+
+    monkeypatch.setattr(Translator, "search_sorted", held)
+    translator = exhibits.view(0, TranslationView).translator
+
+    async def ask() -> list[Any]:
+        worker = Worker()
+        queue = TranslationQueue(worker, lambda: translator)
+        first, *others = (asyncio.create_task(queue.translate(Fields({"sources": [word]}))) for word in "abch")
+        await asyncio.to_thread(begun.wait)
+        for leaving in (first, others[0]):
+            leaving.cancel()
+        await asyncio.sleep(0)
+        go_on.set()
+        answers = await asyncio.wait_for(asyncio.gather(*others[1:]), 60)
+        later = await asyncio.wait_for(queue.translate(Fields({"sources": ["a"]})), 60)
+        worker.close()
+        return [*answers, later]
+
+    answers = asyncio.run(ask())
+    monkeypatch.undo()
+    told = [each["translations"][0][0]["text"] for each in answers]
+    assert told == [translator.translate([word])[0].text for word in "cha"]
 
 
 @pytest.mark.parametrize(
