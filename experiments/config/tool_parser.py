@@ -37,6 +37,12 @@ def add_checkpoint_options(parser: argparse.ArgumentParser) -> None:
         help="a checkpoint, or a run's directory: its best one; of several, the probabilities are averaged",
     )
     parser.add_argument("--batch_size", type=int, default=64, metavar="N", help="lines in a batch (default: 64)")
+    add_trust_option(parser)
+    add_device_option(parser)
+
+
+def add_trust_option(parser: argparse.ArgumentParser) -> None:
+    """Adds whose classes a checkpoint may name, which every tool takes that reads one."""
     parser.add_argument(
         "--trust",
         action="extend",
@@ -45,6 +51,10 @@ def add_checkpoint_options(parser: argparse.ArgumentParser) -> None:
         metavar="PACKAGE",
         help="a package whose classes the checkpoint may name",
     )
+
+
+def add_device_option(parser: argparse.ArgumentParser) -> None:
+    """Adds where a checkpoint runs."""
     parser.add_argument("--device", default="auto", metavar="NAME", help="cpu, cuda, cuda:1, mps (default: auto)")
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datamodules.errors import UserError
-from experiments.config.tool_parser import ToolParser
+from experiments.config.tool_parser import ToolParser, add_device_option, add_trust_option
 from experiments.storage.layout import find_checkpoint
 from experiments.storage.outputs import check_outputs, open_output, write
 
@@ -221,13 +221,6 @@ def _parser() -> argparse.ArgumentParser:
         "--export", type=Path, metavar="FILE.html", help="write the page into one file that needs no server, and end"
     )
     parser.add_argument("--no_browser", action="store_true", help="do not open the browser")
-    parser.add_argument(
-        "--trust",
-        action="extend",
-        nargs="+",
-        default=[],
-        metavar="PACKAGE",
-        help="a package whose classes the checkpoint may name",
-    )
-    parser.add_argument("--device", default="auto", metavar="NAME", help="cpu, cuda, cuda:1, mps (default: auto)")
+    add_trust_option(parser)
+    add_device_option(parser)
     return parser

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.config.tool_parser import ToolParser
+from experiments.config.tool_parser import ToolParser, add_device_option, add_trust_option
 from experiments.storage.outputs import STANDARD_OUTPUT, add_overwrite_option, check_outputs, open_output, write
 
 if TYPE_CHECKING:
@@ -107,14 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--input", required=True, metavar="FILE", help="the series until now, a CSV file with a header")
     parser.add_argument("--future", metavar="FILE", help="what is known ahead, a CSV file with the steps after the end")
     parser.add_argument("--output", type=Path, metavar="FILE", help="where to write (default: standard output)")
-    parser.add_argument(
-        "--trust",
-        action="extend",
-        nargs="+",
-        default=[],
-        metavar="PACKAGE",
-        help="a package whose classes the checkpoint may name",
-    )
-    parser.add_argument("--device", default="auto", metavar="NAME", help="cpu, cuda, cuda:1, mps (default: auto)")
+    add_trust_option(parser)
+    add_device_option(parser)
     add_overwrite_option(parser)
     return parser

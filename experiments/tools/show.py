@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datamodules.errors import UserError
-from experiments.config.tool_parser import ToolParser, positive
+from experiments.config.tool_parser import ToolParser, add_trust_option, positive
 from experiments.storage.outputs import check_outputs
 from experiments.tools.translation.line_faults import LineFaults
 from experiments.tools.worst_predictions import list_predictions
@@ -278,12 +278,5 @@ def _parser() -> argparse.ArgumentParser:
         metavar="T",
         help="temperatures (default: 0.25 0.5 1 2 4)",
     )
-    parser.add_argument(
-        "--trust",
-        action="extend",
-        nargs="+",
-        default=[],
-        metavar="PACKAGE",
-        help="a package whose classes the checkpoint may name",
-    )
+    add_trust_option(parser)
     return parser

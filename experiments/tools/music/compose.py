@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from datamodules.errors import UserError
-from experiments.config.tool_parser import ToolParser, positive
+from experiments.config.tool_parser import ToolParser, add_device_option, add_trust_option, positive
 from experiments.storage.outputs import check_outputs, open_output
 
 if TYPE_CHECKING:
@@ -189,6 +189,6 @@ def _parser() -> argparse.ArgumentParser:
     sampling.add_argument("--top_k", type=positive, metavar="N", help="draw from the N most probable symbols alone")
     sampling.add_argument("--top_p", type=float, metavar="P", help="draw from those with the probability P together")
     sampling.add_argument("--seed", type=positive, metavar="N", help="of the draws (default: 0)")
-    parser.add_argument("--trust", action="extend", nargs="+", default=[], metavar="PACKAGE", help="as of translate")
-    parser.add_argument("--device", default="auto", metavar="NAME", help="cpu, cuda, cuda:1, mps (default: auto)")
+    add_trust_option(parser)
+    add_device_option(parser)
     return parser
