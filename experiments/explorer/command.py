@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datamodules.errors import UserError
-from experiments.config.tool_parser import ToolParser, add_device_option, add_trust_option
+from experiments.config.tool_parser import ToolParser, add_device_option, add_trust_option, positive
 from experiments.storage.layout import find_checkpoint
 from experiments.storage.outputs import check_outputs, open_output, write
 
@@ -124,12 +124,14 @@ def _check_packages() -> None:
 
 
 def _serve(given: argparse.Namespace, exhibits: Exhibits) -> None:
+    import torch
     import uvicorn
 
     from experiments.explorer.api import Api
     from experiments.explorer.server import LOOPBACK, application
     from experiments.explorer.worker import Worker
 
+    torch.set_num_threads(given.threads)
     worker = Worker()
     listening = _listen(given.host, given.port)
     port = listening.getsockname()[1]
@@ -160,10 +162,13 @@ def _listen(host: str, port: int) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family)
+        listening = socket.create_server((host, port), family=family)
     except (OSError, UnicodeError) as error:
         told = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise UserError(f"cannot listen on {host}, port {port}: {told}; give another --port") from error
+    # Connections have it of this one; without it an answer's second part waits 40 ms for the first to be confirmed.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
 
 
 def _is_loopback(host: str) -> bool:
@@ -221,6 +226,13 @@ def _parser() -> argparse.ArgumentParser:
         "--export", type=Path, metavar="FILE.html", help="write the page into one file that needs no server, and end"
     )
     parser.add_argument("--no_browser", action="store_true", help="do not open the browser")
+    parser.add_argument(
+        "--threads",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="of the CPU, for one computation (default: 1, which is fastest for small models; more for large ones)",
+    )
     add_trust_option(parser)
     add_device_option(parser)
     return parser

@@ -3,15 +3,18 @@
 import asyncio
 import json
 import logging
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 pytest.importorskip("starlette")
 pytest.importorskip("httpx2")
+import uvicorn
 from starlette.testclient import TestClient
 
 from datamodules.errors import RunFailed
@@ -240,6 +243,7 @@ def test_who_leaves_takes_nobody_along(exhibits: Exhibits, failing: bool, monkey
         (["--ckpt_path", "CKPT", "--port", "70000"], "--port is 70000: give 1 to 65535"),
         (["--ckpt_path", "CKPT", "--host", "no.such.host.invalid"], "cannot listen on no.such.host.invalid"),
         (["--ckpt_path", "CKPT", "--prot", "1"], "unknown option"),
+        (["--ckpt_path", "CKPT", "--threads", "0"], "'0' is no whole number above 0"),
         (["--ckpt_path", "CKPT", "--input", "lines"], "--input is for --export"),
         (["--ckpt_path", "CKPT", "--export", "x.html"], "give one by --input, a sentence in each line"),
         (["--ckpt_path", "CKPT", "--export", "x.html", "--input", "gone"], "gone"),
@@ -280,14 +284,24 @@ def test_it_warns_of_other_addresses_and_opens_the_browser(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     shown: list[str] = []
+    delays: list[int] = []
+
+    def run(_: uvicorn.Server, sockets: list[socket.socket]) -> None:
+        shown.append(sockets[0].getsockname()[0])
+        with socket.create_connection(("127.0.0.1", sockets[0].getsockname()[1])), sockets[0].accept()[0] as accepted:
+            delays.append(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+
     monkeypatch.setattr(command.webbrowser, "open", shown.append)
-    monkeypatch.setattr("uvicorn.Server.run", lambda _, sockets: shown.append(sockets[0].getsockname()[0]))
+    monkeypatch.setattr("uvicorn.Server.run", run)
     closed: list[str] = []
     handler = logging.NullHandler()
     monkeypatch.setattr(handler, "close", lambda: closed.append("a handler of others"))
     path = write(tmp_path / "tiny.ckpt", tiny_checkpoint())
-    assert main(["explore", "--ckpt_path", str(path), "--port", "0", *words]) == 0
+    assert main(["explore", "--ckpt_path", str(path), "--port", "0", "--threads", "2", *words]) == 0
+    assert torch.get_num_threads() == 2
     assert not closed
+    assert all(delays), "an answer in two parts does not wait"
+    assert len(delays) == 1
     out, err = capsys.readouterr()
     url = out.split()[0]
     assert ("can be reached from other machines" in err) is warned
