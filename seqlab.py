@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from experiments.checkpoints.translator import Translator
     from experiments.runs.experiment import Experiment
     from experiments.studies.rows import StudyRows
+    from lightning_modules.kernels.packed_weights import Precision
 
 __all__ = [
     "Experiment",
@@ -56,13 +57,20 @@ Location = str | PathLike[str]
 """A path."""
 
 
-def load(path: Location | Sequence[Location], trust: str | Sequence[str] = (), device: str = "auto") -> Translator:
+def load(
+    path: Location | Sequence[Location],
+    trust: str | Sequence[str] = (),
+    device: str = "auto",
+    precision: Precision | None = None,
+) -> Translator:
     """Makes a translator of a checkpoint alone.
 
     Args:
         path: A checkpoint, or a run's directory: its best one. Of several, the probabilities are averaged.
         trust: A package, or several, whose classes the checkpoint may name beside seqlab's and torch's own.
         device: ``cpu``, ``cuda``, ``cuda:1``, ``mps``; ``auto`` is CUDA where there is one, else the CPU.
+        precision: ``float32``, ``bfloat16`` or ``int8``: in what a search makes its large products on the CPU; if not
+            given, int8 for a checkpoint of ``seqlab quantise``, else float32.
 
     Returns:
         Its ``translate(lines)`` gives for each line a hypothesis, with text, score, tokens, their probabilities, and
@@ -74,7 +82,7 @@ def load(path: Location | Sequence[Location], trust: str | Sequence[str] = (), d
     _check_packages()
     from experiments.checkpoints.loading import load_ensemble
 
-    return load_ensemble(_paths(path, "path"), [trust] if isinstance(trust, str) else trust, device)
+    return load_ensemble(_paths(path, "path"), [trust] if isinstance(trust, str) else trust, device, precision)
 
 
 def load_experiment(

@@ -52,6 +52,9 @@ COMMANDS = {
     "show": Command("experiments.tools.show", "draw masks, states, alignments and more; list predictions, worst first"),
     "explore": Command("experiments.explorer.command", "open a page in the browser that looks into a checkpoint"),
     "average": Command("experiments.tools.average", "average the weights of several checkpoints"),
+    "quantise": Command(
+        "experiments.tools.quantise", "write a checkpoint with weights of eight bits, a quarter in size"
+    ),
     "music": Command(
         "experiments.tools.music.overview", "tell what is in the music of a config, and reached without a model"
     ),

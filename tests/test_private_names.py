@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from lightning_modules.kernels import onednn
 from lightning_modules.kernels.linear import linear
+from lightning_modules.kernels.packed_weights import PackedWeights
 from lightning_modules.training import step_loss
 from tests.private_names import PRIVATE_NAMES
 
@@ -62,9 +63,9 @@ def test_a_name_that_is_gone_is_noticed() -> None:
 
 @pytest.mark.usefixtures("seed")
 def test_an_operation_that_is_absent_is_replaced_by_the_plain_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(onednn, "_has_operations", lambda: False)
+    monkeypatch.setattr(onednn, "has_operations", lambda: False)
     inputs, weight = torch.randn(4, 512), torch.randn(512, 512)
-    with torch.no_grad(), onednn.PackedWeights():
+    with torch.no_grad(), PackedWeights():
         assert torch.equal(linear(inputs, weight), functional.linear(inputs, weight))
     gradients = [torch.randn(3), torch.randn(2, 2)]
     expected = [each * 0.3 for each in gradients]

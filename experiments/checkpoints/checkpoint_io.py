@@ -10,6 +10,7 @@ import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from datamodules.errors import RunFailed
+from experiments.checkpoints.quantising import restored
 from experiments.checkpoints.reading import load_archive
 from experiments.config.renamed import renewed
 from experiments.storage.durable import durable_write
@@ -82,4 +83,4 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             raise ValueError(
                 f"{type(self).__name__} reads tensors and plain values only; weights_only=False is not one"
             )
-        return renewed(load_archive(Path(path)))
+        return restored(renewed(load_archive(Path(path))), Path(path))

@@ -10,6 +10,7 @@ import torch
 
 from datamodules.errors import UserError
 from datamodules.excerpts import Excerpt
+from experiments.checkpoints.quantising import is_quantised
 from experiments.checkpoints.reading import read_checkpoint
 from experiments.checkpoints.saved_excerpt import restore_excerpt
 from experiments.checkpoints.saved_tokenizers import copies_unknown, restore_tokenizers
@@ -17,16 +18,20 @@ from experiments.checkpoints.trained_model import trained_model
 from experiments.checkpoints.translator import Translator
 from experiments.config.class_paths import DATA_HYPERPARAMETERS
 from experiments.storage.layout import find_checkpoint
+from lightning_modules.kernels.packed_weights import Precision
 from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 
 
-def load_ensemble(paths: Sequence[Path], trusted: Sequence[str] = (), device: str = "auto") -> Translator:
+def load_ensemble(
+    paths: Sequence[Path], trusted: Sequence[str] = (), device: str = "auto", precision: Precision | None = None
+) -> Translator:
     """Makes one translator of several checkpoints, whose probabilities are averaged at each step.
 
     Args:
         paths: At least one; each as :func:`load_translator` takes it.
         trusted: Packages whose classes the checkpoints may name, besides the project's own.
         device: As :func:`load_translator` takes it.
+        precision: As :func:`load_translator` takes it; if not given, that of the first.
 
     Raises:
         UserError: There is no checkpoint, one cannot be used alone (see :func:`load_translator`), or two have unlike
@@ -34,7 +39,7 @@ def load_ensemble(paths: Sequence[Path], trusted: Sequence[str] = (), device: st
     """
     if not paths:
         raise UserError("no checkpoint is given: give at least one")
-    first, *others = (load_translator(path, trusted, device) for path in paths)
+    first, *others = (load_translator(path, trusted, device, precision) for path in paths)
     for path, other in zip(paths[1:], others, strict=True):
         for side in ("source", "target"):
             one, another = (getattr(each, f"{side}_tokenizer").fingerprint() for each in (first, other))
@@ -57,20 +62,26 @@ def load_ensemble(paths: Sequence[Path], trusted: Sequence[str] = (), device: st
     return replace(first, members=members)
 
 
-def load_translator(path: Path, trusted: Sequence[str] = (), device: str = "auto") -> Translator:
+def load_translator(
+    path: Path, trusted: Sequence[str] = (), device: str = "auto", precision: Precision | None = None
+) -> Translator:
     """Makes a translator of a checkpoint alone.
 
     Args:
         path: A checkpoint, or the directory of a run: then its best one.
         trusted: Packages whose classes the checkpoint may name, besides the project's own.
         device: A device of torch, or ``auto``: CUDA where there is one, else the CPU.
+        precision: In what a search makes its large products on the CPU; if not given, int8 for a checkpoint of
+            ``seqlab quantise``, else float32.
 
     Raises:
-        UserError: The device does not exist; the checkpoint cannot be read (see
-            :func:`experiments.checkpoints.reading.read_checkpoint`), is of another model class, has no tokenizers, or
-            its weights do not fit its hyperparameters.
+        UserError: The device does not exist, or is no CPU and the precision another than float32; the checkpoint cannot
+            be read (see :func:`experiments.checkpoints.reading.read_checkpoint`), is of another model class, has no
+            tokenizers, or its weights do not fit its hyperparameters.
     """
     chosen = choose_device(device)
+    if precision not in (None, "float32") and chosen.type != "cpu":
+        raise UserError(f"precision {precision} is for the CPU, but the device is {chosen}: leave one of them out")
     path = find_checkpoint(path)
     checkpoint = read_checkpoint(path, trusted, unused=[DATA_HYPERPARAMETERS])
     model = trained_model(
@@ -82,7 +93,9 @@ def load_translator(path: Path, trusted: Sequence[str] = (), device: str = "auto
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     members = (model.to(chosen).eval(),)
-    return Translator(members, source_tokenizer, target_tokenizer, copies_unknown(checkpoint), excerpt)
+    if precision is None:
+        precision = "int8" if is_quantised(checkpoint) and chosen.type == "cpu" else "float32"
+    return Translator(members, source_tokenizer, target_tokenizer, copies_unknown(checkpoint), excerpt, precision)
 
 
 def _written(excerpt: Excerpt | None) -> str:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from datamodules.errors import UserError, suggest
+from experiments.checkpoints.quantising import restored
 from experiments.config.class_paths import check_class_paths
 from experiments.config.own_modules import look_in_working_directory
 from experiments.config.renamed import renewed
@@ -51,7 +52,7 @@ def read_checkpoint(path: Path, trusted: Sequence[str] = (), unused: Collection[
     for key in ("state_dict", _VERSION_KEY):
         if key not in checkpoint:
             raise UserError(f"{path} is a torch file, but no checkpoint of a run: it has no {key!r}")
-    checkpoint = renewed(checkpoint)
+    checkpoint = restored(renewed(checkpoint), path)
     weights = checkpoint["state_dict"]
     if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
         raise UserError(f"{path} is no checkpoint of a run: its 'state_dict' holds other things than tensors")

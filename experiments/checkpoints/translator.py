@@ -24,6 +24,7 @@ from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.decoding.hypothesis import Hypothesis
 from lightning_modules.decoding.search import Search
 from lightning_modules.decoding.terms import Terms
+from lightning_modules.kernels.packed_weights import PackedWeights, Precision
 from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 
 _AS_SPACE = str.maketrans(dict.fromkeys((*FORBIDDEN, "\n", "\r"), " "))
@@ -53,6 +54,7 @@ class Translator:
         target_tokenizer: Writes the hypotheses; the same object where the vocabulary is joint.
         copies_unknown: Whether what the vocabulary lacks of a source has ids of its own there, and may be copied.
         excerpt: How much of a source is read; None for all of it.
+        precision: In what a search makes its large products.
     """
 
     members: tuple[TokenEncoderDecoder, ...]
@@ -60,6 +62,7 @@ class Translator:
     target_tokenizer: Tokenizer
     copies_unknown: bool = False
     excerpt: Excerpt | None = None
+    precision: Precision = "float32"
 
     @property
     def model(self) -> Member:
@@ -226,7 +229,8 @@ class Translator:
             For each source its hypotheses, best first; :meth:`text` writes them.
         """
         forced = None if prefixes is None else self._padded(prefixes)
-        return search(self.model, self._padded(sources), with_attention, forced)
+        with PackedWeights(self.precision):
+            return search(self.model, self._padded(sources), with_attention, forced)
 
     def score_sorted(
         self, sources: Sequence[list[int]], targets: Sequence[list[int]], batch_size: int

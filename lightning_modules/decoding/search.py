@@ -15,7 +15,7 @@ from lightning_modules.decoding.hypothesis import Hypothesis
 from lightning_modules.decoding.length_limits import by_ratio
 from lightning_modules.decoding.prefixes import Integers
 from lightning_modules.decoding.rules import Rules
-from lightning_modules.kernels.onednn import PackedWeights
+from lightning_modules.kernels.packed_weights import PackedWeights
 
 
 class Selectable(Protocol):

@@ -11,12 +11,8 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from lightning_modules.kernels.deferred_gradients import GatheredGradients
-from lightning_modules.kernels.onednn import (
-    PackedWeights,
-    is_for_onednn,
-    product,
-    weight_gradient,
-)
+from lightning_modules.kernels.onednn import is_for_onednn, product, weight_gradient
+from lightning_modules.kernels.packed_weights import PackedWeights
 
 
 class Linear(nn.Linear):

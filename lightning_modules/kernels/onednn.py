@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import platform
-import sys
-from collections.abc import Sequence
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.nn import functional
-
-from lightning_modules.kernels.scope import Scope
 
 LEAST_MULTIPLICATIONS = 2**20
 """What is smaller takes less time than the way to oneDNN."""
@@ -92,7 +88,7 @@ def packed(weight: Tensor) -> Tensor:
     Returns:
         What :func:`product` takes in its place; the weight itself where that is not for oneDNN, or small.
     """
-    if weight.numel() < LEAST_PACKED_VALUES or not _suits(weight):
+    if weight.numel() < LEAST_PACKED_VALUES or not suits(weight):
         return weight
     return torch.ops.mkldnn._reorder_linear_weight(as_whole(weight.detach()), _PACKED_FOR)
 
@@ -106,78 +102,13 @@ def as_whole(matrix: Tensor) -> Tensor:
     return matrix if matrix.is_contiguous() or matrix.transpose(-2, -1).is_contiguous() else matrix.contiguous()
 
 
-class PackedWeights(Scope):
-    """Within it, and without gradients, a linear layer packs its weight at its first product; see :func:`packed`.
-
-    For what multiplies with the same weights again and again, as a search does.
-    Every weight that comes is kept until the end: what is made anew for each batch does not belong here.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._weights: dict[tuple[object, ...], _Kept] = {}
-
-    @classmethod
-    def are_kept(cls) -> bool:
-        """Whether there is one, and no gradients."""
-        return cls.current() is not None and not torch.is_grad_enabled()
-
-    @classmethod
-    def product(cls, inputs: Tensor, weights: Sequence[Tensor], bias: Tensor | None) -> Tensor:
-        """``inputs @ weight.t() + bias`` with the weights side by side as one, packed where that is faster.
-
-        Args:
-            inputs: ``(rows, in)``.
-            weights: Each ``(out, in_i)``; what was made of them is kept until one of them changes.
-            bias: ``(out,)``; None for none.
-
-        Returns:
-            ``(rows, out)``.
-
-        Raises:
-            LookupError: There is none within which weights are kept.
-        """
-        current = cls.current()
-        if current is None:
-            raise LookupError("no weights are kept here")
-        key = tuple(
-            (each.data_ptr(), each.shape, each.stride(), None if each.is_inference() else each._version)
-            for each in weights
-        )
-        if key not in current._weights:
-            current._weights[key] = _Kept(tuple(weights))
-        return product(inputs, current._weights[key].suiting(inputs), bias)
-
-
-class _Kept:
-    """Weights side by side, and packed once they are asked for; keeps them, so that no other can lie in their place.
-
-    Args:
-        given: Each ``(out, in_i)``.
-    """
-
-    def __init__(self, given: tuple[Tensor, ...]) -> None:
-        self.given = given
-        self._whole = torch.cat(given, dim=1) if len(given) > 1 else as_whole(given[0])
-        # On AMD's processors for any number of rows; on others for few.
-        self._rows = range(sys.maxsize) if is_by_amd() else range(2, MOST_PACKED_ROWS + 1)
-
-    def suiting(self, inputs: Tensor) -> Tensor:
-        """The weight for a product with ``(rows, in)``: packed where that is faster."""
-        is_for_packing = len(inputs) in self._rows and _is_large(inputs, self._whole)
-        return self._packed if is_for_packing else self._whole
-
-    @cached_property
-    def _packed(self) -> Tensor:
-        return packed(self._whole)
-
-
 def is_for_onednn(inputs: Tensor, weight: Tensor) -> bool:
     """Whether a product of ``(rows, in)`` and ``(out, in)`` is faster by oneDNN: a large one on AMD's processors."""
-    return is_by_amd() and _is_large(inputs, weight) and _suits(inputs) and _suits(weight)
+    return is_by_amd() and is_large(inputs, weight) and suits(inputs) and suits(weight)
 
 
-def _is_large(inputs: Tensor, weight: Tensor) -> bool:
+def is_large(inputs: Tensor, weight: Tensor) -> bool:
+    """Whether a product of ``(rows, in)`` and ``(out, in)`` takes longer than the way to oneDNN."""
     return inputs.numel() * len(weight) >= LEAST_MULTIPLICATIONS
 
 
@@ -187,17 +118,18 @@ def is_by_amd() -> bool:
     return "AuthenticAMD" in (CPU_INFO.read_text(encoding="utf-8") if CPU_INFO.exists() else platform.processor())
 
 
-def _suits(matrix: Tensor) -> bool:
+def suits(matrix: Tensor) -> bool:
+    """Whether oneDNN takes a matrix here: float32 on the CPU."""
     return (
         matrix.dtype == torch.float32
         and matrix.device.type == "cpu"
         and bool(torch.backends.mkldnn.enabled)
         and torch.backends.mkldnn.is_available()
-        and _has_operations()
+        and has_operations()
     )
 
 
 @cache
-def _has_operations() -> bool:
+def has_operations() -> bool:
     """Whether this torch has the operations, which are private: without them its plain ones are taken."""
     return all(hasattr(torch.ops.mkldnn, name) for name in ("_linear_pointwise", "_reorder_linear_weight"))

@@ -249,7 +249,7 @@ def test_no_config_and_no_such_command(capsys: pytest.CaptureFixture[str], tmp_p
     assert "name an experiment with --config" in told(capsys, "fit")
     known = (
         "average, baseline, benchmark, chat, classify, compose, configs, explore, fetch, fit, forecast, music, "
-        "predict, score"
+        "predict, quantise"
     )
     assert f"did you mean 'fit'? known: {known}" in told(capsys, "fti")
     (tmp_path / "dates.yaml").touch()

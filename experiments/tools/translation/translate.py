@@ -8,6 +8,7 @@ import math
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from experiments.tools.translation.writers import Writer
     from lightning_modules.decoding.hypothesis import Hypothesis
     from lightning_modules.decoding.search import Search
+    from lightning_modules.kernels.packed_weights import Precision
 
 BEAM_OPTIONS = ("beam_size", "n_best", "length_penalty", "coverage_penalty")
 """The options that are arguments of BeamSearch alone."""
@@ -114,7 +116,7 @@ def main(arguments: list[str]) -> int:
 
 def _translate(given: argparse.Namespace) -> None:
     """Reader, translator, writers: a window of lines at a time."""
-    from lightning_modules.kernels.onednn import PackedWeights
+    from lightning_modules.kernels.packed_weights import PackedWeights
 
     with contextlib.ExitStack() as stack:
         source = sys.stdin.buffer if given.input is None else stack.enter_context(open_input("--input", given.input))
@@ -125,7 +127,7 @@ def _translate(given: argparse.Namespace) -> None:
         }
         interactive = given.input is None and sys.stdin.isatty()
         translator, search = _prepare(given)
-        stack.enter_context(PackedWeights())
+        stack.enter_context(PackedWeights(translator.precision))
         writers = _writers(given, translator, stack)
         if interactive:
             print("one sentence a line; Ctrl-D ends", file=sys.stderr)
@@ -201,6 +203,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--allow_unknown", action="store_true", help="let hypotheses have <unk>, for what the vocabulary lacks"
+    )
+    parser.add_argument(
+        "--precision",
+        choices=("float32", "bfloat16", "int8"),
+        help="in what large products are made on the CPU; int8 is fastest where a processor has units for it (default: "
+        "float32; int8 for what seqlab quantise wrote)",
     )
     parser.add_argument(
         "--report_time", action="store_true", help="tell at the end how long all lines took, without the start"
@@ -295,7 +303,8 @@ def _prepare(given: argparse.Namespace) -> tuple[Translator, Search]:
 
     from experiments.checkpoints.loading import load_ensemble
 
-    translator = load_ensemble(given.ckpt_path, given.trust, given.device)
+    translator = load_ensemble(given.ckpt_path, given.trust, given.device, given.precision)
+    translator = replace(translator, precision=_paying(translator.precision))
     limits = translator.members[0].test_search
     if given.max_length is None and given.max_ratio is None:
         search = _search(given, limits.max_length, limits.max_ratio, limits.min_length)
@@ -308,6 +317,22 @@ def _prepare(given: argparse.Namespace) -> tuple[Translator, Search]:
         raise UserError(f"--{error}") from error
     torch.manual_seed(given.seed or 0)
     return translator, search
+
+
+def _paying(precision: Precision) -> Precision:
+    """A precision, or float32 where this processor has none such, or is slower with it; one line tells of that."""
+    from lightning_modules.kernels.packed_weights import gain, is_available
+
+    if precision == "float32":
+        return precision
+    if not is_available(precision):
+        reason = f"this processor does not add up {precision} products without mistakes"
+    elif (times := gain(precision)) < 1:
+        reason = f"products in {precision} take {1 / times:.1f} times the time of float32 ones on this processor"
+    else:
+        return precision
+    print(f"seqlab: warning: {reason}: translated in float32", file=sys.stderr)
+    return "float32"
 
 
 def _lines(

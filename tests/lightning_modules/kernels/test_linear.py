@@ -11,7 +11,8 @@ from torch.nn import functional
 
 from lightning_modules.kernels import onednn
 from lightning_modules.kernels.linear import Linear, joint_linear, linear
-from lightning_modules.kernels.onednn import PackedWeights, is_by_amd, is_for_onednn, product, weight_gradient
+from lightning_modules.kernels.onednn import is_by_amd, is_for_onednn, product, weight_gradient
+from lightning_modules.kernels.packed_weights import PackedWeights
 
 ROWS, INPUTS, OUTPUTS = 96, 128, 160
 SHAPES = [(ROWS,), (6, 16), (1, ROWS, 1), (2 * ROWS,)]

@@ -1,0 +1,164 @@
+"""Weights that are multiplied again and again, laid out for it once."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Literal, NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from lightning_modules.kernels import onednn
+from lightning_modules.kernels.bfloat16 import Bfloat16Weight
+from lightning_modules.kernels.int8 import Int8Weight, is_exact
+from lightning_modules.kernels.onednn import (
+    LEAST_PACKED_VALUES,
+    MOST_PACKED_ROWS,
+    as_whole,
+    is_large,
+    packed,
+    product,
+    suits,
+)
+from lightning_modules.kernels.scope import Scope
+
+Precision = Literal["float32", "bfloat16", "int8"]
+"""In what the large products of a search are made."""
+
+
+class PackedWeight(Protocol):
+    """A weight as it is multiplied."""
+
+    def product(self, inputs: Tensor, bias: Tensor | None) -> Tensor:
+        """``inputs @ weight.t() + bias``.
+
+        Args:
+            inputs: ``(rows, in)``.
+            bias: ``(out,)``; None for none.
+
+        Returns:
+            ``(rows, out)``, in the precision of the inputs.
+        """
+
+
+class PackedWeights(Scope):
+    """Within it, and without gradients, a linear layer packs its weight at its first product; see :func:`packed`.
+
+    For what multiplies with the same weights again and again, as a search does.
+    Every weight that comes is kept until the end: what is made anew for each batch does not belong here.
+
+    Args:
+        precision: In what products with large weights are made on the CPU; small ones are float32, and all are where
+            the processor cannot make them so.
+    """
+
+    def __init__(self, precision: Precision = "float32") -> None:
+        super().__init__()
+        self._form = _FORMS[precision if is_available(precision) else "float32"]
+        self._kept: dict[tuple[object, ...], _Kept] = {}
+
+    @classmethod
+    def are_kept(cls) -> bool:
+        """Whether there is one, and no gradients."""
+        return cls.current() is not None and not torch.is_grad_enabled()
+
+    @classmethod
+    def product(cls, inputs: Tensor, weights: Sequence[Tensor], bias: Tensor | None) -> Tensor:
+        """``inputs @ weight.t() + bias`` with the weights side by side as one, packed where that is faster.
+
+        Args:
+            inputs: ``(rows, in)``.
+            weights: Each ``(out, in_i)``; what was made of them is kept until one of them changes.
+            bias: ``(out,)``; None for none.
+
+        Returns:
+            ``(rows, out)``.
+
+        Raises:
+            LookupError: There is none within which weights are kept.
+        """
+        current = cls.current()
+        if current is None:
+            raise LookupError("no weights are kept here")
+        key = tuple(
+            (each.data_ptr(), each.shape, each.stride(), None if each.is_inference() else each._version)
+            for each in weights
+        )
+        if key not in current._kept:
+            whole = torch.cat(list(weights), dim=1) if len(weights) > 1 else as_whole(weights[0])
+            is_packed = whole.numel() >= LEAST_PACKED_VALUES and suits(whole)
+            current._kept[key] = _Kept(tuple(weights), (current._form if is_packed else Float32Weight)(whole))
+        return current._kept[key].packed.product(inputs, bias)
+
+
+class _Kept(NamedTuple):
+    """A weight, and what was made of: as long as that is kept, no other can lie in its place."""
+
+    given: tuple[Tensor, ...]
+    packed: PackedWeight
+
+
+class Float32Weight:
+    """A weight as it is, packed for those numbers of rows for which that is faster.
+
+    Args:
+        weight: ``(out, in)``.
+    """
+
+    def __init__(self, weight: Tensor) -> None:
+        self._whole = weight
+        # On AMD's processors for any number of rows; on others for few.
+        self._rows = range(sys.maxsize) if onednn.is_by_amd() else range(2, MOST_PACKED_ROWS + 1)
+
+    def product(self, inputs: Tensor, bias: Tensor | None) -> Tensor:
+        """The product in float32; see :meth:`PackedWeight.product`."""
+        is_for_packing = len(inputs) in self._rows and is_large(inputs, self._whole)
+        return product(inputs, self._packed if is_for_packing else self._whole, bias)
+
+    @cached_property
+    def _packed(self) -> Tensor:
+        return packed(self._whole)
+
+
+_FORMS: dict[Precision, Callable[[Tensor], PackedWeight]] = {
+    "float32": Float32Weight,
+    "bfloat16": Bfloat16Weight,
+    "int8": Int8Weight,
+}
+
+
+def is_available(precision: Precision) -> bool:
+    """Whether this processor makes products in a precision, without mistakes."""
+    return precision == "float32" or (is_exact() if precision == "int8" else onednn.has_operations())
+
+
+_TIMED_ROWS = (5, 64)
+"""A beam of one sentence, and a small batch."""
+
+
+def gain(precision: Precision) -> float:
+    """How many times as fast as in float32 products are in another precision here, by a timing of some 30 ms.
+
+    Args:
+        precision: In which one.
+    """
+    weight = torch.randn(2048, 512)
+    one, other = (_seconds(_FORMS[each](weight)) for each in ("float32", precision))
+    return one / other
+
+
+@torch.inference_mode()
+def _seconds(weight: PackedWeight) -> float:
+    """The least times of a product with some rows, added up."""
+    total = 0.0
+    for rows in _TIMED_ROWS:
+        inputs, times = torch.randn(rows, 512), []
+        for _ in range(10):
+            start = time.perf_counter()
+            weight.product(inputs, None)
+            times.append(time.perf_counter() - start)
+        total += min(times)
+    return total

@@ -1,0 +1,95 @@
+"""Products in int8 and bfloat16: their formula, and that a row does not depend on the others of its batch."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from lightning_modules.kernels.int8 import Int8Weight, quantised
+from lightning_modules.kernels.linear import joint_linear, linear
+from lightning_modules.kernels.packed_weights import PackedWeights, Precision, gain
+from lightning_modules.kernels.rows import filled
+
+ROWS = (1, 5, 64, 65, 300)
+
+
+def draw(rows: int, columns: int = 512) -> Tensor:
+    return torch.randn(rows, columns) * torch.rand(rows, 1).exp()
+
+
+def by_whole_numbers(inputs: Tensor, weight: Tensor) -> Tensor:
+    """The formula, in whole numbers and double precision."""
+    (p, s), (q, t) = quantised(inputs), quantised(weight)
+    return (p.long() @ q.long().t()).double() * s.double() * t.double().t()
+
+
+@pytest.mark.parametrize("rows", ROWS)
+@pytest.mark.parametrize("with_bias", [False, True])
+def test_int8_is_the_formula(rows: int, with_bias: bool, seed: int) -> None:
+    inputs, weight, bias = draw(rows), draw(300), torch.randn(300)
+    found = Int8Weight(weight).product(inputs, bias if with_bias else None)
+    expected = by_whole_numbers(inputs, weight) + bias.double() * with_bias
+    torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=1e-4)
+
+
+def test_int8_of_a_row_does_not_depend_on_its_batch(seed: int) -> None:
+    inputs, weight = draw(300), Int8Weight(draw(700))
+    whole = weight.product(inputs, None)
+    for rows in ([7], [3, 299], list(range(40, 110))):
+        assert torch.equal(weight.product(inputs[rows], None), whole[rows])
+
+
+def test_zeros_stay_zeros(seed: int) -> None:
+    inputs, weight = draw(3), draw(400)
+    inputs[1], weight[7] = 0, 0
+    found = Int8Weight(weight).product(inputs, None)
+    assert not found[1].any()
+    assert not found[:, 7].any()
+    assert found[0].any()
+
+
+@pytest.mark.parametrize(("precision", "most"), [("float32", 1e-6), ("bfloat16", 0.005), ("int8", 0.015)])
+def test_layers_multiply_so_within_it_and_plainly_outside(precision: Precision, most: float, seed: int) -> None:
+    inputs, other, weight, second, bias = draw(20), draw(20, 256), draw(600), draw(600, 256), torch.randn(600)
+    plain = inputs @ weight.t() + bias
+    joint = plain + other @ second.t()
+    with torch.no_grad():
+        with PackedWeights(precision):
+            found = linear(inputs[:, None], weight, bias)[:, 0]
+            together = joint_linear((inputs, other), (weight, second), bias)
+            small = linear(inputs, weight[:10])
+        outside = linear(inputs, weight, bias)
+    torch.testing.assert_close(outside, plain)
+    for one, exact in ((found, plain), (together, joint)):
+        assert one.dtype == torch.float32
+        error = float((one - exact).norm() / exact.norm())
+        assert error < most
+        assert precision == "float32" or error > most / 10, "it is rounded"
+    torch.testing.assert_close(small, inputs @ weight[:10].t(), msg="small ones are float32")
+
+
+def test_the_outermost_decides(seed: int) -> None:
+    inputs, weight = draw(20), draw(600)
+    with torch.no_grad(), PackedWeights("int8"), PackedWeights():
+        assert torch.equal(linear(inputs, weight), Int8Weight(weight).product(inputs, None))
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "int8"])
+def test_what_is_no_float32_is_multiplied_plainly(precision: Precision, seed: int) -> None:
+    inputs, weight = draw(20).double(), draw(600).double()
+    with torch.no_grad(), PackedWeights(precision):
+        torch.testing.assert_close(linear(inputs, weight), inputs @ weight.t())
+
+
+def test_few_numbers_of_rows_occur() -> None:
+    counts = {len(filled(torch.ones(rows, 3))) for rows in range(1, 641)}
+    assert len(counts) == 8 + 6 + 6
+    rows = filled(torch.ones(65, 3))
+    assert rows[:65].all()
+    assert not rows[65:].any()
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
+def test_it_is_timed(precision: Precision) -> None:
+    assert 0 < gain(precision) < 1000
