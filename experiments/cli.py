@@ -19,10 +19,12 @@ class Command(NamedTuple):
     Attributes:
         module: Where its ``main(arguments) -> int`` is; imported only when the command is called.
         summary: One line for ``seqlab --help``.
+        needs_lightning: Whether it runs models as Lightning's modules, or torch's do.
     """
 
     module: str
     summary: str
+    needs_lightning: bool = True
 
 
 LIGHTNING = "experiments.runs.lightning_cli"
@@ -38,7 +40,7 @@ COMMANDS = {
     "predict": Command(LIGHTNING, "write a checkpoint's predictions for the test set"),
     "baseline": Command("experiments.baselines.command", "measure rules on the data of a config, beside its model"),
     "translate": Command(
-        "experiments.tools.translation.translate", "translate lines with a checkpoint alone, or several"
+        "experiments.tools.translation.translate", "translate lines with a checkpoint alone, or several", False
     ),
     "chat": Command("experiments.tools.dialogue.chat", "talk with a checkpoint, which keeps what was said"),
     "classify": Command("experiments.tools.classify", "label lines of text with a checkpoint alone, or several"),
@@ -47,7 +49,7 @@ COMMANDS = {
     ),
     "forecast": Command("experiments.tools.forecast", "predict what comes after a series with a checkpoint alone"),
     "score": Command(
-        "experiments.tools.translation.score", "print how probable given translations are to a checkpoint"
+        "experiments.tools.translation.score", "print how probable given translations are to a checkpoint", False
     ),
     "show": Command("experiments.tools.show", "draw masks, states, alignments and more; list predictions, worst first"),
     "explore": Command("experiments.explorer.command", "open a page in the browser that looks into a checkpoint"),
@@ -124,13 +126,24 @@ def _run(words: list[str]) -> int:
 
     if words[0] not in COMMANDS:
         raise UserError(f"unknown command '{words[0]}': {suggest(words[0], COMMANDS)}")
-    module = COMMANDS[words[0]].module
+    module, _, needs_lightning = COMMANDS[words[0]]
+    if not needs_lightning and not any(word.startswith("--trust") for word in words):
+        _leave_out_lightning()
     is_lightnings = module == LIGHTNING
     if words[0] == "fit" and TRIAL_VARIABLE in os.environ:
         module = TRIAL
     run: Callable[[list[str]], int] = importlib.import_module(module).main
     # LightningCLI tells its commands apart by their name, the tools know theirs.
     return run(words if is_lightnings else words[1:])
+
+
+def _leave_out_lightning() -> None:
+    """Lets models be torch's modules, as where Lightning is not installed: to import it takes longer than to translate.
+
+    Without effect where it is imported already. Classes of one's own may need it.
+    """
+    if "lightning" not in sys.modules:
+        sys.modules["lightning"] = None  # type: ignore[assignment]  # Python's word for what is not to be imported
 
 
 def _told_in_one_line(run: Callable[[], int], debug: bool) -> int:

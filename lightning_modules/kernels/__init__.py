@@ -3,8 +3,8 @@
 A layer has to know four things, and is right, but slow, without them:
 
 * its matrices are ``Linear``, ``linear`` or ``joint_linear`` (:mod:`linear`), never ``nn.Linear`` or ``@``: by oneDNN
-  where that is faster (:mod:`onednn`; 379 to 310 ms a training step on AMD), and packed in a search (:mod:`packed_weights`;
-  167 to 201 sentences a second), there also in int8 or bfloat16 (:mod:`int8`, :mod:`bfloat16`, :mod:`rows`);
+  where that is faster (:mod:`onednn`; 379 to 310 ms a training step on AMD), and packed in a search
+  (:mod:`packed_weights`; 167 to 201 sentences a second), there also in :mod:`int8` or :mod:`bfloat16`;
 * a loop over the target stands in ``with GatheredGradients()`` (:mod:`deferred_gradients`), and multiplies by
   ``matmul``: one gradient for each matrix after the last step (543 to 438 ms for the backward pass);
 * ``Dropout`` in place of ``nn.Dropout`` (:mod:`dropout`): four values from one draw, a tenth of a step;

@@ -1,10 +1,14 @@
 """What is mistyped to a tool is told in one line, with what was probably meant."""
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from experiments.cli import main
+from tests.experiments.tiny_checkpoint import tiny_checkpoint, write
 
 
 @pytest.mark.parametrize(
@@ -42,3 +46,23 @@ def test_onednn_keeps_few_kernels_unless_the_user_says_otherwise(monkeypatch: py
     monkeypatch.delenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY")
     assert main(["nonsense"]) == 2
     assert (os.environ["LRU_CACHE_CAPACITY"], os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"]) == ("5", "64")
+
+
+HEAVY = ("lightning", "torchmetrics", "wandb", "matplotlib", "yaml")
+"""What translating alone does without: each takes longer to import than a line to translate."""
+
+
+@pytest.mark.parametrize("words", [["translate"], ["translate", "--trust", "lightning"]])
+def test_translating_imports_nothing_heavy_but_where_classes_may_need_it(words: list[str], tmp_path: Path) -> None:
+    path = write(tmp_path / "tiny.ckpt", tiny_checkpoint())
+    code = (
+        "import sys\nfrom experiments.cli import main\nassert main(sys.argv[1:]) == 0\n"
+        f"print(*(name for name in {HEAVY} if sys.modules.get(name)), file=sys.stderr)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code, *words, "--ckpt_path", str(path), "--max_length", "3"],
+        input="abc\n", capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert run.stdout.strip()
+    assert ("lightning" in run.stderr.split()) == ("--trust" in words)
+    assert words != ["translate"] or not run.stderr.splitlines()[-1]
