@@ -1,6 +1,7 @@
 """What happens around training: scores of texts, tables, figures, speed."""
 
 from experiments.callbacks.attention_statistics import AttentionStatistics
+from experiments.callbacks.bfloat16_products import Bfloat16Products
 from experiments.callbacks.checkpoints import AverageAtEnd, BestCheckpoint, LastCheckpoints
 from experiments.callbacks.classification import ClassScores, WordAttention, WorstErrors
 from experiments.callbacks.curve_figures import CurveFigures
@@ -24,6 +25,7 @@ __all__ = [
     "AttentionStatistics",
     "AverageAtEnd",
     "BestCheckpoint",
+    "Bfloat16Products",
     "ClassScores",
     "CurveFigures",
     "ExponentialMovingAverage",

@@ -11,7 +11,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from lightning_modules.kernels.deferred_gradients import GatheredGradients
-from lightning_modules.kernels.onednn import is_for_onednn, product, weight_gradient
+from lightning_modules.kernels.onednn import is_for_bfloat16, is_for_onednn, product, weight_gradient
 from lightning_modules.kernels.packed_weights import PackedWeights
 
 
@@ -43,7 +43,7 @@ def linear(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
     rows = inputs if inputs.dim() == 2 else inputs.flatten(0, -2)
     if PackedWeights.are_kept():
         outputs = PackedWeights.product(rows, (weight,), bias)
-    elif is_for_onednn(rows, weight):
+    elif is_for_bfloat16(rows, weight) or is_for_onednn(rows, weight):
         outputs = _Linear.apply(rows, weight, bias)
     else:
         return functional.linear(inputs, weight, bias)

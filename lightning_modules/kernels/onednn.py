@@ -10,8 +10,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from lightning_modules.kernels.bfloat16 import Bfloat16Products, rounded_product, rounded_weight_gradient
+
 LEAST_MULTIPLICATIONS = 2**20
 """What is smaller takes less time than the way to oneDNN."""
+
+LEAST_ROUNDED = 2**27
+"""Multiplications of a product that is worth to be rounded for: of smaller ones the rows that fill it up cost more."""
 
 LEAST_PACKED_VALUES = 2**17
 """What is smaller is not worth to be packed."""
@@ -47,6 +52,8 @@ def product(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tenso
     Returns:
         ``(rows, out)``, contiguous.
     """
+    if is_for_bfloat16(inputs, weight):
+        return rounded_product(inputs, weight, bias)
     if not weight.is_mkldnn:
         if not is_for_onednn(inputs, weight):
             return functional.linear(inputs, weight, bias)
@@ -72,6 +79,8 @@ def weight_gradient(gradients: Tensor, inputs: Tensor) -> Tensor:
     Returns:
         ``(out, in)``, contiguous.
     """
+    if is_for_bfloat16(gradients.t(), inputs.t()):
+        return rounded_weight_gradient(gradients, inputs)
     if not is_for_onednn(gradients.t(), inputs.t()):
         return gradients.t() @ inputs
     if len(inputs) < inputs.shape[1]:  # what is copied is the smaller one of the gradients and the result
@@ -82,13 +91,15 @@ def weight_gradient(gradients: Tensor, inputs: Tensor) -> Tensor:
 def packed(weight: Tensor) -> Tensor:
     """A weight for several products: a copy as oneDNN lays it out, which it would else do anew each time.
 
+    Of products in bfloat16 it is no part.
+
     Args:
         weight: ``(out, in)``.
 
     Returns:
         What :func:`product` takes in its place; the weight itself where that is not for oneDNN, or small.
     """
-    if weight.numel() < LEAST_PACKED_VALUES or not suits(weight):
+    if weight.numel() < LEAST_PACKED_VALUES or not suits(weight) or Bfloat16Products.current() is not None:
         return weight
     return torch.ops.mkldnn._reorder_linear_weight(as_whole(weight.detach()), _PACKED_FOR)
 
@@ -105,6 +116,17 @@ def as_whole(matrix: Tensor) -> Tensor:
 def is_for_onednn(inputs: Tensor, weight: Tensor) -> bool:
     """Whether a product of ``(rows, in)`` and ``(out, in)`` is faster by oneDNN: a large one on AMD's processors."""
     return is_by_amd() and is_large(inputs, weight) and suits(inputs) and suits(weight)
+
+
+def is_for_bfloat16(inputs: Tensor, weight: Tensor) -> bool:
+    """Whether a product of ``(rows, in)`` and ``(out, in)`` is to be made in bfloat16, and is large enough to be."""
+    return (
+        Bfloat16Products.current() is not None
+        and not weight.is_mkldnn
+        and inputs.numel() * len(weight) >= LEAST_ROUNDED
+        and suits(inputs)
+        and suits(weight)
+    )
 
 
 def is_large(inputs: Tensor, weight: Tensor) -> bool:

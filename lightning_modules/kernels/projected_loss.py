@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -10,7 +11,9 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from lightning_modules.kernels.argmax import most_probable
-from lightning_modules.kernels.onednn import product
+from lightning_modules.kernels.bfloat16 import rounding
+from lightning_modules.kernels.onednn import is_for_bfloat16, product
+from lightning_modules.kernels.rows import filled
 
 CHUNK_ROWS = 1024
 """Positions projected onto the vocabulary at once."""
@@ -33,18 +36,23 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
         gradients = [torch.empty_like(hidden), first, torch.zeros_like(bias)] if needed else []
         for start in range(0, len(hidden), CHUNK_ROWS):
             rows, gold = (each[start : start + CHUNK_ROWS] for each in (hidden, targets))
+            count = len(rows)
+            if is_for_bfloat16(rows, weight):
+                rows = filled(rows)
             logits = product(rows, weight)
-            for part, part_gold in zip(logits.split(PASS_ROWS), gold.split(PASS_ROWS), strict=True):
+            for part, part_gold in zip(logits[:count].split(PASS_ROWS), gold.split(PASS_ROWS), strict=True):
                 part += bias
                 part_loss, part_nll = _to_errors(part, part_gold[:, None], smoothing)
                 loss += part_loss
                 nll += part_nll
             if needed:
-                gradients[0][start : start + CHUNK_ROWS] = product(logits, weight.t())
-                if start:
-                    gradients[1].addmm_(logits.t(), rows)
-                else:
-                    torch.mm(logits.t(), rows, out=gradients[1])
+                logits[count:] = 0
+                gradients[0][start : start + CHUNK_ROWS] = product(logits, weight.t())[:count]
+                with rounding() if is_for_bfloat16(rows, weight) else nullcontext():
+                    if start:
+                        gradients[1].addmm_(logits.t(), rows)
+                    else:
+                        torch.mm(logits.t(), rows, out=gradients[1])
                 gradients[2].add_(logits.sum(dim=0))
         ctx.gradients = gradients
         ctx.mark_non_differentiable(nll)

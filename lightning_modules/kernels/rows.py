@@ -9,12 +9,12 @@ from torch.nn import functional
 def filled(matrix: Tensor) -> Tensor:
     """A matrix with some rows of zeros below, so that few numbers of rows occur.
 
-    Their number becomes a multiple of 8, above 64 of 32, above 256 of 64. A kernel takes one to three milliseconds to
+    Their number becomes a multiple of 8, above 64 of 32, above 256 of 128. A kernel takes one to three milliseconds to
     make, for a single row up to seven; a product with some rows takes a tenth of that.
 
     Args:
         matrix: ``(rows, columns)``.
     """
     rows = len(matrix)
-    step = 8 if rows <= 64 else 32 if rows <= 256 else 64
+    step = 8 if rows <= 64 else 32 if rows <= 256 else 128
     return functional.pad(matrix, (0, 0, 0, -rows % step)) if rows % step else matrix
