@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from lightning_modules.kernels.rows import filled
 from lightning_modules.kernels.scope import Scope
+from lightning_modules.kernels.timing import ratio_of_times
 
 
 class Bfloat16Weight:
@@ -85,13 +85,4 @@ def rounded_weight_gradient(gradients: Tensor, inputs: Tensor) -> Tensor:
 def bfloat16_gain() -> float:
     """How many times as fast as in float32 large products are in bfloat16 here, by a timing of some 20 ms."""
     inputs, weight = torch.randn(512, 512), torch.randn(2048, 512)
-    return _least_seconds(lambda: inputs @ weight.t()) / _least_seconds(lambda: rounded_product(inputs, weight))
-
-
-def _least_seconds(run: Callable[[], Tensor]) -> float:
-    times = []
-    for _ in range(6):  # the first one makes the kernel
-        start = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - start)
-    return min(times)
+    return ratio_of_times(lambda: inputs @ weight.t(), lambda: rounded_product(inputs, weight))

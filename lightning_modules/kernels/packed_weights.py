@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Literal, NamedTuple, Protocol
@@ -24,6 +23,7 @@ from lightning_modules.kernels.onednn import (
     suits,
 )
 from lightning_modules.kernels.scope import Scope
+from lightning_modules.kernels.timing import ratio_of_times
 
 Precision = Literal["float32", "bfloat16", "int8"]
 """In what the large products of a search are made."""
@@ -139,26 +139,14 @@ _TIMED_ROWS = (5, 64)
 """A beam of one sentence, and a small batch."""
 
 
+@torch.inference_mode()
 def gain(precision: Precision) -> float:
     """How many times as fast as in float32 products are in another precision here, by a timing of some 30 ms.
 
     Args:
         precision: In which one.
     """
-    weight = torch.randn(2048, 512)
-    one, other = (_seconds(_FORMS[each](weight)) for each in ("float32", precision))
-    return one / other
-
-
-@torch.inference_mode()
-def _seconds(weight: PackedWeight) -> float:
-    """The least times of a product with some rows, added up."""
-    total = 0.0
-    for rows in _TIMED_ROWS:
-        inputs, times = torch.randn(rows, 512), []
-        for _ in range(10):
-            start = time.perf_counter()
-            weight.product(inputs, None)
-            times.append(time.perf_counter() - start)
-        total += min(times)
-    return total
+    drawn = torch.randn(2048, 512)
+    weights = [_FORMS[each](drawn) for each in ("float32", precision)]
+    batches = [torch.randn(rows, 512) for rows in _TIMED_ROWS]
+    return ratio_of_times(*(lambda each=each: [each.product(batch, None) for batch in batches] for each in weights))
