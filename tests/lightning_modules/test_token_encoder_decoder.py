@@ -1,5 +1,6 @@
 """The whole model: padding changes nothing, halves add up to the whole, and equal names begin equal."""
 
+import re
 from collections.abc import Callable
 from functools import partial
 from itertools import combinations, pairwise
@@ -414,9 +415,17 @@ def test_a_changed_shape_is_told_with_both_values(seed: int) -> None:
     wider = model(seed, decoder=partial(LuongDecoder, hidden_size=7))
     with pytest.raises(UserError, match=r"x\.ckpt: '.*' has shape \(6.*\) in the checkpoint and \(7.*\) in this model"):
         check_shapes(wider, saved, "x.ckpt")
-    with pytest.raises(UserError, match="another kind of model"):
-        check_shapes(model(seed, MultiStepDecoder), {"a": torch.zeros(1)}, "x.ckpt")
     check_shapes(model(seed), saved, "x.ckpt")
+
+
+def test_a_name_that_one_side_alone_has_is_told_with_its_side(seed: int) -> None:
+    net = model(seed)
+    saved = net.state_dict()
+    with pytest.raises(UserError, match=r"x\.ckpt: 'a' is in the checkpoint alone \(1 such names\): .* another kind"):
+        check_shapes(net, saved | {"a": torch.zeros(1)}, "x.ckpt")
+    name, _ = saved.popitem()
+    with pytest.raises(UserError, match=rf"x\.ckpt: '{re.escape(name)}' is in the model alone \(1 such names\)"):
+        check_shapes(net, saved, "x.ckpt")
 
 
 @pytest.mark.parametrize("stage", ["val", "test"])

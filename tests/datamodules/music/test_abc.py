@@ -44,6 +44,13 @@ def test_notes(music: str, expected: list[tuple[int, int | str]]) -> None:
     assert heard(tune(music)) == [(pitch, Fraction(duration)) for pitch, duration in expected]
 
 
+def test_rests_take_their_time() -> None:
+    piece = tune("z C z/ D | Z E | Z2 [FA] z2")
+    starts = [(note.pitch, note.start) for note in piece.voices[0]]
+    assert starts == [(60, 1), (62, Fraction(5, 2)), (64, Fraction(15, 2)), (69, Fraction(33, 2))]
+    assert piece.length == Fraction(39, 2)
+
+
 @pytest.mark.parametrize(
     ("key", "scale"),
     [
