@@ -139,19 +139,19 @@ def _described_partial(value: partial[Any], key: str) -> dict[str, Any]:
 def _described_defaults(kind: type) -> dict[str, Any]:
     """The defaults of a class's arguments; without those that cannot be written, which are made as they are here."""
     described = {}
-    for parameter in _parameters(kind):
+    for parameter in _parameters(kind) or ():
         if parameter.default is not inspect.Parameter.empty:
             with suppress(NotKept):  # what cannot be kept is left out
                 described[parameter.name] = described_value(parameter.default, parameter.name)
     return described
 
 
-def _parameters(kind: type) -> list[inspect.Parameter]:
-    """What a class's constructor takes by name; nothing where it does not say, as of a class not written in Python."""
+def _parameters(kind: type) -> list[inspect.Parameter] | None:
+    """What a class's constructor takes by name; None where it does not say, as of a class not written in Python."""
     try:
         parameters = inspect.signature(kind).parameters.values()
     except (TypeError, ValueError):
-        return []
+        return None
     return [parameter for parameter in parameters if parameter.kind not in _ANY_NUMBER]
 
 
@@ -167,8 +167,14 @@ def _kept_arguments(part: object, key: str) -> dict[str, Any]:
     """The arguments that a part was made of: its attributes that are called like its constructor's arguments."""
     kind = type(part).__name__
     instead = f"give it a method settings() that returns them by name, or save_hyperparameters(ignore=['{key}'])"
+    parameters = _parameters(type(part))
+    if parameters is None:
+        raise NotKept(
+            f"{key} is a {kind}, which does not say what it was made of, so that a checkpoint cannot keep it: give "
+            f"numbers or strings and make it of them, or save_hyperparameters(ignore=['{key}'])"
+        )
     arguments: dict[str, Any] = {}
-    for parameter in _parameters(type(part)):
+    for parameter in parameters:
         if not hasattr(part, parameter.name):
             raise NotKept(
                 f"{key}: a {kind} does not keep its argument '{parameter.name}', so that a checkpoint cannot: let its "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -166,6 +167,13 @@ def test_what_cannot_be_kept_is_refused(part: str, value: Callable[..., Any], me
 def test_values_without_a_name_are_refused() -> None:
     with pytest.raises(UserError, match=r"decoder is functools.partial\(LuongDecoder\) with values that have no name"):
         described_value(partial(LuongDecoder, 8, 8), "decoder")
+
+
+@pytest.mark.parametrize("value", [timedelta(days=1), range(3), torch.Generator()])
+def test_a_value_that_does_not_say_what_it_was_made_of_is_refused(value: object) -> None:
+    with pytest.raises(UserError, match=f"step is a {type(value).__name__}, which does not say what it was made of"):
+        described_value(value, "step")
+    assert described_value(type(value), "step")["init_args"] == {}, "its class is kept"
 
 
 def test_every_part_of_seqlab_keeps_its_arguments() -> None:
