@@ -54,6 +54,11 @@ def test_competence_keeps_long_sentences_for_later(lengths: np.ndarray, seed: in
     assert early < 0.7 * late
 
 
+def test_from_a_competence_of_1_every_pair_comes_once(lengths: np.ndarray, seed: int) -> None:
+    plan = BatchPlan(lengths, 64, shuffle=True, seed=seed, curriculum=Competence(initial=1.0))
+    assert sorted(np.concatenate(plan.batches(0))) == list(range(3000))
+
+
 @pytest.mark.parametrize("power", [1.0, 2.0, 5.0])
 def test_competence_begins_and_ends_where_it_should(power: float) -> None:
     curriculum = Competence(4.0, 0.05, power)

@@ -49,6 +49,10 @@ def test_without_warmup_it_begins_at_the_rate() -> None:
     assert rates(10, 11, warmup_steps=0) == pytest.approx([2.0 * (1 - step / 10) for step in range(11)])
 
 
+def test_with_a_final_factor_of_1_it_stays_at_the_rate() -> None:
+    assert rates(10, 15, warmup_steps=0, final_factor=1.0) == [2.0] * 15
+
+
 @pytest.mark.parametrize("options", [{"warmup_steps": -1}, {"final_factor": 1.5}])
 def test_impossible_values_are_refused(options: dict[str, float]) -> None:
     with pytest.raises(UserError, match=next(iter(options))):

@@ -11,7 +11,7 @@ from datamodules.errors import UserError
 from datamodules.music.abc_reading import TuneReader, read_tunes
 from datamodules.music.abc_writing import abc_text
 from datamodules.music.made import made_pieces
-from datamodules.music.notes import Piece
+from datamodules.music.notes import Note, Piece
 
 
 def tune(music: str, *fields: str) -> Piece:
@@ -85,6 +85,15 @@ def test_what_is_written_is_read_again() -> None:
         assert isinstance(again, Piece)
         assert again.voices == piece.voices[:1]
         assert [(bar.chords, bar.metre) for bar in again.bars] == [(bar.chords, bar.metre) for bar in piece.bars]
+
+
+def test_rests_and_what_sounds_over_a_bar_line_are_read_again() -> None:
+    quarters = [(60, 1, "1/2"), (61, 3, 3), (84, 7, "5/4"), (47, "17/2", 1)]
+    notes = tuple(Note(pitch, Fraction(start), Fraction(duration)) for pitch, start, duration in quarters)
+    (again,) = read_tunes(abc_text(Piece("", (notes,), Fraction(10), ()), "rests").splitlines(), "x")
+    assert isinstance(again, Piece)
+    assert again.voices == (notes,)
+    assert again.length == 10
 
 
 def test_tunes_of_a_file_and_the_place_of_an_error() -> None:

@@ -160,6 +160,7 @@ def test_trust_may_be_given_several_times(stranger: Path, capsys: pytest.Capture
         ("nowhere.parts.Attention", "package nowhere cannot be found"),
         ("own_parts.OwnAttenton", "own_parts.py) has no class 'OwnAttenton': did you mean 'OwnAttention'?"),
         ("own_package.prats.Part", "has no module 'prats': did you mean 'parts'? known: parts"),
+        ("own_package.parts.Prat", "parts.py) has no class 'Prat': did you mean 'Part'? known: P, Part"),
         ("own_syntax.Attention", "own_syntax.Attention cannot be imported: SyntaxError: '(' was never closed"),
         ("own_needs.Attention", "own_needs.Attention cannot be imported: No module named 'nowhere'"),
         ("own_fails.Attention", "own_fails.Attention cannot be imported: KeyError: 'a' ("),
@@ -180,7 +181,7 @@ def test_why_a_class_is_not_found(
         (config.parent / f"own_{name}.py").write_text(text)
     (config.parent / "own_package").mkdir()
     (config.parent / "own_package" / "__init__.py").touch()
-    (config.parent / "own_package" / "parts.py").write_text("class Part: ...\n")
+    (config.parent / "own_package" / "parts.py").write_text("class Part: ...\nclass P: ...\nclass _Part: ...\n")
     if option != ATTENTION and class_path.startswith("lightning_module."):
         message = "there is no class 'lightning_module.layers.attention.DotAttention'"
     assert message in (line := told(capsys, "fit", "--config", config, option, class_path))

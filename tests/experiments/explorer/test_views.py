@@ -21,7 +21,7 @@ from datamodules.tokenizers import CharacterTokenizer
 from datamodules.tokenizers.labels import LabelTokenizer
 from experiments.checkpoints.text_labeller import TextLabeller
 from experiments.cli import main
-from experiments.explorer.api import Api, document
+from experiments.explorer.api import SMALLEST, Api, document
 from experiments.explorer.exhibits import Exhibits
 from experiments.explorer.fields import Fields
 from experiments.explorer.neighbours import Corpus, StateIndex
@@ -189,3 +189,13 @@ def test_the_document_of_the_api_is_that_of_its_readers(exhibits: Exhibits) -> N
     look = made["paths"]["/api/look"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert look["required"] == ["source"]
     assert look["properties"]["beam_size"] == {"type": "integer", "minimum": 1, "maximum": 32, "default": 5}
+
+
+def test_every_address_refuses_a_field_that_it_does_not_know(exhibits: Exhibits) -> None:
+    worker = Worker()
+    addresses = [route for route in Api(exhibits, worker).every_route() if route.method == "POST"]
+    assert len(addresses) > 9
+    for route in addresses:
+        with pytest.raises(UserError, match="unknown field"):
+            route.answer(Fields(SMALLEST | {"beam": 5}))
+    worker.close()

@@ -57,6 +57,21 @@ def test_a_write_replaces_the_file_and_leaves_nothing_else(old: Path) -> None:
     assert list(old.parent.iterdir()) == [old]
 
 
+def test_all_of_it_is_on_the_disk_before_it_has_its_name(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a loss of power could leave an empty file of that name."""
+    seen: list[tuple[list[bytes], bytes]] = []
+    fsync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        fsync(descriptor)
+        seen.append(([path.read_bytes() for path in partials(old.parent)], old.read_bytes()))
+
+    monkeypatch.setattr(os, "fsync", noted)
+    with durable_write(old) as file:
+        file.write(b"new")
+    assert seen == [([b"new"], b"old"), ([], b"new")], "the file's own bytes, then its name in the directory"
+
+
 def test_an_error_leaves_the_old_file(old: Path) -> None:
     def interrupted() -> None:
         with durable_write(old) as file:

@@ -78,11 +78,13 @@ def test_searches_of_the_project_name_what_their_experiment_has(path: Path, caps
 def test_ranges_end_where_their_steps_do(tmp_path: Path) -> None:
     parameters = {
         "whole": {"low": 16, "high": 100, "step": 32},
+        "odd": {"low": 1, "high": 10, "step": 4},
         "broken": {"low": 0.0, "high": 0.4, "step": 0.15},
         "exponent": {"low": "1e-5", "high": "1e-2", "log": True},
     }
     found = read_search(write_search(tmp_path, parameters=parameters)).distributions
     assert found["whole"] == IntDistribution(16, 80, step=32)
+    assert found["odd"] == IntDistribution(1, 9, step=4)
     assert found["broken"] == FloatDistribution(0.0, 0.3, step=0.15)
     assert found["exponent"] == FloatDistribution(1e-5, 1e-2, log=True)
 
