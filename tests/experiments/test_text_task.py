@@ -185,6 +185,19 @@ def test_a_checkpoint_needs_no_data(trained: Trained, tmp_path: Path) -> None:
     assert main(["classify", "--ckpt_path", str(tmp_path / "fewer.ckpt")]) == 2
 
 
+def test_a_text_longer_than_those_of_the_training_is_told(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    longest = max((cells[1] for cells in texts_of("train", trained)), key=lambda text: len(text.split()))
+    (tmp_path / "texts.txt").write_text(f"{longest}\n{longest} please\n", encoding="utf-8")
+    classify = ["classify", "--ckpt_path", str(trained.run), "--input", str(tmp_path / "texts.txt")]
+    assert main(classify) == 0
+    (told,) = [line for line in capsys.readouterr().err.splitlines() if "the longest source" in line]
+    count = len(longest.split())
+    assert f"line 2 has {count + 1} tokens, but the longest source of the training had {count}" in told
+    assert main([*classify, "--strict"]) == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
