@@ -1,4 +1,4 @@
-"""What Python gets of seqlab: trained models that translate, experiments to train, the results of studies.
+"""What Python gets of seqlab: trained models that translate, experiments to train, what runs and studies measured.
 
     import seqlab
 
@@ -7,6 +7,7 @@
 
     model, data, trainer = seqlab.load_experiment("configs/nmt/dates.yaml", {"trainer.max_epochs": 1})
     trainer.fit(model, data)
+    seqlab.run_metrics(trainer.default_root_dir)["val/loss"].values
 
     seqlab.study_results("studies/attention/quick").frame()
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from datamodules.errors import RunFailed, UserError
     from experiments.checkpoints.translation import Translation
     from experiments.checkpoints.translator import Translator
+    from experiments.figures.curves import Series
     from experiments.runs.experiment import Experiment
     from experiments.studies.rows import StudyRows
     from lightning_modules.kernels.packed_weights import Precision
@@ -34,18 +36,21 @@ if TYPE_CHECKING:
 __all__ = [
     "Experiment",
     "RunFailed",
+    "Series",
     "StudyRows",
     "Translation",
     "Translator",
     "UserError",
     "load",
     "load_experiment",
+    "run_metrics",
     "study_results",
 ]
 
 _LATE = {
     "Experiment": "experiments.runs.experiment",
     "RunFailed": "datamodules.errors",
+    "Series": "experiments.figures.curves",
     "StudyRows": "experiments.studies.rows",
     "Translation": "experiments.checkpoints.translation",
     "Translator": "experiments.checkpoints.translator",
@@ -106,6 +111,24 @@ def load_experiment(
     from experiments.runs import experiment
 
     return experiment.load_experiment(_paths(config, "config"), overrides)
+
+
+def run_metrics(path: Location) -> dict[str, Series]:
+    """Reads what a training logged, also while it is under way.
+
+    Args:
+        path: The run's directory, as ``runs/dates/1`` or ``trainer.default_root_dir``, or its ``metrics.csv``.
+
+    Returns:
+        For each metric, as ``val/loss``, the optimizer steps at which it was logged, and its values.
+
+    Raises:
+        UserError: Nothing was logged there.
+    """
+    _check_packages()
+    from experiments.figures.curves import run_series
+
+    return run_series(Path(path))
 
 
 def study_results(path: Location) -> StudyRows:

@@ -127,6 +127,8 @@ def test_one_line_for_what_a_person_can_mend(best: Path, tmp_path: Path) -> None
         "path is 3, but has to be a path, or a list of them": lambda: seqlab.load(3),
         "no checkpoint is given": lambda: seqlab.load([]),
         "there are no results of a study in": lambda: seqlab.study_results(tmp_path),
+        "there is no metrics.csv in": lambda: seqlab.run_metrics(tmp_path),
+        "best.ckpt is no table of metrics": lambda: seqlab.run_metrics(best),
         "nix.yaml: there is no such file": lambda: seqlab.load_experiment("nix.yaml"),
     }
     for message, call in calls.items():
@@ -161,6 +163,15 @@ def test_an_experiment_trains_as_the_command_does(tmp_path: Path) -> None:
     assert seqlab.load(by_command).translate(["eins zwei"])[0].score == pytest.approx(
         seqlab.load(root / "tiny" / "2").translate(["eins zwei"])[0].score
     )
+
+
+def test_what_a_run_logged(tmp_path: Path) -> None:
+    table = tmp_path / "metrics.csv"
+    table.write_text("step,epoch,time,train/loss,val/loss\n4,0,1.5,2.5,\n8,0,2.5,1.25,\n8,0,2.75,,1.75\n9,1,3.0,1.0\n")
+    for path in (tmp_path, str(table)):
+        logged = seqlab.run_metrics(path)
+        assert (logged["train/loss"].steps, logged["train/loss"].values) == ([4, 8, 9], [2.5, 1.25, 1.0])
+        assert logged["val/loss"] == seqlab.Series([8], [1.75])
 
 
 def test_a_directory_that_another_process_took(tmp_path: Path) -> None:

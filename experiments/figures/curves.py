@@ -14,7 +14,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, StrMethodFormatter
 
+from datamodules.errors import UserError
 from experiments.figures.whole_numbers import count_in_whole_numbers
+from experiments.storage.layout import METRICS
 from experiments.storage.metrics_table import read_metrics
 from lightning_modules.metrics import Scale
 
@@ -107,6 +109,24 @@ def read_series(metrics_csv: Path) -> dict[str, Series]:
             values.setdefault(each.step, each.value)
         series[name] = Series(sorted(values), [values[step] for step in sorted(values)])
     return series
+
+
+def run_series(path: Path) -> dict[str, Series]:
+    """Reads what a run logged, as :func:`read_series` does.
+
+    Args:
+        path: The run's directory, or its ``metrics.csv``.
+
+    Raises:
+        UserError: Nothing was logged there, or the file is no table of metrics.
+    """
+    file = path / METRICS if path.is_dir() else path
+    if not file.is_file():
+        raise UserError(f"there is no {METRICS} in {path}: give the directory of a run, as runs/dates/1")
+    try:
+        return read_series(file)
+    except (KeyError, ValueError) as error:
+        raise UserError(f"{file} is no table of metrics: {error}") from error
 
 
 def learning_curves(metrics_csv: Path, scales: Mapping[str, Scale] | None = None) -> Figure:
