@@ -1,7 +1,7 @@
 # The four checks of CONTRIBUTING.md; BIN is where the environment's programs are.
 BIN := .venv/bin
 
-.PHONY: check format test
+.PHONY: check format site test
 
 check:
 	$(BIN)/ruff check .
@@ -13,6 +13,9 @@ check:
 format:
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+site:
+	$(BIN)/sphinx-build -q -W --keep-going docs build/site
 
 test:
 	$(BIN)/pytest
