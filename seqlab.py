@@ -1,5 +1,7 @@
 """What Python gets of seqlab: trained models that translate, experiments to train, what runs and studies measured.
 
+For example::
+
     import seqlab
 
     translator = seqlab.load("runs/dates/1")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator
 
 from experiments.config.class_paths import resolve
 from experiments.figures.curves import PANELS
 from experiments.metrics import CorpusMetric
 from reference_pages.markdown import summary, table
-from reference_pages.parts import Kind, kinds
+from reference_pages.parts import Kind, is_whole, kinds, needed
 
 SIZE = 32
 """Of everything that a model is told by the data, where it is made only to be asked what it logs."""
@@ -57,19 +56,5 @@ def _logged(known: list[Kind]) -> Iterator[tuple[str, set[str]]]:
     for kind in known:
         for path in kind.own:
             part = resolve(path)
-            if hasattr(part, "logged_metrics") and not inspect.isabstract(part):
-                made = _made(part)
-                if made is not None:
-                    yield part.__name__, made.logged_metrics()  # type: ignore[attr-defined]  # asked for above
-
-
-def _made(part: type) -> object | None:
-    """One with every size that it needs; None of what needs more than sizes, and is no whole part."""
-    needed = [
-        each
-        for each in inspect.signature(part).parameters.values()
-        if each.default is each.empty and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
-    ]
-    if any(each.annotation not in ("int", int) for each in needed):
-        return None
-    return part(**{each.name: SIZE for each in needed})
+            if hasattr(part, "logged_metrics") and is_whole(part):
+                yield part.__name__, part(**{each.name: SIZE for each in needed(part)}).logged_metrics()

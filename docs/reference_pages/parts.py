@@ -98,7 +98,29 @@ def _kind(base: type) -> Kind:
     own = [path for path in paths if path.startswith(OWN_PACKAGES)]
     if base.__module__.startswith(OWN_PACKAGES) and not inspect.isabstract(base):
         own = list(dict.fromkeys([f"{base.__module__}.{base.__name__}", *own]))
+    if base is L.LightningModule:
+        own = [path for path in own if is_whole(resolve(path))]
     return Kind(base, tuple(own), tuple(path for path in paths if path not in own))
+
+
+def needed(part: type) -> list[inspect.Parameter]:
+    """The arguments that a part cannot do without.
+
+    Args:
+        part: A class.
+    """
+    several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    given = inspect.signature(part).parameters.values()
+    return [each for each in given if each.default is each.empty and each.kind not in several]
+
+
+def is_whole(model: type) -> bool:
+    """Whether a model needs nothing but sizes, which the data tell; what needs more is there to be derived from.
+
+    Args:
+        model: A class.
+    """
+    return all(each.annotation in ("int", int) for each in needed(model))
 
 
 def _taken(part: type) -> list[type]:
