@@ -12,7 +12,9 @@ from tests.docs.pages import DOCS, PROJECT, blocks
 from tests.experiments.metrics_table import values
 
 SMALL = {
-    "trainer.max_steps": 1,
+    "trainer.max_epochs": 1,
+    "trainer.limit_train_batches": 2,
+    "trainer.log_every_n_steps": 1,
     "trainer.enable_progress_bar": False,
     "trainer.enable_model_summary": False,
     "trainer.accelerator": "cpu",
