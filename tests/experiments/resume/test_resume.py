@@ -55,3 +55,21 @@ def test_it_goes_on_exactly(
     for name, value in weights(whole).items():
         assert torch.equal(value, after[name]), name
     assert not [warning for warning in recwarn if "not resumable" in str(warning.message)]
+
+
+def test_checkpoints_from_after_the_one_that_it_resumes_from_are_removed(tmp_path: Path, seed: int) -> None:
+    """As where a training was killed between two of one step; what is no checkpoint stays."""
+    fit = [
+        "fit", "--config", write_tiny_task(tmp_path, seed, train_size=200), "--trainer.val_check_interval", 3,
+        "--trainer.limit_val_batches", 1, "--trainer.logger", "false", "--trainer.callbacks.init_args.filename",
+        "{step}", "--trainer.callbacks.init_args.save_top_k", -1, "--ckpt_path", "last",
+    ]  # fmt: skip
+    assert main([str(word) for word in [*fit, "--trainer.max_steps", 6]]) == 0
+    folder = tmp_path / "runs" / "tiny" / "1" / "checkpoints"
+    (folder / "step-3.ckpt").replace(folder / "last.ckpt")
+    (folder / "damaged.ckpt").write_bytes(b"no archive")
+    assert (folder / "step-6.ckpt").is_file()
+    assert main([str(word) for word in [*fit, "--trainer.max_steps", 5]]) == 0
+    names = {path.name for path in folder.iterdir()}
+    assert "step-6.ckpt" not in names
+    assert {"damaged.ckpt", "last.ckpt"} <= names
