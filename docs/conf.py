@@ -31,7 +31,8 @@ napoleon_numpy_docstring = False
 
 html_theme = "furo"
 html_title = "seqlab"
-html_static_path: list[str] = []
+html_static_path = ["_static"]
+html_css_files = ["help.css"]
 html_show_copyright = False
 html_show_sourcelink = False
 html_copy_source = False
