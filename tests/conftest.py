@@ -1,6 +1,7 @@
 """What many tests share."""
 
 import fcntl
+import logging
 import os
 import secrets
 import signal
@@ -82,6 +83,16 @@ def seed() -> int:
     print(f"seed {value} (repeat with SEQLAB_TEST_SEED={value})")
     torch.manual_seed(value)
     return value
+
+
+@pytest.fixture
+def reports(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """What Lightning tells once for all processes, which it does not hand on to the root of all loggers."""
+    logger = logging.getLogger("lightning.pytorch.utilities.rank_zero")
+    logger.addHandler(caplog.handler)
+    caplog.set_level(logging.INFO, logger="lightning.pytorch.utilities.rank_zero")
+    yield caplog
+    logger.removeHandler(caplog.handler)
 
 
 @pytest.fixture

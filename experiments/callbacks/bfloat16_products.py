@@ -18,7 +18,7 @@ LEAST_GAIN = 1.5
 class Bfloat16Products(L.Callback):
     """Multiplies large float32 matrices in bfloat16 while a model is trained, where this processor is faster so.
 
-    Both factors of a product are rounded to bfloat16 (8 bits of fraction, not 24), its sums are float32. Weights,
+    Both factors of a product are rounded to bfloat16 (a significand of 8 bits, not 24), its sums are float32. Weights,
     gradients, states and the optimizer stay float32; validations multiply in float32. Processors with units for it
     (AMX, AVX-512 BF16) make such products several times as fast; on others nothing changes. A training resumes with
     what it began with.

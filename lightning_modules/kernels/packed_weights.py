@@ -146,7 +146,22 @@ def gain(precision: Precision) -> float:
     Args:
         precision: In which one.
     """
-    drawn = torch.randn(2048, 512)
-    weights = [_FORMS[each](drawn) for each in ("float32", precision)]
-    batches = [torch.randn(rows, 512) for rows in _TIMED_ROWS]
+    weights = [_FORMS[each](torch.ones(2048, 512)) for each in ("float32", precision)]
+    batches = [torch.ones(rows, 512) for rows in _TIMED_ROWS]
     return ratio_of_times(*(lambda each=each: [each.product(batch, None) for batch in batches] for each in weights))
+
+
+def why_not(precision: Precision) -> str | None:
+    """Why products are better made in float32 on this processor, in words; None where they are not.
+
+    Args:
+        precision: In what else.
+    """
+    if precision == "float32":
+        return None
+    if not is_available(precision):
+        return f"this processor does not add up {precision} products without mistakes"
+    times = gain(precision)
+    if times < 1:
+        return f"products in {precision} take {1 / times:.1f} times the time of float32 ones on this processor"
+    return None

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from experiments.tools.translation.writers import Writer
     from lightning_modules.decoding.hypothesis import Hypothesis
     from lightning_modules.decoding.search import Search
-    from lightning_modules.kernels.packed_weights import Precision
 
 BEAM_OPTIONS = ("beam_size", "n_best", "length_penalty", "coverage_penalty")
 """The options that are arguments of BeamSearch alone."""
@@ -302,9 +301,13 @@ def _prepare(given: argparse.Namespace) -> tuple[Translator, Search]:
     import torch
 
     from experiments.checkpoints.loading import load_ensemble
+    from lightning_modules.kernels.packed_weights import why_not
 
     translator = load_ensemble(given.ckpt_path, given.trust, given.device, given.precision)
-    translator = replace(translator, precision=_paying(translator.precision))
+    reason = why_not(translator.precision)
+    if reason is not None:
+        print(f"seqlab: warning: {reason}: translated in float32", file=sys.stderr)
+        translator = replace(translator, precision="float32")
     limits = translator.members[0].test_search
     if given.max_length is None and given.max_ratio is None:
         search = _search(given, limits.max_length, limits.max_ratio, limits.min_length)
@@ -317,22 +320,6 @@ def _prepare(given: argparse.Namespace) -> tuple[Translator, Search]:
         raise UserError(f"--{error}") from error
     torch.manual_seed(given.seed or 0)
     return translator, search
-
-
-def _paying(precision: Precision) -> Precision:
-    """A precision, or float32 where this processor has none such, or is slower with it; one line tells of that."""
-    from lightning_modules.kernels.packed_weights import gain, is_available
-
-    if precision == "float32":
-        return precision
-    if not is_available(precision):
-        reason = f"this processor does not add up {precision} products without mistakes"
-    elif (times := gain(precision)) < 1:
-        reason = f"products in {precision} take {1 / times:.1f} times the time of float32 ones on this processor"
-    else:
-        return precision
-    print(f"seqlab: warning: {reason}: translated in float32", file=sys.stderr)
-    return "float32"
 
 
 def _lines(

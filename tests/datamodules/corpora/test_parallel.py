@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -93,15 +92,6 @@ def texts(data: ParallelDataModule, batches: Any) -> dict[int, tuple[str, str]]:
             source, target = batch.source.values[row].tolist(), batch.target.values[row].tolist()
             found[index] = data.source_tokenizer.decode(source), data.target_tokenizer.decode(target)
     return found
-
-
-@pytest.fixture
-def reports(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    """What the data module tells the user; Lightning's logger does not propagate to the root."""
-    logger = logging.getLogger("lightning.pytorch")
-    logger.addHandler(caplog.handler)
-    yield caplog
-    logger.removeHandler(caplog.handler)
 
 
 def test_the_constructor_reads_nothing(tmp_path: Path) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,15 +12,6 @@ from datamodules.errors import UserError
 from datamodules.excerpts import Excerpt, FirstWords, LastTurns, LastWords
 from datamodules.tokenizers import WhitespaceTokenizer
 from datamodules.translation import TranslationDataModule
-
-
-@pytest.fixture
-def reports(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    logger = logging.getLogger("lightning.pytorch.utilities.rank_zero")
-    logger.addHandler(caplog.handler)
-    caplog.set_level(logging.INFO, logger="lightning.pytorch.utilities.rank_zero")
-    yield caplog
-    logger.removeHandler(caplog.handler)
 
 
 @pytest.mark.parametrize(

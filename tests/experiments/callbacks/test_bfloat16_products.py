@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,15 +19,6 @@ from tests.lightning_modules.kernels.test_bfloat16 import has_units
 @pytest.fixture(autouse=True)
 def small_ones_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(onednn, "LEAST_ROUNDED", 0)
-
-
-@pytest.fixture
-def reports(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    logger = logging.getLogger("lightning.pytorch.utilities.rank_zero")
-    logger.addHandler(caplog.handler)
-    caplog.set_level(logging.INFO, logger="lightning.pytorch.utilities.rank_zero")
-    yield caplog
-    logger.removeHandler(caplog.handler)
 
 
 def fit(config: Path, name: str, *words: str, when: str | None = "always") -> Path:

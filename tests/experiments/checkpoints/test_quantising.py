@@ -114,6 +114,8 @@ def test_what_cannot_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     ):
         assert main(words) == 2
         assert told in capsys.readouterr().err
+    with pytest.raises(UserError, match="precision int8 is for the CPU, but the device is meta"):
+        load_translator(small, device="meta", precision="int8")
     spoilt = quantise(tiny_checkpoint())
     spoilt[SCALES]["output.weight"] = torch.ones(3, 1)
     path = write(tmp_path / "spoilt.ckpt", spoilt)

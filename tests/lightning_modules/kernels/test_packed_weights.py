@@ -6,9 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from lightning_modules.kernels import packed_weights
+from lightning_modules.kernels.bfloat16 import bfloat16_gain
 from lightning_modules.kernels.int8 import Int8Weight, quantised
 from lightning_modules.kernels.linear import joint_linear, linear
-from lightning_modules.kernels.packed_weights import PackedWeights, Precision, gain
+from lightning_modules.kernels.packed_weights import PackedWeights, Precision, gain, why_not
 from lightning_modules.kernels.rows import filled
 
 ROWS = (1, 5, 64, 65, 300)
@@ -91,5 +93,15 @@ def test_few_numbers_of_rows_occur() -> None:
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
-def test_it_is_timed(precision: Precision) -> None:
+def test_it_is_timed_and_draws_nothing_of_what_a_training_draws(precision: Precision, seed: int) -> None:
+    before = torch.get_rng_state()
     assert 0 < gain(precision) < 1000
+    assert bfloat16_gain() > 0
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(("times", "told"), [(0.5, "products in bfloat16 take 2.0 times the time"), (1.5, None)])
+def test_it_is_told_why_float32_is_better(times: float, told: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packed_weights, "gain", lambda _: times)
+    assert why_not("float32") is None
+    assert (why_not("bfloat16") or "None").startswith(told or "None")
