@@ -12,7 +12,7 @@ PRIVATE_NAMES: dict[str, tuple[str, ...]] = {
     "torch.Tensor": ("_version",),
     "torch.nn.Module": ("_modules",),
     "torch.ops.aten": ("sigmoid_backward",),
-    "torch.ops.mkldnn": ("_linear_pointwise", "_reorder_linear_weight"),
+    "torch.ops.mkldnn": ("_is_mkldnn_bf16_supported", "_linear_pointwise", "_reorder_linear_weight"),
     "torch.optim.lr_scheduler.LRScheduler": ("_last_lr", "_step_count"),
     # lightning
     "lightning.pytorch.Trainer": ("_logger_connector",),

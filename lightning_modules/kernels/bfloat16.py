@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lightning_modules.kernels import onednn
 from lightning_modules.kernels.rows import filled
 from lightning_modules.kernels.scope import Scope
 from lightning_modules.kernels.timing import ratio_of_times
@@ -30,6 +31,11 @@ class Bfloat16Weight:
         products: Tensor = torch.ops.mkldnn._linear_pointwise(rounded, self._packed, None, "none", [], "")
         products = products[: len(inputs)].to(inputs.dtype)
         return products if bias is None else products.add_(bias)
+
+
+def has_packed_products() -> bool:
+    """Whether oneDNN packs weights in bfloat16 on this processor, as :class:`Bfloat16Weight` needs."""
+    return onednn.has_operations() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 class Bfloat16Products(Scope):

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from lightning_modules.kernels import onednn
-from lightning_modules.kernels.bfloat16 import Bfloat16Weight
-from lightning_modules.kernels.int8 import Int8Weight, is_exact
+from lightning_modules.kernels.bfloat16 import Bfloat16Weight, has_packed_products
+from lightning_modules.kernels.int8 import Int8Weight, greatest_of_inputs
 from lightning_modules.kernels.onednn import (
     LEAST_PACKED_VALUES,
     MOST_PACKED_ROWS,
@@ -132,7 +132,9 @@ _FORMS: dict[Precision, Callable[[Tensor], PackedWeight]] = {
 
 def is_available(precision: Precision) -> bool:
     """Whether this processor makes products in a precision, without mistakes."""
-    return precision == "float32" or (is_exact() if precision == "int8" else onednn.has_operations())
+    if precision == "float32":
+        return True
+    return greatest_of_inputs() > 0 if precision == "int8" else has_packed_products()
 
 
 _TIMED_ROWS = (5, 64)
@@ -160,7 +162,7 @@ def why_not(precision: Precision) -> str | None:
     if precision == "float32":
         return None
     if not is_available(precision):
-        return f"this processor does not add up {precision} products without mistakes"
+        return f"this processor does not make {precision} products without mistakes"
     times = gain(precision)
     if times < 1:
         return f"products in {precision} take {1 / times:.1f} times the time of float32 ones on this processor"

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -18,7 +18,8 @@ from experiments.checkpoints.quantising import SCALES, quantise
 from experiments.checkpoints.reading import read_checkpoint
 from experiments.cli import main
 from experiments.config.parts import make_part
-from lightning_modules.kernels.int8 import is_exact
+from lightning_modules.kernels import packed_weights
+from lightning_modules.kernels.packed_weights import Precision, is_available
 from lightning_modules.nmt import AttentionNMT
 from tests.experiments.tiny_checkpoint import tiny_checkpoint, write
 
@@ -64,24 +65,23 @@ def test_a_quarter_of_the_size_and_nearly_the_same_weights(wide: Path, capsys: p
             assert not torch.equal(after[name], weight)
 
 
-@pytest.mark.skipif(not is_exact(), reason="this processor does not add up products of int8 without mistakes")
-def test_hypotheses_have_nearly_the_scores_of_float32(wide: Path) -> None:
+@pytest.mark.parametrize("precision", ["bfloat16", "int8", "of the file"])
+def test_hypotheses_have_nearly_the_scores_of_float32(wide: Path, precision: str) -> None:
     small = wide.with_name("small.ckpt")
-    assert main(["quantise", str(wide), "--output", str(small)]) == 0
+    if precision == "of the file":
+        assert main(["quantise", str(wide), "--output", str(small), "--overwrite"]) == 0
+        assert load_translator(small, precision="float32").precision == "float32"
+    asked = cast(Precision, "int8" if precision == "of the file" else precision)
+    if not is_available(asked):
+        pytest.skip(f"this processor makes no products in {asked}")
     exact = load_translator(wide)
-    found = {
-        "bfloat16": load_translator(wide, precision="bfloat16"),
-        "int8": load_translator(wide, precision="int8"),
-        "of the file": load_translator(small),
-    }
-    assert [each.precision for each in found.values()] == ["bfloat16", "int8", "int8"]
-    assert load_translator(small, precision="float32").precision == "float32"
-    for translator in found.values():
-        for one, other in zip(translator.translate(LINES), exact.translate(LINES), strict=True):
-            assert one.score != other.score, "products are rounded"
-            # The search's score is of few bits, those of the tokens are scored again in float32.
-            error = abs(one.log_probability - np.log(one.probabilities).sum())
-            assert error < 0.02 * len(one.tokens), "nats for each token"
+    translator = load_translator(small) if precision == "of the file" else load_translator(wide, precision=asked)
+    assert translator.precision == asked
+    for one, other in zip(translator.translate(LINES), exact.translate(LINES), strict=True):
+        assert one.score != other.score, "products are rounded"
+        # The search's score is of few bits, those of the tokens are scored again in float32.
+        error = abs(one.log_probability - np.log(one.probabilities).sum())
+        assert error < 0.02 * len(one.tokens), "nats for each token"
 
 
 def test_tied_weights_stay_tied(tmp_path: Path) -> None:
@@ -123,17 +123,44 @@ def test_what_cannot_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
         read_checkpoint(path)
 
 
-def test_a_processor_without_exact_sums_goes_on_in_float32(wide: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_processor_without_vnni_multiplies_numbers_of_seven_bits(wide: Path) -> None:
+    """In a process that is told so: nothing is warned of, and the scores are nearly those of float32."""
+    text, table = wide.with_name("lines"), wide.with_name("scores.tsv")
+    text.write_text("\n".join(LINES) + "\n")
+    words = ["translate", "--ckpt_path", str(wide), "--device", "cpu", "--input", str(text), "--scores", str(table)]
+    scores = {}
+    for precision in ("int8", "float32"):
+        told = subprocess.run(
+            [sys.executable, "-m", "experiments.cli", *words, "--precision", precision],
+            capture_output=True, text=True, check=True, env={**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2"},
+        )  # fmt: skip
+        assert "mistakes" not in told.stderr
+        scores[precision] = np.array([float(row.split("\t")[1]) for row in table.read_text().splitlines()])
+    assert len(scores["int8"]) == len(LINES)
+    error = np.abs(scores["int8"] - scores["float32"])
+    assert (error < 0.1).all()
+    assert error.all(), "products are rounded"
+
+
+@pytest.mark.parametrize(
+    ("precision", "missing"), [("int8", ("greatest_of_inputs", 0)), ("bfloat16", ("has_packed_products", False))]
+)
+def test_a_processor_that_cannot_goes_on_in_float32(
+    precision: str,
+    missing: tuple[str, object],
+    wide: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     text = wide.with_name("lines")
     text.write_text("\n".join(LINES) + "\n")
     words = ["translate", "--ckpt_path", str(wide), "--device", "cpu", "--input", str(text)]
-    told = subprocess.run(
-        [sys.executable, "-m", "experiments.cli", *words, "--precision", "int8"],
-        capture_output=True, text=True, check=True, env={**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2"},
-    )  # fmt: skip
-    first = told.stderr.splitlines()[0]
-    assert (
-        first == "seqlab: warning: this processor does not add up int8 products without mistakes: translated in float32"
-    )
     assert main(words) == 0
-    assert told.stdout == capsys.readouterr().out
+    expected = capsys.readouterr()
+    monkeypatch.setattr(packed_weights, missing[0], lambda: missing[1])
+    assert main([*words, "--precision", precision]) == 0
+    found = capsys.readouterr()
+    assert found.err.splitlines()[0] == (
+        f"seqlab: warning: this processor does not make {precision} products without mistakes: translated in float32"
+    )
+    assert found.out == expected.out
