@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from torch import Tensor, nn
 
 from datamodules.batch import Padded, SequenceBatch, SeriesBatch, VectorBatch
-from lightning_modules.forcing import Forcing
+from lightning_modules.forcing import Forced, Forcing
 from lightning_modules.layers.bridge import Bridge
 from lightning_modules.layers.decoder import Decoder
 from lightning_modules.layers.encoder import EncoderFactory
@@ -106,7 +106,7 @@ class EncoderDecoder(StepLossModule, Generic[BatchT]):
         outputs, weights, _ = self.decoder(self.target_embedding(target.values), memory, state)
         return self.to_embedding(target.real(outputs)), weights
 
-    def forced(self, batch: BatchT, forcing: Forcing, ratio: float) -> tuple[Tensor, Tensor]:
+    def forced(self, batch: BatchT, forcing: Forcing, ratio: float) -> Forced:
         """Runs on a history that is partly the model's own.
 
         Args:
@@ -115,13 +115,13 @@ class EncoderDecoder(StepLossModule, Generic[BatchT]):
             ratio: The share of gold values.
 
         Returns:
-            Outputs and attention weights as those of :meth:`forward`.
+            Outputs and attention weights as those of :meth:`forward`, and what was fed.
         """
         memory, state = self.encode(batch.source)
         target = batch.target_input
         gold = forcing.gold_mask(target.mask, ratio)
-        outputs, weights = forcing.outputs(self, target.values, gold, memory, state)
-        return self.to_embedding(target.real(outputs)), weights
+        outputs, weights, fed = forcing.outputs(self, target, gold, memory, state)
+        return Forced(self.to_embedding(target.real(outputs)), weights, fed)
 
     def embed(self, values: Tensor) -> Tensor:
         """Target values for the decoder; ids ``(...)`` or vectors ``(..., size)`` to ``(..., embedding_size)``."""
@@ -169,8 +169,33 @@ class EncoderDecoder(StepLossModule, Generic[BatchT]):
             What is trained, with what attentions add to it; what is reported; and what both are sums over. See
             :meth:`Head.loss`.
         """
-        forcing = None if ratio >= 1.0 else self.forcing
-        hidden, weights = self(batch) if forcing is None else self.forced(batch, forcing, ratio)
+        trained = self.trained_on(batch)
+        return self.loss_of(trained, self.run(trained, ratio))
+
+    def trained_on(self, batch: BatchT) -> BatchT:
+        """A batch as it is run and compared with in training: as it is."""
+        return batch
+
+    def run(self, batch: BatchT, ratio: float) -> Forced:
+        """Runs on the history that training has.
+
+        Args:
+            batch: From :meth:`trained_on`.
+            ratio: The share of gold values in the history.
+        """
+        if self.forcing is None or self.forcing.feeds_gold(ratio):
+            hidden, weights = self(batch)
+            return Forced(hidden, weights, batch.target_input.values)
+        return self.forced(batch, self.forcing, ratio)
+
+    def loss_of(self, batch: BatchT, ran: Forced) -> tuple[Tensor, Tensor, int]:
+        """The loss of a run; see :meth:`loss`.
+
+        Args:
+            batch: From :meth:`trained_on`.
+            ran: From :meth:`run`.
+        """
+        hidden, weights, _ = ran
         target = batch.target_output
         loss, reported, count = self.output.loss(hidden, target.real(target.values), self.attended(batch, weights))
         of_attention = self.decoder.attention_loss(weights, target.mask)
@@ -179,14 +204,31 @@ class EncoderDecoder(StepLossModule, Generic[BatchT]):
     def logged_metrics(self) -> set[str]:
         """The metrics that a training logs here; a subclass adds its own."""
         return (
-            super().logged_metrics() | {"train/loss"} | ({"train/forcing_ratio"} if self.forcing is not None else set())
+            super().logged_metrics()
+            | {"train/loss"}
+            | ({"train/forcing_ratio", "train/replaced"} if self.forcing is not None else set())
         )
 
     def training_step(self, batch: BatchT, batch_idx: int) -> Tensor:
-        """The summed loss of a batch; logs ``train/loss``, the mean of what is reported, and the forcing ratio."""
+        """The summed loss of a batch; logs ``train/loss``, the mean of what is reported.
+
+        With a forcing also ``train/forcing_ratio``, and ``train/replaced``, the share of what was fed after the first
+        input that is not the gold value: less than the schedule replaces, where a model predicts gold.
+        """
         ratio = self.forcing_ratio(self.forcing)
         if not len(batch):
             return self.scaled_loss(self.zero_loss(), 0, batch.index)
-        loss, reported, count = self.loss(batch, ratio)
+        trained = self.trained_on(batch)
+        ran = self.run(trained, ratio)
+        loss, reported, count = self.loss_of(trained, ran)
+        if self.forcing is not None:
+            self.log("train/replaced", _share_replaced(ran.fed, trained.target_input), batch_size=len(batch))
         self.log("train/loss", reported / count, prog_bar=True, batch_size=len(batch))
         return self.scaled_loss(loss, count, batch.index)
+
+
+def _share_replaced(fed: Tensor, gold: Padded) -> Tensor:
+    """The share of inputs ``(batch, target_len, ...)`` after the first that differ from gold ones; a scalar."""
+    differs = (fed != gold.values).flatten(2).any(dim=2) if fed.dim() > 2 else fed != gold.values
+    asked = gold.mask[:, 1:]
+    return (differs[:, 1:] & asked).sum() / asked.sum().clamp(min=1)

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
+from datamodules.batch import Padded
 from datamodules.errors import UserError
 from lightning_modules.kernels.deferred_gradients import GatheredGradients
 from lightning_modules.layers.decoder import Decoder
@@ -207,56 +208,101 @@ class ForcedModel(Protocol):
         """Decoder outputs ``(batch, t, o)`` to target values that are predicted ``where`` ``(batch, t)`` says."""
 
 
+class Forced(NamedTuple):
+    """A decoder's run over a target.
+
+    Attributes:
+        outputs: The decoder's, ``(batch, target_len, o)``.
+        weights: Of its attention, ``(batch, heads, target_len, source_len)``.
+        fed: ``(batch, target_len, ...)``, what it was fed.
+    """
+
+    outputs: Tensor
+    weights: Tensor
+    fed: Tensor
+
+
 class Forcing(ABC):
-    """Chooses, for each position of the target, between the gold value and the model's own.
+    """Chooses, for each position of the target, between the gold value and another, as a rule the model's own.
 
     The first input, BOS, is always gold. Predictions that are fed back are detached: no gradient passes through the
-    choice. At a ratio of 1 the model runs its plain teacher forcing, and none of this.
+    choice. Where all is gold the model runs its plain teacher forcing, and none of this.
 
     Args:
         schedule: The share of gold inputs over training.
         coin: What one coin decides on.
-        feedback: Which prediction is fed back.
+        position_decay: What is left of that share from one position of a target to the next: after t tokens it is
+            ``ratio * position_decay ** t``, as errors gather in a model that runs alone (Liu et al. 2021, "Scheduled
+            Sampling Based on Decoding Steps for Neural Machine Translation"). 1 for the same share everywhere.
+
+    Raises:
+        UserError: ``position_decay`` is not above 0 and at most 1.
     """
 
-    def __init__(self, schedule: ForcingSchedule, coin: CoinUnit = "token", feedback: Feedback = "argmax") -> None:
+    def __init__(self, schedule: ForcingSchedule, coin: CoinUnit = "token", position_decay: float = 1.0) -> None:
+        if not 0.0 < position_decay <= 1.0:
+            raise UserError(f"position_decay is {position_decay}: give a number above 0, and at most 1")
         self.schedule = schedule
         self.coin: CoinUnit = coin
-        self.feedback: Feedback = feedback
+        self.position_decay = position_decay
+
+    def feeds_gold(self, ratio: float) -> bool:
+        """Whether all that is fed at a ratio is gold.
+
+        Args:
+            ratio: The share of gold inputs at the first position.
+        """
+        return ratio >= 1.0 and self.position_decay == 1.0
 
     def gold_mask(self, mask: Tensor, ratio: float) -> Tensor:
         """Where gold is fed.
 
         Args:
             mask: ``(batch, target_len)``, True where there is a token; on padding it does not matter what is fed.
-            ratio: Probability of gold.
+            ratio: Probability of gold at the first position.
 
         Returns:
             ``(batch, target_len)``, True for gold; the first column is True.
         """
         batch, steps = mask.shape
         shape = {"token": (batch, steps), "sentence": (batch, 1), "batch": (1, 1)}[self.coin]
-        gold = (torch.rand(shape, device=mask.device) < ratio) | ~mask
+        share = ratio * self.position_decay ** torch.arange(steps, device=mask.device)
+        gold = (torch.rand(shape, device=mask.device) < share) | ~mask
         gold[:, 0] = True
         return gold
 
     @abstractmethod
-    def outputs(
-        self, model: ForcedModel, inputs: Tensor, gold: Tensor, memory: Memory, state: DecoderState
-    ) -> tuple[Tensor, Tensor]:
-        """Runs the decoder over a target, some of whose inputs are its own predictions.
+    def outputs(self, model: ForcedModel, target: Padded, gold: Tensor, memory: Memory, state: DecoderState) -> Forced:
+        """Runs the decoder over a target, some of whose inputs are not gold.
 
         Args:
             model: Embeds, decodes, predicts.
-            inputs: ``(batch, target_len, ...)``, the gold inputs.
+            target: ``(batch, target_len, ...)``, the gold inputs.
             gold: ``(batch, target_len)``, from :meth:`gold_mask`.
             memory: From the decoder's ``prepare_memory``.
             state: From the decoder's ``initial_state``.
-
-        Returns:
-            The decoder's outputs ``(batch, target_len, o)``, and its attention weights
-            ``(batch, heads, target_len, source_len)``.
         """
+
+
+class FeedingBack(Forcing):
+    """Forcing whose other inputs are the model's own predictions.
+
+    Args:
+        schedule: The share of gold inputs over training.
+        coin: What one coin decides on.
+        feedback: Which prediction is fed back.
+        position_decay: What is left of that share from one position of a target to the next; see :class:`Forcing`.
+    """
+
+    def __init__(
+        self,
+        schedule: ForcingSchedule,
+        coin: CoinUnit = "token",
+        feedback: Feedback = "argmax",
+        position_decay: float = 1.0,
+    ) -> None:
+        super().__init__(schedule, coin, position_decay)
+        self.feedback: Feedback = feedback
 
     def _feed_back(
         self, model: ForcedModel, inputs: Tensor, outputs: Tensor, weights: Tensor, gold: Tensor, memory: Memory
@@ -269,34 +315,36 @@ class Forcing(ABC):
         return fed
 
 
-class ScheduledSampling(Forcing):
+class ScheduledSampling(FeedingBack):
     """Feeds back step by step (Bengio et al. 2015): each prediction follows from what was really fed before it.
 
     Args:
         schedule: The share of gold inputs over training.
         coin: What one coin decides on.
         feedback: Which prediction is fed back.
+        position_decay: What is left of that share from one position of a target to the next: after t tokens it is
+            ``ratio * position_decay ** t`` (Liu et al. 2021). 1 for the same share everywhere.
     """
 
-    def outputs(
-        self, model: ForcedModel, inputs: Tensor, gold: Tensor, memory: Memory, state: DecoderState
-    ) -> tuple[Tensor, Tensor]:
+    def outputs(self, model: ForcedModel, target: Padded, gold: Tensor, memory: Memory, state: DecoderState) -> Forced:
         """Runs a loop over the target; see :meth:`Forcing.outputs`."""
         outputs: list[Tensor] = []
         weights: list[Tensor] = []
+        history: list[Tensor] = []
         with GatheredGradients():
-            for step in range(inputs.shape[1]):
-                fed = inputs[:, step : step + 1]
+            for step in range(target.values.shape[1]):
+                fed = target.values[:, step : step + 1]
                 if outputs:
                     last, attended = outputs[-1][:, None], weights[-1][:, :, None]
                     fed = self._feed_back(model, fed, last, attended, gold[:, step : step + 1], memory)
                 output, weight, state = model.decoder.step(model.embed(fed.squeeze(1)), memory, state)
                 outputs.append(output)
                 weights.append(weight)
-        return torch.stack(outputs, dim=1), torch.stack(weights, dim=2)
+                history.append(fed)
+        return Forced(torch.stack(outputs, dim=1), torch.stack(weights, dim=2), torch.cat(history, dim=1))
 
 
-class ParallelScheduledSampling(Forcing):
+class ParallelScheduledSampling(FeedingBack):
     """Feeds back between passes over the whole target (Mihaylova and Martins 2019; Duckworth et al. 2019).
 
     The first pass runs on gold inputs. Each further one takes, where the coin says so, the prediction that the pass
@@ -308,6 +356,8 @@ class ParallelScheduledSampling(Forcing):
         coin: What one coin decides on.
         feedback: Which prediction is fed back.
         passes: Passes over the target, at least 2.
+        position_decay: What is left of that share from one position of a target to the next: after t tokens it is
+            ``ratio * position_decay ** t`` (Liu et al. 2021). 1 for the same share everywhere.
 
     Raises:
         UserError: There are fewer than 2 passes.
@@ -319,21 +369,20 @@ class ParallelScheduledSampling(Forcing):
         coin: CoinUnit = "token",
         feedback: Feedback = "argmax",
         passes: int = 2,
+        position_decay: float = 1.0,
     ) -> None:
-        super().__init__(schedule, coin, feedback)
+        super().__init__(schedule, coin, feedback, position_decay)
         if passes < 2:
             raise UserError(f"passes is {passes}: give at least 2, the first of which makes the predictions")
         self.passes = passes
 
-    def outputs(
-        self, model: ForcedModel, inputs: Tensor, gold: Tensor, memory: Memory, state: DecoderState
-    ) -> tuple[Tensor, Tensor]:
+    def outputs(self, model: ForcedModel, target: Padded, gold: Tensor, memory: Memory, state: DecoderState) -> Forced:
         """Runs the passes; see :meth:`Forcing.outputs`."""
-        fed = inputs
+        fed = inputs = target.values
         with torch.no_grad():
             for _ in range(0 if bool(gold.all()) else self.passes - 1):
                 outputs, weights, _ = model.decoder(model.embed(fed), memory, state)
                 later = self._feed_back(model, inputs[:, 1:], outputs[:, :-1], weights[:, :, :-1], gold[:, 1:], memory)
                 fed = torch.cat([inputs[:, :1], later], dim=1)
         outputs, weights, _ = model.decoder(model.embed(fed), memory, state)
-        return outputs, weights
+        return Forced(outputs, weights, fed)

@@ -14,7 +14,7 @@ from lightning_modules.decoding.beam import BeamSearch
 from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.decoding.search import Search
 from lightning_modules.encoder_decoder import BridgeFactory, DecoderFactory
-from lightning_modules.forcing import Forcing
+from lightning_modules.forcing import Forced, Forcing
 from lightning_modules.kernels.argmax import most_probable
 from lightning_modules.kernels.projected_loss import CHUNK_ROWS, projected_log_probabilities
 from lightning_modules.layers.attention import AttentionFactory, GeneralAttention
@@ -153,7 +153,7 @@ class MonotonicTransducer(TokenEncoderDecoder):
         found = self._aligned(batch)
         return found.hidden, found.log_priors.exp()[:, None]
 
-    def forced(self, batch: SequenceBatch, forcing: Forcing, ratio: float) -> tuple[Tensor, Tensor]:
+    def forced(self, batch: SequenceBatch, forcing: Forcing, ratio: float) -> Forced:
         """Refuses: what is summed over is the alignment of gold tokens.
 
         Raises:
@@ -161,11 +161,16 @@ class MonotonicTransducer(TokenEncoderDecoder):
         """
         raise UserError("MonotonicTransducer runs on gold history alone: leave out what measures another, ExposureBias")
 
-    def loss(self, batch: SequenceBatch, ratio: float = 1.0) -> tuple[Tensor, Tensor, int]:
-        """The negative logarithm of the exact likelihood, in nats; see :meth:`EncoderDecoder.loss`."""
+    def run(self, batch: SequenceBatch, ratio: float) -> Forced:
+        """Sums over all alignments of the gold targets, whose log-probabilities are the outputs."""
         found = self._aligned(batch)
-        nll = -batch.target_output.real(found.log_probabilities).sum()
-        return nll, nll.detach(), len(found.hidden)
+        return Forced(found.log_probabilities, found.log_priors, batch.target_input.values)
+
+    def loss_of(self, batch: SequenceBatch, ran: Forced) -> tuple[Tensor, Tensor, int]:
+        """The negative logarithm of the exact likelihood, in nats; see :meth:`EncoderDecoder.loss`."""
+        scores = batch.target_output.real(ran.outputs)
+        nll = -scores.sum()
+        return nll, nll.detach(), len(scores)
 
     def step(self, tokens: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
         """One step for a search; see :meth:`TokenEncoderDecoder.step`. The weights are the filtered alignment."""

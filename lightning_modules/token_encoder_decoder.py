@@ -271,6 +271,24 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
         found, _ = self.output.outcomes(self.to_embedding(outputs[real]), gold.values[real], attended)
         return found, state
 
+    def judge(
+        self, outputs: Tensor, weights: Tensor, memory: Memory, where: Tensor, gold: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """How probable gold tokens are, and the most probable ones in their place, without gradients.
+
+        Args:
+            outputs: Of the decoder, ``(batch, t, output_size)``.
+            weights: ``(batch, heads, t, source_len)``.
+            memory: From :meth:`encode`.
+            where: ``(batch, t)``, True at the positions that are asked for.
+            gold: ``(positions,)``, row by row.
+
+        Returns:
+            Two tensors of ``(positions,)``: log-probabilities, and tokens.
+        """
+        attended = None if memory.source is None else Attended.at(weights, memory.source, where)
+        return self.output.outcomes(self.to_embedding(outputs[where]), gold, attended)
+
     def outcomes(self, batch: SequenceBatch, hidden: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
         """What becomes of each gold token, without gradients.
 

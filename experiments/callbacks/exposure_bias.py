@@ -74,7 +74,7 @@ class ExposureBias(EvaluationStatistics[_Sentence]):
             )
         ]
         after_gold = _by_sentence(*module.outcomes(batch, *module(batch)), targets)
-        after_own = _by_sentence(*module.outcomes(batch, *module.forced(batch, FREE_RUNNING, ratio=0.0)), targets)
+        after_own = _by_sentence(*module.outcomes(batch, *module.forced(batch, FREE_RUNNING, ratio=0.0)[:2]), targets)
         return [
             _Sentence(gold, own, _edits(gold, target), _edits(own, target))
             for target, gold, own in zip(targets, after_gold, after_own, strict=True)

@@ -88,12 +88,12 @@ class RecurrentForecaster(ForecastModule, EncoderDecoder[SeriesBatch]):
 
     def parameters_ahead(self, batch: SeriesBatch) -> tuple[Tensor, Tensor]:
         """What is said of the steps to predict; see :meth:`ForecastModule.parameters_ahead`."""
-        hidden, weights = self.forced(batch, FREE_RUNNING, ratio=0.0)
+        hidden, weights, _ = self.forced(batch, FREE_RUNNING, ratio=0.0)
         return self.output.parameters_of(hidden).unflatten(0, (len(batch), -1)), weights
 
-    def loss(self, batch: SeriesBatch, ratio: float = 1.0) -> tuple[Tensor, Tensor, int]:
-        """The loss summed over the numbers that are known; see :meth:`EncoderDecoder.loss`."""
-        return super().loss(self.shifted(batch)[0], ratio)
+    def trained_on(self, batch: SeriesBatch) -> SeriesBatch:
+        """A batch without the offset of each window."""
+        return self.shifted(batch)[0]
 
     def metric_scales(self) -> dict[str, Scale]:
         """The units of the metrics that a validation logs here, for pictures."""

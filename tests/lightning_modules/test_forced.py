@@ -9,6 +9,7 @@ from datamodules.batch import BOS, EOS, SequenceBatch
 from datamodules.errors import UserError
 from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.forcing import Constant, Forcing, ParallelScheduledSampling, ScheduledSampling
+from lightning_modules.forcing_controls import ConfidenceAwareSampling, NoisyForcing
 from lightning_modules.layers.decoder import (
     BahdanauDecoder,
     Decoder,
@@ -59,7 +60,15 @@ def batch_of(seed: int, count: int = 7) -> SequenceBatch:
     )
 
 
-@pytest.mark.parametrize("forcing", [ScheduledSampling(FREE), ParallelScheduledSampling(FREE, passes=3)])
+@pytest.mark.parametrize(
+    "forcing",
+    [
+        ScheduledSampling(FREE),
+        ParallelScheduledSampling(FREE, passes=3),
+        NoisyForcing(FREE),
+        ConfidenceAwareSampling(FREE),
+    ],
+)
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_with_every_coin_gold_it_is_teacher_forcing(decoder: type[Decoder], forcing: Forcing, seed: int) -> None:
     net, batch = model(seed, decoder), batch_of(seed)
@@ -149,3 +158,86 @@ def test_sampled_feedback_follows_the_distribution(seed: int) -> None:
 def test_one_pass_is_refused() -> None:
     with pytest.raises(UserError, match="passes is 1: give at least 2"):
         ParallelScheduledSampling(FREE, passes=1)
+
+
+@pytest.mark.parametrize("coin", ["token", "sentence"])
+def test_gold_decays_with_the_position(coin: str, seed: int) -> None:
+    forcing = NoisyForcing(FREE, coin, position_decay=0.9)
+    gold = forcing.gold_mask(torch.ones(40_000, 12, dtype=torch.bool), 0.8)
+    expected = 0.8 * 0.9 ** torch.arange(1, 12)
+    assert (gold.double().mean(0)[1:] - expected).abs().max() < 5 * (0.25 / 40_000) ** 0.5
+    assert gold[:, 0].all()
+    assert not forcing.feeds_gold(1.0)
+    assert NoisyForcing(FREE).feeds_gold(1.0)
+
+
+def test_a_ratio_of_one_that_decays_is_no_teacher_forcing(seed: int) -> None:
+    net, batch = model(seed), batch_of(seed, count=64)
+    net.forcing = ScheduledSampling(Constant(1.0), position_decay=0.5)
+    fed = net.run(batch, ratio=1.0).fed
+    assert not torch.equal(fed, batch.target_input.values)
+
+
+@pytest.mark.parametrize("forcing", [ScheduledSampling(FREE), ParallelScheduledSampling(FREE), NoisyForcing(FREE)])
+def test_what_was_fed_is_told(forcing: Forcing, seed: int) -> None:
+    """Fed as gold, it has the same outputs; on padding and at the first position it is gold."""
+    net, batch = model(seed), batch_of(seed)
+    gold = batch.target_input
+    hidden, _, fed = net.forced(batch, forcing, ratio=0.3)
+    assert torch.equal(fed[~gold.mask], gold.values[~gold.mask])
+    assert torch.equal(fed[:, 0], gold.values[:, 0])
+    assert not torch.equal(fed, gold.values)
+    memory, state = net.encode(batch.source)
+    outputs, _, _ = net.decoder(net.embed(fed), memory, state)
+    torch.testing.assert_close(hidden, net.to_embedding(outputs[gold.mask]), rtol=0, atol=1e-12)
+
+
+def test_noise_is_distributed_as_the_targets_are(seed: int) -> None:
+    net, batch = model(seed), batch_of(seed, count=4000)
+    gold = batch.target_input
+    fed = net.forced(batch, NoisyForcing(FREE), ratio=0.0).fed
+    inner = gold.mask[:, 1:]
+    found, expected = (each[:, 1:][inner].bincount(minlength=VOCABULARY) / inner.sum() for each in (fed, gold.values))
+    assert (found - expected).abs().max() < 5 * (0.25 / int(inner.sum())) ** 0.5
+    assert found[BOS] == found[EOS] == 0
+    same = (fed == gold.values)[:, 1:][inner].double().mean()
+    assert same == pytest.approx(float((expected**2).sum()), abs=0.02)
+
+
+@pytest.mark.parametrize("decoder", [MultiStepDecoder, LuongDecoder])
+def test_confidence_decides_what_is_fed(decoder: type[Decoder], seed: int) -> None:
+    """Against the rule written out, from probabilities under teacher forcing."""
+    net, batch = model(seed, decoder), batch_of(seed, count=40)
+    gold = batch.target_input
+    lengths = gold.lengths.tolist()
+    probabilities = net.output(net(batch)[0]).softmax(-1).split(lengths)
+    fed = net.forced(batch, ConfidenceAwareSampling(FREE, golden=0.08, random=0.12), ratio=0.0).fed
+    pool = set(gold.values[:, 1:][gold.mask[:, 1:]].tolist())
+    seen = {"gold": 0, "predicted": 0, "random": 0}
+    for sentence, length, given, distributions in zip(gold.values, lengths, fed, probabilities, strict=True):
+        for place in range(1, length):
+            token, distribution = int(sentence[place]), distributions[place - 1]
+            confidence = float(distribution[token])
+            if confidence <= 0.08:
+                seen["gold"] += 1
+                assert given[place] == token
+            elif confidence <= 0.12:
+                seen["predicted"] += 1
+                assert given[place] == distribution.argmax()
+            else:
+                seen["random"] += 1
+                assert int(given[place]) in pool
+    assert min(seen.values()) > 3, seen
+
+
+def test_gold_by_the_coin_stays_gold_whatever_the_confidence(seed: int) -> None:
+    net, batch = model(seed, MultiStepDecoder), batch_of(seed)
+    fed = net.forced(batch, ConfidenceAwareSampling(FREE, golden=0.0, random=0.0), ratio=1.0).fed
+    assert torch.equal(fed, batch.target_input.values)
+
+
+def test_thresholds_out_of_order_are_refused() -> None:
+    with pytest.raises(UserError, match=r"golden is 0.9 and random 0.5: give 0 <= golden <= random <= 1"):
+        ConfidenceAwareSampling(FREE, golden=0.9, random=0.5)
+    with pytest.raises(UserError, match=r"position_decay is 0.0: give a number above 0, and at most 1"):
+        NoisyForcing(FREE, position_decay=0.0)

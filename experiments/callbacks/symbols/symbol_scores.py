@@ -57,7 +57,7 @@ class SymbolScores(EvaluationStatistics[_Counts]):
         """The sums of each sentence; see :meth:`EvaluationStatistics.measured`."""
         kinds = _kinds_of(trainer)
         scores, predicted = module.outcomes(batch, *module(batch))
-        _, own = module.outcomes(batch, *module.forced(batch, FREE_RUNNING, ratio=0.0))
+        _, own = module.outcomes(batch, *module.forced(batch, FREE_RUNNING, ratio=0.0)[:2])
         target = batch.target_output
         lengths = target.lengths.tolist()
         rows = zip(
