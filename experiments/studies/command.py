@@ -16,7 +16,7 @@ from experiments.processes.command_pool import TIME_IS_OVER, TimeIsOver, ended_a
 from experiments.slurm.array import add_executor_options, for_slurm, run_array
 from experiments.storage.layout import FIGURES
 from experiments.storage.shell import quoted
-from experiments.studies.plan import RUNS, Key, PlannedRun, planned_runs, study_directory
+from experiments.studies.plan import RUNS, Key, PlannedRun, chains_of, planned_runs, study_directory
 from experiments.studies.results import FILE_NAME, Results, Row, rows_of, same_run
 from experiments.studies.runner import LOGS, Outcome, Runner
 from experiments.studies.study import Study, find_study, known_studies, narrowed, question_of, read_study, slug
@@ -108,7 +108,8 @@ def run_study(study: Study, given: argparse.Namespace, share: Share = WHOLE) -> 
     _make(directory)
     with ended_as_with_ctrl_c():
         results = Results(directory / FILE_NAME)
-        outcomes = _run(study, runs[share.first :: share.step], results, directory, given.jobs or 1)
+        mine = [planned for chain in chains_of(runs)[share.first :: share.step] for planned in chain]
+        outcomes = _run(study, mine, results, directory, given.jobs or 1)
         results.refresh()
         pending = [planned for planned in runs if not results.ended(planned)]
         if pending:
@@ -136,7 +137,8 @@ def submit_study(study: Study, given: argparse.Namespace) -> None:
     directory = study_directory(given.directory, study, given.preset)
     runs = planned_runs(study, given.preset, given.seeds, directory)
     check_named_classes(planned.words for planned in runs)
-    tasks = min(given.jobs or len(runs), len(runs))
+    chains = chains_of(runs)
+    tasks = min(given.jobs or len(chains), len(chains))
     results = Results(directory / FILE_NAME)
     seeds = "".join(f"{seed}," for seed in given.seeds)
     options = ["--preset", given.preset, "--seeds", seeds, "--directory", str(given.directory)]
@@ -145,7 +147,7 @@ def submit_study(study: Study, given: argparse.Namespace) -> None:
     commands = [
         ["study", given.name, *options, "--share", f"{task + 1}/{tasks}"]
         for task in range(tasks)
-        if any(results.finished(planned) is None for planned in runs[task::tasks])
+        if any(results.finished(planned) is None for chain in chains[task::tasks] for planned in chain)
     ]
     if not commands:
         print(f"all {len(runs)} runs are finished in {directory}")
@@ -188,7 +190,8 @@ def _report(study: Study, preset: str, runs: Sequence[PlannedRun], results: Resu
         picture = f"{FIGURES}/{name}.png"
         write_figure(figure, directory / picture)
         pictures.append(picture)
-    text = report(study, preset, runs, rows, comparisons, pictures)
+    compared = [planned for planned in runs if planned.metrics]
+    text = report(study, preset, compared, rows, comparisons, pictures)
     with durable_write(directory / REPORT) as file:
         file.write(text.encode())
     print(f"\n{text.partition('![')[0].rstrip()}\n")

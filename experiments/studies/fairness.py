@@ -9,7 +9,7 @@ from pathlib import Path
 from experiments.studies.measure import read_record
 from experiments.studies.plan import Key
 from experiments.studies.results import Row
-from experiments.studies.study import Study
+from experiments.studies.study import Study, panels_of
 
 WARNING = "WARNING"
 """How the line begins that tells of a comparison that was not fair."""
@@ -30,14 +30,26 @@ def fairness_lines(study: Study, rows: Mapping[Key, Row]) -> list[str]:
         Lines; those of warnings begin with :data:`WARNING`.
     """
     starts = {key: _initial_parameters(row) for key, row in rows.items()}
-    checks = {UPDATES: list(_unequal(rows, "updates")), START: list(_unequal_starts(starts))}
-    if study.same_data:
-        checks[DATA] = list(_unequal(rows, "data_order"))
+    checks = {UPDATES: list(_unequal(rows, "updates"))}
+    for group in _by_start(study, rows):
+        checks.setdefault(START, []).extend(_unequal_starts({key: starts[key] for key in group}))
+        if study.same_data:
+            checks.setdefault(DATA, []).extend(_unequal(group, "data_order"))
     held = [what for what, failures in checks.items() if not failures]
     warnings = [f"{WARNING}: not {what}: {failure}" for what, failures in checks.items() for failure in failures]
     if held:
         return [f"Checked in the runs, at each seed: {'; '.join(held)}.", *warnings]
     return warnings
+
+
+def _by_start(study: Study, rows: Mapping[Key, Row]) -> list[dict[Key, Row]]:
+    """The rows in groups that begin alike: with weights of their own, or with those of one start of their panel."""
+    panels = panels_of(study)
+    groups: defaultdict[str, dict[Key, Row]] = defaultdict(dict)
+    for key, row in rows.items():
+        panel, variant, _ = key
+        groups[panels[panel].variants[variant].init_from][key] = row
+    return list(groups.values())
 
 
 def _by_seed(runs: Iterable[Key]) -> Iterator[tuple[str, dict[str, Key]]]:

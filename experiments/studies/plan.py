@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from datamodules.errors import UserError, suggest
 from experiments.config.given_values import typed
 from experiments.config.shipped_configs import find_config
 from experiments.storage.layout import CHECKPOINTS, CONFIG, RUNS
-from experiments.studies.study import Metric, Panel, Study, merged, panels_of, slug
+from experiments.studies.study import Change, Metric, Panel, Study, Training, merged, panels_of, slug
 
 Key = tuple[str, str, int]
 """Panel, variant and seed: what tells one run of a study from the others."""
@@ -27,10 +27,12 @@ class PlannedRun:
         variant: Which of those that are compared.
         seed: Seed of everything that is random in it.
         words: What is typed after ``seqlab``.
-        configs: A hash of the config files that the words name: with other content they are another run.
+        configs: A hash of the config files that the words name, and of all of its start: with other content they are
+            another run.
         metrics: What is measured of it.
         parent: The directory in which its run directory is made.
         checkpoint: Which checkpoint is tested.
+        start: The run with whose weights it begins; None where it begins with weights of its own.
     """
 
     panel: str
@@ -41,6 +43,7 @@ class PlannedRun:
     metrics: tuple[Metric, ...]
     parent: Path
     checkpoint: str
+    start: PlannedRun | None = None
 
     @property
     def key(self) -> Key:
@@ -54,8 +57,20 @@ class PlannedRun:
 
     @property
     def command(self) -> str:
-        """What a person types to have the same run."""
-        return shlex.join(["seqlab", *self.words])
+        """What a person types to have the same run; for one that has a start, but for its weights."""
+        return self.command_from("")
+
+    def words_from(self, checkpoint: str) -> tuple[str, ...]:
+        """What is typed after ``seqlab``.
+
+        Args:
+            checkpoint: The weights that it begins with; empty for none.
+        """
+        return (*self.words, "--init_from", checkpoint) if checkpoint else self.words
+
+    def command_from(self, checkpoint: str) -> str:
+        """What a person types to have the same run; see :meth:`words_from`."""
+        return shlex.join(["seqlab", *self.words_from(checkpoint)])
 
     @property
     def columns(self) -> list[str]:
@@ -86,7 +101,7 @@ def study_directory(root: Path, study: Study, preset: str) -> Path:
 
 
 def planned_runs(study: Study, preset: str, seeds: Sequence[int], directory: Path) -> list[PlannedRun]:
-    """The runs of a study, all variants with the first seed before any with the second.
+    """The runs of a study: all with the first seed before any with the second, and starts before what begins from them.
 
     Args:
         study: The study.
@@ -100,18 +115,57 @@ def planned_runs(study: Study, preset: str, seeds: Sequence[int], directory: Pat
     if preset not in study.presets:
         raise UserError(f"study '{study.name}' has no preset '{preset}': {suggest(preset, study.presets)}")
     return [
-        _planned(study, preset, (panel_name, panel), variant, seed, directory)
+        planned
         for seed in seeds
-        for panel_name, panel in panels_of(study).items()
-        for variant in panel.variants
+        for panel in panels_of(study).items()
+        for planned in _of_panel(study, preset, panel, seed, directory)
     ]
 
 
+def chains_of(runs: Sequence[PlannedRun]) -> list[list[PlannedRun]]:
+    """Runs in groups that can be made apart: those that begin from a start, after it; and each other one alone.
+
+    Args:
+        runs: From :func:`planned_runs`.
+    """
+    chains: dict[Key, list[PlannedRun]] = {}
+    for planned in runs:
+        chains.setdefault((planned.start or planned).key, []).append(planned)
+    return list(chains.values())
+
+
+def _of_panel(
+    study: Study, preset: str, named_panel: tuple[str, Panel], seed: int, directory: Path
+) -> Iterator[PlannedRun]:
+    """The runs of a panel with a seed, those of the starts that it needs first."""
+    _, panel = named_panel
+    needed = {variant.init_from for variant in panel.variants.values()}
+    starts = {
+        name: replace(_planned(study, preset, named_panel, name, start, seed, directory), metrics=())
+        for name, start in panel.starts.items()
+        if name in needed
+    }
+    yield from starts.values()
+    for name, variant in panel.variants.items():
+        planned = _planned(study, preset, named_panel, name, variant, seed, directory)
+        if variant.init_from:
+            start = starts[variant.init_from]
+            digest = hashlib.sha256("\0".join((planned.configs, start.configs, *start.words)).encode())
+            planned = replace(planned, start=start, configs=digest.hexdigest()[:12])
+        yield planned
+
+
 def _planned(
-    study: Study, preset: str, named_panel: tuple[str, Panel], variant: str, seed: int, directory: Path
+    study: Study,
+    preset: str,
+    named_panel: tuple[str, Panel],
+    variant: str,
+    training: Training,
+    seed: int,
+    directory: Path,
 ) -> PlannedRun:
     panel_name, panel = named_panel
-    change = merged(panel, panel.presets[preset], panel.variants[variant])
+    change = merged(panel, panel.presets[preset], training, training.presets.get(preset, Change()))
     experiment = "-".join(slug(word) for word in (panel_name, variant, f"seed{seed}") if word)
     options = {
         **change.options,

@@ -40,6 +40,7 @@ COLUMNS = (
     "run",
     "commit",
     "configs",
+    "init_from",
     "command",
     "test_command",
 )
@@ -152,17 +153,17 @@ class Results:
 
 def same_run(row: Row, planned: PlannedRun) -> bool:
     """Whether a row is of the run that is planned, and not of one with another command or other configs."""
-    return row["command"] == planned.command and row["configs"] == planned.configs
+    return row["command"] == planned.command_from(row["init_from"]) and row["configs"] == planned.configs
 
 
 def rows_of(runs: Sequence[PlannedRun], results: Results) -> dict[Key, Row]:
-    """The rows of those runs that are finished as planned.
+    """The rows of those runs that are finished as planned, and compared.
 
     Args:
-        runs: The study's.
+        runs: The study's; those of starts are left out.
         results: Its rows.
     """
-    rows = {planned.key: results.finished(planned) for planned in runs}
+    rows = {planned.key: results.finished(planned) for planned in runs if planned.metrics}
     return {key: row for key, row in rows.items() if row is not None}
 
 
@@ -180,5 +181,5 @@ def _read(path: Path) -> dict[Key, Row]:
 
 def _cells(row: Row) -> Row:
     """A row without the empty cells of metrics that it does not have."""
-    own = {name: row[name] for name in COLUMNS}
+    own = {"init_from": ""} | {name: row[name] for name in COLUMNS if name in row}  # that column is a later one
     return own | {name: cell for name, cell in row.items() if name not in COLUMNS and cell}

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from tqdm import tqdm
 from datamodules.errors import RunFailed, UserError
 from experiments.processes.command_pool import CommandPool, Interrupted
 from experiments.storage.commit import source_commit
+from experiments.storage.layout import find_checkpoint
 from experiments.studies.measure import last_checkpoint, measured, run_since
 from experiments.studies.plan import Key, PlannedRun
 from experiments.studies.results import FAILED, FINISHED, STARTED, Results, Row, same_run
@@ -93,11 +94,14 @@ class Runner:
             ThreadPoolExecutor(self._jobs) as executor,
             self._commands.ended_with(executor),
         ):
-            under_way: set[Future[Outcome | None]] = {executor.submit(self._run, planned) for planned in runs}
+            waiting = _by_start(runs)
+            under_way = {executor.submit(self._run, planned): planned for planned in waiting.pop(None, [])}
             while under_way:
-                ended, under_way = wait(under_way, timeout=1, return_when=FIRST_COMPLETED)
+                ended, _ = wait(under_way, timeout=1, return_when=FIRST_COMPLETED)
                 for future in ended:
                     bar.update()
+                    for after in waiting.pop(under_way.pop(future).key, []):
+                        under_way[executor.submit(self._run, after)] = after
                     outcome = future.result()
                     if outcome is None:
                         continue
@@ -113,6 +117,8 @@ class Runner:
             row = self._results.get(planned.key)
             if not mine or (self._results.ended(planned) and row != self._before[planned.key]):
                 return None
+            if planned.start and not self._results.ended(planned.start):
+                return None  # another process has its start, and all that begins from it
             return self._held(planned)
 
     def _held(self, planned: PlannedRun) -> Outcome:
@@ -137,6 +143,8 @@ class Runner:
             raise Interrupted
         if seed is not None:
             raise NotTried(f"not tried: it was refused with seed {seed}")
+        if planned.start and self._results.finished(planned.start) is None:
+            raise NotTried(f"not tried: {planned.start.title}, from which it begins, failed")
 
     def _train(self, planned: PlannedRun) -> Row:
         row = self._begun(planned)
@@ -147,7 +155,8 @@ class Runner:
         self._results.put(planned.key, row)
         begun = time.monotonic()
         log = self._logs / f"{planned.parent.name}.log"
-        self._commands.run([*planned.words, *(["--ckpt_path", str(resumed)] if resumed else [])], log)
+        words = planned.words_from(row["init_from"])
+        self._commands.run([*words, *(["--ckpt_path", str(resumed)] if resumed else [])], log)
         if resumed is None:
             row["seconds"] = f"{time.monotonic() - begun:.1f}"
         run = run_since(row["started"], planned.parent)
@@ -157,15 +166,26 @@ class Runner:
         if test:
             self._commands.run(test, log, "more")
             row["test_command"] = shlex.join(["seqlab", *test])
-        return {**row, "status": FINISHED, "run": str(run), **measured(planned, run)}
+        cells = measured(planned, run)
+        if planned.start:
+            before = self._results.get(planned.start.key)
+            cells["updates"] = str(int(cells["updates"]) + int(before["updates"] if before else 0))
+        return {**row, "status": FINISHED, "run": str(run), **cells}
+
+    def _first_weights(self, planned: PlannedRun) -> str:
+        """The checkpoint that a run begins from; empty for none, or where its start failed."""
+        row = self._results.finished(planned.start) if planned.start else None
+        return str(find_checkpoint(Path(row["run"]))) if row else ""
 
     def _begun(self, planned: PlannedRun) -> Row:
         """The cells of a run that has not ended; what is known of it where it was begun before with this source."""
+        weights = self._first_weights(planned)
         row = {
             "status": STARTED,
             "started": "",
             "seconds": "",
-            "command": planned.command,
+            "init_from": weights,
+            "command": planned.command_from(weights),
             "configs": planned.configs,
             "commit": self._commit,
         }
@@ -173,6 +193,16 @@ class Runner:
         if before is not None and same_run(before, planned) and before["commit"] == self._commit:
             row |= {name: before.get(name, "") for name in ("started", "seconds")}
         return row
+
+
+def _by_start(runs: Sequence[PlannedRun]) -> dict[Key | None, list[PlannedRun]]:
+    """Runs by that which they have to wait for, as it is one of them; None for nothing."""
+    keys = {planned.key for planned in runs}
+    groups: dict[Key | None, list[PlannedRun]] = {}
+    for planned in runs:
+        start = planned.start.key if planned.start else None
+        groups.setdefault(start if start in keys else None, []).append(planned)
+    return groups
 
 
 def _outcome_line(outcome: Outcome) -> str:

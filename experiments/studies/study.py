@@ -26,7 +26,7 @@ class _Part(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
-    @field_validator("variants", "presets", "panels", mode="before", check_fields=False)
+    @field_validator("variants", "presets", "panels", "starts", mode="before", check_fields=False)
     @classmethod
     def _empty_where_nothing_is_said(cls, given: object) -> object:
         """``always:`` with nothing after it is the base config."""
@@ -48,14 +48,26 @@ class Change(_Part):
     options: dict[str, Any] = {}
 
 
-class Variant(Change):
+class Training(Change):
+    """One training of a panel.
+
+    Attributes:
+        presets: What each preset changes of it, beside what it changes in the whole panel.
+    """
+
+    presets: dict[str, Change] = {}
+
+
+class Variant(Training):
     """One of those that are compared.
 
     Attributes:
         x: Its place on a numeric axis, where the variants are steps of one quantity.
+        init_from: One of the panel's starts: it begins with the weights of its best checkpoint of the same seed.
     """
 
     x: float | None = None
+    init_from: str = ""
 
 
 class Metric(_Part):
@@ -110,6 +122,7 @@ class Panel(Change):
     Attributes:
         presets: What each preset changes, here beside what it changes in the whole study.
         variants: By name. All are compared with the first.
+        starts: Trainings that are not compared: they are made for variants to begin from.
         metrics: What is compared. The first is the main one.
         curves: What is drawn through training in one figure, as logged; not compared.
         x: Its place on a numeric axis, where the panels are steps of one quantity.
@@ -117,6 +130,7 @@ class Panel(Change):
 
     presets: dict[str, Change] = {}
     variants: dict[str, Variant] = {}
+    starts: dict[str, Training] = {}
     metrics: tuple[Metric, ...] = ()
     curves: tuple[str, ...] = ()
     x: float | None = None
@@ -292,6 +306,7 @@ def _completed(study: Study, panel: Panel) -> Panel:
         options=change.options,
         presets=presets,
         variants=panel.variants or study.variants,
+        starts=panel.starts or study.starts,
         metrics=panel.metrics or study.metrics,
         curves=panel.curves or study.curves,
         x=panel.x,
@@ -314,6 +329,7 @@ def _check(study: Study, path: Path) -> None:
         for part in ("configs", "variants", "metrics"):
             if not getattr(panel, part):
                 raise UserError(f"{where}: {part} is missing")
+        _check_trainings(panel, where)
         columns = [metric.column(place) for metric in panel.metrics for place in metric.places]
         if twice := [column for column in columns if columns.count(column) > 1]:
             raise UserError(f"{where}: the metric '{twice[0]}' is named twice")
@@ -328,12 +344,32 @@ def _check(study: Study, path: Path) -> None:
                 if variant not in panel.variants:
                     told = suggest(variant, panel.variants)
                     raise UserError(f"{where}: metric {metric.name}: without an unknown variant '{variant}': {told}")
-    groups: list[list[str]] = [list(study.panels), *(list(panel.variants) for panel in panels_of(study).values())]
+    groups: list[list[str]] = [
+        list(study.panels),
+        *([*panel.starts, *panel.variants] for panel in panels_of(study).values()),
+    ]
     for names in groups:
         slugs = {slug(name): name for name in names}
         if len(slugs) < len(names):
             twin = next(name for name in names if slugs[slug(name)] != name)
             raise UserError(f"{path}: '{twin}' and '{slugs[slug(twin)]}' would have one directory: rename one")
+
+
+def _check_trainings(panel: Panel, where: str) -> None:
+    """What variants begin from, and their presets.
+
+    Raises:
+        UserError: There is no such thing.
+    """
+    for name, training in {**panel.starts, **panel.variants}.items():
+        for preset in set(training.presets) - set(panel.presets):
+            raise UserError(f"{where}: {name}: unknown preset '{preset}': {suggest(preset, panel.presets)}")
+    for name, variant in panel.variants.items():
+        if name in panel.starts:
+            raise UserError(f"{where}: '{name}' is the name of a start and of a variant: rename one")
+        if variant.init_from and variant.init_from not in panel.starts:
+            told = suggest(variant.init_from, panel.starts) if panel.starts else "it has no starts"
+            raise UserError(f"{where}: variant {name}: unknown start '{variant.init_from}': {told}")
 
 
 def _fault(error: ValidationError) -> str:
