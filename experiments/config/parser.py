@@ -144,11 +144,13 @@ def _wrong_value(parser: ArgumentParser, key: str, lines: str) -> str:
         return unfound
     if needed := _needed(key, lines):
         return needed
-    if value.startswith("{'init_args'"):
-        return f"{key} has init_args, but no class_path; {suggest_class('', subclasses(bases))}"
     told = [line.strip(" -") for line in lines.splitlines() if line.strip() and not re.search(JSONARGPARSE_SAYS, line)]
+    if value.startswith("{'init_args'") and all(each.endswith(NO_OPTION) for each in told):
+        return f"{key} has init_args, but no class_path; {suggest_class('', subclasses(bases))}"
     if told:
         return f"{key}: {'; '.join(map(short_message, dict.fromkeys(told)))}"
+    if value.startswith("{'init_args'"):
+        return f"{key} has init_args, but no class_path; {suggest_class('', subclasses(bases))}"
     literals = [str(choice) for kind in kinds if get_origin(kind) is Literal for choice in get_args(kind)]
     choices = CHOICES.get(key, literals)
     if choices:
@@ -277,6 +279,9 @@ def _not_given(_: ArgumentParser, required: str, command: str) -> str:
         )
     return f"{told}: name an experiment with --config, for example configs/nmt/dates.yaml"
 
+
+NO_OPTION = ": none exists"
+"""How what is said of a key ends where nothing takes any, since no class is known."""
 
 LONGEST_GIVEN = 100
 """Characters that are shown of a value that does not fit."""

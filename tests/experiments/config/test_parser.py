@@ -241,6 +241,11 @@ DECODER = f"{NMT}    decoder:\n      class_path: lightning_modules.layers.decode
             f"{DECODER}      init_args: {{hidden_size:}}",
             "line 6: model.init_args.decoder (LuongDecoder): hidden_size is",
         ),
+        (
+            f"{DECODER}      init_args:\n        hidden_size: some",
+            "line 7: model: hidden_size is 'some', but has to be of type int",
+        ),
+        ("model:\n  init_args:\n    tied: some", "line 3: model: tied is 'some', but has to be one of"),
         ("data:\n  class_path: [1]", "line 2: class_path has to be the import path of a class"),
         ("trainer:", "line 1: trainer has no keys: give some, one a line and indented, or leave trainer out"),
         ("trainer: []", "line 1: trainer has no keys"),
