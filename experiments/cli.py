@@ -62,6 +62,9 @@ COMMANDS = {
     ),
     "slurm": Command("experiments.slurm.command", "train on a cluster: seqlab fit as a SLURM job"),
     "study": Command("experiments.studies.command", "compare variants of a config, with several seeds"),
+    "report": Command(
+        "experiments.report.command", "run the studies of a lecture, and write what became of its claims"
+    ),
     "tune": Command("experiments.tuning.command", "search the parameters with which an experiment does best"),
     "benchmark": Command("experiments.benchmarks.command", "measure what models cost, and what they reach"),
     "configs": Command("experiments.tools.configs", "list the configs that come with seqlab, and copy them"),

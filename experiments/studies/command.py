@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,6 +57,21 @@ class Share(NamedTuple):
 WHOLE = Share(0, 1)
 
 
+class Others(NamedTuple):
+    """Runs of other studies, which the progress bar is over too.
+
+    Attributes:
+        runs: How many there are.
+        finished: How many of them are finished.
+    """
+
+    runs: int = 0
+    finished: int = 0
+
+
+ALONE = Others()
+
+
 def main(arguments: list[str]) -> int:
     """Runs the command.
 
@@ -86,13 +101,21 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def run_study(study: Study, given: argparse.Namespace, share: Share = WHOLE) -> dict[Key, Row]:
+def run_study(
+    study: Study,
+    given: argparse.Namespace,
+    share: Share = WHOLE,
+    others: Others = ALONE,
+    tell: Callable[[str], object] = print,
+) -> dict[Key, Row]:
     """Runs what is not finished of a study, and reports on the whole.
 
     Args:
         study: The study.
         given: The options of :func:`add_study_options`.
         share: Which runs are this process's; other processes have the others.
+        others: Runs that are made before and after these.
+        tell: Gets the tables, and where they are.
 
     Returns:
         The rows of its runs.
@@ -109,14 +132,14 @@ def run_study(study: Study, given: argparse.Namespace, share: Share = WHOLE) -> 
     with ended_as_with_ctrl_c():
         results = Results(directory / FILE_NAME)
         mine = [planned for chain in chains_of(runs)[share.first :: share.step] for planned in chain]
-        outcomes = _run(study, mine, results, directory, given.jobs or 1)
+        outcomes = _run(study, mine, results, directory, given.jobs or 1, others)
         results.refresh()
         pending = [planned for planned in runs if not results.ended(planned)]
         if pending:
             print(f"{len(pending)} of {len(runs)} runs are left to other processes; the last to end writes the tables")
         else:
             with results.alone():
-                _report(study, given.preset, runs, results, directory)
+                _report(study, given.preset, runs, results, directory, tell)
     if failed := [outcome.planned for outcome in outcomes if outcome.error]:
         told = f"{len(failed)} of {len(runs)} runs failed: {_seeds_by_variant(failed)}"
         raise RunFailed(f"{told}; the same command tries them again, and their output is in {directory / LOGS}")
@@ -155,7 +178,9 @@ def submit_study(study: Study, given: argparse.Namespace) -> None:
     run_array(slug(study.name), commands, directory, given)
 
 
-def _run(study: Study, runs: Sequence[PlannedRun], results: Results, directory: Path, jobs: int) -> list[Outcome]:
+def _run(
+    study: Study, runs: Sequence[PlannedRun], results: Results, directory: Path, jobs: int, others: Others
+) -> list[Outcome]:
     """Runs what is not finished."""
     missing = [planned for planned in runs if results.finished(planned) is None]
     if len(missing) < len(runs):
@@ -167,14 +192,22 @@ def _run(study: Study, runs: Sequence[PlannedRun], results: Results, directory: 
     if not missing:
         return []
     try:
-        return Runner(results, directory, study.name, jobs).run(missing, total=len(runs))
+        total, finished = len(runs) + others.runs, len(runs) - len(missing) + others.finished
+        return Runner(results, directory, study.name, jobs).run(missing, total, finished)
     except KeyboardInterrupt as interrupt:
         interrupt.args = ("the same command resumes the study",)
         raise
 
 
-def _report(study: Study, preset: str, runs: Sequence[PlannedRun], results: Results, directory: Path) -> None:
-    """Writes and prints the tables, and draws the figures."""
+def _report(
+    study: Study,
+    preset: str,
+    runs: Sequence[PlannedRun],
+    results: Results,
+    directory: Path,
+    tell: Callable[[str], object],
+) -> None:
+    """Writes and tells the tables, and draws the figures."""
     from experiments.loggers.media import write_figure
     from experiments.storage.durable import durable_write
     from experiments.studies.comparison import compare
@@ -194,12 +227,12 @@ def _report(study: Study, preset: str, runs: Sequence[PlannedRun], results: Resu
     text = report(study, preset, compared, rows, comparisons, pictures)
     with durable_write(directory / REPORT) as file:
         file.write(text.encode())
-    print(f"\n{text.partition('![')[0].rstrip()}\n")
+    tell(f"\n{text.partition('![')[0].rstrip()}\n")
     for title, name in (("results", FILE_NAME), ("tables", REPORT), ("figures", FIGURES)):
-        print(f"{title:<8} {directory / name}")
+        tell(f"{title:<8} {directory / name}")
     runs_directory, offline = directory / RUNS, "*/*/wandb/offline-run-*"
     if any(runs_directory.glob(offline)):
-        print(f"W&B      group {study.name} (offline), upload it with: wandb sync {quoted(runs_directory)}/{offline}")
+        tell(f"W&B      group {study.name} (offline), upload it with: wandb sync {quoted(runs_directory)}/{offline}")
 
 
 def _make(directory: Path) -> None:
@@ -257,6 +290,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_executor_options(parser)
     return parser
+
+
+def finished_runs(study: Study, given: argparse.Namespace) -> tuple[list[PlannedRun], dict[Key, Row]]:
+    """All runs of a study, and the rows of those that are finished as planned; nothing is run.
+
+    Args:
+        study: The study.
+        given: The options of :func:`add_study_options`.
+
+    Raises:
+        UserError: There is no such preset, or a config cannot be read.
+    """
+    directory = study_directory(given.directory, study, given.preset)
+    runs = planned_runs(study, given.preset, given.seeds, directory)
+    return runs, rows_of(runs, Results(directory / FILE_NAME))
 
 
 def add_study_options(parser: argparse.ArgumentParser) -> None:

@@ -50,12 +50,12 @@ def report(
         *fairness_lines(study, rows),
         *_warnings(runs, rows),
         "## Runs",
-        _markdown(_cost_table(study, rows)),
+        markdown_table(_cost_table(study, rows)),
     ]
     for comparison in comparisons:
         metric = comparison.metric
         parts += [f"## {metric.title}", f"`{metric.column(None)}`: {_direction(metric)}."]
-        parts += [_markdown(_result_table(study, comparison)), *_verdicts(study, comparison, size)]
+        parts += [markdown_table(result_table(study, comparison)), *_verdicts(study, comparison, size)]
     if comparisons:
         parts.append(_on_intervals(comparisons, len(seeds)))
     parts += [f"![{picture}]({picture})" for picture in pictures]
@@ -91,7 +91,13 @@ def _range_of(cells: Sequence[str]) -> str:
     return " to ".join(f"{number:,}" for number in dict.fromkeys([*numbers[:1], *numbers[-1:]]))
 
 
-def _result_table(study: Study, comparison: Comparison) -> Table:
+def result_table(study: Study, comparison: Comparison) -> Table:
+    """What was found of a metric: a row for each entry, empty columns left out.
+
+    Args:
+        study: The study.
+        comparison: Of the metric.
+    """
     first = _first(study, comparison.metric)
     interval = f"{100 * (1 - ERROR_RATE):g} % interval"
     names = ["panel", study.x_label or "x", "variant", "mean", "sd", f"difference to {first}", interval, "finding"]
@@ -169,7 +175,8 @@ def _without_empty_columns(names: list[str], lines: list[list[str]]) -> Table:
     return [names[place] for place in kept], [[line[place] for place in kept] for line in lines]
 
 
-def _markdown(table: Table) -> str:
+def markdown_table(table: Table) -> str:
+    """A table in Markdown, which reads well as it is."""
     names, lines = table
     aligned = ["left" if name in ("panel", "variant", "finding") else "right" for name in names]
     return tabulate(lines, headers=names, tablefmt="pipe", colalign=aligned, disable_numparse=True)

@@ -73,12 +73,13 @@ class Runner:
         self._refused: dict[tuple[str, str], int] = {}
         self._before: dict[Key, Row | None] = {}
 
-    def run(self, runs: Sequence[PlannedRun], total: int) -> list[Outcome]:
-        """Runs, and shows a progress bar over the whole study.
+    def run(self, runs: Sequence[PlannedRun], total: int, finished: int) -> list[Outcome]:
+        """Runs, and shows a progress bar.
 
         Args:
             runs: What is to be run, in this order.
-            total: Number of all runs of the study, the finished ones among them.
+            total: Number of all runs that the bar is over.
+            finished: How many of them are finished.
 
         Returns:
             How each run ended, in the order in which they did; not those that other processes have.
@@ -90,7 +91,7 @@ class Runner:
         self._before = {planned.key: self._results.get(planned.key) for planned in runs}
         self._logs.mkdir(parents=True, exist_ok=True)
         with (
-            tqdm(total=total, initial=total - len(runs), desc="runs", unit="run", disable=None) as bar,
+            tqdm(total=total, initial=finished, desc="runs", unit="run", disable=None) as bar,
             ThreadPoolExecutor(self._jobs) as executor,
             self._commands.ended_with(executor),
         ):

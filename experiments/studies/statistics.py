@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from statistics import fmean, stdev
 
 import mpmath
 
 ERROR_RATE = 0.05
 """The chance that at least one difference that is 0 in truth is called told apart, over one family of comparisons."""
+
+MOST_PAIRS = 200
+"""More than so many are not counted: nobody trains so often."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ def t_interval(values: Sequence[float], level: float = ERROR_RATE) -> tuple[floa
     return fmean(values) - half, fmean(values) + half
 
 
-@lru_cache
+@cache
 def t_quantile(level: float, freedom: int) -> float:
     """The t that a variable of Student's distribution exceeds in absolute value with a given probability.
 
@@ -115,6 +118,29 @@ def t_quantile(level: float, freedom: int) -> float:
     return float(
         mpmath.findroot(lambda t: _both_tails(t, freedom) - level, (0, bound), solver="illinois", maxsteps=200)
     )
+
+
+def needed_pairs(differences: Sequence[float], power: float = 0.8) -> int | None:
+    """About how many pairs a t-test needs to tell a difference as large as the one seen from 0.
+
+    The smallest n with ``n >= ((t(1 - 0.05 / 2) + t(power)) * deviation / mean) ** 2``, both quantiles of n - 1 degrees
+    of freedom (Cohen 1988, section 2.3, by iteration).
+
+    Args:
+        differences: Those that were seen, paired.
+        power: The chance to tell them apart.
+
+    Returns:
+        The number, at least 2; None of a single difference, of a mean of 0, and above :data:`MOST_PAIRS`.
+    """
+    if len(differences) < 2 or not (mean := abs(fmean(differences))):
+        return None
+    ratio = stdev(differences) / mean
+    for count in range(2, MOST_PAIRS + 1):
+        quantiles = t_quantile(ERROR_RATE, count - 1) + t_quantile(2 * (1 - power), count - 1)
+        if count >= (quantiles * ratio) ** 2:
+            return count
+    return None
 
 
 def _interval(differences: Sequence[float], level: float) -> Difference:

@@ -1,0 +1,1 @@
+"""``seqlab report``: what a lecture says, beside what its studies found, on one page."""

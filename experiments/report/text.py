@@ -1,0 +1,158 @@
+"""A report in Markdown."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from tabulate import tabulate
+
+from experiments.report.plan import Exercise, Report
+from experiments.report.verdicts import Finding, Verdict
+from experiments.storage.layout import RECORD
+from experiments.studies.comparison import Comparison
+from experiments.studies.fairness import fairness_lines
+from experiments.studies.plan import Key, PlannedRun
+from experiments.studies.report import markdown_table, result_table
+from experiments.studies.results import Row
+from experiments.studies.study import Study
+
+PACKAGES = ("torch", "lightning", "numpy")
+"""Whose versions a report tells."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """An exercise, and what is there of it.
+
+    Attributes:
+        exercise: The exercise.
+        study: Its study.
+        runs: All runs of the study that are compared.
+        rows: The rows of those that are finished.
+        comparisons: What is shown of it.
+        verdicts: One for each claim.
+        pictures: Paths of its figures, from where the text will stand.
+        failure: Why some runs are missing; empty where none failed.
+    """
+
+    exercise: Exercise
+    study: Study
+    runs: Sequence[PlannedRun]
+    rows: Mapping[Key, Row]
+    comparisons: Sequence[Comparison]
+    verdicts: Sequence[Verdict]
+    pictures: Sequence[str]
+    failure: str
+
+
+def report_text(report: Report, preset: str, seeds: Sequence[int], done: Sequence[Done]) -> str:
+    """Words a report.
+
+    Args:
+        report: The report.
+        preset: The size of its studies.
+        seeds: The seeds of each variant.
+        done: Its exercises.
+
+    Returns:
+        Markdown.
+    """
+    parts = [
+        f"# {report.title}",
+        " ".join(report.about.split()),
+        _how_made(preset, seeds, done),
+        "## The claims",
+        _claims(done),
+        _how_judged(),
+    ]
+    for each in done:
+        parts += _exercise(each, preset)
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _how_made(preset: str, seeds: Sequence[int], done: Sequence[Done]) -> str:
+    rows = [row for each in done for row in each.rows.values()]
+    planned = sum(len(each.runs) for each in done)
+    commits = sorted({row["commit"] or "unknown" for row in rows})
+    seconds = sum(float(row["seconds"] or 0) for row in rows)
+    versions = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
+    of = f", commit {', '.join(commits)}" if commits else ""
+    return (
+        f"Preset `{preset}`, seeds {', '.join(map(str, seeds))}; {len(rows)} of {planned} runs are finished{of}. "
+        f"They took {seconds / 60:.1f} minutes of training in all"
+        f"{_machines(rows)}. The page was written with Python {platform.python_version()}, {versions}."
+    )
+
+
+def _machines(rows: Sequence[Row]) -> str:
+    """On what the runs were made, as their directories tell it."""
+    found = {}
+    for row in rows:
+        path = Path(row["run"]) / RECORD
+        if path.is_file():
+            machine = json.loads(path.read_text(encoding="utf-8"))["machine"]
+            on = ", ".join(machine["devices"]) or "no GPU"
+            found[f"{machine['processor']}, {machine['cores']} cores, {machine['threads']} threads a run, {on}"] = True
+    return f", on {'; '.join(found)}" if found else ""
+
+
+def _claims(done: Sequence[Done]) -> str:
+    lines = [
+        [verdict.claim.says, verdict.outcome, f"`seqlab study {each.exercise.study}`", each.exercise.title]
+        for each in done
+        for verdict in each.verdicts
+    ]
+    names = ["the lecture says", "verdict", "by", "where"]
+    return tabulate(lines, headers=names, tablefmt="pipe", colglobalalign="left", disable_numparse=True)
+
+
+def _how_judged() -> str:
+    return (
+        "A verdict is computed from the runs. What a claim foretells is compared seed by seed: a paired t-test of "
+        "Student's for each comparison, at 5 percent for the whole claim after Holm (1979). It *holds* where each "
+        "difference is told apart and is on the side that the claim says; *does not hold* where one is told apart on "
+        "the other side, and none on the claim's; *holds in part* between the two. *Not told apart* says that the runs "
+        "do not decide, not that the variants are equal; how many seeds would decide, four times of five, if the "
+        "difference is as large as the one seen, is told beside it (Cohen 1988)."
+    )
+
+
+def _exercise(done: Done, preset: str) -> list[str]:
+    exercise, study = done.exercise, done.study
+    parts = [
+        f"## {exercise.title}",
+        f"*{study.question}*",
+        f"    seqlab study {exercise.study}{'' if preset == 'quick' else f' --preset {preset}'}",
+        " ".join(exercise.note.split()),
+    ]
+    if done.failure:
+        parts.append(f"WARNING: {done.failure}")
+    if not done.rows:
+        return [*parts, "Not run."]
+    parts += fairness_lines(study, done.rows)
+    for verdict in done.verdicts:
+        parts += [f"**“{verdict.claim.says}”: {verdict.outcome}.**", "\n".join(map(_told, verdict.findings))]
+    for comparison in done.comparisons:
+        parts += [f"### {comparison.metric.title}", markdown_table(result_table(study, comparison))]
+    return parts + [f"![{Path(picture).stem}]({picture})" for picture in done.pictures]
+
+
+def _told(finding: Finding) -> str:
+    """One line on a comparison."""
+    expected, difference = finding.expectation, finding.difference
+    where = f" ({finding.panel})" if finding.panel else ""
+    said = (
+        f"- {expected.variant} {expected.expected} than {expected.than}, `{finding.column}`{where}: {finding.outcome}"
+    )
+    if difference is None:
+        return f"{said}."
+    told = f"{said}; difference {difference.mean:+.4g}"
+    if difference.low is not None and difference.high is not None:
+        told += f", interval {difference.low:+.4g} to {difference.high:+.4g}"
+    told += f", {finding.pairs} {'pair' if finding.pairs == 1 else 'pairs'}"
+    return f"{told}; about {finding.needed} would decide." if finding.needed else f"{told}."
