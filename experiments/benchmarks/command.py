@@ -17,6 +17,7 @@ BENCHMARKS = {
     "growth": "experiments.benchmarks.commands.growth",
     "startup": "experiments.benchmarks.commands.startup",
     "data": "experiments.benchmarks.commands.data",
+    "quality": "experiments.benchmarks.commands.quality",
 }
 """Where each benchmark's ``SUMMARY``, ``DESCRIPTION``, ``add_options(parser)`` and ``run(given) -> int`` are."""
 
