@@ -161,11 +161,26 @@ def _told_in_one_line(run: Callable[[], int], debug: bool) -> int:
         print("\nseqlab: interrupted", *(f"; {word}" for word in interrupt.args if word), sep="", file=sys.stderr)
         return 130
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and _reader_has_left():
+            return 0
         if debug:
             raise
         told = _meant_for_a_person(error) or _missing_package(error)
         print(f"seqlab: error: {short_message(str(told)) if told else _unforeseen(error)}", file=sys.stderr)
         return 2 if isinstance(told, UserError) or type(error).__name__ == "MisconfigurationException" else 1
+
+
+def _reader_has_left() -> bool:
+    """Whether nobody reads the output any more, as ``head`` does when it has enough; then nothing more is written."""
+    import select
+
+    place = sys.stdout.fileno()
+    watched = select.poll()
+    watched.register(place, select.POLLERR)
+    if not watched.poll(0):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), place)  # what is still to be written goes there
+    return True
 
 
 def _unforeseen(error: Exception) -> str:

@@ -66,3 +66,14 @@ def test_translating_imports_nothing_heavy_but_where_classes_may_need_it(words: 
     assert run.stdout.strip()
     assert ("lightning" in run.stderr.split()) == ("--trust" in words)
     assert words != ["translate"] or not run.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("words", [["configs"], ["study"], ["baseline", "--help"]])
+def test_a_reader_that_leaves_is_no_error(words: list[str]) -> None:
+    """As ``head -1`` does."""
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "experiments.cli", *words]
+    with os.fdopen(write, "w") as output:
+        done = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
