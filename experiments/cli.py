@@ -57,6 +57,11 @@ COMMANDS = {
     "quantise": Command(
         "experiments.tools.quantise", "write a checkpoint with weights of eight bits, a quarter in size"
     ),
+    "export": Command(
+        "experiments.export.command",
+        "write a checkpoint as graphs in ONNX or TorchScript, to be run without seqlab",
+        False,
+    ),
     "music": Command(
         "experiments.tools.music.overview", "tell what is in the music of a config, and reached without a model"
     ),

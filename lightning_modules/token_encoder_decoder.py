@@ -158,7 +158,7 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
         """What the encoder makes of a batch; one that reads features apart is told how many each source has."""
         if not isinstance(self.encoder, EncoderWithFeatures):
             return super().read(source)
-        own = self.source_embedding.weight.shape[0]
+        own = self.source_embedding.num_embeddings
         are_features = (source.values >= own - self.feature_vocabulary_size) & (source.values < own)
         counts = torch.arange(1, source.values.shape[1] + 1, device=source.values.device)
         # An unknown one is no feature by its id: all before the last are.
@@ -172,7 +172,7 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
         Args:
             values: ``(batch, source_len)``.
         """
-        own = self.source_embedding.weight.shape[0]  # above it are symbols that no vocabulary has, to be copied whole
+        own = self.source_embedding.num_embeddings  # above it are symbols that no vocabulary has, to be copied whole
         if self.shared_vocabulary_size == own:
             return values
         return values.masked_fill((values >= self.shared_vocabulary_size) & (values < own), UNK)

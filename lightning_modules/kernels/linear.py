@@ -11,6 +11,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from lightning_modules.kernels.deferred_gradients import GatheredGradients
+from lightning_modules.kernels.graph_form import GraphForm
 from lightning_modules.kernels.onednn import is_for_bfloat16, is_for_onednn, product, weight_gradient
 from lightning_modules.kernels.packed_weights import PackedWeights
 
@@ -38,7 +39,7 @@ def linear(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
     deferred = None if gathering is None else gathering.linear((inputs,), (weight,), bias)
     if deferred is not None:
         return deferred
-    if torch.is_autocast_enabled(inputs.device.type):
+    if torch.is_autocast_enabled(inputs.device.type) or GraphForm.current() is not None:
         return functional.linear(inputs, weight, bias)
     rows = inputs if inputs.dim() == 2 else inputs.flatten(0, -2)
     if PackedWeights.are_kept():

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from lightning_modules.kernels.argmax import most_probable
+from lightning_modules.kernels.graph_form import GraphForm
 from lightning_modules.kernels.linear import Linear
 from lightning_modules.kernels.projected_loss import projected_cross_entropy, projected_outcomes
 
@@ -25,12 +26,12 @@ class Attended:
     Attributes:
         weights: ``(n, source_len)``, for each position a distribution over the source.
         source: ``(n, source_len)``, int64, the ids that stand there.
-        greatest: Scalar, int64, the greatest id that any source has; None for that of the sources here.
+        greatest: The greatest id that any source has, a number or a scalar of int64; None for that of the sources here.
     """
 
     weights: Tensor
     source: Tensor
-    greatest: Tensor | None = None
+    greatest: Tensor | int | None = None
 
     @classmethod
     def at(cls, weights: Tensor, source: Tensor, where: Tensor) -> Attended:
@@ -155,7 +156,8 @@ class VocabularyHead(Head):
         """
         logits = self(hidden)
         precision = torch.promote_types(logits.dtype, torch.float32)
-        if logits.dtype == precision and not torch.is_grad_enabled():
+        in_place = not torch.is_grad_enabled() and GraphForm.current() is None
+        if logits.dtype == precision and in_place:
             return torch.log_softmax(logits, dim=-1, out=logits)
         return logits.log_softmax(dim=-1, dtype=precision)
 

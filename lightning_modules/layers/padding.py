@@ -29,4 +29,4 @@ def at_ends(values: Tensor, lengths: Tensor) -> Tensor:
     Returns:
         ``(batch, size)``.
     """
-    return values[torch.arange(len(values), device=values.device), lengths - 1]
+    return values[torch.arange(values.shape[0], device=values.device), lengths - 1]

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from lightning_modules.kernels.dropout import Dropout
+from lightning_modules.kernels.graph_form import GraphForm
 from lightning_modules.kernels.linear import joint_linear, linear
 from lightning_modules.layers.gates import Cell, State, Step, StepRecord
 from lightning_modules.layers.layer_norm_lstm import LayerNormLSTM
@@ -249,4 +250,4 @@ def _stacked(parts: tuple[Tensor, ...]) -> Tensor:
 
 def _unstacked(part: Tensor) -> tuple[Tensor, ...]:
     """``part.unbind(0)``, whose gradient would copy a single one."""
-    return part.unbind(0) if len(part) > 1 else (part.squeeze(0),)
+    return part.unbind(0) if GraphForm.current() is not None or len(part) > 1 else (part.squeeze(0),)

@@ -62,7 +62,7 @@ class AlignedAttention(StatefulAttention):
 
     def initial(self, mask: Tensor) -> Tensor:
         """No token before the first, ``(b,)``, int64."""
-        return torch.zeros(len(mask), dtype=torch.int64, device=mask.device)
+        return torch.zeros(mask.shape[0], dtype=torch.int64, device=mask.device)
 
     def advance(
         self, query: Tensor, keys: Tensor, memory: Tensor, mask: Tensor, state: Tensor

@@ -63,7 +63,7 @@ class LocalMonotonicAttention(_LocalAttention, StatefulAttention):
 
     def initial(self, mask: Tensor) -> Tensor:
         """Position 0 for each sentence, ``(b,)``, int64."""
-        return torch.zeros(len(mask), dtype=torch.int64, device=mask.device)
+        return torch.zeros(mask.shape[0], dtype=torch.int64, device=mask.device)
 
     def advance(
         self, query: Tensor, keys: Tensor, memory: Tensor, mask: Tensor, state: Tensor

@@ -117,7 +117,7 @@ class _StatefulAdditiveAttention(StatefulAttention):
             Context ``(b, r, m)`` and weights ``(b, 1, r, s)``.
         """
         of_rows = (keys[:, None] + added).flatten(0, 1)
-        scores = self.score(query.flatten(0, 1)[:, None], of_rows).view(len(mask), 1, query.shape[1], -1)
+        scores = self.score(query.flatten(0, 1)[:, None], of_rows).view(mask.shape[0], 1, query.shape[1], -1)
         weights = self.weights(scores, mask)
         return self.context(weights, keys, memory), weights
 

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
+from lightning_modules.kernels.graph_form import GraphForm
 from lightning_modules.layers.attention import Attention, StatefulAttention
 from lightning_modules.layers.recurrent import State
 from lightning_modules.layers.state import DecoderState, Memory, RecurrentState, StateShape, expand_rows
@@ -114,6 +115,8 @@ class Decoder(nn.Module, ABC, Generic[StateT]):
         Returns:
             Context ``(rows, t, m)`` and weights ``(rows, heads, t, s)``.
         """
+        if GraphForm.current() is not None:
+            return self.attentions[position](query, memory.keys[position], memory.values, memory.mask)
         rows, length, _ = query.shape
         of_sentences = query.reshape(len(memory.mask), -1, query.shape[2])
         context, weights = self.attentions[position](of_sentences, memory.keys[position], memory.values, memory.mask)
@@ -143,7 +146,7 @@ class RecurrentDecoder(Decoder[RecurrentState]):
         attention = self.attentions[position]
         if not isinstance(attention, StatefulAttention):
             return *self._attend(position, query, memory), state.attended
-        by_sentence = query.unflatten(0, (len(memory.mask), -1))
+        by_sentence = query.unflatten(0, (memory.mask.shape[0], -1))
         before = state.attended.get(position)
         if before is None:
             first = attention.initial(memory.mask)[:, None]

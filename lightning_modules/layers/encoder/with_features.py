@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from datamodules.errors import UserError
+from lightning_modules.kernels.graph_form import GraphForm
 from lightning_modules.kernels.linear import Linear
 from lightning_modules.layers.encoder.bag_of_words import BagOfWordsEncoder
 from lightning_modules.layers.encoder.encoder import Encoder, EncoderFactory
@@ -62,13 +63,14 @@ class EncoderWithFeatures(Encoder):
             )
         lengths, positions = lengths.to(embedded.device), torch.arange(embedded.shape[1], device=embedded.device)
         first = features[:, None]
-        text_lengths, count = lengths - features, max(1, int(features.max()))
-        longest = int(text_lengths.max())
+        text_lengths, count, longest = lengths - features, embedded.shape[1], embedded.shape[1]
+        if GraphForm.current() is None:
+            count, longest = max(1, int(features.max())), int(text_lengths.max())
         text = _rows(embedded, first + positions[:longest])
         text_memory, final = self.encoder(text, text_lengths)
         read, state = self.features(embedded[:, :count], features.clamp(min=1))
         known = torch.cat([read, state[0][-1][:, None].expand(-1, count, -1)], dim=-1)
-        feature_memory = functional.pad(self.feature_projection(known).tanh(), (0, 0, 0, len(positions) - count))
+        feature_memory = functional.pad(self.feature_projection(known).tanh(), (0, 0, 0, embedded.shape[1] - count))
         memory = torch.where((positions < first)[:, :, None], feature_memory, _rows(text_memory, positions - first))
         begins = (final[0] + self.state_projection(state[0][-1]) * (first > 0), *final[1:])
         return memory * (positions < lengths[:, None])[:, :, None], begins

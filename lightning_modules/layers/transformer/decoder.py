@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_modules.kernels.dropout import Dropout
+from lightning_modules.kernels.graph_form import GraphForm
 from lightning_modules.kernels.linear import Linear
 from lightning_modules.layers.attention import MultiHeadAttention
 from lightning_modules.layers.checks import check_shares, check_sizes
@@ -200,6 +201,6 @@ def _causal_mask(hidden: Tensor, past: int) -> Tensor | None:
         ``(n, past + n)``, True for itself and all before; None for a single one, which looks at all, or no past.
     """
     length = hidden.shape[1]
-    if length == 1 or not past:
+    if GraphForm.current() is not None or length == 1 or not past:
         return None
     return torch.ones(length, past + length, dtype=torch.bool, device=hidden.device).tril(past)
