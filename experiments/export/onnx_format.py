@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from importlib.util import find_spec
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -110,8 +112,8 @@ def _without_notices() -> Iterator[None]:
     """Leaves out what the exporter tells of itself on every way through it, and nobody who exports can mend.
 
     That torchvision, whose operators no model here has, is not installed; that an operator with several outputs is not
-    computed beforehand; and that torch copies a ``LeafSpec`` of its own, which it calls deprecated. Every other warning
-    is shown as ever.
+    computed beforehand; that torch copies a ``LeafSpec`` of its own, which it calls deprecated; and, of a part that
+    cannot be exported, the whole graph before it, as the error names the part. Every other warning is shown as ever.
     """
     loggers = [logging.getLogger(name) for name in _NOTICES]
     for logger in loggers:
@@ -121,7 +123,9 @@ def _without_notices() -> Iterator[None]:
             warnings.filterwarnings(
                 "ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning, "copyreg"
             )
-            yield
+            with redirect_stderr(StringIO()) as printed:
+                yield
+            sys.stderr.write(printed.getvalue())
     finally:
         for logger in loggers:
             logger.removeFilter(_is_no_notice)
@@ -129,6 +133,7 @@ def _without_notices() -> Iterator[None]:
 
 _NOTICES = {
     "torch.onnx._internal.exporter._registration": "torchvision is not installed",
+    "torch.fx.experimental.symbolic_shapes": "Unable to find user code",
     "onnxscript.optimizer._constant_folding": "Skipping constant folding for op",
 }
 """Loggers, and how what is left out of them begins."""

@@ -10,6 +10,9 @@ A layer has to know four things, and is right, but slow, without them:
 * ``Dropout`` in place of ``nn.Dropout`` (:mod:`dropout`): four values from one draw, a tenth of a step;
 * ``most_probable`` in place of ``argmax`` (:mod:`argmax`): 1.1 to 0.14 ms for 128 rows of 8,000.
 
+A graph that :mod:`experiments.export` writes can make no choices: within :mod:`graph_form` they fall back to the plain
+operation too.
+
 The others belong to one layer each: :mod:`projected_loss` (the vocabulary's logits never stored), :mod:`aligned_lstm`
 (no packed sequences), :mod:`additive_score` (nothing kept but queries and keys). What each was measured to give, and
 on which machine, is in docs/performance.md.
