@@ -62,6 +62,7 @@ COMMANDS = {
         "write a checkpoint as graphs in ONNX or TorchScript, to be run without seqlab",
         False,
     ),
+    "card": Command("experiments.cards.command", "write a folder for a model hub: a checkpoint and its model card"),
     "music": Command(
         "experiments.tools.music.overview", "tell what is in the music of a config, and reached without a model"
     ),

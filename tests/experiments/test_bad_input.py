@@ -248,8 +248,8 @@ def test_a_vocabulary_larger_than_the_data_allows(config: Path, capsys: pytest.C
 def test_no_config_and_no_such_command(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert "name an experiment with --config" in told(capsys, "fit")
     known = (
-        "average, baseline, benchmark, chat, classify, compose, configs, explore, export, fetch, fit, forecast, "
-        "music, predict, quantise"
+        "average, baseline, benchmark, card, chat, classify, compose, configs, explore, export, fetch, fit, "
+        "forecast, music, predict, quantise"
     )
     assert f"did you mean 'fit'? known: {known}" in told(capsys, "fti")
     (tmp_path / "dates.yaml").touch()

@@ -32,7 +32,7 @@ def test_one_line(words: list[str], message: str, capsys: pytest.CaptureFixture[
     assert message in line
 
 
-@pytest.mark.parametrize("tool", ["translate", "score", "average", "quantise", "export", "fetch"])
+@pytest.mark.parametrize("tool", ["translate", "score", "average", "quantise", "export", "card", "fetch"])
 def test_help(tool: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([tool, "--help"])
