@@ -181,16 +181,17 @@ def _has_keys(model: TokenEncoderDecoder, position: int) -> bool:
 
 
 class _PartsOf(nn.Module):
-    """Has the layers of a model for its own, but not the model: with its trainer and metrics it is no part of a graph.
+    """Has layers of a model for its own, but not the model: with its trainer and metrics it is no part of a graph.
 
     Args:
         model: The model.
         keyed: The attentions that have keys of their own.
+        parts: Names of the layers.
     """
 
-    def __init__(self, model: TokenEncoderDecoder, keyed: list[int]) -> None:
+    def __init__(self, model: TokenEncoderDecoder, keyed: list[int], parts: Sequence[str]) -> None:
         super().__init__()
-        self.parts = nn.ModuleDict({name: getattr(model, name) for name in _PARTS})
+        self.parts = nn.ModuleDict({name: getattr(model, name) for name in parts})
         self.keyed = keyed
         self._whole = (model,)  # in a tuple no module of this one
 
@@ -200,11 +201,11 @@ class _PartsOf(nn.Module):
         return self._whole[0]
 
 
-_PARTS = ("source_embedding", "encoder", "bridge", "target_embedding", "decoder", "to_embedding", "output")
-
-
 class _EncoderGraph(_PartsOf):
     """The encoder, the bridge, and what attentions make of the memory."""
+
+    def __init__(self, model: TokenEncoderDecoder, keyed: list[int]) -> None:
+        super().__init__(model, keyed, ("source_embedding", "encoder", "bridge", "decoder"))
 
     def forward(self, source: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
         model, padded = self.model, Padded(source, lengths)
@@ -220,7 +221,7 @@ class _StepGraph(_PartsOf):
     """One step of the decoder, and the head."""
 
     def __init__(self, model: TokenEncoderDecoder, keyed: list[int], memory_tensors: int) -> None:
-        super().__init__(model, keyed)
+        super().__init__(model, keyed, ("target_embedding", "decoder", "to_embedding", "output"))
         self.memory_tensors = memory_tensors
 
     def forward(self, token: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
