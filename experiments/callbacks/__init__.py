@@ -1,5 +1,6 @@
 """What happens around training: scores of texts, tables, figures, speed."""
 
+from experiments.callbacks.attention_faithfulness import AttentionFaithfulness
 from experiments.callbacks.attention_statistics import AttentionStatistics
 from experiments.callbacks.bfloat16_products import Bfloat16Products
 from experiments.callbacks.checkpoints import AverageAtEnd, BestCheckpoint, LastCheckpoints
@@ -22,6 +23,7 @@ from experiments.resume.truncate_metrics import TruncateMetrics
 
 __all__ = [
     "AlignmentFigures",
+    "AttentionFaithfulness",
     "AttentionStatistics",
     "AverageAtEnd",
     "BestCheckpoint",

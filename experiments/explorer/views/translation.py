@@ -26,7 +26,7 @@ from lightning_modules.decoding.recorded import BeamRecord
 from lightning_modules.decoding.sampling import SamplingSearch
 from lightning_modules.decoding.search import Steppable
 from lightning_modules.decoding.trace import Trace, trace
-from lightning_modules.layers.attention.tempered import tempered
+from lightning_modules.layers.attention.altered import tempered
 from lightning_modules.layers.copying import CopyVocabularyHead
 from lightning_modules.layers.state import DecoderState, Memory
 from lightning_modules.token_encoder_decoder import TokenEncoderDecoder

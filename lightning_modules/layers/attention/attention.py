@@ -27,6 +27,8 @@ class Attention(nn.Module, ABC):
     Attributes:
         context_size: Width of the context that comes out.
         heads: Number of distributions over the source.
+        change: What is made of the weights, with the mask, before they are used; None, as in training, for nothing. See
+            :func:`~lightning_modules.layers.attention.altered.reweighted`.
 
     Raises:
         UserError: The temperature is not above 0.
@@ -41,6 +43,7 @@ class Attention(nn.Module, ABC):
         self.query_size = query_size
         self.context_size = memory_size
         self.temperature = temperature
+        self.change: Callable[[Tensor, Tensor], Tensor] | None = None
 
     def project(self, memory: Tensor) -> Tensor:
         """What of the score depends on the memory alone, made once per sentence.
@@ -110,7 +113,8 @@ class Attention(nn.Module, ABC):
             scores = scores / self.temperature
         if bias is not None:
             scores = scores + bias[:, None].to(scores.dtype)
-        return scores.masked_fill(~mask[:, None, None, :], -torch.inf).softmax(dim=-1)
+        weights = scores.masked_fill(~mask[:, None, None, :], -torch.inf).softmax(dim=-1)
+        return weights if self.change is None else self.change(weights, mask)
 
     def loss(self, weights: Tensor, mask: Tensor) -> Tensor | None:
         """What a training adds to its loss for how was attended; nothing unless a subclass says so.

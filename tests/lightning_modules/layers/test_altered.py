@@ -1,12 +1,20 @@
-"""Attention at another temperature for one look, and what each position adds to a context."""
+"""Attention at another temperature or with other weights for one look, and what each position adds to a context."""
+
+from collections.abc import Callable
 
 import pytest
 import torch
+from torch import Tensor
 
 from datamodules.errors import UserError
-from lightning_modules.layers.attention import BahdanauAttention, CoverageAttention, MultiHeadAttention
+from lightning_modules.layers.attention import (
+    BahdanauAttention,
+    CoverageAttention,
+    GeneralAttention,
+    MultiHeadAttention,
+)
+from lightning_modules.layers.attention.altered import even, reweighted, shuffled, tempered
 from lightning_modules.layers.attention.contributions import contributions, parts_of_context
-from lightning_modules.layers.attention.tempered import tempered
 from lightning_modules.layers.decoder import MultiStepDecoder
 from tests.lightning_modules.decoding.tiny_search import TRANSFORMER, sources, tiny_model
 
@@ -30,11 +38,11 @@ def test_a_model_shares_its_parameters_and_keeps_its_own_temperature(decoder: ty
     model = tiny_model(seed, decoder)
     warm = tempered(model, 1e6)
     assert [id(one) for one in warm.parameters()] == [id(one) for one in model.parameters()]
-    for each, even in ((model, False), (warm, True)):
+    for each, is_even in ((model, False), (warm, True)):
         memory, state = each.encode(sources([4, 5, 4]))
         _, weights, _ = each.step(torch.tensor([1]), memory, state)
         assert weights.shape[1] == 2
-        assert bool((weights - 0.25).abs().max() < 1e-4) is even
+        assert bool((weights - 0.25).abs().max() < 1e-4) is is_even
     assert tempered(model, 1.0) is model
 
 
@@ -64,3 +72,35 @@ def test_parts_of_a_context_sum_to_it_and_shares_to_one(kind: type, seed: int) -
         whole = context[0, step]
         assert shares[0, step, 1].item() == pytest.approx((part @ whole / (whole @ whole)).item(), abs=1e-5)
         assert norms[0, step, 1].item() == pytest.approx(part.norm().item(), abs=1e-5)
+
+
+@pytest.mark.parametrize("change", [even, shuffled])
+def test_other_weights_are_distributions_over_real_positions(
+    change: Callable[[Tensor, Tensor], Tensor], seed: int
+) -> None:
+    torch.manual_seed(seed)
+    mask = torch.arange(6) < torch.tensor([6, 3, 1])[:, None]
+    own = torch.rand(3, 2, 50, 6).masked_fill(~mask[:, None, None, :], -torch.inf).softmax(-1)
+    found = change(own, mask)
+    torch.testing.assert_close(found.sum(-1), torch.ones(3, 2, 50))
+    assert not found[~mask[:, None, None, :].expand_as(found)].any()
+    if change is even:
+        assert torch.equal(found[1, 0, 0], torch.tensor([1 / 3] * 3 + [0.0] * 3))
+    else:
+        assert torch.equal(found.sort(-1).values, own.sort(-1).values)
+        assert not torch.equal(found, own)
+        moved = (found[0] == own[0, ..., :1]).double().mean(dim=(0, 1))
+        assert (moved - 1 / 6).abs().max() < 0.2
+
+
+def test_weights_are_changed_for_one_look_alone(seed: int) -> None:
+    torch.manual_seed(seed)
+    attention = GeneralAttention(4, 6)
+    query, memory, mask = torch.randn(2, 3, 4), torch.randn(2, 5, 6), torch.ones(2, 5) > 0
+    keys = attention.project(memory)
+    before = attention(query, keys, memory, mask)
+    context, weights = reweighted(attention, even)(query, keys, memory, mask)
+    torch.testing.assert_close(context, memory.mean(dim=1, keepdim=True).expand(-1, 3, -1))
+    assert torch.equal(weights, torch.full((2, 1, 3, 5), 0.2))
+    for one, other in zip(attention(query, keys, memory, mask), before, strict=True):
+        assert torch.equal(one, other)

@@ -1,0 +1,101 @@
+"""Attention beside what source tokens do, against sentences alone, gradients of the embedding's rows, runs by hand."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+
+from datamodules.batch import EOS, UNK, SequenceBatch
+from datamodules.errors import UserError
+from experiments.callbacks import AttentionFaithfulness
+from experiments.callbacks.attention_faithfulness import _cloned, _gradients
+from lightning_modules.layers.attention import Attention, BahdanauAttention, MultiHeadAttention, NoAttention
+from lightning_modules.layers.decoder import LuongDecoder
+from lightning_modules.layers.encoder import RecurrentEncoder
+from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
+from tests.experiments.callbacks.test_attention_statistics import small_data, small_model
+from tests.experiments.echo_task import make_trainer
+from tests.experiments.metrics.test_rank_correlation import by_pairs
+
+
+def model(seed: int) -> TokenEncoderDecoder:
+    torch.manual_seed(seed)
+    return TokenEncoderDecoder(
+        20,
+        20,
+        encoder=partial(RecurrentEncoder, hidden_size=5),
+        decoder=partial(LuongDecoder, attention=BahdanauAttention, hidden_size=8),
+        embedding_size=6,
+    ).double()
+
+
+def test_gradients_are_those_of_the_embeddings_rows(seed: int) -> None:
+    """Where each token occurs once in the source, and nowhere in the target."""
+    net = model(seed).eval()
+    sources, targets = [[4, 5, 6, 7], [8, 9]], [[10, 11, 12], [13, 14, 15, 16]]
+    batch = SequenceBatch.from_pairs(sources, targets, torch.arange(2))
+    with torch.inference_mode():
+        found = _gradients(net, _cloned(batch))
+    for row, (source, target) in enumerate(zip(sources, targets, strict=True)):
+        alone = SequenceBatch.from_pairs([source], [target], torch.zeros(1))
+        hidden, weights = net(alone)
+        scores = net.output.log_probabilities(hidden, net.attended(alone, weights))
+        for step, token in enumerate([*target, EOS]):
+            table = net.source_embedding
+            (gradient,) = torch.autograd.grad(scores[step, token], table.weight, retain_graph=True)
+            expected = gradient[source].norm(dim=-1) / table.scale
+            torch.testing.assert_close(found[row, step, : len(source)], expected, rtol=1e-8, atol=1e-12)
+        assert not found[row, len(target) + 1 :].any()
+    assert found.isfinite().all()
+    assert found[0, 0].all()
+
+
+@pytest.mark.parametrize("attention", [BahdanauAttention, MultiHeadAttention])
+def test_what_a_test_logs_is_what_runs_by_hand_give(attention: type[Attention], tmp_path: Path, seed: int) -> None:
+    torch.manual_seed(seed)
+    data = small_data(tmp_path)
+    data.prepare_data()
+    data.setup("fit")
+    net = small_model(data, attention)
+    trainer = make_trainer(tmp_path, callbacks=[AttentionFaithfulness(sentences=9)])
+    (scores,) = trainer.test(net, datamodule=data, verbose=False)
+    taus, right, count = [], 0, 0
+    with torch.no_grad():
+        for source_text, target_text in list(data.pairs("test"))[:9]:
+            source, target = data.source_tokenizer.encode(source_text), data.target_tokenizer.encode(target_text)
+            runs = [source, *([*source[:place], UNK, *source[place + 1 :]] for place in range(len(source)))]
+            logs = []
+            for given in runs:
+                alone = SequenceBatch.from_pairs([given], [target], torch.zeros(1))
+                hidden, weights = net(alone)
+                if given is source:
+                    own = weights.mean(dim=1)[0]
+                logs.append(net.output.log_probabilities(hidden).gather(1, torch.tensor([*target, EOS])[:, None])[:, 0])
+            for step in range(len(target)):
+                changes = [abs(float(other[step] - logs[0][step])) for other in logs[1:]]
+                taus.append(by_pairs(own[step, : len(source)].tolist(), changes))
+            count += len(target) + 1
+    assert scores["test/attention_leave_one_out"] == pytest.approx(math.fsum(taus) / len(taus), abs=0.02)
+    for name in ("even", "shuffled"):
+        right = scores[f"test/accuracy_attention_{name}"]
+        assert right * count == pytest.approx(round(right * count), abs=1e-3)
+    assert -1 <= scores["test/attention_gradient"] <= 1
+
+
+def test_without_attention_there_is_nothing_to_log(tmp_path: Path, seed: int) -> None:
+    torch.manual_seed(seed)
+    data = small_data(tmp_path)
+    data.prepare_data()
+    data.setup("fit")
+    trainer = make_trainer(tmp_path, callbacks=[AttentionFaithfulness()])
+    (scores,) = trainer.test(small_model(data, NoAttention), datamodule=data, verbose=False)
+    assert not any("attention" in name for name in scores)
+
+
+def test_no_sentence_is_refused() -> None:
+    with pytest.raises(UserError, match="sentences of AttentionFaithfulness is 0: give at least 1"):
+        AttentionFaithfulness(0)
