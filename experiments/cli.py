@@ -71,6 +71,7 @@ COMMANDS = {
     "report": Command(
         "experiments.report.command", "run the studies of a lecture, and write what became of its claims"
     ),
+    "dashboard": Command("experiments.dashboard.command", "make a W&B workspace and report of a run or a study"),
     "tune": Command("experiments.tuning.command", "search the parameters with which an experiment does best"),
     "benchmark": Command("experiments.benchmarks.command", "measure what models cost, and what they reach"),
     "configs": Command("experiments.tools.configs", "list the configs that come with seqlab, and copy them"),

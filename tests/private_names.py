@@ -52,6 +52,9 @@ PRIVATE_NAMES: dict[str, tuple[str, ...]] = {
     "lightning.pytorch.loggers.WandbLogger": ("_wandb_init",),
     "wandb.sdk.wandb_setup._WandbSetup": ("_active_runs", "_connection"),
     "wandb.sdk.lib.service.service_connection.ServiceConnection": ("_proc",),
+    # wandb-workspaces
+    "wandb_workspaces.reports.v2.Report": ("_to_model",),
+    "wandb_workspaces.workspaces.Workspace": ("_to_model",),
     # sacrebleu
     "sacrebleu.metrics.base.Metric": ("_aggregate_and_compute", "_extract_corpus_statistics"),
     # jsonargparse, and argparse below it

@@ -157,7 +157,8 @@ class Runner:
         begun = time.monotonic()
         log = self._logs / f"{planned.parent.name}.log"
         words = planned.words_from(row["init_from"])
-        self._commands.run([*words, *(["--ckpt_path", str(resumed)] if resumed else [])], log)
+        kind = {"WANDB_JOB_TYPE": f"{planned.panel} {planned.variant}".strip()}  # W&B groups a variant's seeds by it
+        self._commands.run([*words, *(["--ckpt_path", str(resumed)] if resumed else [])], log, environment=kind)
         if resumed is None:
             row["seconds"] = f"{time.monotonic() - begun:.1f}"
         run = run_since(row["started"], planned.parent)
@@ -165,7 +166,7 @@ class Runner:
             raise RunFailed(f"it left no run directory in {planned.parent}")
         test = planned.test_words(run)
         if test:
-            self._commands.run(test, log, "more")
+            self._commands.run(test, log, "more", kind)
             row["test_command"] = shlex.join(["seqlab", *test])
         cells = measured(planned, run)
         if planned.start:

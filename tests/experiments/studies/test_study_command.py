@@ -26,6 +26,7 @@ from experiments.cli import main
 from experiments.figures.curves import read_series
 from tests.experiments.seqlab_process import seqlab
 from tests.experiments.tiny_task import write_tiny_task
+from tests.experiments.wandb_log import records
 
 ATTENTION = "model.init_args.decoder.init_args.attention"
 CHECKPOINTS = "lightning.pytorch.callbacks.ModelCheckpoint"
@@ -164,6 +165,8 @@ def test_runs_of_a_study_are_a_group_in_wandb(tmp_path: Path, seed: int, capsys:
     assert len(offline) == 2
     for path in offline:
         assert re.search(rb"[^/]tiny_study[^/]", path.read_bytes()), "the group, and not the path"
+        kinds = {record.run.job_type for record in records(path) if record.WhichOneof("record_type") == "run"}
+        assert kinds == {"none"}, "a dashboard groups a variant's seeds by it"
 
 
 def test_variants_that_are_steps_of_a_quantity_are_drawn_over_it_and_side_by_side(
