@@ -15,7 +15,7 @@ import yaml
 
 from datamodules.errors import UserError, suggest
 from experiments.config.known_classes import CLASS_KEYS, expected_types
-from experiments.config.renamed import MOVED, moved
+from experiments.config.renamed import MOVED, OWN_FOR_LIGHTNINGS, moved
 
 if TYPE_CHECKING:
     from jsonargparse import Namespace
@@ -53,7 +53,7 @@ def moved_in_text(word: str) -> str:
     Args:
         word: A class path, or a list or mapping with some in YAML.
     """
-    if not any(before in word for before in MOVED):
+    if not any(before in word for before in (*MOVED, *OWN_FOR_LIGHTNINGS)):
         return word
     try:
         return typed(moved(yaml.safe_load(word)))

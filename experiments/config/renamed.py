@@ -36,6 +36,12 @@ CLASS_PATHS = {
 }
 """Classes that configs and checkpoints name."""
 
+OWN_FOR_LIGHTNINGS = {
+    "MLFlowLogger": "experiments.loggers.RunMLFlowLogger",
+    "TensorBoardLogger": "experiments.loggers.RunTensorBoardLogger",
+}
+"""Names of Lightning's parts that stand for seqlab's own of that kind; Lightning's have their class paths."""
+
 MODEL_ARGUMENTS = {"feeding": "forcing"}
 """Arguments of models."""
 
@@ -89,9 +95,13 @@ def moved(value: Any) -> Any:  # noqa: ANN401 - whatever a config holds
 def moved_path(path: str) -> str:
     """Where the class of a class path is today; a class of another name today keeps its path, for the error to tell.
 
+    A name of :data:`OWN_FOR_LIGHTNINGS` becomes the class path that it stands for.
+
     Args:
         path: The class path; any other text stays as it is.
     """
+    if path in OWN_FOR_LIGHTNINGS:
+        return OWN_FOR_LIGHTNINGS[path]
     if path not in CLASS_PATHS:
         for before, now in MOVED.items():
             if path.startswith(before):

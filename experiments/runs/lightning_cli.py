@@ -40,6 +40,7 @@ from experiments.config.own_modules import look_in_working_directory, own_errors
 from experiments.config.parser import ConfigFile, OneLineErrorParser
 from experiments.config.part_checks import check_parts
 from experiments.config.trainer_ranges import check_precision, check_seed, check_trainer_ranges
+from experiments.loggers.packages import check_packages
 from experiments.processes.agreement import leave_shared_store, started_by_torchrun
 from experiments.resume.fit_loop import go_on_exactly
 from experiments.resume.handover import Handover
@@ -245,6 +246,7 @@ class SeqlabCLI(LightningCLI):
             check_precision(settings.trainer.precision)
             check_trainer_ranges(settings.trainer)
         trainer = settings.trainer
+        check_packages(listed(trainer.logger))
         trainer.profiler = with_dearest(trainer.profiler)
         given = settings.ckpt_path
         known = run_of(Path(given)) if given and settings.version is None else None
