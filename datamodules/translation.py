@@ -30,6 +30,7 @@ from datamodules.formats.forms import (
     notices,
     place_of,
 )
+from datamodules.formats.saved_dataset import SavedDataset
 from datamodules.plan import BatchUnit
 from datamodules.tokenizers import Tokenizer
 
@@ -41,7 +42,8 @@ class TranslationDataModule(ParallelDataModule):
 
     Args:
         train: Training pairs: ``source`` and ``target``, two files of as many lines, or ``lines`` of them; or one file
-            with both: ``tsv``, ``csv``, ``jsonl`` or ``parquet``, and ``columns``, which says where they stand.
+            with both: ``tsv``, ``csv``, ``jsonl`` or ``parquet``, or a directory, ``dataset``, and ``columns``, which
+            says where they stand.
         val: Validation pairs, likewise; null for those that ``split`` holds out of the training pairs.
         tokenizer: Tokenizer of the source, and of the target too unless ``target_tokenizer`` is given: then both share
             one vocabulary. It is trained on the training pairs.
@@ -258,6 +260,8 @@ class TranslationDataModule(ParallelDataModule):
         """The file of one side, and what is counted in it: ``("data/train.en", "line")``."""
         text = self._text(split)
         files = text.files()
+        if isinstance(text, SavedDataset):
+            return str(files[0].parent), "row"
         return str(files[SIDES.index(side)] if len(files) > 1 else files[0]), "line"
 
     def _text(self, split: Split) -> ParallelText:

@@ -13,6 +13,7 @@ from datamodules.formats.dialogues import DialogueFile
 from datamodules.formats.forms import ParallelText, files_of
 from datamodules.formats.json_lines import JsonLinesFile
 from datamodules.formats.parquet import ParquetFile
+from datamodules.formats.saved_dataset import SavedDataset
 
 
 class Annotations:
@@ -62,6 +63,6 @@ def with_target(text: ParallelText, column: Column) -> ParallelText:
         return replace(text, response=str(column))
     if isinstance(text, TextFiles) or text.columns is None:
         raise UserError(f"{files_of(text)} has no further columns: give a table, and columns: {{source: 0, target: 1}}")
-    if isinstance(text, JsonLinesFile | ParquetFile):
+    if isinstance(text, JsonLinesFile | ParquetFile | SavedDataset):
         return replace(text, columns={**text.columns, "target": str(column)})
     return replace(text, columns={**text.columns, "target": column})

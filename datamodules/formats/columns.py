@@ -156,6 +156,23 @@ class Positions:
         )
 
 
+def outer_column(name: str, known: Sequence[str], path: Path) -> str:
+    """The column of a table that a name belongs to: its own, or that which another one lies in.
+
+    Args:
+        name: As ``en``, or ``translation.en``.
+        known: The columns of the table.
+        path: The table, for errors.
+
+    Raises:
+        UserError: There is none.
+    """
+    for column in (name, name.partition(".")[0]):
+        if column in known:
+            return column
+    raise UserError(f"{path}: '{name}' is no column: {suggest(name, known)}")
+
+
 def preceded(before: str, source: str) -> str:
     """A source and what is read before it.
 

@@ -16,8 +16,9 @@ from datamodules.formats.headings import is_heading
 from datamodules.formats.json_lines import JsonLinesFile
 from datamodules.formats.lines import Lines
 from datamodules.formats.parquet import ParquetFile
+from datamodules.formats.saved_dataset import SavedDataset
 
-ParallelText = TextFiles | TsvFile | CsvFile | JsonLinesFile | ParquetFile | DialogueFile
+ParallelText = TextFiles | TsvFile | CsvFile | JsonLinesFile | ParquetFile | SavedDataset | DialogueFile
 """Pairs on disk, as a config names them."""
 
 _TABLES = {".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet"}

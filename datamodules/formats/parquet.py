@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from datamodules.corpora.corpus import Decode, find_file
-from datamodules.errors import UserError, suggest
+from datamodules.errors import UserError
 from datamodules.formats.cells import row_of
-from datamodules.formats.columns import Columns, Row
+from datamodules.formats.columns import Columns, Row, outer_column
 
 _TOGETHER = 10_000
 """Rows that are read at once."""
@@ -81,16 +81,8 @@ def _records(path: Path, columns: Columns) -> Iterator[dict[str, Any]]:
         ) from error
     try:
         with parquet.ParquetFile(path) as table:
-            wanted = [_outer(str(name), table.schema_arrow.names, path) for _, name in columns.chosen()]
+            wanted = [outer_column(str(name), table.schema_arrow.names, path) for _, name in columns.chosen()]
             for batch in table.iter_batches(_TOGETHER, columns=list(dict.fromkeys(wanted))):
                 yield from batch.to_pylist()
     except (pyarrow.ArrowException, OSError) as error:
         raise UserError(f"{path} is no Parquet file, or a broken one ({' '.join(str(error).split())})") from error
-
-
-def _outer(name: str, known: list[str], path: Path) -> str:
-    """The column that a name belongs to."""
-    for column in (name, name.partition(".")[0]):
-        if column in known:
-            return column
-    raise UserError(f"{path}: '{name}' is no column: {suggest(name, known)}")

@@ -19,7 +19,7 @@ from tests.experiments.tiny_task import write_tiny_task
 MODEL_OPTIONS = "known: bridge, decoder, dropout, embedding_size, encoder, feature_vocabulary_size, forcing, head"
 DECODERS = "in lightning_modules.layers.decoder: BahdanauDecoder, FixedContextDecoder, LuongDecoder"
 COMMAND_OPTIONS = "known: ckpt_path, config, data, experiment, extend_vocabulary, init_from, model"
-FORMS = "TextFiles or TsvFile or CsvFile or JsonLinesFile or ParquetFile or DialogueFile"
+FORMS = "TextFiles or TsvFile or CsvFile or JsonLinesFile or ParquetFile or SavedDataset or DialogueFile"
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
             "{tvs: x}",
             [
                 f"train ({FORMS}): unknown option 'tvs': did you mean 'tsv'?",
-                "known: before, columns, csv, delimiter, dialogues, fold_spaces, header, jsonl, lines, markers,",
+                "known: before, columns, csv, dataset, delimiter, dialogues, fold_spaces, header, jsonl, lines,",
             ],
         ),
     ],
@@ -296,7 +296,7 @@ def test_a_file_of_data_is_not_read_as_a_config(config: Path, capsys: pytest.Cap
     data.write_text("eins zwei\tdeux un\n" * 40_000)
     line = told(capsys, "fit", "--config", config, "--data.init_args.train", data)
     forms = "{csv: ..., columns: ...} or {jsonl: ..., columns: ...} or {parquet: ..., columns: ...}"
-    forms += f" or {{dialogues: {data}}}"
+    forms += f" or {{dataset: ..., columns: ...}} or {{dialogues: {data}}}"
     assert line == f"data: train is '{data}', but has to be {{source: ..., target: ...}} or {{tsv: {data}}} or {forms}"
     assert f"lr is '{data}', but has" in told(
         capsys, "fit", "--config", config, "--model.init_args.optimizer.init_args.lr", data
