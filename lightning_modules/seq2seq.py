@@ -12,6 +12,7 @@ from lightning_modules.layers.bridge import ProjectionBridge
 from lightning_modules.layers.decoder import FixedContextDecoder
 from lightning_modules.layers.encoder import EncoderFactory, RecurrentEncoder
 from lightning_modules.layers.heads import VocabularyHead
+from lightning_modules.minimum_risk import MinimumRisk
 from lightning_modules.token_encoder_decoder import HeadFactory, Tied, TokenEncoderDecoder
 from lightning_modules.training.module import LRSchedulerCallable, OptimizerCallable
 
@@ -41,6 +42,7 @@ class Seq2Seq(TokenEncoderDecoder):
         scheduler: Learning-rate schedule made of (optimizer), stepped per update, or as a ``TimedSchedule`` says; none
             for a constant rate.
         forcing: What the decoder is fed in training; gold tokens alone (teacher forcing) if not given.
+        risk: What is minimised in place of the loss of gold tokens, from a model that is trained already.
         longest_source: Tokens of the longest source in training; linked from the data.
         longest_target: Tokens of the longest target in training; linked from the data. A search that has no limit of
             its own stops hypotheses by it.
@@ -71,6 +73,7 @@ class Seq2Seq(TokenEncoderDecoder):
         optimizer: OptimizerCallable = torch.optim.Adam,
         scheduler: LRSchedulerCallable | None = None,
         forcing: Forcing | None = None,
+        risk: MinimumRisk | None = None,
         longest_source: int | None = None,
         longest_target: int | None = None,
         longest_ratio: float | None = None,
@@ -94,6 +97,7 @@ class Seq2Seq(TokenEncoderDecoder):
             optimizer,
             scheduler,
             forcing,
+            risk,
             longest_source,
             longest_target,
             longest_ratio,

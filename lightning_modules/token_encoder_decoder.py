@@ -19,7 +19,7 @@ from lightning_modules.decoding.length_limits import LengthLimits
 from lightning_modules.decoding.prefixes import Integers
 from lightning_modules.decoding.search import Search
 from lightning_modules.encoder_decoder import BridgeFactory, DecoderFactory, EncoderDecoder
-from lightning_modules.forcing import Forcing
+from lightning_modules.forcing import Forced, Forcing
 from lightning_modules.kernels.linear import Linear
 from lightning_modules.layers.bridge import ProjectionBridge
 from lightning_modules.layers.checks import check_shares, check_sizes
@@ -31,6 +31,7 @@ from lightning_modules.layers.initialisation import initialise
 from lightning_modules.layers.recurrent import State
 from lightning_modules.layers.state import DecoderState, Memory, unique_rows
 from lightning_modules.metrics import PerTokenLoss, Share
+from lightning_modules.minimum_risk import CandidateBatch, MinimumRisk
 from lightning_modules.training.module import LRSchedulerCallable, OptimizerCallable
 
 HeadFactory = Callable[[int, int, float], VocabularyHead]
@@ -69,6 +70,7 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
         scheduler: Learning-rate schedule made of (optimizer), stepped per update, or as a ``TimedSchedule`` says; none
             for a constant rate.
         forcing: What the decoder is fed in training; gold tokens alone (teacher forcing) if not given.
+        risk: What is minimised in place of the loss of gold tokens, from a model that is trained already.
         longest_source: Tokens of the longest source in training; linked from the data.
         longest_target: Tokens of the longest target in training; linked from the data. A search that has no limit of
             its own stops hypotheses by it.
@@ -100,6 +102,7 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
         optimizer: OptimizerCallable = torch.optim.Adam,
         scheduler: LRSchedulerCallable | None = None,
         forcing: Forcing | None = None,
+        risk: MinimumRisk | None = None,
         longest_source: int | None = None,
         longest_target: int | None = None,
         longest_ratio: float | None = None,
@@ -108,6 +111,9 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
     ) -> None:
         super().__init__(optimizer, scheduler, forcing)
         check_sizes(self, embedding_size=embedding_size)
+        if risk is not None and forcing is not None:
+            raise UserError("risk and forcing are two ways to train: leave one of them out")
+        self.risk = risk
         check_shares(self, dropout=dropout, token_dropout=token_dropout, label_smoothing=label_smoothing)
         one_embedding, tied_output = tied in ("embeddings", "all"), tied in ("target", "all")
         if one_embedding and source_vocabulary_size != target_vocabulary_size:
@@ -270,6 +276,22 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
         attended = None if memory.source is None else Attended.at(weights, memory.source, real)
         found, _ = self.output.outcomes(self.to_embedding(outputs[real]), gold.values[real], attended)
         return found, state
+
+    def trained_on(self, batch: SequenceBatch) -> SequenceBatch:
+        """A batch as it is; where a risk is minimised, candidates for its sources."""
+        return batch if self.risk is None else self.risk.candidates(self, batch)
+
+    def loss_of(self, batch: SequenceBatch, ran: Forced) -> tuple[Tensor, Tensor, int]:
+        """The loss of a run; of candidates the expected cost, summed over their sources. See :meth:`loss`."""
+        if self.risk is None or not isinstance(batch, CandidateBatch):
+            return super().loss_of(batch, ran)
+        gold = batch.target_output
+        found = self.output.log_probabilities(ran.outputs, self.attended(batch, ran.weights))
+        scores = found.gather(1, gold.real(gold.values)[:, None]).squeeze(1)
+        rows = torch.arange(len(batch), device=scores.device).repeat_interleave(gold.lengths)
+        whole = torch.zeros(len(batch), dtype=scores.dtype, device=scores.device).index_add(0, rows, scores)
+        costs = self.risk.expected_costs(whole, batch)
+        return costs.sum(), costs.sum().detach(), len(costs)
 
     def judge(
         self, outputs: Tensor, weights: Tensor, memory: Memory, where: Tensor, gold: Tensor
