@@ -17,6 +17,7 @@ from experiments.dashboard.sections import sections_of
 from experiments.dashboard.subject import Subject, find_subject
 from experiments.loggers.run_wandb import wandb_mode
 from experiments.storage.durable import durable_write
+from experiments.storage.layout import RUNS
 from experiments.storage.shell import quoted
 
 if TYPE_CHECKING:
@@ -64,11 +65,8 @@ def main(arguments: list[str]) -> int:
         print(f"{missing} of {len(subject.runs)} runs were not logged to W&B, and are not shown", file=sys.stderr)
     online = wandb_mode() == "online"
     _make(subject, ids, place, online, given.output or (None if online else _beside(subject)))
-    waiting = [run for run in ids if waits_for_sync(run)]
-    if waiting:
-        told_runs = " ".join(f"{quoted(run)}/wandb/offline-run-*" for run in waiting[:2])
-        more = f" and {len(waiting) - 2} more" if len(waiting) > 2 else ""
-        print(f"runs       {len(waiting)} are offline, upload them with: wandb sync {told_runs}{more}")
+    if waiting := sum(map(waits_for_sync, ids)):
+        print(f"runs       {waiting} are offline, upload them with: wandb sync {_parts_of(subject)}")
     if not online:
         print("W&B        nothing was sent: after wandb login the same command publishes it")
     return 0
@@ -91,6 +89,15 @@ def _make(subject: Subject, ids: dict[Path, str], place: Place, online: bool, ou
     if output is not None:
         _write(spec_of(workspace, report), output)
         print(f"spec       {output}")
+
+
+def _parts_of(subject: Subject) -> str:
+    """What the shell fills in with the runs' offline parts."""
+    if subject.runs == [subject.directory]:
+        return f"{quoted(subject.directory)}/wandb/offline-run-*"
+    is_study = bool(subject.group)
+    runs = subject.directory / RUNS if is_study else subject.directory
+    return f"{quoted(runs)}/{'*/' * (1 + is_study)}wandb/offline-run-*"
 
 
 def _beside(subject: Subject) -> Path:

@@ -50,13 +50,19 @@ class RunMLFlowLogger(MLFlowLogger):
         check_package(type(self).__name__)
         directory = Path(save_dir or ".")
         self._id_file = directory / RUN_ID_FILE
-        begun = self._id_file.is_file()
+        self._goes_on = self._id_file.is_file()
         super().__init__(
             experiment_name=experiment_name,
             run_name=run_name or "/".join(directory.absolute().parts[-2:]),
             tracking_uri=tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or STORE,
-            run_id=self._id_file.read_text(encoding="utf-8").strip() if begun else None,
+            run_id=self._id_file.read_text(encoding="utf-8").strip() if self._goes_on else None,
         )
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Logs values by name at an optimizer step."""
+        self._begun()
+        super().log_metrics(metrics, step)
 
     @rank_zero_only
     def log_hyperparams(self, params: dict[str, Any] | Namespace) -> None:
@@ -82,7 +88,10 @@ class RunMLFlowLogger(MLFlowLogger):
         """The id of the run, which is made, or goes on, when it is first asked for."""
         run_id = self.run_id
         assert run_id is not None
-        if not self._id_file.is_file():
+        if self._goes_on:
+            self.experiment.update_run(run_id, status="RUNNING")
+            self._goes_on = False
+        elif not self._id_file.is_file():
             self._id_file.parent.mkdir(parents=True, exist_ok=True)
             with durable_write(self._id_file) as file:
                 file.write(f"{run_id}\n".encode())

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
-from tabulate import tabulate
 
 from experiments.loggers.packages import check_package
 
@@ -42,6 +41,8 @@ class RunTensorBoardLogger(TensorBoardLogger):
     @rank_zero_only
     def log_rows(self, key: str, columns: Sequence[str], rows: Sequence[Sequence[str | float]], step: int) -> None:
         """Logs a table as text, likewise."""
+        from tabulate import tabulate
+
         cells = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
         table = tabulate(cells, headers=list(columns), tablefmt="pipe", disable_numparse=True)
         self.experiment.add_text(key, table, max(step - 1, 0))

@@ -82,7 +82,7 @@ def test_a_study_has_bands_over_seeds_its_media_and_its_findings(capsys: pytest.
     assert main(["dashboard", "attention"]) == 0
     output = capsys.readouterr().out
     assert "spec       studies/attention/quick/dashboard.json" in output
-    assert "4 are offline, upload them with: wandb sync studies/attention/quick/runs/dot-seed1/1/wandb/" in output
+    assert "4 are offline, upload them with: wandb sync studies/attention/quick/runs/*/*/wandb/offline-run-*" in output
     assert "nothing was sent: after wandb login the same command publishes it" in output
 
     made = spec(Path("studies/attention/quick/dashboard.json"))
