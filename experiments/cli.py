@@ -135,7 +135,7 @@ def _run(words: list[str]) -> int:
     from datamodules.errors import UserError, suggest
 
     if words[0] not in COMMANDS:
-        raise UserError(f"unknown command '{words[0]}': {suggest(words[0], COMMANDS)}")
+        raise UserError(f"unknown command '{words[0]}': {suggest(words[0], COMMANDS, 'in seqlab --help')}")
     module, _, needs_lightning = COMMANDS[words[0]]
     if not needs_lightning and not any(word.startswith("--trust") for word in words):
         _leave_out_lightning()

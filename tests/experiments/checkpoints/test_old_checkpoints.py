@@ -61,12 +61,9 @@ def test_it_is_trained_further(name: str, old: Path) -> None:
 def test_it_translates(old: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     words = ["--ckpt_path", "translation.ckpt", "--source", "val.de", "--target", "val.fr"]
     assert main(["score", *words]) == 0
-    assert [line.split("\t")[0] for line in capsys.readouterr().out.splitlines()] == [
-        "-4.868163",
-        "-5.492131",
-        "-4.868163",
-        "-2.993444",
-    ]
+    found = [float(line.split("\t")[0]) for line in capsys.readouterr().out.splitlines()]
+    # The last of six decimals is the processor's: another one adds up in another order.
+    assert found == pytest.approx([-4.868163, -5.492131, -4.868163, -2.993444], abs=2e-6)
 
 
 def test_a_config_is_told_the_new_names(old: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -170,7 +170,8 @@ def each_once(study: Study, runs: Sequence[PlannedRun]) -> Iterator[PlannedRun]:
     begun: set[str] = set()
     tried: list[tuple[str, Change | None]] = []
     for run in runs:
-        variant = (run.variant, panels[run.panel].variants[run.variant])
+        panel = panels[run.panel]
+        variant = (run.variant, {**panel.starts, **panel.variants}[run.variant])
         if run.panel not in begun or variant not in tried:
             yield run
         begun.add(run.panel)
