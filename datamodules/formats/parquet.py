@@ -9,6 +9,7 @@ from typing import Any
 
 from datamodules.corpora.corpus import Decode, find_file
 from datamodules.errors import UserError
+from datamodules.formats.arrow import ArrowTable
 from datamodules.formats.cells import row_of
 from datamodules.formats.columns import Columns, Row, outer_column
 
@@ -17,7 +18,7 @@ _TOGETHER = 10_000
 
 
 @dataclass(frozen=True)
-class ParquetFile:
+class ParquetFile(ArrowTable):
     """A Parquet file; it needs the package pyarrow: ``pip install 'seqlab[parquet]'``.
 
     Args:
@@ -30,22 +31,9 @@ class ParquetFile:
     columns: dict[str, str]
 
     @property
-    def chosen(self) -> Columns:
-        """The columns that are read.
-
-        Raises:
-            UserError: They cannot be.
-        """
-        return Columns.of(self.columns, self.parquet)
-
-    @property
-    def counts_lines(self) -> bool:
-        """Whether the number of a row is that of its line."""
-        return False
-
-    def layout(self) -> dict[str, object]:
-        """What decides, beside the bytes of the file, which rows it has."""
-        return {"columns": self.columns}
+    def place(self) -> str:
+        """As it was given; see :attr:`ArrowTable.place`."""
+        return self.parquet
 
     def files(self) -> list[Path]:
         """The file, found.

@@ -12,6 +12,7 @@ from typing import Any
 
 from datamodules.corpora.corpus import Decode
 from datamodules.errors import UserError, suggest
+from datamodules.formats.arrow import ArrowTable
 from datamodules.formats.cells import row_of
 from datamodules.formats.columns import Columns, Row, outer_column
 
@@ -23,7 +24,7 @@ _TOGETHER = 10_000
 
 
 @dataclass(frozen=True)
-class SavedDataset:
+class SavedDataset(ArrowTable):
     """A directory that ``save_to_disk`` of ``datasets`` wrote, of one split or several.
 
     It needs the package pyarrow: ``pip install 'seqlab[parquet]'``.
@@ -40,22 +41,9 @@ class SavedDataset:
     split: str | None = None
 
     @property
-    def chosen(self) -> Columns:
-        """The columns that are read.
-
-        Raises:
-            UserError: They cannot be.
-        """
-        return Columns.of(self.columns, self.dataset)
-
-    @property
-    def counts_lines(self) -> bool:
-        """Whether the number of a row is that of its line."""
-        return False
-
-    def layout(self) -> dict[str, object]:
-        """What decides, beside the bytes of the files, which rows it has."""
-        return {"columns": self.columns}
+    def place(self) -> str:
+        """As it was given; see :attr:`ArrowTable.place`."""
+        return self.dataset
 
     def files(self) -> list[Path]:
         """The files that have the rows, in their order.

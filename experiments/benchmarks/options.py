@@ -36,6 +36,34 @@ def add_report_options(parser: argparse.ArgumentParser, rounds: int) -> None:
     parser.add_argument("--output", type=Path, metavar="FILE", help="write every repetition, as JSON")
 
 
+def add_config_option(parser: argparse.ArgumentParser, default: str, told: str) -> None:
+    """Adds the experiment that is measured; :func:`check_config` comes after it.
+
+    Args:
+        parser: Gets it.
+        default: A config that comes with seqlab.
+        told: What is done with it, in words.
+    """
+    parser.add_argument(
+        "--config", type=Path, default=Path(default), metavar="FILE", help=f"{told} (default: {default})"
+    )
+
+
+def check_config(given: argparse.Namespace) -> None:
+    """Refuses a config that is not there.
+
+    Args:
+        given: The options of :func:`add_config_option`.
+
+    Raises:
+        UserError: There is no such file.
+    """
+    from experiments.config.shipped_configs import find_config
+
+    if not find_config(given.config).is_file():
+        raise UserError(f"--config {given.config}: there is no such file")
+
+
 def percent(text: str) -> float:
     """A number from 0 to 100.
 

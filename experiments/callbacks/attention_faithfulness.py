@@ -65,6 +65,10 @@ class AttentionFaithfulness(EvaluationStatistics[_Sentence]):
             raise UserError(f"sentences of AttentionFaithfulness is {sentences}: give at least 1")
         self.sentences = sentences
 
+    def chosen(self, batch: SequenceBatch) -> SequenceBatch:
+        """Those that are among the first; see :meth:`EvaluationStatistics.chosen`."""
+        return _rows(batch, (batch.index < self.sentences).nonzero().squeeze(1))
+
     def measured(self, trainer: L.Trainer, module: TokenEncoderDecoder, batch: SequenceBatch) -> Sequence[_Sentence]:
         """The sums of each sentence; see :meth:`EvaluationStatistics.measured`."""
         if not trainer.testing:
@@ -102,27 +106,14 @@ class AttentionFaithfulness(EvaluationStatistics[_Sentence]):
             scores[f"accuracy_attention_{name}"] = sum(each.right[place] for each in sentences) / tokens
         log_scores(module, stage, scores)
 
-    def on_test_batch_end(
-        self,
-        trainer: L.Trainer,
-        pl_module: L.LightningModule,
-        outputs: object,
-        batch: SequenceBatch,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        """Measures those of a batch that are among the first."""
-        chosen = (batch.index < self.sentences).nonzero().squeeze(1).tolist()
-        if chosen:
-            super().on_test_batch_end(trainer, pl_module, outputs, _rows(batch, chosen), batch_idx, dataloader_idx)
 
-
-def _rows(batch: SequenceBatch, rows: list[int]) -> SequenceBatch:
-    """Some sentences of a batch."""
-    sides = [
-        replace(side, values=side.values[rows, : int(side.lengths[rows].max())], lengths=side.lengths[rows])
-        for side in (batch.source, batch.target)
-    ]
+def _rows(batch: SequenceBatch, rows: Tensor) -> SequenceBatch:
+    """Some sentences of a batch, ``(count,)`` rows of it, without the padding that they do not need."""
+    sides = []
+    for side in (batch.source, batch.target):
+        lengths = side.lengths[rows]
+        longest = int(lengths.max()) if len(rows) else 0
+        sides.append(replace(side, values=side.values[rows, :longest], lengths=lengths))
     return SequenceBatch(sides[0], sides[1], batch.index[rows])
 
 

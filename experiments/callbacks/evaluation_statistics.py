@@ -24,6 +24,14 @@ class EvaluationStatistics(L.Callback, ABC, Generic[Seen]):
     def __init__(self) -> None:
         self._sentences: dict[int, Seen] = {}
 
+    def chosen(self, batch: SequenceBatch) -> SequenceBatch:
+        """The sentences of a batch that are measured: all, unless a subclass measures some alone.
+
+        Args:
+            batch: Source and target.
+        """
+        return batch
+
     @abstractmethod
     def measured(self, trainer: L.Trainer, module: TokenEncoderDecoder, batch: SequenceBatch) -> Sequence[Seen]:
         """Measures a batch of at least one sentence, without gradients.
@@ -88,6 +96,7 @@ class EvaluationStatistics(L.Callback, ABC, Generic[Seen]):
         if not isinstance(module, TokenEncoderDecoder):
             name = type(self).__name__
             raise UserError(f"{name} measures encoder-decoders, not a {type(module).__name__}: leave it out")
+        batch = self.chosen(batch)
         if len(batch):
             # Where there is nothing to measure, there is nothing to keep.
             self._sentences.update(zip(batch.index.tolist(), self.measured(trainer, module, batch), strict=False))

@@ -41,6 +41,22 @@ def add_checkpoint_options(parser: argparse.ArgumentParser) -> None:
     add_device_option(parser)
 
 
+def add_checkpoint_option(parser: argparse.ArgumentParser, more: str = "") -> None:
+    """Adds the checkpoint of a tool that reads one alone.
+
+    Args:
+        parser: The tool's.
+        more: What is said of a run's directory beside that its best checkpoint is meant.
+    """
+    parser.add_argument(
+        "--ckpt_path",
+        type=Path,
+        required=True,
+        metavar="CKPT",
+        help=f"a checkpoint, or a run's directory: its best one{more}",
+    )
+
+
 def add_trust_option(parser: argparse.ArgumentParser) -> None:
     """Adds whose classes a checkpoint may name, which every tool takes that reads one."""
     parser.add_argument(

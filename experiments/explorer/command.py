@@ -13,7 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datamodules.errors import UserError
-from experiments.config.tool_parser import ToolParser, add_device_option, add_trust_option, positive
+from experiments.config.tool_parser import (
+    ToolParser,
+    add_checkpoint_option,
+    add_device_option,
+    add_trust_option,
+    positive,
+)
 from experiments.storage.layout import find_checkpoint
 from experiments.storage.outputs import check_outputs, open_output, write
 
@@ -187,13 +193,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--ckpt_path",
-        type=Path,
-        required=True,
-        metavar="CKPT",
-        help="a checkpoint, or a run's directory: its best one, and those of its epochs",
-    )
+    add_checkpoint_option(parser, ", and those of its epochs")
     parser.add_argument("--compare", type=Path, metavar="CKPT", help="another one, shown beside it")
     parser.add_argument("--port", type=int, default=8000, metavar="N", help="of the page (default: 8000; 0: any)")
     parser.add_argument(

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from datamodules.errors import UserError
-from experiments.config.tool_parser import ToolParser, add_trust_option
+from experiments.config.tool_parser import ToolParser, add_checkpoint_option, add_trust_option
 from experiments.storage.layout import find_checkpoint
 from experiments.storage.shell import quoted
 from experiments.storage.whole_folder import check_folder, whole_folder
@@ -92,13 +92,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--ckpt_path",
-        type=Path,
-        required=True,
-        metavar="CKPT",
-        help="a checkpoint, or a run's directory: its best one",
-    )
+    add_checkpoint_option(parser)
     parser.add_argument("--format", choices=FORMATS, required=True, help="of the graphs")
     parser.add_argument(
         "--output", type=Path, metavar="DIR", help="the new folder (default: beside the checkpoint, as best-onnx)"

@@ -155,4 +155,5 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--no-run", action="store_true", help="write the page of what is there, and run nothing")
     add_executor_options(parser)
+    parser.set_defaults(panel=[], variant=[])  # all of each study
     return parser

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
 from html import escape
 from pathlib import Path
 
@@ -47,14 +46,13 @@ def page(text: str, directory: Path) -> str:
         OSError: A picture cannot be read.
     """
     markdown = MarkdownIt("commonmark").enable("table")
-    renderer: Callable[[str], str] = markdown.render
     tokens = markdown.parse(text)
     for token in tokens:
         for child in token.children or ():
             if child.type == "image":
                 content = base64.b64encode((directory / str(child.attrs["src"])).read_bytes()).decode("ascii")
                 child.attrs["src"] = f"data:image/png;base64,{content}"
-    body = str(markdown.renderer.render(tokens, markdown.options, {})) if tokens else renderer(text)
+    body = str(markdown.renderer.render(tokens, markdown.options, {}))
     title = text.partition("\n")[0].removeprefix("# ")
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.config.tool_parser import ToolParser, add_device_option, add_trust_option
+from experiments.config.tool_parser import ToolParser, add_checkpoint_option, add_device_option, add_trust_option
 from experiments.storage.outputs import STANDARD_OUTPUT, add_overwrite_option, check_outputs, open_output, write
 
 if TYPE_CHECKING:
@@ -97,13 +97,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--ckpt_path",
-        type=Path,
-        required=True,
-        metavar="CKPT",
-        help="a checkpoint, or a run's directory: its best one",
-    )
+    add_checkpoint_option(parser)
     parser.add_argument("--input", required=True, metavar="FILE", help="the series until now, a CSV file with a header")
     parser.add_argument("--future", metavar="FILE", help="what is known ahead, a CSV file with the steps after the end")
     parser.add_argument("--output", type=Path, metavar="FILE", help="where to write (default: standard output)")

@@ -6,6 +6,8 @@ import argparse
 import math
 from pathlib import Path
 
+from experiments.benchmarks.options import add_config_option, check_config
+
 SUMMARY = "minutes of a training until it has reached given scores on its test set"
 
 DESCRIPTION = """\
@@ -25,13 +27,7 @@ examples:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds what ``seqlab benchmark quality`` takes."""
-    parser.add_argument(
-        "--config",
-        type=Path,
-        default=Path("configs") / "nmt" / "multi30k.yaml",
-        metavar="FILE",
-        help="the experiment (default: configs/nmt/multi30k.yaml)",
-    )
+    add_config_option(parser, "configs/nmt/multi30k.yaml", "the experiment")
     parser.add_argument("--metric", default="test/bleu", metavar="NAME", help="of a test (default: test/bleu)")
     parser.add_argument(
         "--levels",
@@ -72,15 +68,12 @@ def run(given: argparse.Namespace) -> int:
     from tabulate import tabulate
     from tqdm import tqdm
 
-    from datamodules.errors import UserError
     from experiments.benchmarks.machine_watch import MachineWatch
     from experiments.benchmarks.quality import TimedTraining, reached
     from experiments.benchmarks.report import machine, write_report
-    from experiments.config.shipped_configs import find_config
     from experiments.storage.commit import source_commit
 
-    if not find_config(given.config).is_file():
-        raise UserError(f"--config {given.config}: there is no such file")
+    check_config(given)
     words = ["--config", str(given.config), "--seed_everything", str(given.seed), *given.options]
     training = TimedTraining(words, given.directory)
     watch = MachineWatch() if MachineWatch.available() else None

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from experiments.benchmarks.options import add_report_options
+from experiments.benchmarks.options import add_config_option, add_report_options, check_config
 
 SUMMARY = "seconds from the start of a process to its help, its config, its first training step"
 
@@ -23,13 +22,7 @@ examples:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds what ``seqlab benchmark startup`` takes."""
-    parser.add_argument(
-        "--config",
-        type=Path,
-        default=Path("configs") / "nmt" / "dates.yaml",
-        metavar="FILE",
-        help="the experiment that is started (default: configs/nmt/dates.yaml)",
-    )
+    add_config_option(parser, "configs/nmt/dates.yaml", "the experiment that is started")
     add_report_options(parser, rounds=3)
 
 
@@ -46,14 +39,11 @@ def run(given: argparse.Namespace) -> int:
         UserError: There is no such config.
         RunFailed: A command failed.
     """
-    from datamodules.errors import UserError
     from experiments.benchmarks.report import machine, tell_comparison
     from experiments.benchmarks.rounds import Quantity, System, in_turn
     from experiments.benchmarks.startup import BARE_LIGHTNING, SEQLAB, command_times, first_step_times
-    from experiments.config.shipped_configs import find_config
 
-    if not find_config(given.config).is_file():
-        raise UserError(f"--config {given.config}: there is no such file")
+    check_config(given)
     fit = (*SEQLAB, "fit", "--config", str(given.config))
     bare = (*BARE_LIGHTNING, "fit")
     systems = [

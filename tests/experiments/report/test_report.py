@@ -174,3 +174,15 @@ def test_the_shipped_reports_name_what_their_studies_have() -> None:
     for path in known_reports().values():
         report, _ = read_report(path)
         assert all(exercise.claims for exercise in report.exercises)
+
+
+def test_studies_are_submitted_as_jobs(tmp_path: Path, seed: int, capsys: pytest.CaptureFixture[str]) -> None:
+    study = write_tiny_study(tmp_path, seed)
+    report = write_report(tmp_path, study, CLAIMS)
+    words = ["report", str(report), "--executor", "slurm", "--dry-run", "--seeds", "2"]
+    assert main([*words, "--directory", str(tmp_path / "studies")]) == 0
+    told = capsys.readouterr().out
+    assert "#SBATCH --array=0-3" in told
+    assert f"study {study}" in told
+    assert "--share 1/4" in told
+    assert "seqlab report --no-run" in told
