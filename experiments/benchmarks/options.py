@@ -8,7 +8,7 @@ from pathlib import Path
 from datamodules.errors import UserError
 from experiments.config.tool_parser import positive
 
-PEER_NAMES = ("opennmt", "joeynmt", "yoyodyne")
+PEER_NAMES = ("opennmt", "joeynmt", "yoyodyne", "marian")
 """The keys of :data:`experiments.benchmarks.peers.PEERS`, which need not be imported to be named in a help text."""
 
 FLOAT32 = "32-true"

@@ -51,6 +51,15 @@ step 20, time 6281.248538, target tokens per second 86.4
 step 40, time 6520.400741, target tokens per second 84.2
 """
 
+MARIAN_TRAINING = """\
+[2026-11-30 12:33:19] Allocating memory for Adam-specific shards
+[2026-11-30 12:34:11] Ep. 1 : Up. 20 : Sen. 1,280 : Cost 6.82284307 : Time 55.34s : 279.13 words/s : gNorm 1.5541
+[2026-11-30 12:35:15] Ep. 1 : Up. 40 : Sen. 2,552 : Cost 5.66523552 : Time 64.00s : 235.22 words/s : gNorm 1.2509
+[2026-11-30 12:35:36] Seen 3,000 samples
+[2026-11-30 12:36:07] Ep. 2 : Up. 60 : Sen. 824 : Cost 5.43523550 : Time 51.56s : 1,287.53 words/s : gNorm 1.1603
+[2026-11-30 12:36:09] Training finished
+"""
+
 
 def small_corpus(directory: Path) -> PeerCorpus:
     """A corpus with a pair that has a blank side, a quotation mark at a beginning, and a blank line to translate."""

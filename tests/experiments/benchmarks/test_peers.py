@@ -9,12 +9,13 @@ import pytest
 import yaml
 
 from datamodules.errors import RunFailed, UserError
-from experiments.benchmarks.peers import PEERS, JoeyNMT, OpenNMT, Peer, Yoyodyne
+from experiments.benchmarks.peers import PEERS, JoeyNMT, Marian, OpenNMT, Peer, Yoyodyne
 from experiments.benchmarks.peers.hardware import Hardware
 from experiments.benchmarks.peers.recipe import MIN_STEPS
 from tests.experiments.benchmarks.peer_files import (
     JOEYNMT_TRAINING,
     JOEYNMT_TRANSLATION,
+    MARIAN_TRAINING,
     OPENNMT_TRAINING,
     OPENNMT_TRANSLATION,
     YOYODYNE_TRAINING,
@@ -22,7 +23,7 @@ from tests.experiments.benchmarks.peer_files import (
     stand_in,
 )
 
-PROGRAMS = {"opennmt": "onmt_train", "joeynmt": "python", "yoyodyne": "yoyodyne"}
+PROGRAMS = {"opennmt": "onmt_train", "joeynmt": "python", "yoyodyne": "yoyodyne", "marian": "python"}
 
 
 def prepared(tmp_path: Path, peer_class: type[Peer], script: str = "", device: str = "cpu") -> Peer:
@@ -43,6 +44,7 @@ def config_of(peer: Peer, name: str = "train.yaml") -> dict:
         (OpenNMT, 2, OPENNMT_TRAINING, 380.0, (52590 + 60310) / 40),
         (JoeyNMT, 2, JOEYNMT_TRAINING, 154.5, (136800 + 124788) / 40),
         (Yoyodyne, 1, YOYODYNE_TRAINING, 84.2, 239152.203 / 20),
+        (Marian, 2, MARIAN_TRAINING, (235.22 + 1287.53) / 2, 116000 / 40),
     ],
 )
 def test_speed_is_the_median_of_the_reports_after_the_first(
@@ -118,6 +120,23 @@ def test_the_files_of_yoyodyne(tmp_path: Path) -> None:
     assert_clock_is_there(peer, config)
 
 
+def test_the_files_of_marian(tmp_path: Path) -> None:
+    peer = prepared(tmp_path, Marian, f"echo $@; cat >&2 <<'END'\n{MARIAN_TRAINING}END\n")
+    peer.train(60)
+    config = config_of(peer)
+    assert (peer.directory / "train.source").read_text() == '▁a ▁do g\n" ▁cat\n'
+    assert (peer.directory / "vocabulary.txt").read_text() == "</s>\n<unk>\n▁a\n▁do\ng\n▁cat\n"
+    assert (config["after"], config["mini-batch"], config["cpu-threads"]) == ("60u", 64, 1)
+    program, *words = (peer.directory / "train.out").read_text().split()
+    assert Path(program).is_file()
+    assert words == ["train", "train.yaml"]
+
+
+def test_marian_is_not_measured_on_a_gpu(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="its package runs on the CPU alone"):
+        prepared(tmp_path, Marian, device="cuda")
+
+
 def assert_clock_is_there(peer: Peer, config: dict) -> None:
     """The callback of a config is in a module that was copied."""
     module, _, callback = config["trainer"]["callbacks"][0]["class_path"].partition(".")
@@ -180,6 +199,17 @@ def test_joeynmt_translates(tmp_path: Path) -> None:
     assert translation.search_seconds == 11.7726
     testing = config_of(peer, "translate.yaml")["testing"]
     assert (testing["beam_size"], testing["batch_size"]) == (5, 32)
+
+
+def test_marian_translates(tmp_path: Path) -> None:
+    peer = prepared(tmp_path, Marian, 'echo "search took 2.500000 seconds"; cp "$4" "$5"\n')
+    (peer.directory / "checkpoints").mkdir()
+    (peer.directory / "checkpoints" / "marian.npz").touch()
+    translation = peer.translate(beam_size=5, batch_size=32)
+    assert translation.hypotheses == ["a dog", "", "cat"]
+    assert translation.search_seconds == 2.5
+    options = config_of(peer, "translate.yaml")
+    assert (options["beam-size"], options["mini-batch"], options["normalize"]) == (5, 32, 1.0)
 
 
 def test_translations_that_are_missing_are_an_error(tmp_path: Path) -> None:
