@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from experiments.studies.plan import Key
 from experiments.studies.results import Row
-from experiments.studies.statistics import Difference, Summary, holm_differences, summary
+from experiments.studies.statistics import Difference, Summary, holm_differences, least_deviation, summary
 from experiments.studies.study import Metric, Study, panels_of, variants_with
 
 
@@ -91,13 +91,17 @@ def _compared(study: Study, metric: Metric, rows: Mapping[Key, Row], seeds: Sequ
         for variant in variants_with(metric, panel)
     }
     firsts = {name: next(iter(variants_with(metric, panel)), "") for name, panel in panels_of(study).items()}
+
+    def first(place: Place) -> Place:
+        return place._replace(variant=firsts[place.panel])
+
     pairs = {
         place: paired
         for place, own in values.items()
-        if place.variant != firsts[place.panel]
-        and (paired := _paired(own, values[place._replace(variant=firsts[place.panel])]))
+        if place != first(place) and (paired := _paired(own, values[first(place)]))
     }
-    differences = dict(zip(pairs, holm_differences(list(pairs.values())), strict=True))
+    least = [least_deviation([*values[place].values(), *values[first(place)].values()]) for place in pairs]
+    differences = dict(zip(pairs, holm_differences(list(pairs.values()), least), strict=True))
     entries = (
         Entry(place, own, summary(list(own.values())), differences.get(place)) for place, own in values.items() if own
     )

@@ -158,7 +158,8 @@ def _on_intervals(comparisons: Sequence[Comparison], seeds: int) -> str:
         f"seed. Their intervals are of Student's t, at {100 * (1 - ERROR_RATE):g} percent, corrected after Holm (1979) "
         "over all comparisons of the metric: each has the level at which Holm's procedure tests it. An interval that "
         "holds 0 is reported as not told apart; the chance that one or more differences of a metric are called told "
-        f"apart by chance alone is at most {100 * ERROR_RATE:g} percent, where differences are normally distributed."
+        f"apart by chance alone is at most {100 * ERROR_RATE:g} percent, where differences are normally distributed. "
+        "No deviation is taken as less than what rounding to the metric's steps gives."
     )
 
 

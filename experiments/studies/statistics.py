@@ -6,12 +6,19 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from statistics import fmean, stdev
 
 import mpmath
 
 ERROR_RATE = 0.05
 """The chance that at least one difference that is 0 in truth is called told apart, over one family of comparisons."""
+
+_GREATEST_STEP = 0.01
+"""Steps of a metric are no larger than this share of its greatest value: no test set has less than a hundred rows."""
+
+_ALIKE = 1e-6
+"""Values that differ by less than this share of the greatest one are equal but for rounding."""
 
 MOST_PAIRS = 200
 """More than so many are not counted: nobody trains so often."""
@@ -63,7 +70,24 @@ def summary(values: Sequence[float]) -> Summary:
     return Summary(fmean(values), stdev(values) if len(values) > 1 else None, len(values))
 
 
-def holm_differences(families: Sequence[Sequence[float]]) -> list[Difference]:
+def least_deviation(values: Sequence[float]) -> float:
+    """What differences of a metric scatter by at least, however equal those that were seen are.
+
+    A share of a test set goes in steps, and a few seeds soon have the same difference of a step or two: an interval of
+    width 0, which says that one row in 500 tells two variants apart. What is rounded to steps is off by up to a half of
+    one, so that two of them differ by ``step / sqrt(6)`` as a standard deviation (Sheppard's correction, for two). The
+    step is the smallest gap between two values, at most a hundredth of the greatest.
+
+    Args:
+        values: Of both variants, at all seeds.
+    """
+    greatest = max(abs(value) for value in values)
+    gaps = (after - before for before, after in pairwise(sorted(values)))
+    step = min((gap for gap in gaps if gap > _ALIKE * greatest), default=0.0)
+    return min(step, _GREATEST_STEP * greatest) / math.sqrt(6)
+
+
+def holm_differences(families: Sequence[Sequence[float]], least: Sequence[float] | None = None) -> list[Difference]:
     """The mean of each comparison's paired differences, with a t-interval corrected after Holm.
 
     The comparisons are ordered by the p-value of their paired t-test, smallest first. Of m comparisons, the i-th is
@@ -74,22 +98,23 @@ def holm_differences(families: Sequence[Sequence[float]]) -> list[Difference]:
     0.05. The intervals are not simultaneous: that all of them hold their true differences at once can be rarer than
     0.95.
 
-    Differences that are all equal have an interval of width 0.
-
     Args:
         families: For each comparison the differences, one for each seed; at least one each.
+        least: For each the least deviation of its differences, from :func:`least_deviation`; if not given 0, with which
+            differences that are all equal have an interval of width 0.
 
     Returns:
         The differences in the given order. A comparison of a single pair has no interval, and counts for no other.
     """
     found = [Difference(fmean(differences)) for differences in families]
     testable = [place for place, differences in enumerate(families) if len(differences) > 1]
-    testable.sort(key=lambda place: _p_value(families[place]))
+    deviations = {place: max(stdev(families[place]), 0.0 if least is None else least[place]) for place in testable}
+    testable.sort(key=lambda place: _p_value(families[place], deviations[place]))
     level, failed = 0.0, False
     for rank, place in enumerate(testable):
         if not failed:
             level = ERROR_RATE / (len(testable) - rank)
-        found[place] = _interval(families[place], level)
+        found[place] = _interval(families[place], deviations[place], level)
         failed = failed or not found[place].significant
     return found
 
@@ -143,14 +168,15 @@ def needed_pairs(differences: Sequence[float], power: float = 0.8) -> int | None
     return None
 
 
-def _interval(differences: Sequence[float], level: float) -> Difference:
-    low, high = t_interval(differences, level)
-    return Difference(fmean(differences), low, high, 1 - level)
+def _interval(differences: Sequence[float], deviation: float, level: float) -> Difference:
+    mean, count = fmean(differences), len(differences)
+    half = t_quantile(level, count - 1) * deviation / math.sqrt(count)
+    return Difference(mean, mean - half, mean + half, 1 - level)
 
 
-def _p_value(differences: Sequence[float]) -> float:
+def _p_value(differences: Sequence[float], deviation: float) -> float:
     """The p-value of the paired t-test that the mean difference is 0."""
-    error = stdev(differences) / math.sqrt(len(differences))
+    error = deviation / math.sqrt(len(differences))
     if error == 0:
         return 0.0 if fmean(differences) else 1.0
     return float(_both_tails(fmean(differences) / error, len(differences) - 1))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from experiments.studies.statistics import holm_differences, summary, t_interval, t_quantile
+from experiments.studies.statistics import holm_differences, least_deviation, summary, t_interval, t_quantile
 
 
 @pytest.mark.parametrize(
@@ -98,6 +98,31 @@ def test_at_most_one_study_in_twenty_finds_what_is_not_there(seed: int) -> None:
         missed += not found[3].significant
     assert false / studies <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / studies)
     assert missed / studies <= 0.05, "what is plainly there is found"
+
+
+@pytest.mark.parametrize("right", [0.95, 0.996])
+@pytest.mark.parametrize("seeds", [2, 3])
+def test_a_row_or_two_in_500_tell_no_variants_apart(seed: int, seeds: int, right: float) -> None:
+    """Shares of a test set come in steps: the same difference at two seeds is nothing rare (10 percent, 0.996)."""
+    generator = np.random.default_rng(seed)
+    studies, false = 600, 0
+    for _ in range(studies):
+        values = generator.binomial(500, right, size=(2, seeds)) / 500
+        (found,) = holm_differences([(values[1] - values[0]).tolist()], [least_deviation(values.ravel().tolist())])
+        false += found.significant
+    assert false / studies <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / studies)
+
+
+def test_the_least_deviation_is_that_of_rounding_to_the_steps() -> None:
+    step = 1 / math.sqrt(6)
+    assert least_deviation([0.996, 0.994, 0.998, 0.996000001]) == pytest.approx(0.002 * step)
+    assert least_deviation([0.0, 0.0, 1.0, 1.0]) == pytest.approx(0.01 * step), "at most a hundredth of the greatest"
+    assert least_deviation([3.0, 3.0]) == least_deviation([0.0, 0.0]) == 0
+    plain, floored = (
+        holm_differences([[0.002, 0.002], [1.0, 1.0]], least)[0] for least in (None, [0.002 * step, 0.01 * step])
+    )
+    assert (plain.significant, floored.significant) == (True, False)
+    assert holm_differences([[1.0, 1.0]], [0.01 * step])[0].significant, "all against nothing is told by two seeds"
 
 
 def test_the_interval_of_one_comparison_covers_the_truth_in_95_percent(seed: int) -> None:
