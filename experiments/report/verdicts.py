@@ -9,7 +9,7 @@ from typing import Literal
 from experiments.report.plan import Claim, Expectation, compared_metric, compared_panel
 from experiments.studies.plan import Key
 from experiments.studies.results import Row
-from experiments.studies.statistics import Difference, holm_differences, least_deviation, needed_pairs
+from experiments.studies.statistics import Difference, Paired, holm_differences, needed_pairs
 from experiments.studies.study import Study
 
 Outcome = Literal["holds", "holds in part", "does not hold", "not told apart", "not run"]
@@ -68,44 +68,39 @@ def verdict(claim: Claim, study: Study, rows: Mapping[Key, Row], seeds: Sequence
         rows: The result rows of the finished runs.
         seeds: Those that count.
     """
-    pairs = [_pairs(each, study, rows, seeds) for each in claim.expectations]
-    differences = [[one - other for one, other in found] for found in pairs]
-    least = [least_deviation([value for pair in found for value in pair]) for found in pairs if found]
-    tested = iter(holm_differences([found for found in differences if found], least))
+    pairs = [_paired(each, study, rows, seeds) for each in claim.expectations]
+    tested = iter(holm_differences([found for found in pairs if found]))
     findings = tuple(
         _finding(expectation, study, found, next(tested) if found else None)
-        for expectation, found in zip(claim.expectations, differences, strict=True)
+        for expectation, found in zip(claim.expectations, pairs, strict=True)
     )
     return Verdict(claim, _together([finding.outcome for finding in findings]), findings)
 
 
-def _pairs(
-    expectation: Expectation, study: Study, rows: Mapping[Key, Row], seeds: Sequence[int]
-) -> list[tuple[float, float]]:
-    """What both variants have, at each seed that both have."""
+def _paired(expectation: Expectation, study: Study, rows: Mapping[Key, Row], seeds: Sequence[int]) -> Paired | None:
+    """What one variant has above the other; None where they have no seed together."""
     name, panel = compared_panel(expectation, study)
     column, _ = compared_metric(expectation, panel)
     both = [[rows.get((name, variant, seed)) for variant in (expectation.variant, expectation.than)] for seed in seeds]
-    return [(float(one[column]), float(other[column])) for one, other in both if one and other]
+    pairs = [(float(one[column]), float(other[column])) for one, other in both if one and other]
+    return Paired.of(pairs) if pairs else None
 
 
-def _finding(
-    expectation: Expectation, study: Study, differences: Sequence[float], difference: Difference | None
-) -> Finding:
+def _finding(expectation: Expectation, study: Study, paired: Paired | None, difference: Difference | None) -> Finding:
     name, panel = compared_panel(expectation, study)
     column, metric = compared_metric(expectation, panel)
     rises = {"higher": True, "lower": False}
     upward = rises.get(expectation.expected, (expectation.expected == "better") == (metric.better == "higher"))
     needed: int | None = None
     outcome: Outcome
-    if difference is None:
+    if paired is None or difference is None:
         outcome = "not run"
     elif not difference.significant:
         outcome = "not told apart"
-        needed = needed_pairs(differences)
+        needed = needed_pairs(paired)
     else:
         outcome = "holds" if (difference.mean > 0) == upward else "does not hold"
-    return Finding(expectation, name, column, outcome, difference, len(differences), needed)
+    return Finding(expectation, name, column, outcome, difference, len(paired.differences) if paired else 0, needed)
 
 
 def _together(outcomes: Sequence[Outcome]) -> Outcome:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from experiments.studies.plan import Key
 from experiments.studies.results import Row
-from experiments.studies.statistics import Difference, Summary, holm_differences, least_deviation, summary
+from experiments.studies.statistics import Difference, Paired, Summary, holm_differences, summary
 from experiments.studies.study import Metric, Study, panels_of, variants_with
 
 
@@ -96,18 +96,17 @@ def _compared(study: Study, metric: Metric, rows: Mapping[Key, Row], seeds: Sequ
         return place._replace(variant=firsts[place.panel])
 
     pairs = {
-        place: paired
+        place: Paired.of(both)
         for place, own in values.items()
-        if place != first(place) and (paired := _paired(own, values[first(place)]))
+        if place != first(place) and (both := _pairs(own, values[first(place)]))
     }
-    least = [least_deviation([*values[place].values(), *values[first(place)].values()]) for place in pairs]
-    differences = dict(zip(pairs, holm_differences(list(pairs.values()), least), strict=True))
+    differences = dict(zip(pairs, holm_differences(list(pairs.values())), strict=True))
     entries = (
         Entry(place, own, summary(list(own.values())), differences.get(place)) for place, own in values.items() if own
     )
     return Comparison(metric, tuple(entries))
 
 
-def _paired(values: Mapping[int, float], first: Mapping[int, float]) -> list[float]:
-    """The differences at the seeds that both have."""
-    return [values[seed] - first[seed] for seed in values if seed in first]
+def _pairs(values: Mapping[int, float], first: Mapping[int, float]) -> list[tuple[float, float]]:
+    """Both values at the seeds that both have."""
+    return [(values[seed], first[seed]) for seed in values if seed in first]

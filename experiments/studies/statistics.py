@@ -87,7 +87,39 @@ def least_deviation(values: Sequence[float]) -> float:
     return min(step, _GREATEST_STEP * greatest) / math.sqrt(6)
 
 
-def holm_differences(families: Sequence[Sequence[float]], least: Sequence[float] | None = None) -> list[Difference]:
+@dataclass(frozen=True)
+class Paired:
+    """What one variant has above another, at each seed that both have.
+
+    Attributes:
+        differences: At least one.
+        least: The least deviation that is believed of them.
+    """
+
+    differences: Sequence[float]
+    least: float = 0.0
+
+    @classmethod
+    def of(cls, pairs: Sequence[tuple[float, float]]) -> Paired:
+        """The differences of a metric.
+
+        Args:
+            pairs: The values of the one and of the other, at least one pair.
+        """
+        return cls([one - other for one, other in pairs], least_deviation([value for pair in pairs for value in pair]))
+
+    @property
+    def mean(self) -> float:
+        """Their mean."""
+        return fmean(self.differences)
+
+    @property
+    def deviation(self) -> float:
+        """Their sample standard deviation, or the least one; of two or more."""
+        return max(stdev(self.differences), self.least)
+
+
+def holm_differences(families: Sequence[Paired]) -> list[Difference]:
     """The mean of each comparison's paired differences, with a t-interval corrected after Holm.
 
     The comparisons are ordered by the p-value of their paired t-test, smallest first. Of m comparisons, the i-th is
@@ -99,22 +131,19 @@ def holm_differences(families: Sequence[Sequence[float]], least: Sequence[float]
     0.95.
 
     Args:
-        families: For each comparison the differences, one for each seed; at least one each.
-        least: For each the least deviation of its differences, from :func:`least_deviation`; if not given 0, with which
-            differences that are all equal have an interval of width 0.
+        families: The differences of each comparison.
 
     Returns:
         The differences in the given order. A comparison of a single pair has no interval, and counts for no other.
     """
-    found = [Difference(fmean(differences)) for differences in families]
-    testable = [place for place, differences in enumerate(families) if len(differences) > 1]
-    deviations = {place: max(stdev(families[place]), 0.0 if least is None else least[place]) for place in testable}
-    testable.sort(key=lambda place: _p_value(families[place], deviations[place]))
+    found = [Difference(paired.mean) for paired in families]
+    testable = [place for place, paired in enumerate(families) if len(paired.differences) > 1]
+    testable.sort(key=lambda place: _p_value(families[place]))
     level, failed = 0.0, False
     for rank, place in enumerate(testable):
         if not failed:
             level = ERROR_RATE / (len(testable) - rank)
-        found[place] = _interval(families[place], deviations[place], level)
+        found[place] = _interval(families[place], level)
         failed = failed or not found[place].significant
     return found
 
@@ -145,22 +174,22 @@ def t_quantile(level: float, freedom: int) -> float:
     )
 
 
-def needed_pairs(differences: Sequence[float], power: float = 0.8) -> int | None:
+def needed_pairs(paired: Paired, power: float = 0.8) -> int | None:
     """About how many pairs a t-test needs to tell a difference as large as the one seen from 0.
 
     The smallest n with ``n >= ((t(1 - 0.05 / 2) + t(power)) * deviation / mean) ** 2``, both quantiles of n - 1 degrees
     of freedom (Cohen 1988, section 2.3, by iteration).
 
     Args:
-        differences: Those that were seen, paired.
+        paired: The differences that were seen.
         power: The chance to tell them apart.
 
     Returns:
         The number, at least 2; None of a single difference, of a mean of 0, and above :data:`MOST_PAIRS`.
     """
-    if len(differences) < 2 or not (mean := abs(fmean(differences))):
+    if len(paired.differences) < 2 or not paired.mean:
         return None
-    ratio = stdev(differences) / mean
+    ratio = paired.deviation / abs(paired.mean)
     for count in range(2, MOST_PAIRS + 1):
         quantiles = t_quantile(ERROR_RATE, count - 1) + t_quantile(2 * (1 - power), count - 1)
         if count >= (quantiles * ratio) ** 2:
@@ -168,18 +197,18 @@ def needed_pairs(differences: Sequence[float], power: float = 0.8) -> int | None
     return None
 
 
-def _interval(differences: Sequence[float], deviation: float, level: float) -> Difference:
-    mean, count = fmean(differences), len(differences)
-    half = t_quantile(level, count - 1) * deviation / math.sqrt(count)
-    return Difference(mean, mean - half, mean + half, 1 - level)
+def _interval(paired: Paired, level: float) -> Difference:
+    count = len(paired.differences)
+    half = t_quantile(level, count - 1) * paired.deviation / math.sqrt(count)
+    return Difference(paired.mean, paired.mean - half, paired.mean + half, 1 - level)
 
 
-def _p_value(differences: Sequence[float], deviation: float) -> float:
+def _p_value(paired: Paired) -> float:
     """The p-value of the paired t-test that the mean difference is 0."""
-    error = deviation / math.sqrt(len(differences))
+    error = paired.deviation / math.sqrt(len(paired.differences))
     if error == 0:
-        return 0.0 if fmean(differences) else 1.0
-    return float(_both_tails(fmean(differences) / error, len(differences) - 1))
+        return 0.0 if paired.mean else 1.0
+    return float(_both_tails(paired.mean / error, len(paired.differences) - 1))
 
 
 def _both_tails(t: float, freedom: int) -> mpmath.mpf:

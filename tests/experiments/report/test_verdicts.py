@@ -12,7 +12,7 @@ from experiments.report.plan import Claim, Expectation
 from experiments.report.verdicts import verdict
 from experiments.studies.plan import Key
 from experiments.studies.results import Row
-from experiments.studies.statistics import MOST_PAIRS, needed_pairs
+from experiments.studies.statistics import MOST_PAIRS, Paired, needed_pairs
 from experiments.studies.study import Study, read_study
 from tests.experiments.studies.study_files import write_study
 
@@ -98,8 +98,8 @@ def test_how_many_seeds_would_decide() -> None:
     """Cohen (1988), table 2.4.1 of paired samples: an effect of 1.0 takes 10 pairs, one of 0.8 takes 15, at 0.8."""
     for effect, pairs in ((1.0, 10), (0.8, 15)):
         around = [effect + each for each in (-1.0, 0.0, 1.0)]  # of deviation 1
-        assert needed_pairs(around) == pytest.approx(pairs, abs=1)
-    assert needed_pairs([0.5]) is None
-    assert needed_pairs([1.0, -1.0]) is None
-    assert needed_pairs([1.01, -1.0]) is None
-    assert (needed_pairs([1.2, 0.8, 1.0]) or MOST_PAIRS) < 4
+        assert needed_pairs(Paired(around)) == pytest.approx(pairs, abs=1)
+    assert needed_pairs(Paired([0.5])) is None
+    assert needed_pairs(Paired([1.0, -1.0])) is None
+    assert needed_pairs(Paired([1.01, -1.0])) is None
+    assert (needed_pairs(Paired([1.2, 0.8, 1.0])) or MOST_PAIRS) < 4

@@ -8,7 +8,15 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from experiments.studies.statistics import holm_differences, least_deviation, summary, t_interval, t_quantile
+from experiments.studies.statistics import (
+    Paired,
+    holm_differences,
+    least_deviation,
+    needed_pairs,
+    summary,
+    t_interval,
+    t_quantile,
+)
 
 
 @pytest.mark.parametrize(
@@ -62,16 +70,16 @@ def test_what_is_told_apart_is_what_holm_rejects(seed: int) -> None:
         order = np.argsort(p_values)
         adjusted = np.maximum.accumulate([(count - rank) * p_values[place] for rank, place in enumerate(order)])
         rejected = dict(zip(order.tolist(), (adjusted <= 0.05).tolist(), strict=True))
-        found = holm_differences(families)
+        found = holm_differences([Paired(family) for family in families])
         assert [each.significant for each in found] == [rejected[place] for place in range(count)]
 
 
 def test_one_comparison_has_the_plain_interval_and_several_have_wider_ones() -> None:
     clear, unclear = [5.0, 5.1, 4.9], [0.1, -0.2, 0.2]
-    (alone,) = holm_differences([unclear])
+    (alone,) = holm_differences([Paired(unclear)])
     assert (alone.low, alone.high) == t_interval(unclear)
     assert alone.confidence == pytest.approx(0.95)
-    first, second, third = holm_differences([unclear, clear, [-0.2, 0.2, 0.3]])
+    first, second, third = holm_differences([Paired(each) for each in (unclear, clear, [-0.2, 0.2, 0.3])])
     assert (second.low, second.high) == t_interval(clear, 0.05 / 3)
     assert second.significant
     assert (first.low, first.high) == t_interval(unclear, 0.05 / 2)
@@ -79,7 +87,7 @@ def test_one_comparison_has_the_plain_interval_and_several_have_wider_ones() -> 
 
 
 def test_one_seed_has_no_interval_and_equal_values_are_not_told_apart() -> None:
-    single, none, always = holm_differences([[3.0], [0.0, 0.0, 0.0], [0.5, 0.5, 0.5]])
+    single, none, always = holm_differences([Paired(each) for each in ([3.0], [0.0] * 3, [0.5] * 3)])
     assert (single.mean, single.low, single.significant) == (3.0, None, False)
     assert not none.significant
     assert always.significant
@@ -93,7 +101,8 @@ def test_at_most_one_study_in_twenty_finds_what_is_not_there(seed: int) -> None:
     for _ in range(studies):
         first = generator.normal(size=4)
         effects = np.array([0.0, 0.0, 2.0, 30.0])[:, None]
-        found = holm_differences((generator.normal(effects, 1.0, size=(4, 4)) - first).tolist())
+        families = (generator.normal(effects, 1.0, size=(4, 4)) - first).tolist()
+        found = holm_differences([Paired(family) for family in families])
         false += any(each.significant for each in found[:2])
         missed += not found[3].significant
     assert false / studies <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / studies)
@@ -108,7 +117,7 @@ def test_a_row_or_two_in_500_tell_no_variants_apart(seed: int, seeds: int, right
     studies, false = 600, 0
     for _ in range(studies):
         values = generator.binomial(500, right, size=(2, seeds)) / 500
-        (found,) = holm_differences([(values[1] - values[0]).tolist()], [least_deviation(values.ravel().tolist())])
+        (found,) = holm_differences([Paired.of(list(zip(*values.tolist(), strict=True)))])
         false += found.significant
     assert false / studies <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / studies)
 
@@ -118,11 +127,11 @@ def test_the_least_deviation_is_that_of_rounding_to_the_steps() -> None:
     assert least_deviation([0.996, 0.994, 0.998, 0.996000001]) == pytest.approx(0.002 * step)
     assert least_deviation([0.0, 0.0, 1.0, 1.0]) == pytest.approx(0.01 * step), "at most a hundredth of the greatest"
     assert least_deviation([3.0, 3.0]) == least_deviation([0.0, 0.0]) == 0
-    plain, floored = (
-        holm_differences([[0.002, 0.002], [1.0, 1.0]], least)[0] for least in (None, [0.002 * step, 0.01 * step])
-    )
-    assert (plain.significant, floored.significant) == (True, False)
-    assert holm_differences([[1.0, 1.0]], [0.01 * step])[0].significant, "all against nothing is told by two seeds"
+    equal = [(0.998, 0.996), (0.996, 0.994)]
+    differences = [one - other for one, other in equal]
+    plain, ours, plainly = holm_differences([Paired(differences), Paired.of(equal), Paired.of([(1.0, 0.0)] * 2)])
+    assert [each.significant for each in (plain, ours, plainly)] == [True, False, True]
+    assert needed_pairs(Paired.of(equal)) == 4, "and not two, which were not enough"
 
 
 def test_the_interval_of_one_comparison_covers_the_truth_in_95_percent(seed: int) -> None:
