@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import lightning as L
@@ -27,7 +28,18 @@ class AlignedData(Protocol):
 
 
 class _Sentence(NamedTuple):
-    """Sums over the target tokens of a sentence, and how many of them have a source token that the peak can be on."""
+    """Sums over the target tokens of a sentence.
+
+    Attributes:
+        tokens: How many there are, with EOS.
+        entropy: Of their weights.
+        largest: Of their weights.
+        variance: Of their weights.
+        aligned: How many have a source token that the peak can be on.
+        right: At how many it is there.
+        moves: From one token to the next, EOS left out.
+        onward: Of these, those at which the peak does not go back.
+    """
 
     tokens: int
     entropy: float
@@ -35,6 +47,8 @@ class _Sentence(NamedTuple):
     variance: float
     aligned: int
     right: int
+    moves: int
+    onward: int
 
 
 class AttentionStatistics(EvaluationStatistics[_Sentence]):
@@ -45,7 +59,10 @@ class AttentionStatistics(EvaluationStatistics[_Sentence]):
 
     - ``attention_entropy``, in nats: 0 where all weight is on one source token, ``log(source_len)`` where it is even;
     - ``attention_max``, the largest weight;
-    - ``attention_variance``, of the weights over the source tokens.
+    - ``attention_variance``, of the weights over the source tokens;
+    - ``attention_monotony``: of the moves from one target token to the next, EOS left out, the share at which the
+      largest weight, heads averaged, does not go back in the source. 1 where both sides run alike, as letters and
+      their sounds do.
 
     Where the data module knows which source token a target token was made from, as ``ReversalDataModule`` does, also
     ``attention_peak_right``, the share of target tokens, EOS left out, at which the largest weight, heads averaged,
@@ -54,7 +71,8 @@ class AttentionStatistics(EvaluationStatistics[_Sentence]):
 
     def logged_metrics(self) -> set[str]:
         """The metrics that a training logs here, the last one where the data know it."""
-        return {"val/attention_entropy", "val/attention_max", "val/attention_variance", "val/attention_peak_right"}
+        kinds = ("entropy", "max", "variance", "monotony", "peak_right")
+        return {f"val/attention_{kind}" for kind in kinds}
 
     def measured(self, trainer: L.Trainer, module: TokenEncoderDecoder, batch: SequenceBatch) -> Sequence[_Sentence]:
         """The sums of each sentence; see :meth:`EvaluationStatistics.measured`."""
@@ -84,7 +102,12 @@ class AttentionStatistics(EvaluationStatistics[_Sentence]):
             sum(peak == origin for peak, origin in zip(found, origins, strict=False))
             for found, origins in zip(peaks, all_origins, strict=True)
         ]
-        return [_Sentence(*row) for row in zip(within.sum(dim=1).tolist(), *sums, aligned, right, strict=True)]
+        tokens = within.sum(dim=1).tolist()
+        moves = [list(pairwise(found[: count - 1])) for found, count in zip(peaks, tokens, strict=True)]
+        counts = [len(each) for each in moves]
+        onward = [sum(before <= after for before, after in each) for each in moves]
+        rows = zip(tokens, *sums, aligned, right, counts, onward, strict=True)
+        return [_Sentence(*row) for row in rows]
 
     def report(
         self, trainer: L.Trainer, module: L.LightningModule, stage: EvaluationStage, sentences: Sequence[_Sentence]
@@ -98,4 +121,6 @@ class AttentionStatistics(EvaluationStatistics[_Sentence]):
         }
         if aligned := sum(each.aligned for each in sentences):
             scores["attention_peak_right"] = sum(each.right for each in sentences) / aligned
+        if moves := sum(each.moves for each in sentences):
+            scores["attention_monotony"] = sum(each.onward for each in sentences) / moves
         log_scores(module, stage, scores)

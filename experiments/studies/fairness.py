@@ -15,6 +15,7 @@ WARNING = "WARNING"
 """How the line begins that tells of a comparison that was not fair."""
 
 UPDATES = "the same number of updates"
+TIME = "the same time of training, trainer.max_time"
 DATA = "the same batches in the same order"
 START = "equal initial values in every parameter that they share by name and shape"
 
@@ -30,7 +31,11 @@ def fairness_lines(study: Study, rows: Mapping[Key, Row]) -> list[str]:
         Lines; those of warnings begin with :data:`WARNING`.
     """
     starts = {key: _initial_parameters(row) for key, row in rows.items()}
-    checks = {UPDATES: list(_unequal(rows, "updates"))}
+    timed = {key: row for key, row in rows.items() if panels_of(study)[key[0]].equal == "time"}
+    counted = {key: row for key, row in rows.items() if key not in timed}
+    checks = {UPDATES: list(_unequal(counted, "updates"))} if counted else {}
+    if timed:
+        checks[TIME] = []
     for group in _by_start(study, rows):
         checks.setdefault(START, []).extend(_unequal_starts({key: starts[key] for key in group}))
         if study.same_data:

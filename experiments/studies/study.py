@@ -126,6 +126,7 @@ class Panel(Change):
         metrics: What is compared. The first is the main one.
         curves: What is drawn through training in one figure, as logged; not compared.
         x: Its place on a numeric axis, where the panels are steps of one quantity.
+        equal: What its variants have alike: their updates, or their time, which ``trainer.max_time`` gives.
     """
 
     presets: dict[str, Change] = {}
@@ -134,6 +135,7 @@ class Panel(Change):
     metrics: tuple[Metric, ...] = ()
     curves: tuple[str, ...] = ()
     x: float | None = None
+    equal: Literal["updates", "time"] = "updates"
 
 
 class Study(Panel):
@@ -310,6 +312,7 @@ def _completed(study: Study, panel: Panel) -> Panel:
         metrics=panel.metrics or study.metrics,
         curves=panel.curves or study.curves,
         x=panel.x,
+        equal=panel.equal if "equal" in panel.model_fields_set else study.equal,
     )
 
 
@@ -364,6 +367,9 @@ def _check_trainings(panel: Panel, where: str) -> None:
     for name, training in {**panel.starts, **panel.variants}.items():
         for preset in set(training.presets) - set(panel.presets):
             raise UserError(f"{where}: {name}: unknown preset '{preset}': {suggest(preset, panel.presets)}")
+    for preset, change in panel.presets.items():
+        if panel.equal == "time" and "trainer.max_time" not in {**panel.options, **change.options}:
+            raise UserError(f"{where}: equal is time, but preset {preset} has no trainer.max_time")
     for name, variant in panel.variants.items():
         if name in panel.starts:
             raise UserError(f"{where}: '{name}' is the name of a start and of a variant: rename one")

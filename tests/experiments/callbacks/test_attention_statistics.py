@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from functools import partial
 from pathlib import Path
@@ -52,10 +53,11 @@ def test_equals_the_model_stepped_by_hand(attention: type[Attention], stage: str
     trainer = make_trainer(tmp_path, callbacks=[AttentionStatistics()])
     (scores,) = (trainer.validate if stage == "val" else trainer.test)(model, datamodule=data, verbose=False)
 
-    entropies, largest, variances, right = [], [], [], []
+    entropies, largest, variances, right, onward = [], [], [], [], []
     for source_text, target_text in data.pairs("val" if stage == "val" else "test"):
         source, target = data.source_tokenizer.encode(source_text), data.target_tokenizer.encode(target_text)
         memory, state = model.encode(Padded.from_sequences([[*source, EOS]]))
+        peaks: list[int] = []
         for position, token in enumerate([BOS, *target]):
             _, weights, state = model.step(torch.tensor([token]), memory, state)
             for head in weights[0].tolist():
@@ -63,13 +65,15 @@ def test_equals_the_model_stepped_by_hand(attention: type[Attention], stage: str
                 largest.append(max(head))
                 variances.append(torch.tensor(head, dtype=torch.float64).var(correction=0).item())
             if position < len(target):
-                right.append(int(weights[0].mean(dim=0).argmax()) == len(source) - 1 - position)
+                peaks.append(int(weights[0].mean(dim=0).argmax()))
+                right.append(peaks[-1] == len(source) - 1 - position)
+        onward.extend(after >= before for before, after in itertools.pairwise(peaks))
     for name, values in (("entropy", entropies), ("max", largest), ("variance", variances)):
         assert scores[f"{stage}/attention_{name}"] == pytest.approx(sum(values) / len(values), rel=1e-4)
-    assert scores[f"{stage}/attention_peak_right"] == pytest.approx(sum(right) / len(right), abs=1.5 / len(right)), (
-        "but for a tie"
-    )
-    assert 0 < sum(right) < len(right)
+    for name, found in (("peak_right", right), ("monotony", onward)):
+        expected = sum(found) / len(found)
+        assert scores[f"{stage}/attention_{name}"] == pytest.approx(expected, abs=2.5 / len(found)), "but for a tie"
+        assert 0 < expected < 1
 
 
 def test_without_attention_there_is_nothing_to_measure(tmp_path: Path, seed: int) -> None:

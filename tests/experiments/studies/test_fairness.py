@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 
 from datamodules.plan import BatchPlan
 from experiments.storage.fingerprints import order_fingerprint, parameter_fingerprints
-from experiments.studies.fairness import DATA, START, UPDATES, WARNING, fairness_lines
+from experiments.studies.fairness import DATA, START, TIME, UPDATES, WARNING, fairness_lines
 from experiments.studies.plan import Key
 from experiments.studies.results import Row
 from experiments.studies.study import Study, read_study
@@ -58,6 +58,14 @@ def test_a_study_of_the_data_may_differ_in_it(tmp_path: Path) -> None:
     rows["", "second", 2]["data_order"] = "other"
     (line,) = fairness_lines(study.model_copy(update={"same_data": False}), rows)
     assert DATA not in line
+
+
+def test_at_equal_time_updates_may_differ(tmp_path: Path) -> None:
+    study, rows = runs(tmp_path, first={"a": "2:x"}, second={"a": "2:x"})
+    rows["", "second", 2]["updates"] = "30"
+    (line,) = fairness_lines(study.model_copy(update={"equal": "time"}), rows)
+    assert TIME in line
+    assert UPDATES not in line
 
 
 def test_variants_begin_equal_wherever_they_share_a_parameter(seed: int) -> None:

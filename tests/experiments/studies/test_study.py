@@ -120,6 +120,7 @@ def test_a_metric_over_an_axis_has_a_column_for_each_place(tmp_path: Path) -> No
         ),
         ({"metrics": [{"name": "val/loss", "better": "neither", "take": "best"}]}, "no value is its best one"),
         ({"presets": {}}, "presets is empty"),
+        ({"equal": "time"}, "equal is time, but preset quick has no trainer.max_time"),
         ({"panels": {"p": {"presets": {"quik": {}}}}}, "panels.p: unknown preset 'quik': did you mean 'quick'"),
         ({"configs": ["nowhere.yaml"]}, "cannot read the config nowhere.yaml"),
     ],
