@@ -51,6 +51,9 @@ COMMANDS = {
     "score": Command(
         "experiments.tools.translation.score", "print how probable given translations are to a checkpoint", False
     ),
+    "shortlist": Command(
+        "experiments.tools.translation.shortlist", "learn which target symbols each source symbol needs", False
+    ),
     "show": Command("experiments.tools.show", "draw masks, states, alignments and more; list predictions, worst first"),
     "explore": Command("experiments.explorer.command", "open a page in the browser that looks into a checkpoint"),
     "average": Command("experiments.tools.average", "average the weights of several checkpoints"),

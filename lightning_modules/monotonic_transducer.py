@@ -22,6 +22,7 @@ from lightning_modules.layers.bridge import ProjectionBridge
 from lightning_modules.layers.decoder import FixedContextDecoder
 from lightning_modules.layers.encoder import EncoderFactory, RecurrentEncoder
 from lightning_modules.layers.hard_alignment import AlignedState, HardAlignment, Order, posterior_of
+from lightning_modules.layers.heads import PartialHead
 from lightning_modules.layers.initialisation import initialise
 from lightning_modules.layers.state import DecoderState, Memory, unique_rows
 from lightning_modules.token_encoder_decoder import Tied, TokenEncoderDecoder
@@ -182,6 +183,16 @@ class MonotonicTransducer(TokenEncoderDecoder):
         parts = self._mixtures(self._hidden(output, memory), log_prior)
         found, normalisers = (torch.cat(each) for each in zip(*parts, strict=True))
         return found, log_prior.exp()[:, None], AlignedState(recurrent, log_prior - normalisers, output)
+
+    def partial_step(
+        self, tokens: Tensor, memory: Memory, state: DecoderState, head: PartialHead
+    ) -> tuple[Tensor, Tensor, DecoderState]:
+        """There is none: each token comes of a sum over the source.
+
+        Raises:
+            UserError: Always.
+        """
+        raise UserError("a shortlist is for models that predict by their head alone, but this is a MonotonicTransducer")
 
     @torch.no_grad()
     def outcomes(self, batch: SequenceBatch, hidden: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:

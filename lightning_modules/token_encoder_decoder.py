@@ -26,7 +26,7 @@ from lightning_modules.layers.checks import check_shares, check_sizes
 from lightning_modules.layers.decoder import LuongDecoder
 from lightning_modules.layers.embedding import TokenEmbedding
 from lightning_modules.layers.encoder import EncoderFactory, EncoderWithFeatures, RecurrentEncoder
-from lightning_modules.layers.heads import Attended, VocabularyHead
+from lightning_modules.layers.heads import Attended, PartialHead, VocabularyHead
 from lightning_modules.layers.initialisation import initialise
 from lightning_modules.layers.recurrent import State
 from lightning_modules.layers.state import DecoderState, Memory, unique_rows
@@ -196,10 +196,31 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
             Log-probabilities ``(rows, target_vocabulary)``, wider where a source has ids above the vocabulary that can
             be copied; attention weights ``(rows, heads, source_len)``; and the next state.
         """
+        output, weights, state = self._stepped(tokens, memory, state)
+        attended = None if memory.source is None else Attended.of_rows(weights, memory.source, memory.greatest)
+        return self.output.log_probabilities(output, attended), weights, state
+
+    def partial_step(
+        self, tokens: Tensor, memory: Memory, state: DecoderState, head: PartialHead
+    ) -> tuple[Tensor, Tensor, DecoderState]:
+        """As :meth:`step`, with log-probabilities of some ids alone, ``(rows, ids)``.
+
+        Args:
+            tokens: ``(rows,)``, of all ids.
+            memory: From :meth:`encode`.
+            state: From :meth:`encode` or the last step.
+            head: The model's own, over these ids.
+
+        Raises:
+            UserError: The model predicts by more than its head.
+        """
+        output, weights, state = self._stepped(tokens, memory, state)
+        return head.log_probabilities(output), weights, state
+
+    def _stepped(self, tokens: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
         distinct, rows = unique_rows(tokens)
         output, weights, state = self.decoder.step(self.target_embedding(distinct), memory, state, rows)
-        attended = None if memory.source is None else Attended.of_rows(weights, memory.source, memory.greatest)
-        return self.output.log_probabilities(self.to_embedding(output), attended), weights, state
+        return self.to_embedding(output), weights, state
 
     def length_limits(self, source_lengths: Integers) -> Integers:
         """The most tokens of a hypothesis that the training pairs suggest; see :class:`LengthLimits`.

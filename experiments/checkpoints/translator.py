@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +24,8 @@ from lightning_modules.decoding.constrained import constrained
 from lightning_modules.decoding.ensemble import Ensemble, Member
 from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.decoding.hypothesis import Hypothesis
-from lightning_modules.decoding.search import Search
+from lightning_modules.decoding.search import Search, Steppable
+from lightning_modules.decoding.shortlist import Shortlist, Shortlisted, restored, shortened
 from lightning_modules.decoding.terms import Terms
 from lightning_modules.kernels.packed_weights import PackedWeights, Precision
 from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
@@ -55,6 +58,7 @@ class Translator:
         copies_unknown: Whether what the vocabulary lacks of a source has ids of its own there, and may be copied.
         excerpt: How much of a source is read; None for all of it.
         precision: In what a search makes its large products.
+        shortlist: The target ids that a search looks at; None for all.
     """
 
     members: tuple[TokenEncoderDecoder, ...]
@@ -63,6 +67,7 @@ class Translator:
     copies_unknown: bool = False
     excerpt: Excerpt | None = None
     precision: Precision = "float32"
+    shortlist: Shortlist | None = None
 
     @property
     def model(self) -> Member:
@@ -198,13 +203,9 @@ class Translator:
         found: list[list[Hypothesis]] = [[] for _ in sources]
         for batch in _batches([len(source) for source in sources], batch_size):
             forced = None if prefixes is None else [prefixes[index] for index in batch]
+            needed = None if terms is None else [terms[index] for index in batch]
             with _fitting(batch, max(len(sources[index]) for index in batch), batch_size):
-                results = self.search_batch(
-                    [sources[index] for index in batch],
-                    search if terms is None else _constrained(search, [terms[index] for index in batch]),
-                    with_attention,
-                    forced if forced is not None and any(forced) else None,
-                )
+                results = self.search_batch([sources[index] for index in batch], search, with_attention, forced, needed)
             for index, hypotheses in zip(batch, results, strict=True):
                 found[index] = hypotheses
         return found
@@ -216,6 +217,7 @@ class Translator:
         search: Search,
         with_attention: bool = False,
         prefixes: Sequence[list[int]] | None = None,
+        terms: Sequence[Sequence[list[int]]] | None = None,
     ) -> list[list[Hypothesis]]:
         """Searches in one batch.
 
@@ -224,13 +226,33 @@ class Translator:
             search: How.
             with_attention: Also return what each hypothesis attended to.
             prefixes: For each source the target ids that its hypotheses begin with; None for nothing.
+            terms: As :meth:`search_sorted` takes them.
 
         Returns:
             For each source its hypotheses, best first; :meth:`text` writes them.
         """
-        forced = None if prefixes is None else self._padded(prefixes)
+        prefixes, terms = prefixes or [], terms or []
+        if self.shortlist is None:
+            return self._search(self.model, sources, search, with_attention, prefixes, terms)
+        ids = self.shortlist.ids(sources, [*prefixes, *chain.from_iterable(terms)])
+        members = [Shortlisted(member, ids) for member in self.members]
+        places = shortened(ids, prefixes), [shortened(ids, each) for each in terms]
+        model = members[0] if len(members) == 1 else Ensemble(members)
+        return restored(ids, self._search(model, sources, search, with_attention, *places))
+
+    def _search(
+        self,
+        model: Steppable[Any, Any],
+        sources: Sequence[list[int]],
+        search: Search,
+        with_attention: bool,
+        prefixes: Sequence[list[int]],
+        terms: Sequence[Sequence[list[int]]],
+    ) -> list[list[Hypothesis]]:
+        forced = self._padded(prefixes) if any(prefixes) else None
+        chosen = _constrained(search, terms) if any(terms) else search
         with PackedWeights(self.precision):
-            return search(self.model, self._padded(sources), with_attention, forced)
+            return chosen(model, self._padded(sources), with_attention, forced)
 
     def score_sorted(
         self, sources: Sequence[list[int]], targets: Sequence[list[int]], batch_size: int
@@ -328,8 +350,6 @@ def one_line(text: str) -> str:
 
 def _constrained(search: Search, terms: Sequence[Sequence[list[int]]]) -> Search:
     """A search of one batch for hypotheses with the phrases of their sources."""
-    if not any(terms):
-        return search
     if type(search) is not BeamSearch:
         raise UserError(f"terms need BeamSearch, but the search is {type(search).__name__}")
     return constrained(search, [Terms(each) for each in terms])

@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from datamodules.errors import UserError
 from lightning_modules.kernels.argmax import most_probable
 from lightning_modules.kernels.graph_form import GraphForm
 from lightning_modules.kernels.linear import Linear
+from lightning_modules.kernels.onednn import product
 from lightning_modules.kernels.projected_loss import projected_cross_entropy, projected_outcomes
 
 Feedback = Literal["argmax", "sample"]
@@ -59,6 +61,15 @@ class Attended:
     def rows(self, which: slice) -> Attended:
         """Some of the positions."""
         return Attended(self.weights[which], self.source[which], self.greatest)
+
+
+def _log_softmax(logits: Tensor) -> Tensor:
+    """In float32 at least; in the room of the logits where that is possible."""
+    precision = torch.promote_types(logits.dtype, torch.float32)
+    in_place = not torch.is_grad_enabled() and GraphForm.current() is None
+    if logits.dtype == precision and in_place:
+        return torch.log_softmax(logits, dim=-1, out=logits)
+    return logits.log_softmax(dim=-1, dtype=precision)
 
 
 class Head(Linear, ABC):
@@ -154,12 +165,37 @@ class VocabularyHead(Head):
         Returns:
             ``(n, vocabulary_size)``.
         """
-        logits = self(hidden)
-        precision = torch.promote_types(logits.dtype, torch.float32)
-        in_place = not torch.is_grad_enabled() and GraphForm.current() is None
-        if logits.dtype == precision and in_place:
-            return torch.log_softmax(logits, dim=-1, out=logits)
-        return logits.log_softmax(dim=-1, dtype=precision)
+        return _log_softmax(self(hidden))
+
+    def part(self, ids: Tensor) -> PartialHead:
+        """The same head over some target ids alone, for a search.
+
+        Args:
+            ids: ``(ids,)``, int64.
+
+        Raises:
+            UserError: The head copies.
+        """
+        if self.copies:
+            raise UserError(f"a shortlist is for models that do not copy, but this one has a {type(self).__name__}")
+        return PartialHead(self.weight[ids], self.bias[ids])
+
+
+@dataclass(frozen=True)
+class PartialHead:
+    """Some rows of a head. They are other ones in each batch, so that no search keeps them packed.
+
+    Attributes:
+        weight: ``(ids, input_size)``.
+        bias: ``(ids,)``.
+    """
+
+    weight: Tensor
+    bias: Tensor
+
+    def log_probabilities(self, hidden: Tensor, attended: Attended | None = None) -> Tensor:
+        """Of every one of the ids, among them; see :meth:`VocabularyHead.log_probabilities`."""
+        return _log_softmax(product(hidden, self.weight, self.bias))
 
 
 class RegressionHead(Head):

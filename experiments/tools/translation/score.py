@@ -6,20 +6,23 @@ import argparse
 import contextlib
 import math
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from datamodules.errors import RunFailed, UserError, listed_numbers
+from datamodules.errors import RunFailed, listed_numbers
 from experiments.config.tool_parser import ToolParser, add_checkpoint_options, check_batch_size
 from experiments.storage.outputs import STANDARD_OUTPUT, add_overwrite_option, check_outputs, open_output, write
 from experiments.tools.translation.line_faults import LineFaults, add_strict_option
 from experiments.tools.translation.lines import WINDOW_BATCHES, windows
+from experiments.tools.translation.pairs import (
+    Pair,
+    add_pair_options,
+    check_pair_options,
+    encoded_pairs,
+    given_pairs,
+)
 
 if TYPE_CHECKING:
-    from datamodules.corpora.corpus import TextFiles, TsvFile
-    from datamodules.corpora.spelling import Spelling
     from experiments.checkpoints.translator import Translator
 
 EPILOG = """\
@@ -47,21 +50,6 @@ examples:
 """
 
 
-@dataclass(frozen=True)
-class _Pair:
-    """One line.
-
-    Attributes:
-        number: Counted from 1.
-        source: The source ids and EOS; empty where both sides are.
-        target: The target ids, without EOS.
-    """
-
-    number: int
-    source: list[int]
-    target: list[int]
-
-
 def main(arguments: list[str]) -> int:
     """Runs the command.
 
@@ -77,8 +65,7 @@ def main(arguments: list[str]) -> int:
     """
     given = _parser().parse_args(arguments)
     check_batch_size(given)
-    if (given.tsv is None) == (given.source is None) or (given.source is None) != (given.target is None):
-        raise UserError("give the pairs as --source FILE and --target FILE, or as --tsv FILE")
+    check_pair_options(given)
     with contextlib.suppress(BrokenPipeError):  # the reader has left, as head does
         _score(given)
     return 0
@@ -86,11 +73,10 @@ def main(arguments: list[str]) -> int:
 
 def _score(given: argparse.Namespace) -> None:
     from datamodules.batch import UNK
-    from datamodules.corpora.corpus import TextFiles, TsvFile
     from experiments.checkpoints.loading import load_ensemble
     from experiments.storage.layout import find_checkpoint
 
-    texts = TextFiles(given.source, given.target) if given.tsv is None else TsvFile(given.tsv)
+    texts = given_pairs(given)
     files = texts.files()
     check_outputs(
         [("--ckpt_path", find_checkpoint(path)) for path in given.ckpt_path],
@@ -102,7 +88,7 @@ def _score(given: argparse.Namespace) -> None:
     count, unknown, tokens, total = 0, 0, 0, 0.0
     with contextlib.ExitStack() as stack:
         output = sys.stdout.buffer if given.output is None else stack.enter_context(open_output(given.output))
-        pairs = _encoded(texts, translator, given.ids, LineFaults(given.strict))
+        pairs = encoded_pairs(texts, translator, given.ids, LineFaults(given.strict))
         for part in windows(pairs, given.batch_size * WINDOW_BATCHES):
             scores = _score_sorted(translator, part, given.batch_size)
             write(
@@ -131,9 +117,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_checkpoint_options(parser)
-    parser.add_argument("--source", metavar="FILE", help="the sources, one a line")
-    parser.add_argument("--target", metavar="FILE", help="their translations, line by line")
-    parser.add_argument("--tsv", metavar="FILE", help="in their place: source and translation with a tab between them")
+    add_pair_options(parser)
     parser.add_argument("--ids", action="store_true", help="the translations are ids of the target vocabulary")
     parser.add_argument("--output", type=Path, metavar="FILE", help="where to write (default: standard output)")
     add_overwrite_option(parser)
@@ -141,53 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _encoded(texts: TextFiles | TsvFile, translator: Translator, ids: bool, faults: LineFaults) -> Iterator[_Pair]:
-    """The pairs as ids.
-
-    Raises:
-        UserError: A source is empty and its target is not, a target is not of ids, or a line is refused strictly.
-    """
-    files = texts.files()
-    for number, (source, target) in enumerate(texts.pairs(faults.decode), start=1):
-        if faults.was_left_out(number):
-            yield _Pair(number, [], [])
-            continue
-        _, spelling = translator.spellings(source)
-        try:
-            encoded = _read_ids(target, spelling) if ids else spelling.encode(target)
-        except UserError as error:
-            raise UserError(f"{files[-1]}, line {number}: {error}") from error
-        blank = not source.strip()
-        if blank and target.strip():
-            raise UserError(f"{files[0]}, line {number}: the source is empty, but its target is not; remove the pair")
-        if blank:
-            yield _Pair(number, [], [])
-            continue
-        try:
-            pair = _Pair(number, translator.encode(source), encoded)
-        except UserError as error:
-            raise UserError(f"{files[0]}, line {number}: {error}") from error
-        here, there = (f"{file}, line {number}" for file in (files[0], files[-1]))
-        faults.check_length(len(pair.source) - 1, translator.longest_source, "source", here)
-        faults.check_known(pair.source[:-1], "source", here)
-        faults.check_length(len(encoded), translator.longest_target, "target", there)
-        if not ids:  # an unknown token that is given as an id is meant
-            faults.check_known(encoded, "target", there)
-        yield pair
-
-
-def _read_ids(line: str, spelling: Spelling) -> list[int]:
-    """The ids that a line lists; the subject of an error's message is the line."""
-    from datamodules.batch import EOS
-
-    size = spelling.vocabulary_size
-    for word in line.split():
-        if not (word.isascii() and word.isdigit() and int(word) < size and int(word) != EOS):
-            raise UserError(f"{word!r} is no id: with --ids, give numbers below {size} between spaces, without {EOS}")
-    return [int(word) for word in line.split()]
-
-
-def _score_sorted(translator: Translator, pairs: list[_Pair], batch_size: int) -> list[list[float]]:
+def _score_sorted(translator: Translator, pairs: list[Pair], batch_size: int) -> list[list[float]]:
     """For each pair the log-probabilities of its tokens and EOS, scored in batches of similar length; none if empty."""
     from experiments.checkpoints.translator import BatchTooLarge
 

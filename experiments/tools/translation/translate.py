@@ -210,6 +210,12 @@ def _parser() -> argparse.ArgumentParser:
         "float32; int8 for what seqlab quantise wrote)",
     )
     parser.add_argument(
+        "--shortlist",
+        type=Path,
+        metavar="FILE.npz",
+        help="choose among the target symbols that seqlab shortlist found",
+    )
+    parser.add_argument(
         "--report_time", action="store_true", help="tell at the end how long all lines took, without the start"
     )
     parser.add_argument(
@@ -301,6 +307,7 @@ def _prepare(given: argparse.Namespace) -> tuple[Translator, Search]:
     import torch
 
     from experiments.checkpoints.loading import load_ensemble
+    from experiments.checkpoints.shortlist_file import read_shortlist
     from lightning_modules.kernels.packed_weights import why_not
 
     translator = load_ensemble(given.ckpt_path, given.trust, given.device, given.precision)
@@ -308,6 +315,8 @@ def _prepare(given: argparse.Namespace) -> tuple[Translator, Search]:
     if reason is not None:
         print(f"seqlab: warning: {reason}: translated in float32", file=sys.stderr)
         translator = replace(translator, precision="float32")
+    if given.shortlist is not None:
+        translator = replace(translator, shortlist=read_shortlist(given.shortlist, translator))
     limits = translator.members[0].test_search
     if given.max_length is None and given.max_ratio is None:
         search = _search(given, limits.max_length, limits.max_ratio, limits.min_length)
