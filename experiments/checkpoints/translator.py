@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -183,7 +184,7 @@ class Translator:
         prefixes: Sequence[list[int]] | None = None,
         terms: Sequence[Sequence[list[int]]] | None = None,
     ) -> list[list[Hypothesis]]:
-        """Searches in batches of similar length.
+        """Searches in batches of similar length; what is the same is searched once, unless the search draws.
 
         Args:
             sources: From :meth:`encode`; an empty one is passed over.
@@ -200,14 +201,21 @@ class Translator:
         Raises:
             BatchTooLarge: The memory does not suffice for a batch.
         """
+        asked: dict[Hashable, list[int]] = {}
+        for index, (source, *beside) in enumerate(zip(sources, prefixes or sources, terms or sources, strict=True)):
+            same = index if search.draws else json.dumps([source, beside])
+            asked.setdefault(same, []).append(index)
+        alike = list(asked.values())
         found: list[list[Hypothesis]] = [[] for _ in sources]
-        for batch in _batches([len(source) for source in sources], batch_size):
+        for places in _batches([len(sources[first]) for first, *_ in alike], batch_size):
+            batch = [alike[place][0] for place in places]
             forced = None if prefixes is None else [prefixes[index] for index in batch]
             needed = None if terms is None else [terms[index] for index in batch]
             with _fitting(batch, max(len(sources[index]) for index in batch), batch_size):
                 results = self.search_batch([sources[index] for index in batch], search, with_attention, forced, needed)
-            for index, hypotheses in zip(batch, results, strict=True):
-                found[index] = hypotheses
+            for place, hypotheses in zip(places, results, strict=True):
+                for index in alike[place]:
+                    found[index] = hypotheses
         return found
 
     @torch.inference_mode()

@@ -39,6 +39,8 @@ class SamplingSearch(SinglePathSearch):
         UserError: samples is below 1, temperature not above 0, top_k negative, or top_p outside (0, 1].
     """
 
+    draws = True
+
     def __init__(
         self,
         samples: int = 1,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import Protocol, Self, TypeVar
+from typing import ClassVar, Protocol, Self, TypeVar
 
 import numpy as np
 from torch import Tensor
@@ -74,7 +74,12 @@ class Search(ABC):
 
     Raises:
         UserError: A length is negative, or the minimum above the maximum.
+
+    Attributes:
+        draws: Whether it finds something else each time.
     """
+
+    draws: ClassVar[bool] = False
 
     def __init__(
         self,

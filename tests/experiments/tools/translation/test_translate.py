@@ -24,6 +24,7 @@ from experiments.checkpoints.translator import Translator
 from experiments.cli import main
 from experiments.tools.translation import translate
 from lightning_modules.decoding.beam import BeamSearch
+from lightning_modules.decoding.hypothesis import Hypothesis
 from tests.experiments.tiny_checkpoint import LENGTH_LIMIT, SOURCE_CHARACTERS, TARGET_CHARACTERS, tiny_checkpoint, write
 
 SENTENCES = [
@@ -128,6 +129,36 @@ def alone(translator: Translator, sentence: str, search: BeamSearch) -> list[str
         return [""]
     found = translator.search_batch([translator.encode(sentence)], search)[0]
     return [translator.target_tokenizer.decode(hypothesis.ids) for hypothesis in found]
+
+
+def test_lines_that_are_the_same_are_searched_once(
+    best: Path, run: Callable[..., list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless something else is asked of them, or the search draws."""
+    sizes: list[int] = []
+    plain = Translator.search_batch
+
+    def counted(self: Translator, sources: list[list[int]], *rest: object) -> list[list[Hypothesis]]:
+        sizes.append(len(sources))
+        return plain(self, sources, *rest)  # type: ignore[arg-type]  # they are passed on
+
+    monkeypatch.setattr(Translator, "search_batch", counted)
+    lines = ["abc", "b", "abc", "hg", "abc", "", "b"]
+    text = "".join(f"{line}\n" for line in lines).encode()
+    alone = {line: run(f"{line}\n".encode())[0] for line in lines}
+    sizes.clear()
+    assert run(text)[:-1] == [alone[line] for line in lines]
+    assert sizes == [3]
+    prefix = tmp_path / "prefix"
+    prefix.write_text("A\n\nB\n\nA\n\n\n")
+    sizes.clear()
+    begun = run(text, "--prefix", prefix)
+    assert sizes == [4]
+    assert [begun[place][:1] for place in (0, 2, 4)] == ["A", "B", "A"]
+    assert begun[1] == begun[6] == alone["b"]
+    sizes.clear()
+    run(text, "--samples", "1")
+    assert sizes == [6]
 
 
 @pytest.mark.parametrize("character", ["\0", "\u2028", "\u2029"])
