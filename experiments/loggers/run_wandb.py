@@ -9,7 +9,7 @@ import shlex
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.loggers.logger import DummyExperiment, rank_zero_experiment
@@ -18,11 +18,8 @@ from lightning.pytorch.utilities import rank_zero_only
 from datamodules.errors import UserError
 from experiments.loggers.timeouts import call_within
 from experiments.loggers.wandb_service import ServiceEnd, end_service, kill_service
+from experiments.loggers.wandb_types import WandbRun
 from experiments.storage.durable import durable_write
-
-if TYPE_CHECKING:
-    from wandb import Run
-    from wandb.sdk.lib import RunDisabled
 
 LOGIN_TIMEOUT = 5
 """Seconds that the server gets to answer at all; after that the run is offline."""
@@ -95,7 +92,7 @@ class RunWandbLogger(WandbLogger):
 
     @property
     @rank_zero_experiment
-    def experiment(self) -> Run | RunDisabled | DummyExperiment:
+    def experiment(self) -> WandbRun | DummyExperiment:
         """The W&B run, started when it is first asked for; something that ignores every call where W&B failed."""
         self._guarded(lambda: None)
         return self._experiment or DummyExperiment()
@@ -138,7 +135,7 @@ class RunWandbLogger(WandbLogger):
         super().finalize(status)
         ServiceEnd.exit_code = int(status == "failed")
 
-    def _start(self) -> Run | None:
+    def _start(self) -> WandbRun | None:
         """Begins the run; None where W&B is disabled."""
         if self._run_directory is None:
             raise UserError("RunWandbLogger has no directory to write to: set its save_dir")
@@ -161,7 +158,7 @@ class RunWandbLogger(WandbLogger):
             self._offline_directory = Path(run.dir).parent
         return run
 
-    def _begin(self, mode: str) -> Run:
+    def _begin(self, mode: str) -> WandbRun:
         import wandb
 
         directory = Path(self._wandb_init["dir"])

@@ -26,6 +26,7 @@ PRELOADED: tuple[str, ...] = (
     "experiments.processes.seqlab_process",
     "experiments.runs.lightning_cli",
     "experiments.config.every_part",
+    "experiments.runs.parsed_config",
 )
 """Imported once, by the process that the others are forked from. It runs nothing, so it holds no thread and no GPU. Not
 among them is wandb, which makes temporary directories when it is imported: each run needs its own."""

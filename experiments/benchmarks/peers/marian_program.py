@@ -6,8 +6,6 @@ import sys
 import time
 from pathlib import Path
 
-import pymarian
-
 
 def main(command: str, config: str, *files: str) -> None:
     """Trains, or translates and prints how long that took: ``search took 12.345678 seconds``.
@@ -17,6 +15,8 @@ def main(command: str, config: str, *files: str) -> None:
         config: A YAML file of Marian's options.
         *files: What is translated, and what gets the translations.
     """
+    import pymarian  # where seqlab is there is none
+
     options = f"--config {config}"
     if command == "train":
         pymarian.Trainer(options).train()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.processes.seqlab_process import SIGNALS, start_seqlab
+from experiments.processes.seqlab_process import PRELOADED, SIGNALS, start_seqlab
 
 EVERY_MODULE = """
 import importlib, pkgutil, signal
@@ -21,6 +21,15 @@ for package in ("datamodules", "experiments", "lightning_modules"):
 assert {number: signal.getsignal(number) for number in signal.valid_signals()} == before
 assert not signal.pthread_sigmask(signal.SIG_BLOCK, ())
 """
+
+
+def test_what_runs_are_forked_from_holds_no_thread_and_no_wandb() -> None:
+    """It has read a config, of which W&B's logger is a part: neither imports it."""
+    modules = [name for name in PRELOADED if not name.startswith("tests")]
+    told = f"import sys, threading, {', '.join(modules)}\n"
+    told += "print(threading.active_count(), 'lightning' in sys.modules, 'wandb' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", told], check=True, capture_output=True, text=True)
+    assert done.stdout == "1 True False\n", done.stderr
 
 
 def test_no_module_changes_what_signals_do_when_it_is_imported() -> None:
