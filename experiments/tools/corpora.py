@@ -123,5 +123,13 @@ ETT = Corpus(
     licence="CC BY-ND 4.0, verbatim copies alone; temperature and loads of a transformer, by Zhou et al. 2021",
 )
 
-CORPORA = {corpus.name: corpus for corpus in (MULTI30K, G2P, INFLECTION, DJANGO, ETT)}
+JSB = Corpus(
+    name="jsb",
+    url="https://raw.githubusercontent.com/czhuang/JSB-Chorales-dataset/9a7f733ddb4ed91f48da64ac7f0f621c34aadd4d",
+    checksums={"jsb-chorales-16th.json": "8730aca7b64e7d29493733d1cf19fad4a5b351d8f1845e57dac27728104fd39f"},
+    config="configs/music/harmonisation.yaml",
+    licence="none stated; chorales of J. S. Bach, who died in 1750, after Boulanger-Lewandowski et al. 2012",
+)
+
+CORPORA = {corpus.name: corpus for corpus in (MULTI30K, G2P, INFLECTION, DJANGO, ETT, JSB)}
 """The corpora that can be fetched, by name."""

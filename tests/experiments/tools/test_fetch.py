@@ -294,7 +294,7 @@ def test_what_goes_wrong_before_it_is_compressed_leaves_nothing(server: Server, 
     assert list(tmp_path.rglob("*")) == []
 
 
-@pytest.mark.parametrize("name", ["g2p", "inflection", "django", "ett"])
+@pytest.mark.parametrize("name", ["g2p", "inflection", "django", "ett", "jsb"])
 def test_what_the_configs_name_is_fetched_whole(
     name: str, server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -302,20 +302,24 @@ def test_what_the_configs_name_is_fetched_whole(
     folder, corpus = Path(os.environ.get("SEQLAB_DATA", "data")) / name, CORPORA[name]
     if not all((folder / file).is_file() for file in corpus.checksums):
         pytest.skip(f"no {name} in {folder.parent}")
-    wanted = {file: gzip.decompress((folder / file).read_bytes()) for file in corpus.checksums}
+    wanted = {file: _plain(file, (folder / file).read_bytes()) for file in corpus.checksums}
     server.files = {corpus.path(file): text for file, text in wanted.items()}
     assert main([name, "--directory", str(tmp_path), "--url", server.url]) == 0
-    assert {file: gzip.decompress(data) for file, data in content(tmp_path / name).items()} == wanted
+    assert {file: _plain(file, data) for file, data in content(tmp_path / name).items()} == wanted
     told = capsys.readouterr().out.splitlines()
     assert told[0].endswith(f"{len(wanted)} fetched, 0 there already")
     assert told[1] == f"licence: {corpus.licence}"
     assert fetch(corpus, folder, server.url) == []  # what was compressed elsewhere
 
 
+def _plain(file: str, data: bytes) -> bytes:
+    return gzip.decompress(data) if file.endswith(".gz") else data
+
+
 @pytest.mark.parametrize("corpus", CORPORA.values(), ids=lambda corpus: corpus.name)
 def test_a_config_names_what_is_fetched(corpus: Corpus) -> None:
     told = find_config(Path(corpus.config)).read_text()
-    named = re.findall(rf"{corpus.name}/([\w.]+\.gz)", told)
+    named = re.findall(rf"{corpus.name}/([\w.-]+\.(?:gz|json))", told)
     assert named
     assert set(named) <= set(corpus.checksums)
     assert set(corpus.paths) <= set(corpus.checksums)
