@@ -74,7 +74,7 @@ def test_studies_and_searches_are_found_too(elsewhere: Path, capsys: pytest.Capt
     listed = capsys.readouterr().out
     assert re.search(r"^  attention +Mine\?$", listed, re.MULTILINE)
     assert re.search(r"^  bottleneck +How does accuracy fall with length", listed, re.MULTILINE)
-    assert "unknown study 'nix': there are attention, bottleneck" in refusal(capsys, "study", "nix")
+    assert "unknown study 'nix': there are attention, attention_text, bottleneck" in refusal(capsys, "study", "nix")
     assert "did you mean 'configs/tune/dates.yaml'" in refusal(capsys, "tune", "--config", "configs/tune/date.yaml")
 
 
