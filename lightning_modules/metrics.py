@@ -86,6 +86,36 @@ class Share:
         self._hits, self._total = 0, 0
 
 
+class TokenScores:
+    """What an evaluation of a model over tokens counts: its loss, right tokens, and hypotheses that were cut.
+
+    Attributes:
+        loss: Under teacher forcing.
+        accuracy: Likewise, the share of tokens that the model finds most probable.
+        truncated: The share of hypotheses that end at the search's limit of length.
+    """
+
+    def __init__(self) -> None:
+        self.loss = PerTokenLoss()
+        self.accuracy = Share()
+        self.truncated = Share()
+
+    def compute(self) -> dict[str, float]:
+        """The means by name, and the perplexity; every process has to ask for them."""
+        loss = self.loss.compute()
+        return {
+            "loss": loss.item(),
+            "perplexity": loss.exp().item(),
+            "accuracy": self.accuracy.compute().item(),
+            "truncated": self.truncated.compute().item(),
+        }
+
+    def reset(self) -> None:
+        """Forgets what was added."""
+        for each in (self.loss, self.accuracy, self.truncated):
+            each.reset()
+
+
 def _over_processes(total: float, tokens: int) -> tuple[float, int]:
     """Both summed over all processes."""
     sums = (total, tokens)

@@ -30,7 +30,7 @@ from lightning_modules.layers.heads import Attended, PartialHead, VocabularyHead
 from lightning_modules.layers.initialisation import initialise
 from lightning_modules.layers.recurrent import State
 from lightning_modules.layers.state import DecoderState, Memory, unique_rows
-from lightning_modules.metrics import PerTokenLoss, Share
+from lightning_modules.metrics import TokenScores
 from lightning_modules.minimum_risk import CandidateBatch, MinimumRisk
 from lightning_modules.training.module import LRSchedulerCallable, OptimizerCallable
 
@@ -156,8 +156,7 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
         initialise(self, torch.initial_seed())
         self.val_search = val_search
         self.test_search = test_search
-        self.val_loss, self.val_accuracy, self.val_truncated = PerTokenLoss(), Share(), Share()
-        self.test_loss, self.test_accuracy, self.test_truncated = PerTokenLoss(), Share(), Share()
+        self.val_scores, self.test_scores = TokenScores(), TokenScores()
         self.longest_source, self.longest_target, self.longest_ratio = longest_source, longest_target, longest_ratio
 
     def read(self, source: Padded) -> tuple[Tensor, State]:
@@ -361,7 +360,7 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
         batch_idx: int,
     ) -> list[Hypothesis]:
         """Loss and accuracy under teacher forcing, and the best hypothesis of each sentence, decoded freely."""
-        return self._evaluate(batch, self.val_loss, self.val_accuracy, self.val_search, self.val_truncated)
+        return self._evaluate(batch, self.val_scores, self.val_search)
 
     def test_step(  # type: ignore[override]  # Lightning's takes anything
         self,
@@ -369,26 +368,27 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
         batch_idx: int,
     ) -> list[Hypothesis]:
         """Loss and accuracy under teacher forcing, and the best hypothesis of each sentence, decoded freely."""
-        return self._evaluate(batch, self.test_loss, self.test_accuracy, self.test_search, self.test_truncated)
+        return self._evaluate(batch, self.test_scores, self.test_search)
 
     def predict_step(self, batch: SequenceBatch, batch_idx: int) -> list[Hypothesis]:
         """The best hypothesis of each sentence, in the batch's order."""
         if not len(batch):
             return []
-        return self._best(batch.source, self.test_search, self.test_truncated)
+        return self._best(batch.source, self.test_search, self.test_scores)
 
     def on_validation_epoch_end(self) -> None:
         """Logs ``val/loss``, ``val/perplexity``, ``val/accuracy`` and ``val/truncated``, a share."""
-        self._log_evaluation("val", self.val_loss, self.val_accuracy, self.val_truncated)
+        self._log_evaluation("val", self.val_scores)
 
     def on_test_epoch_end(self) -> None:
         """Logs ``test/loss``, ``test/perplexity``, ``test/accuracy`` and ``test/truncated``, a share."""
-        self._log_evaluation("test", self.test_loss, self.test_accuracy, self.test_truncated)
+        self._tell_truncated()
+        self._log_evaluation("test", self.test_scores)
 
     def on_predict_epoch_end(self) -> None:
         """Tells of hypotheses that were cut."""
-        self._tell_truncated(self.test_truncated)
-        self.test_truncated.reset()
+        self._tell_truncated()
+        self.test_scores.reset()
 
     def _check_copying(self, source_vocabulary_size: int, target_vocabulary_size: int) -> None:
         head = type(self.output).__name__
@@ -413,52 +413,37 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
         finally:
             self.train(training)
 
-    def _evaluate(
-        self, batch: SequenceBatch, loss: PerTokenLoss, accuracy: Share, search: Search, truncated: Share
-    ) -> list[Hypothesis]:
+    def _evaluate(self, batch: SequenceBatch, counted: TokenScores, search: Search) -> list[Hypothesis]:
         if not len(batch):
             return []
         scores, predicted = self.outcomes(batch, *self(batch))
         right = predicted == batch.target_output.real(batch.target_output.values)
         nll = -scores.sum()
         self.check_evaluation(nll, batch.index)
-        loss.update(nll, len(scores))
-        accuracy.update(right.sum(), len(scores))
+        counted.loss.update(nll, len(scores))
+        counted.accuracy.update(right.sum(), len(scores))
         try:
-            return self._best(batch.source, search, truncated)
+            return self._best(batch.source, search, counted)
         except RunFailed as failed:
             raise RunFailed(f"at step {self.trainer.global_step} {failed}") from failed
 
-    def _best(self, source: Padded, search: Search, truncated: Share) -> list[Hypothesis]:
+    def _best(self, source: Padded, search: Search, counted: TokenScores) -> list[Hypothesis]:
         """The best hypothesis of each source; how many of them were cut is counted."""
         best = [found[0] for found in self.translate(source, search)]
-        truncated.update(sum(each.truncated for each in best), len(best))
+        counted.truncated.update(sum(each.truncated for each in best), len(best))
         return best
 
-    def _log_evaluation(
-        self, stage: Literal["val", "test"], loss: PerTokenLoss, accuracy: Share, truncated: Share
-    ) -> None:
-        mean = loss.compute()
-        scores = {
-            "loss": mean.item(),
-            "perplexity": mean.exp().item(),
-            "accuracy": accuracy.compute().item(),
-            "truncated": truncated.compute().item(),
-        }
-        for name, score in scores.items():
+    def _log_evaluation(self, stage: Literal["val", "test"], counted: TokenScores) -> None:
+        for name, score in counted.compute().items():
             # Every rank has the same mean: its maximum over the ranks is that mean to the last bit.
             self.log(f"{stage}/{name}", score, prog_bar=name == "loss", sync_dist=True, reduce_fx="max")
-        loss.reset()
-        accuracy.reset()
-        if stage == "test":
-            self._tell_truncated(truncated)
-        truncated.reset()
+        counted.reset()
 
-    def _tell_truncated(self, truncated: Share) -> None:
-        """One line where hypotheses were cut: their scores are of what is left of them."""
+    def _tell_truncated(self) -> None:
+        """One line where hypotheses of the test were cut: their scores are of what is left of them."""
         from lightning.pytorch.utilities import rank_zero_info  # which translating alone goes without
 
-        share = truncated.compute().item()
+        share = self.test_scores.truncated.compute().item()
         if share > 0:
             rank_zero_info(
                 f"{share:.2%} of the hypotheses end at the search's limit of length, where the model would have gone "
