@@ -40,6 +40,11 @@ def test_the_model_of_every_experiment(name: str, tmp_path: Path) -> None:
         files = {"source": str(tmp_path / "text"), "target": str(tmp_path / "text")}
         options |= {f"data.init_args.{split}": files for split in ("train", "val", "test")}
         options["data.init_args.tokenizer"] = "datamodules.tokenizers.CharacterTokenizer"
+    if name == "configs/birnn/text.yaml":
+        (tmp_path / "labelled.tsv").write_text("a b\tone\nb c\tother\n" * 50)
+        labelled = {"tsv": str(tmp_path / "labelled.tsv"), "columns": {"source": 0, "target": 1}}
+        options |= {f"data.init_args.{split}": labelled for split in ("train", "val", "test")}
+        options["data.init_args.tokenizer"] = "datamodules.tokenizers.CharacterTokenizer"
     model, _, _ = seqlab.load_experiment(name, options)
     kept = described_module(model, model.hparams)  # of what the data offer, what the model takes
     arguments = {key: value for key, value in kept.items() if not key.startswith("_")}
