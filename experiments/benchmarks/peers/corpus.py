@@ -100,6 +100,25 @@ def write_pairs(directory: Path, name: str, pairs: Sequence[tuple[str, str]]) ->
         write_lines(directory / f"{name}.{suffix}", (pair[side] for pair in pairs))
 
 
+VOCABULARY = "vocabulary.txt"
+
+
+def write_splits(
+    directory: Path, train: Sequence[tuple[str, str]], val: Sequence[tuple[str, str]], vocabulary: Sequence[str]
+) -> None:
+    """Writes both splits by :func:`write_pairs`, and the vocabulary, one piece a line.
+
+    Args:
+        directory: Where to.
+        train: Pairs of training.
+        val: Pairs of validation.
+        vocabulary: The pieces, in order.
+    """
+    write_pairs(directory, "train", train)
+    write_pairs(directory, "val", val)
+    write_lines(directory / VOCABULARY, vocabulary)
+
+
 def join_pieces(line: str) -> str:
     """The sentence of pieces with a space between them."""
     return "".join(line.split(" ")).replace(SPACE, " ").strip()

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 
 from datamodules.errors import UserError
 from experiments.benchmarks.peers import recipe
-from experiments.benchmarks.peers.corpus import PeerCorpus, read_lines, write_lines, write_pairs
+from experiments.benchmarks.peers.corpus import VOCABULARY, PeerCorpus, read_lines, write_splits
 from experiments.benchmarks.peers.hardware import Hardware
 from experiments.benchmarks.peers.peer import CHECKPOINTS, Peer
 from experiments.benchmarks.peers.process import Command, Finished, run
-from experiments.benchmarks.peers.speed import Report, Translation, search_seconds
+from experiments.benchmarks.peers.speed import Report, Translation, log_time, search_seconds, told_reports
 
 REPORT = re.compile(
     r"^\[(?P<time>[\d-]+ [\d:]+)\] Ep\. \d+ : Up\. (?P<step>[\d,]+) : .* : Time [\d.]+s : (?P<speed>[\d,.]+) words/s",
@@ -21,7 +20,6 @@ REPORT = re.compile(
 )
 SEARCH = re.compile(r"^search took ([\d.]+) seconds$", re.MULTILINE)
 PROGRAM = Path(__file__).with_name("marian_program.py")
-VOCABULARY = "vocabulary.txt"
 HYPOTHESES = "hypotheses.pieces"
 
 SORTED_BATCHES = 100
@@ -89,21 +87,12 @@ class Marian(Peer):
     @staticmethod
     def reports(training: Finished) -> list[Report]:
         """What the toolkit told about its speed, in order."""
-        return [
-            Report(
-                int(told["step"].replace(",", "")),
-                datetime.strptime(told["time"], "%Y-%m-%d %H:%M:%S").timestamp(),
-                float(told["speed"].replace(",", "")),
-            )
-            for told in REPORT.finditer(training.log)
-        ]
+        return told_reports(REPORT, training.log, log_time)
 
     def _write_data(
         self, train: Sequence[tuple[str, str]], val: Sequence[tuple[str, str]], pieces: Sequence[str]
     ) -> None:
-        write_pairs(self.directory, "train", train)
-        write_pairs(self.directory, "val", val)
-        write_lines(self.directory / VOCABULARY, ["</s>", "<unk>", *pieces])
+        write_splits(self.directory, train, val, ["</s>", "<unk>", *pieces])
 
     def _training(self, steps: int) -> Command:
         (self.directory / CHECKPOINTS).mkdir(exist_ok=True)

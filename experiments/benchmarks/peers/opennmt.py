@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 
 from experiments.benchmarks.peers import recipe
-from experiments.benchmarks.peers.corpus import read_lines, write_lines, write_pairs
+from experiments.benchmarks.peers.corpus import read_lines, write_splits
 from experiments.benchmarks.peers.peer import CHECKPOINTS, Peer
 from experiments.benchmarks.peers.process import Command, Finished, run
-from experiments.benchmarks.peers.speed import Report, Translation, log_time, search_seconds
+from experiments.benchmarks.peers.speed import Report, Translation, log_time, search_seconds, told_reports
 
 REPORT = re.compile(r"^\[(?P<time>[\d-]+ [\d:,]+) INFO\] Step (?P<step>\d+)/.*/ *(?P<speed>\d+) tok/s;", re.MULTILINE)
 SEARCH = re.compile(r"Total translation time \(s\): ([\d.]+)")
@@ -80,17 +80,12 @@ class OpenNMT(Peer):
     @staticmethod
     def reports(training: Finished) -> list[Report]:
         """What the toolkit told about its speed, in order."""
-        return [
-            Report(int(told["step"]), log_time(told["time"]), float(told["speed"]))
-            for told in REPORT.finditer(training.log)
-        ]
+        return told_reports(REPORT, training.log, log_time)
 
     def _write_data(
         self, train: Sequence[tuple[str, str]], val: Sequence[tuple[str, str]], pieces: Sequence[str]
     ) -> None:
-        write_pairs(self.directory, "train", train)
-        write_pairs(self.directory, "val", val)
-        write_lines(self.directory / "vocabulary.txt", pieces)
+        write_splits(self.directory, train, val, pieces)
 
     def _training(self, steps: int) -> Command:
         config: dict[str, object] = {

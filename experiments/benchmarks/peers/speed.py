@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -92,6 +92,20 @@ def training_speed(reports: Sequence[Report], peak_memory_mib: float) -> Trainin
     )
 
 
+def told_reports(pattern: re.Pattern[str], log: str, seconds: Callable[[str], float] = float) -> list[Report]:
+    """What a toolkit told about its speed during training, in order.
+
+    Args:
+        pattern: Matches each report, with the groups ``step``, ``time`` and ``speed``; numbers may have commas.
+        log: What it wrote.
+        seconds: Reads a time.
+    """
+    return [
+        Report(int(told["step"].replace(",", "")), seconds(told["time"]), float(told["speed"].replace(",", "")))
+        for told in pattern.finditer(log)
+    ]
+
+
 def search_seconds(translation: Finished, pattern: re.Pattern[str], title: str) -> float:
     """What a system told about the time of its search, in seconds.
 
@@ -110,5 +124,5 @@ def search_seconds(translation: Finished, pattern: re.Pattern[str], title: str) 
 
 
 def log_time(stamp: str) -> float:
-    """The seconds of a time stamp of Python's logging: ``2026-01-31 12:30:59,123``."""
-    return datetime.strptime(stamp, "%Y-%m-%d %H:%M:%S,%f").timestamp()
+    """The seconds of a time stamp of a log: ``2026-01-31 12:30:59,123``, or without milliseconds."""
+    return datetime.fromisoformat(stamp).timestamp()

@@ -12,7 +12,7 @@ from experiments.benchmarks.peers import recipe
 from experiments.benchmarks.peers.corpus import read_lines
 from experiments.benchmarks.peers.peer import CHECKPOINTS, Peer
 from experiments.benchmarks.peers.process import Command, Finished, run
-from experiments.benchmarks.peers.speed import Report, Translation, search_seconds
+from experiments.benchmarks.peers.speed import Report, Translation, search_seconds, told_reports
 
 REPORT = re.compile(
     r"^step (?P<step>\d+), time (?P<time>[\d.]+), target tokens per second (?P<speed>[\d.]+)$", re.MULTILINE
@@ -102,10 +102,7 @@ class Yoyodyne(Peer):
     @staticmethod
     def reports(training: Finished) -> list[Report]:
         """What the callback told about its speed, in order."""
-        return [
-            Report(int(told["step"]), float(told["time"]), float(told["speed"]))
-            for told in REPORT.finditer(training.output)
-        ]
+        return told_reports(REPORT, training.output)
 
     def _write_data(
         self, train: Sequence[tuple[str, str]], val: Sequence[tuple[str, str]], pieces: Sequence[str]

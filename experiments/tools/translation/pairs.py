@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datamodules.errors import UserError
+from experiments.config.tool_parser import check_batch_size
+from experiments.storage.outputs import check_outputs
 from experiments.tools.translation.line_faults import LineFaults
 
 if TYPE_CHECKING:
@@ -32,7 +35,7 @@ class Pair:
 
 
 def add_pair_options(parser: argparse.ArgumentParser) -> None:
-    """Adds where the pairs stand; :func:`check_pair_options` comes after it.
+    """Adds where the pairs stand; :func:`checked_pairs` reads them.
 
     Args:
         parser: The tool's.
@@ -42,28 +45,30 @@ def add_pair_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tsv", metavar="FILE", help="in their place: source and translation with a tab between them")
 
 
-def check_pair_options(given: argparse.Namespace) -> None:
-    """Refuses what names no pairs, or names them twice.
+def checked_pairs(given: argparse.Namespace, outputs: Mapping[str, Path]) -> TextFiles | TsvFile:
+    """The files that the options name, before anything is loaded or written.
 
     Args:
         given: The options.
+        outputs: What the tool writes, by the option that names it.
 
     Raises:
-        UserError: They do not go together.
+        UserError: The options name no pairs, or name them twice, a batch has no line, or a file cannot be used.
     """
+    check_batch_size(given)
     if (given.tsv is None) == (given.source is None) or (given.source is None) != (given.target is None):
         raise UserError("give the pairs as --source FILE and --target FILE, or as --tsv FILE")
-
-
-def given_pairs(given: argparse.Namespace) -> TextFiles | TsvFile:
-    """The files that the options name.
-
-    Args:
-        given: The options.
-    """
     from datamodules.corpora.corpus import TextFiles, TsvFile
+    from experiments.storage.layout import find_checkpoint
 
-    return TextFiles(given.source, given.target) if given.tsv is None else TsvFile(given.tsv)
+    texts = TextFiles(given.source, given.target) if given.tsv is None else TsvFile(given.tsv)
+    check_outputs(
+        [("--ckpt_path", find_checkpoint(path)) for path in given.ckpt_path],
+        outputs,
+        zip(("--source", "--target") if given.tsv is None else ("--tsv",), texts.files(), strict=True),
+        given.overwrite,
+    )
+    return texts
 
 
 def encoded_pairs(texts: TextFiles | TsvFile, translator: Translator, ids: bool, faults: LineFaults) -> Iterator[Pair]:

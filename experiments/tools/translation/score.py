@@ -10,16 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datamodules.errors import RunFailed, listed_numbers
-from experiments.config.tool_parser import ToolParser, add_checkpoint_options, check_batch_size
-from experiments.storage.outputs import STANDARD_OUTPUT, add_overwrite_option, check_outputs, open_output, write
+from experiments.config.tool_parser import ToolParser, add_checkpoint_options
+from experiments.storage.outputs import STANDARD_OUTPUT, add_overwrite_option, open_output, write
 from experiments.tools.translation.line_faults import LineFaults, add_strict_option
 from experiments.tools.translation.lines import WINDOW_BATCHES, windows
 from experiments.tools.translation.pairs import (
     Pair,
     add_pair_options,
-    check_pair_options,
+    checked_pairs,
     encoded_pairs,
-    given_pairs,
 )
 
 if TYPE_CHECKING:
@@ -64,8 +63,6 @@ def main(arguments: list[str]) -> int:
         RunFailed: The output cannot be written, or the memory does not suffice.
     """
     given = _parser().parse_args(arguments)
-    check_batch_size(given)
-    check_pair_options(given)
     with contextlib.suppress(BrokenPipeError):  # the reader has left, as head does
         _score(given)
     return 0
@@ -74,16 +71,8 @@ def main(arguments: list[str]) -> int:
 def _score(given: argparse.Namespace) -> None:
     from datamodules.batch import UNK
     from experiments.checkpoints.loading import load_ensemble
-    from experiments.storage.layout import find_checkpoint
 
-    texts = given_pairs(given)
-    files = texts.files()
-    check_outputs(
-        [("--ckpt_path", find_checkpoint(path)) for path in given.ckpt_path],
-        {"--output": given.output} if given.output else dict([STANDARD_OUTPUT]),
-        zip(("--source", "--target") if given.tsv is None else ("--tsv",), files, strict=True),
-        given.overwrite,
-    )
+    texts = checked_pairs(given, {"--output": given.output} if given.output else dict([STANDARD_OUTPUT]))
     translator = load_ensemble(given.ckpt_path, given.trust, given.device)
     count, unknown, tokens, total = 0, 0, 0, 0.0
     with contextlib.ExitStack() as stack:

@@ -8,17 +8,16 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from datamodules.errors import UserError
-from experiments.config.tool_parser import ToolParser, add_checkpoint_options, check_batch_size, positive
-from experiments.storage.outputs import add_overwrite_option, check_outputs, open_output
+from datamodules.errors import RunFailed, UserError
+from experiments.config.tool_parser import ToolParser, add_checkpoint_options, positive
+from experiments.storage.outputs import add_overwrite_option, open_output
 from experiments.tools.translation.line_faults import LineFaults, add_strict_option
 from experiments.tools.translation.lines import WINDOW_BATCHES, windows
 from experiments.tools.translation.pairs import (
     Pair,
     add_pair_options,
-    check_pair_options,
+    checked_pairs,
     encoded_pairs,
-    given_pairs,
 )
 
 if TYPE_CHECKING:
@@ -52,20 +51,11 @@ def main(arguments: list[str]) -> int:
         RunFailed: The output cannot be written, or the memory does not suffice.
     """
     given = _parser().parse_args(arguments)
-    check_batch_size(given)
-    check_pair_options(given)
     from experiments.checkpoints.loading import load_ensemble
     from experiments.checkpoints.shortlist_file import write_shortlist
-    from experiments.storage.layout import find_checkpoint
     from lightning_modules.decoding.shortlist import Shortlist
 
-    texts = given_pairs(given)
-    check_outputs(
-        [("--ckpt_path", find_checkpoint(path)) for path in given.ckpt_path],
-        {"--output": given.output},
-        zip(("--source", "--target") if given.tsv is None else ("--tsv",), texts.files(), strict=True),
-        given.overwrite,
-    )
+    texts = checked_pairs(given, {"--output": given.output})
     translator = load_ensemble(given.ckpt_path, given.trust, given.device)
     with contextlib.ExitStack() as stack:
         output = stack.enter_context(open_output(given.output))
@@ -107,6 +97,7 @@ def _attended(translator: Translator, pairs: Sequence[Pair], size: int) -> tuple
     import torch
 
     from datamodules.batch import BOS, EOS, Padded, SequenceBatch
+    from experiments.processes.memory_errors import is_out_of_memory
 
     members = translator.members
     if not all(member.decoder.heads for member in members):
@@ -114,8 +105,17 @@ def _attended(translator: Translator, pairs: Sequence[Pair], size: int) -> tuple
     source, target = Padded.from_sequences([each.source for each in pairs]), [each.target for each in pairs]
     closed = Padded.from_sequences([[BOS, *each, EOS] for each in target])
     batch = SequenceBatch(source, closed, torch.arange(len(pairs))).to(members[0].device)
-    with torch.inference_mode():
-        weights = torch.stack([member(batch)[1].mean(dim=1) for member in members]).mean(dim=0)
+    try:
+        with torch.inference_mode():
+            weights = torch.stack([member(batch)[1].mean(dim=1) for member in members]).mean(dim=0)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        longest = max(len(pair.source) + len(pair.target) for pair in pairs)
+        raise RunFailed(
+            f"out of memory on {len(pairs):,} pairs at once, the longest of {longest:,} tokens on both sides: lower "
+            "--batch_size, or split long lines"
+        ) from error
     real = batch.target_output.mask[:, :, None] & batch.source.mask[:, None]
     keys = batch.source.values[:, None] * size + batch.target_output.values[:, :, None]
     return keys[real].cpu().numpy(), weights[real].double().cpu().numpy()

@@ -64,7 +64,8 @@ them better.
 
 --scores writes five columns for each hypothesis: the line's number, the score, the log-probability, the number of
 tokens with the end of the sentence, and the ids between spaces. From the ids, seqlab score --ids gives the same
-log-probability. From the text it may give another: the tokenizer may split it otherwise than the model spelled it.
+log-probability, but of --shortlist a lower one. From the text it may give another: the tokenizer may split it
+otherwise than the model spelled it.
 
 --attention writes one JSON object for each hypothesis: "line" (from 1), "source" and "hypothesis" (the pieces, with
 </s>), and "attention" (a row of weights over the source's pieces for each piece of the hypothesis).
@@ -271,7 +272,8 @@ def _check_files(given: argparse.Namespace) -> None:
 
     checkpoints = [("--ckpt_path", find_checkpoint(path)) for path in given.ckpt_path]
     texts = [STANDARD_INPUT if given.input is None else ("--input", given.input)]
-    texts += [(f"--{name}", path) for name in ("prefix", "terms") if (path := getattr(given, name)) is not None]
+    beside = {name: getattr(given, name) for name in ("prefix", "terms", "shortlist")}
+    texts += [(f"--{name}", path) for name, path in beside.items() if path is not None]
     outputs = {f"--{name}": getattr(given, name) for name in ("output", "scores", "attention")}
     outputs |= {} if given.output else dict([STANDARD_OUTPUT])
     check_outputs(checkpoints, outputs, texts, given.overwrite)

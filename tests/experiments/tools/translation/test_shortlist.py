@@ -11,6 +11,7 @@ from datamodules.batch import EOS
 from experiments.checkpoints.loading import load_translator
 from experiments.checkpoints.shortlist_file import read_shortlist
 from experiments.cli import main
+from lightning_modules.nmt import AttentionNMT
 from tests.experiments.tiny_checkpoint import SOURCE_CHARACTERS, TARGET_CHARACTERS, tiny_checkpoint, write
 
 PAIRS = [
@@ -95,6 +96,27 @@ def test_what_is_written_is_of_the_shortlist(best: Path, pairs: Path) -> None:
     terms.write_text("ÜH\nÜH\n\n\n", encoding="utf-8")
     for line in translated(best, "--shortlist", str(path), "--terms", str(terms))[:2]:
         assert "ÜH" in line, "what is asked for is there, in the shortlist or not"
+
+
+def test_an_output_does_not_replace_the_shortlist(best: Path, pairs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = shortlist(best, pairs)
+    before = path.read_bytes()
+    words = ["translate", "--ckpt_path", best, "--input", pairs, "--shortlist", path, "--output", path]
+    capsys.readouterr()
+    assert "--shortlist" in refused(capsys, *words)
+    assert path.read_bytes() == before
+
+
+def test_a_batch_that_does_not_fit_is_told(
+    best: Path, pairs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(AttentionNMT, "forward", full)
+    words = ["shortlist", "--ckpt_path", str(best), "--tsv", str(pairs), "--output", str(best.parent / "new.npz")]
+    assert main(words) == 1
+    assert "out of memory on 5 pairs at once, the longest of 21 tokens" in capsys.readouterr().err
 
 
 def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
