@@ -14,8 +14,10 @@ source, target = (json.loads((folder / model[side]["vocabulary"]).read_text("utf
 ids, limit = model["ids"], model["length_limit"]
 separator = " " if model["source"]["class"].endswith("WhitespaceTokenizer") else ""
 
-numbers = {piece: number for number, piece in enumerate(source)}
-read = [numbers.get(piece, ids["unk"]) for piece in (line.split() if separator else line)] + [ids["eos"]]
+pieces = line.split() if separator else list(line)
+own = [piece for piece in dict.fromkeys(pieces) if piece not in source] if model["copies_unknown"] else []
+numbers = {piece: number for number, piece in enumerate(source + own)}
+read = [numbers.get(piece, ids["unk"]) for piece in pieces] + [ids["eos"]]
 inputs = {"source": np.array([read]), "lengths": np.array([len(read)])}
 tensors = dict(zip(model["memory"] + model["state"], encoder.run(None, inputs), strict=True))
 longest = min(max(int(limit["ratio"] * len(read) + limit["further"]), limit["least"]), limit.get("most", sys.maxsize))
@@ -25,4 +27,4 @@ while written[-1] != ids["eos"] and len(written) <= longest:
     tensors.update(zip(model["state"], state, strict=True))
     said[:, ids["unk"]] = -np.inf
     written.append(int(said.argmax()))
-print(separator.join(target[number] for number in written[1:] if number != ids["eos"]))
+print(separator.join((target + own)[number] for number in written[1:] if number != ids["eos"]))

@@ -47,14 +47,18 @@ def greatest_difference(model: TokenEncoderDecoder, graphs: Graphs, encoder: Run
     for longest in LENGTHS:
         for size in BATCH_SIZES:
             lengths = [longest, *(int(each) for each in generator.integers(1, longest + 1, size - 1))]
-            sources = [_drawn(model, length, generator) for length in lengths]
+            sources = [_drawn(model, length, graphs.copies_unknown, generator) for length in lengths]
             greatest = max(greatest, _difference(model, graphs, encoder, step, sources))
     return greatest
 
 
-def _drawn(model: TokenEncoderDecoder, length: int, generator: np.random.Generator) -> list[int]:
-    """A source of so many tokens, EOS counted."""
-    ids = generator.integers(len(SPECIAL_PIECES), model.source_embedding.num_embeddings, length - 1)
+def _drawn(model: TokenEncoderDecoder, length: int, copies_unknown: bool, generator: np.random.Generator) -> list[int]:
+    """A source of so many tokens, EOS counted; a third of them are ids of its own, where it may have such."""
+    known = model.source_embedding.num_embeddings
+    ids = generator.integers(len(SPECIAL_PIECES), known, length - 1)
+    if copies_unknown:
+        own = generator.random(length - 1) < 1 / 3
+        ids[own] = known + np.arange(own.sum())
     return [*(int(id_) for id_ in ids), EOS]
 
 
@@ -76,7 +80,7 @@ def _difference(
                 f"the graphs are not the model: on {shape} greedy search finds other tokens ({ids} in place of "
                 f"{list(wanted.ids)}); nothing was written"
             )
-        exact = trace(model, alone, ids).log_probabilities.numpy()
+        exact = _as_wide(trace(model, alone, ids).log_probabilities.numpy(), log_probabilities.shape[1])
         if not np.allclose(log_probabilities, exact, rtol=TOLERANCE, atol=TOLERANCE):
             raise RunFailed(
                 f"the graphs are not the model: on {shape} a log-probability differs by "
@@ -84,6 +88,12 @@ def _difference(
             )
         greatest = max(greatest, _greatest(log_probabilities, exact))
     return greatest
+
+
+def _as_wide(log_probabilities: Array, width: int) -> Array:
+    """With further ids, none of which a source has."""
+    further = width - log_probabilities.shape[1]
+    return np.pad(log_probabilities, ((0, 0), (0, further)), constant_values=-np.inf)
 
 
 def _greatest(some: Array, others: Array) -> float:

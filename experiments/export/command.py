@@ -6,7 +6,6 @@ import argparse
 import json
 from pathlib import Path
 
-from datamodules.errors import UserError
 from experiments.config.tool_parser import ToolParser, add_checkpoint_option, add_trust_option
 from experiments.storage.layout import find_checkpoint
 from experiments.storage.shell import quoted
@@ -57,13 +56,8 @@ def main(arguments: list[str]) -> int:
     form: Format = OnnxFormat() if given.format == "onnx" else TorchScriptFormat()
     form.check()
     translator = load_translator(path, given.trust, "cpu", "float32")
-    if translator.copies_unknown:
-        raise UserError(
-            f"{path} copies symbols that its vocabulary lacks (data.init_args.copy_unknown), whose ids differ from "
-            "sentence to sentence: no graph has them; export a model that was trained without"
-        )
     model = translator.members[0]
-    graphs = graphs_of(model, form.recurrent)
+    graphs = graphs_of(model, form.recurrent, translator.copies_unknown)
     with whole_folder(output) as folder:
         names = [f"{graph}{form.suffix}" for graph in ("encoder", "step")]
         files = [folder / name for name in names]

@@ -101,6 +101,7 @@ def describe(
         "source": source,
         "target": target,
         "excerpt": None if excerpt is None else {"class": class_path(excerpt), "settings": dict(excerpt.settings())},
+        "copies_unknown": graphs.copies_unknown,
         "longest_source": model.longest_source,
         "length_limit": length_limit(model),
         "encoder": {"file": files[0], **_ports(graphs.encoder)},

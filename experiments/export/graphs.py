@@ -68,20 +68,24 @@ class Graphs:
             ``(batch, target_vocabulary)`` and the next state.
         memory: Names of the tensors that are the same in all steps.
         state: Names of those that a step makes anew; ``next_`` stands before them where it gives them.
+        copies_unknown: Whether a source may have ids above the vocabulary, for what this lacks of it; the
+            ``log_probabilities`` have a column for each position of the source more.
     """
 
     encoder: Graph
     step: Graph
     memory: tuple[str, ...]
     state: tuple[str, ...]
+    copies_unknown: bool
 
 
-def graphs_of(model: TokenEncoderDecoder, recurrent: GraphEncoderFactory) -> Graphs:
+def graphs_of(model: TokenEncoderDecoder, recurrent: GraphEncoderFactory, copies_unknown: bool = False) -> Graphs:
     """Makes the graphs of a model.
 
     Args:
         model: In evaluation mode, on the CPU; it stays as it is.
         recurrent: Makes of a recurrent encoder the form that a format has.
+        copies_unknown: Whether a source may have ids above the vocabulary, which the head then copies.
 
     Raises:
         UserError: A part of the model cannot be exported; the message names it.
@@ -93,7 +97,7 @@ def graphs_of(model: TokenEncoderDecoder, recurrent: GraphEncoderFactory) -> Gra
     memory = [Axes(name, {1: SOURCE_LENGTH}) for name in ("memory", "mask", *keys, *copied)]
     state = state_tensors(model.decoder).axes
     names = tuple(each.name for each in state)
-    source, token, encoded, seen, made = _examples(model, keyed, len(memory))
+    source, token, encoded, seen, made = _examples(model, keyed, len(memory), copies_unknown)
     first = [_port(axes, tensor) for axes, tensor in zip([*memory, *state], encoded, strict=True)]
     before = [_port(axes, tensor) for axes, tensor in zip(state, seen, strict=True)]
     after = [
@@ -107,12 +111,12 @@ def graphs_of(model: TokenEncoderDecoder, recurrent: GraphEncoderFactory) -> Gra
         (source.values, source.lengths),
     )
     step = Graph(
-        _StepGraph(of_graphs, keyed, len(memory)).eval(),
+        _StepGraph(of_graphs, keyed, len(memory), copies_unknown).eval(),
         (_port(Axes("token", {}), token), *first[: len(memory)], *before),
-        (_port(Axes("log_probabilities", {}), made[0]), *after),
+        (_port(Axes("log_probabilities", _ids(model) if copies_unknown else {}), made[0]), *after),
         (token, *encoded[: len(memory)], *seen),
     )
-    return Graphs(encoder, step, tuple(each.name for each in memory), names)
+    return Graphs(encoder, step, tuple(each.name for each in memory), names, copies_unknown)
 
 
 EXAMPLE_LENGTHS = (7, 4)
@@ -124,7 +128,7 @@ EXAMPLE_STEPS = 3
 
 @torch.no_grad()
 def _examples(
-    model: TokenEncoderDecoder, keyed: list[int], memory_tensors: int
+    model: TokenEncoderDecoder, keyed: list[int], memory_tensors: int, copies_unknown: bool
 ) -> tuple[Padded, Tensor, Sequence[Tensor], Sequence[Tensor], Sequence[Tensor]]:
     """What flows through the model: a source, a token, what is encoded, the state before a step, and its output."""
     ids = range(len(SPECIAL_PIECES), model.source_embedding.num_embeddings)
@@ -133,11 +137,16 @@ def _examples(
     )
     token = torch.full((len(EXAMPLE_LENGTHS),), BOS)
     encoded = _EncoderGraph(model, keyed)(source.values, source.lengths)
-    step = _StepGraph(model, keyed, memory_tensors)
+    step = _StepGraph(model, keyed, memory_tensors, copies_unknown)
     memory, state = encoded[:memory_tensors], encoded[memory_tensors:]
     for _ in range(EXAMPLE_STEPS):
         state = step(token, *memory, *state)[1:]
     return source, token, encoded, state, step(token, *memory, *state)
+
+
+def _ids(model: TokenEncoderDecoder) -> dict[int, str]:
+    """How many ids there are, where each position of a source may have one of its own."""
+    return {1: f"{SOURCE_LENGTH} + {model.output.out_features}"}
 
 
 def _port(axes: Axes, tensor: Tensor) -> Port:
@@ -220,9 +229,10 @@ class _EncoderGraph(_PartsOf):
 class _StepGraph(_PartsOf):
     """One step of the decoder, and the head."""
 
-    def __init__(self, model: TokenEncoderDecoder, keyed: list[int], memory_tensors: int) -> None:
+    def __init__(self, model: TokenEncoderDecoder, keyed: list[int], memory_tensors: int, copies_unknown: bool) -> None:
         super().__init__(model, keyed, ("target_embedding", "decoder", "to_embedding", "output"))
         self.memory_tensors = memory_tensors
+        self.copies_unknown = copies_unknown
 
     def forward(self, token: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
         model, layout = self.model, state_tensors(self.model.decoder)
@@ -231,7 +241,8 @@ class _StepGraph(_PartsOf):
         output, weights, state = model.decoder.step(model.target_embedding(token), memory, state)
         attended = None
         if memory.source is not None:
-            attended = Attended(weights.mean(dim=1), memory.source, model.output.out_features - 1)
+            greatest = None if self.copies_unknown else model.output.out_features - 1
+            attended = Attended(weights.mean(dim=1), memory.source, greatest, self.copies_unknown)
         return (model.output.log_probabilities(model.to_embedding(output), attended), *layout.tensors(state))
 
     def _memory(self, tensors: tuple[Tensor, ...]) -> Memory:

@@ -74,7 +74,8 @@ class CopyVocabularyHead(VocabularyHead):
             attended: What was attended to there.
 
         Returns:
-            ``(n, vocabulary_size)``, with further columns up to the greatest id of the sources.
+            ``(n, vocabulary_size)``, with further columns up to the greatest id of the sources, or one for each of
+            their positions.
         """
         assert attended is not None
         return self._mixed(hidden, attended, self._width(attended))
@@ -88,20 +89,24 @@ class CopyVocabularyHead(VocabularyHead):
         return self.generate(hidden).squeeze(1).sigmoid()
 
     def _width(self, attended: Attended) -> int:
-        """Ids of the vocabulary, and those above it that a source has."""
+        """Ids of the vocabulary, and those above it that a source is known to have."""
+        if attended.unread:
+            return self.out_features
         if attended.greatest is not None:
             return max(self.out_features, int(attended.greatest) + 1)
         return max(self.out_features, int(attended.source.max()) + 1) if attended.source.numel() else self.out_features
 
     @torch.no_grad()
     def _mixed(self, hidden: Tensor, attended: Attended, width: int) -> Tensor:
-        """Log-probabilities of so many ids, ``(n, width)``."""
+        """Log-probabilities of so many ids, ``(n, width)``, and of those that are unread."""
         found = super().log_probabilities(hidden)
-        if width > self.out_features:
+        if attended.unread:
+            found = torch.cat([found, torch.full_like(attended.weights, -torch.inf, dtype=found.dtype)], dim=1)
+        elif width > self.out_features:
             found = functional.pad(found, (0, width - self.out_features), value=-torch.inf)
         gate, source = self.generate(hidden).to(found.dtype), attended.source
         mass = torch.zeros_like(found).scatter_add_(1, source, attended.weights.to(found.dtype)).gather(1, source)
-        if width > self.out_features:
+        if attended.unread or width > self.out_features:
             mass = _possible(mass, source >= self.out_features)
         mixed = _mixture(gate, found.gather(1, source), mass)
         return found.add_(functional.logsigmoid(gate)).scatter_(1, source, mixed)

@@ -29,11 +29,14 @@ class Attended:
         weights: ``(n, source_len)``, for each position a distribution over the source.
         source: ``(n, source_len)``, int64, the ids that stand there.
         greatest: The greatest id that any source has, a number or a scalar of int64; None for that of the sources here.
+        unread: Whether a prediction has as many ids above the vocabulary as a source has positions, whatever stands
+            there: a graph holds no choice by a value, such as the greatest id.
     """
 
     weights: Tensor
     source: Tensor
     greatest: Tensor | int | None = None
+    unread: bool = False
 
     @classmethod
     def at(cls, weights: Tensor, source: Tensor, where: Tensor) -> Attended:
@@ -60,7 +63,7 @@ class Attended:
 
     def rows(self, which: slice) -> Attended:
         """Some of the positions."""
-        return Attended(self.weights[which], self.source[which], self.greatest)
+        return Attended(self.weights[which], self.source[which], self.greatest, self.unread)
 
 
 def _log_softmax(logits: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ import seqlab
 from datamodules.errors import UserError
 from experiments.checkpoints.loading import load_ensemble, load_translator
 from experiments.cli import main
+from tests.experiments.export.program import written_by_the_program
 from tests.experiments.metrics_table import values
 from tests.experiments.tiny_task import EXACT_MATCH, write_changed_config
 
@@ -165,6 +166,13 @@ def test_python_gets_the_names_too(folder: Path, best: Path) -> None:
     last.write_bytes((folder / "runs" / "names" / "1" / "checkpoints" / "last.ckpt").read_bytes())
     both = seqlab.load([best, last]).translate(["Ann calls Bea two", "Cem sees Dan three"])
     assert [each.text for each in both] == ["zwei Bea ruft Ann", "drei Dan sieht Cem"]
+
+
+def test_a_program_without_seqlab_writes_the_names(best: Path, tmp_path: Path) -> None:
+    graphs = tmp_path / "graphs"
+    assert main(["export", "--ckpt_path", str(best), "--format", "onnx", "--output", str(graphs)]) == 0
+    assert written_by_the_program(graphs, "Ann calls Bea two") == "zwei Bea ruft Ann"
+    assert written_by_the_program(graphs, "Zoe sees Zoe three") == "drei Zoe sieht Zoe"
 
 
 def test_training_goes_on_under_scheduled_sampling(folder: Path) -> None:

@@ -16,6 +16,7 @@ from experiments.export.graphs import graphs_of
 from experiments.export.layers import TorchScriptEncoder
 from experiments.export.onnx_format import OnnxFormat
 from experiments.export.torchscript_format import TorchScriptFormat
+from lightning_modules.layers.copying import CopyVocabularyHead
 from lightning_modules.layers.encoder import RecurrentEncoder
 from lightning_modules.layers.recurrent import Cell
 from tests.experiments.export.exported_models import PARTS, VOCABULARY, model_of
@@ -25,17 +26,32 @@ IN_ONNX = ["lstm", "gru_two_layers", "rnn_forward", "multi_step", "features", "c
 
 CASES = [*((TorchScriptFormat, name) for name in PARTS), *((OnnxFormat, name) for name in IN_ONNX)]
 
+COPYING = ["copying", "transformer_copying"]
+
 
 @pytest.mark.parametrize(("kind", "name"), CASES, ids=[f"{kind.name}-{name}" for kind, name in CASES])
 def test_the_graphs_are_the_model(kind: type[Format], name: str, tmp_path: Path, seed: int) -> None:
-    model, form = model_of(name, seed), kind()
-    graphs = graphs_of(model, form.recurrent)
+    check_graphs(kind(), name, tmp_path, seed, copies_unknown=False)
+
+
+@pytest.mark.parametrize(("kind", "name"), [(OnnxFormat, COPYING[0]), *((TorchScriptFormat, name) for name in COPYING)])
+def test_what_a_vocabulary_lacks_is_copied(kind: type[Format], name: str, tmp_path: Path, seed: int) -> None:
+    check_graphs(kind(), name, tmp_path, seed, copies_unknown=True)
+
+
+def check_graphs(form: Format, name: str, tmp_path: Path, seed: int, copies_unknown: bool) -> None:
+    model = model_of(name, seed)
+    sources = [[5, 9, 4, 7, 6, EOS], [8, EOS], [EOS]]
+    if copies_unknown:
+        sources[0][:5] = range(VOCABULARY, VOCABULARY + 5)
+        assert isinstance(model.output, CopyVocabularyHead)
+        torch.nn.init.constant_(model.output.generate.bias, -4.0)
+    graphs = graphs_of(model, form.recurrent, copies_unknown)
     encoder, step = (tmp_path / f"{graph}{form.suffix}" for graph in ("encoder", "step"))
     form.write(graphs, encoder, step)
     run = form.load(encoder)
     assert greatest_difference(model, graphs, run, form.load(step)) < 1.0
     # The memory, beyond what greedy search shows of it.
-    sources = [[5, 9, 4, 7, 6, EOS], [8, EOS], [EOS]]
     padded = Padded.from_sequences(sources)
     values, mask, *_ = run([padded.values.numpy(), padded.lengths.numpy()])
     with torch.inference_mode():
