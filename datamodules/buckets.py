@@ -16,15 +16,19 @@ class Buckets:
     Args:
         lengths: ``(pairs, sides)``, in tokens, without reserved ids.
         width: How many lengths share a bucket.
+        part: Which part of the pairs these are: a block of 262,144 of them, which are neighbours, and the block that is
+            ``parts`` blocks further on, and so forth.
+        parts: Number of parts; 1 for all pairs.
 
     Attributes:
         sizes: ``(buckets,)``, int64, the number of pairs of each. The longer side of those of bucket ``b`` has at most
             ``b * width`` tokens, EOS included.
     """
 
-    def __init__(self, lengths: np.ndarray, width: int) -> None:
+    def __init__(self, lengths: np.ndarray, width: int, part: int = 0, parts: int = 1) -> None:
         self._lengths = lengths
         self._width = width
+        self._starts = range(part * _CHUNK, len(lengths), parts * _CHUNK)
         counts = [np.bincount(numbers) for _, numbers in self._chunks()]
         self.sizes = np.zeros(max(map(len, counts), default=0), dtype=np.int64)
         for count in counts:
@@ -38,7 +42,7 @@ class Buckets:
     def order(self) -> np.ndarray:
         """``(pairs,)``: their indices, bucket by bucket, each bucket in the corpus's order; 32 bits where they do."""
         indices = np.int32 if len(self._lengths) < 2**31 else np.int64
-        order = np.empty(len(self._lengths), dtype=indices)
+        order = np.empty(int(self.sizes.sum()), dtype=indices)
         places = np.cumsum(self.sizes) - self.sizes
         for start, numbers in self._chunks():
             arranged = np.argsort(numbers, kind="stable")
@@ -51,6 +55,6 @@ class Buckets:
 
     def _chunks(self) -> Iterator[tuple[int, np.ndarray]]:
         """The number of each pair's bucket, for some pairs after the other, and the index of the first of them."""
-        for start in range(0, len(self._lengths), _CHUNK):
+        for start in self._starts:
             longer = self._lengths[start : start + _CHUNK].max(axis=1).astype(np.int64) + 1
             yield start, -(-longer // self._width)

@@ -29,6 +29,10 @@ class BatchPlan(Sampler[list[int]]):
     sorted lengths alone: every epoch has the same number of batches. The plan knows no ranks: rank r takes every
     ``world_size``-th pair of each global batch, so that one process or eight train the same batches.
 
+    More pairs than ``at_once`` are shuffled in parts, which come in a new order in every epoch, so that memory does not
+    grow with the corpus. Each part has blocks from all over it. A curriculum orders all pairs together, and so does a
+    plan that does not shuffle.
+
     Args:
         lengths: ``(pairs, 2)``, source and target length of each pair in tokens, without reserved ids; of sequences
             without a target ``(sequences, 1)``.
@@ -40,6 +44,7 @@ class BatchPlan(Sampler[list[int]]):
         world_size: Number of shares.
         mixing: Pairs whose target lengths differ by up to this many tokens are mixed when the order is shuffled.
         curriculum: Which batches come when, where the order is shuffled; each once, in random order, if not given.
+        at_once: Pairs whose order, of 4 bytes each, is in memory at a time, up to the next whole block.
 
     Raises:
         UserError: The budget is smaller than one sentence, or than the longest one in tokens.
@@ -56,6 +61,7 @@ class BatchPlan(Sampler[list[int]]):
         world_size: int = 1,
         mixing: float = 3.0,
         curriculum: Curriculum | None = None,
+        at_once: int = 2**23,
     ) -> None:
         if batch_size < 1:
             raise UserError(f"batch_size is {batch_size}: give at least 1")
@@ -68,8 +74,10 @@ class BatchPlan(Sampler[list[int]]):
         self.epoch = 0
         self._skipped = 0
         self._lengths = lengths
-        self._buckets = Buckets(lengths, max(1, round(mixing)) if shuffle else 1)
-        self._cuts = _cut(self._buckets, batch_size, unit)
+        parts = -(-len(lengths) // at_once) if shuffle and curriculum is None else 1
+        width = max(1, round(mixing)) if shuffle else 1
+        self._parts = [Buckets(lengths, width, part, parts) for part in range(max(1, parts))]
+        self._cuts = [_cut(buckets, batch_size, unit) for buckets in self._parts]
 
     def set_epoch(self, epoch: int) -> None:
         """Chooses the epoch whose order the next iteration has; Lightning calls this."""
@@ -90,28 +98,41 @@ class BatchPlan(Sampler[list[int]]):
         """
         return list(self._batches(epoch))
 
-    def _batches(self, epoch: int) -> Iterator[np.ndarray]:
-        """The global batches of an epoch; of a large corpus no more is held than its order."""
+    def _batches(self, epoch: int, skipped: int = 0) -> Iterator[np.ndarray]:
+        """The global batches of an epoch, without the first ones; of a large corpus no more is held than a part's."""
         generator = np.random.default_rng([self.seed, epoch])
-        order = self._buckets.order()
+        if len(self._parts) == 1:
+            yield from islice(self._batches_of(0, epoch, generator), skipped, None)
+            return
+        for part in generator.permutation(len(self._parts)).tolist():
+            count = len(self._cuts[part]) - 1
+            if skipped < count:
+                own = np.random.default_rng([self.seed, epoch, part])
+                yield from islice(self._batches_of(part, epoch, own), skipped, None)
+            skipped = max(0, skipped - count)
+
+    def _batches_of(self, part: int, epoch: int, generator: np.random.Generator) -> Iterator[np.ndarray]:
+        """The global batches of a part of the pairs."""
+        buckets, cuts = self._parts[part], self._cuts[part]
+        order = buckets.order()
         end = 0
-        for _, size in self._buckets.bounds():
+        for _, size in buckets.bounds():
             bucket = order[end : end + size]
             within = self._lengths[bucket, -1].astype(np.float64)
             if self.shuffle:
                 within += generator.uniform(0.0, self.mixing, size=size)
             order[end : end + size] = bucket[np.argsort(within, kind="stable")]
             end += size
-        positions = self.curriculum.order(len(self), epoch, generator) if self.shuffle else range(len(self))
-        for position in positions:
-            yield order[self._cuts[position] : self._cuts[position + 1]]
+        count = len(cuts) - 1
+        for position in self.curriculum.order(count, epoch, generator) if self.shuffle else range(count):
+            yield order[cuts[position] : cuts[position + 1]]
 
     def __len__(self) -> int:
-        return len(self._cuts) - 1
+        return sum(len(cuts) - 1 for cuts in self._cuts)
 
     def __iter__(self) -> Iterator[list[int]]:
-        start, self._skipped = self._skipped, 0
-        for batch in islice(self._batches(self.epoch), start, None):
+        skipped, self._skipped = self._skipped, 0
+        for batch in self._batches(self.epoch, skipped):
             yield batch[self.rank :: self.world_size].tolist()
 
 

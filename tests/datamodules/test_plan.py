@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from torch.utils.data import DataLoader, Dataset
 
+from datamodules import buckets
 from datamodules.errors import UserError
 from datamodules.plan import BatchPlan, BatchUnit, planned_loader
 
@@ -117,3 +118,23 @@ def test_an_epoch_goes_on_behind_what_was_trained(lengths: np.ndarray) -> None:
     plan.skip(5)
     assert list(resumed) == [batch.tolist() for batch in plan.batches(2)[5:]]
     assert len(list(loader)) == len(loader) == 16, "the epoch after it is whole"
+
+
+def test_a_large_corpus_is_shuffled_in_parts_from_all_over_it(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each part at once, all of them in every epoch, in another order."""
+    monkeypatch.setattr(buckets, "_CHUNK", 10)
+    lengths = np.random.default_rng(seed).integers(1, 20, (4000, 2))
+    plan = BatchPlan(lengths, 50, shuffle=True, seed=seed, at_once=1000)
+    orders = []
+    for epoch in range(8):
+        batches = plan.batches(epoch)
+        parts = [(batch // 10 % 4).tolist() for batch in batches]
+        assert all(len(set(part)) == 1 for part in parts), "no batch is of two parts"
+        orders.append(tuple(dict.fromkeys(part[0] for part in parts)))
+        assert len(orders[-1]) == 4
+        assert sorted(np.concatenate(batches).tolist()) == list(range(4000))
+    assert len(set(orders)) > 1
+    whole = BatchPlan(lengths, 50, shuffle=True, seed=seed, at_once=4000)
+    assert [batch.tolist() for batch in whole.batches(0)] == [
+        batch.tolist() for batch in BatchPlan(lengths, 50, shuffle=True, seed=seed).batches(0)
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +10,18 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from datamodules import buckets
 from datamodules.curriculum import Competence, Curriculum, ShortestFirst, Shuffled
 from datamodules.errors import UserError
 from datamodules.plan import BatchPlan, BatchUnit
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_blocks() -> Iterator[None]:
+    """Blocks of 7 pairs, so that there are many."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(buckets, "_CHUNK", 7)
+        yield
 
 
 @dataclass(frozen=True)
@@ -24,12 +34,13 @@ class Setting:
     shuffle: bool
     seed: int
     mixing: float
-    curriculum: Curriculum
+    curriculum: Curriculum | None
+    at_once: int
 
     def plan(self, rank: int = 0, world_size: int = 1) -> BatchPlan:
         return BatchPlan(
             self.lengths, self.batch_size, self.unit, self.shuffle, self.seed, rank, world_size, self.mixing,
-            self.curriculum,
+            self.curriculum, self.at_once,
         )  # fmt: skip
 
 
@@ -46,7 +57,8 @@ def settings(draw: st.DrawFn) -> Setting:
         draw(st.booleans()),
         draw(st.integers(0, 2**31)),
         draw(st.sampled_from([0.0, 1.0, 3.0, 7.5])),
-        draw(st.sampled_from([Shuffled(), ShortestFirst(1), ShortestFirst(3), Competence(2.0)])),
+        draw(st.sampled_from([None, Shuffled(), ShortestFirst(1), ShortestFirst(3), Competence(2.0)])),
+        draw(st.sampled_from([8, 20, 100])),
     )
 
 
