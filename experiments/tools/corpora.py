@@ -19,6 +19,7 @@ class Corpus:
         paths: What stands behind the address of a file that gets another name here. One that gets ``.gz`` and has none
             there is compressed here.
         licence: What it may be used for, and who made it.
+        lines: Of a file that is compressed here, how many lines are kept, if not all: its checksum is theirs.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Corpus:
     config: str
     paths: Mapping[str, str] = field(default_factory=dict)
     licence: str | None = None
+    lines: Mapping[str, int] = field(default_factory=dict)
 
     def path(self, name: str) -> str:
         """What stands behind the address of a file."""
@@ -123,6 +125,18 @@ ETT = Corpus(
     licence="CC BY-ND 4.0, verbatim copies alone; temperature and loads of a transformer, by Zhou et al. 2021",
 )
 
+FORECAST = Corpus(
+    name="forecast",
+    url="https://raw.githubusercontent.com/jbrownlee/Datasets/d20fcb6402ae34e653d4513b00f39257bb37ed7f",
+    checksums={
+        "beijing_pm25_2010_2013.csv.gz": "14f3801d2e750df73c72cee0b2fb4b7638ffb5b09d6bfecde4eb02f991c2a121",
+    },
+    config="configs/forecasting/pm25.yaml",
+    paths={"beijing_pm25_2010_2013.csv.gz": "pollution.csv"},
+    licence="none stated there; fine dust in Beijing by Liang et al. 2015, in the UCI repository",
+    lines={"beijing_pm25_2010_2013.csv.gz": 35_065},  # without 2014
+)
+
 JSB = Corpus(
     name="jsb",
     url="https://raw.githubusercontent.com/czhuang/JSB-Chorales-dataset/9a7f733ddb4ed91f48da64ac7f0f621c34aadd4d",
@@ -131,5 +145,5 @@ JSB = Corpus(
     licence="none stated; chorales of J. S. Bach, who died in 1750, after Boulanger-Lewandowski et al. 2012",
 )
 
-CORPORA = {corpus.name: corpus for corpus in (MULTI30K, G2P, INFLECTION, DJANGO, ETT, JSB)}
+CORPORA = {corpus.name: corpus for corpus in (MULTI30K, G2P, INFLECTION, DJANGO, ETT, FORECAST, JSB)}
 """The corpora that can be fetched, by name."""

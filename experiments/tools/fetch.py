@@ -77,30 +77,36 @@ def fetch(corpus: Corpus, directory: Path, url: str | None = None) -> list[str]:
             with _explained(address, directory):
                 directory.mkdir(parents=True, exist_ok=True)
                 if corpus.is_compressed_here(name):
-                    _retrieve_and_compress(address, corpus.checksums[name], directory / name)
+                    _retrieve_and_compress(address, corpus.checksums[name], directory / name, corpus.lines.get(name))
                 else:
                     _retrieve(address, corpus.checksums[name], directory / name)
             progress.update()
     return missing
 
 
-def _retrieve(address: str, checksum: str, path: Path) -> None:
-    """Fetches a file and checks it; it has its name once it is whole."""
+def _retrieve(address: str, checksum: str | None, path: Path) -> None:
+    """Fetches a file and checks it, where there is something to check; it has its name once it is whole."""
     import pooch
 
-    pooch.retrieve(
-        address, known_hash=f"sha256:{checksum}", fname=path.name, path=path.parent, downloader=pooch.HTTPDownloader()
-    )
+    known = None if checksum is None else f"sha256:{checksum}"
+    pooch.retrieve(address, known_hash=known, fname=path.name, path=path.parent, downloader=pooch.HTTPDownloader())
     path.chmod(0o644)  # as every new file: pooch leaves it to its owner alone
 
 
-def _retrieve_and_compress(address: str, checksum: str, path: Path) -> None:
-    """The same of a file that is published as it is, and kept compressed; the same bytes at any time."""
+def _retrieve_and_compress(address: str, checksum: str, path: Path, lines: int | None) -> None:
+    """The same of a file that is published as it is, and kept compressed; the same bytes at any time.
+
+    Raises:
+        ValueError: What is kept of it, ``lines`` lines, is something else than was published.
+    """
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".fetch-") as folder:
         published = Path(folder) / "published"
-        _retrieve(address, checksum, published)
+        _retrieve(address, checksum if lines is None else None, published)
+        content = b"".join(published.read_bytes().splitlines(keepends=True)[:lines])
+        if hashlib.sha256(content).hexdigest() != checksum:
+            raise ValueError(f"another SHA-256 than {checksum}")
         with durable_write(path) as file:
-            file.write(gzip.compress(published.read_bytes(), mtime=0))
+            file.write(gzip.compress(content, mtime=0))
 
 
 def _is_there(corpus: Corpus, name: str, directory: Path) -> bool:

@@ -281,6 +281,26 @@ def test_other_content_in_its_place_is_not_replaced(
     assert server.requests == []
 
 
+def test_the_first_lines_are_kept_and_checked(server: Server, tmp_path: Path) -> None:
+    checksum = hashlib.sha256(b"1\n2\n").hexdigest()
+    first = Corpus(
+        "tiny",
+        server.url,
+        {"two.csv.gz": checksum},
+        config="configs/nmt/tiny.yaml",
+        paths={"two.csv.gz": "all.csv"},
+        lines={"two.csv.gz": 2},
+    )
+    server.files["all.csv"] = b"1\n3\n3\n"
+    with pytest.raises(RunFailed, match=r"/raw/all\.csv is not the file that was published"):
+        fetch(first, tmp_path)
+    assert list(tmp_path.rglob("*")) == []
+    server.files["all.csv"] = b"1\n2\n3\n"
+    assert fetch(first, tmp_path) == ["two.csv.gz"]
+    assert gzip.decompress((tmp_path / "two.csv.gz").read_bytes()) == b"1\n2\n"
+    assert fetch(first, tmp_path) == []
+
+
 def test_what_goes_wrong_before_it_is_compressed_leaves_nothing(server: Server, plain: Corpus, tmp_path: Path) -> None:
     server.cut = {"train/tiny.trn"}
     with pytest.raises(RunFailed, match=r"cannot fetch .*/raw/train/tiny\.trn: the transfer broke off"):
@@ -294,7 +314,7 @@ def test_what_goes_wrong_before_it_is_compressed_leaves_nothing(server: Server, 
     assert list(tmp_path.rglob("*")) == []
 
 
-@pytest.mark.parametrize("name", ["g2p", "inflection", "django", "ett", "jsb"])
+@pytest.mark.parametrize("name", ["g2p", "inflection", "django", "ett", "forecast", "jsb"])
 def test_what_the_configs_name_is_fetched_whole(
     name: str, server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -303,7 +323,8 @@ def test_what_the_configs_name_is_fetched_whole(
     if not all((folder / file).is_file() for file in corpus.checksums):
         pytest.skip(f"no {name} in {folder.parent}")
     wanted = {file: _plain(file, (folder / file).read_bytes()) for file in corpus.checksums}
-    server.files = {corpus.path(file): text for file, text in wanted.items()}
+    further = dict.fromkeys(corpus.lines, b"2014\n" * 3)  # which are not kept
+    server.files = {corpus.path(file): text + further.get(file, b"") for file, text in wanted.items()}
     assert main([name, "--directory", str(tmp_path), "--url", server.url]) == 0
     assert {file: _plain(file, data) for file, data in content(tmp_path / name).items()} == wanted
     told = capsys.readouterr().out.splitlines()
