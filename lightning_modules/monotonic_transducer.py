@@ -16,6 +16,7 @@ from lightning_modules.decoding.search import Search
 from lightning_modules.encoder_decoder import BridgeFactory, DecoderFactory
 from lightning_modules.forcing import Forced, Forcing
 from lightning_modules.kernels.argmax import most_probable
+from lightning_modules.kernels.graph_form import GraphForm
 from lightning_modules.kernels.projected_loss import CHUNK_ROWS, projected_log_probabilities
 from lightning_modules.layers.attention import AttentionFactory, GeneralAttention
 from lightning_modules.layers.bridge import ProjectionBridge
@@ -273,8 +274,11 @@ class MonotonicTransducer(TokenEncoderDecoder):
             For each piece the log-probabilities ``(rows, vocabulary)``, and the logarithms of what the softmax of each
             source position divides by, ``(rows, source_len)``.
         """
-        size = _rows_at_once(hidden)
-        for part, prior in zip(hidden.split(size), log_prior.split(size), strict=True):
+        parts = [(hidden, log_prior)]
+        if GraphForm.current() is None:
+            size = _rows_at_once(hidden)
+            parts = list(zip(hidden.split(size), log_prior.split(size), strict=True))
+        for part, prior in parts:
             logits = self.output(part).to(prior.dtype)
             normalisers = logits.logsumexp(dim=-1)
             yield (logits + (prior - normalisers)[..., None]).logsumexp(dim=1), normalisers

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from datamodules.batch import BOS, EOS, SPECIAL_PIECES, Padded
 from datamodules.errors import UserError
 from experiments.export.layers import GraphEncoder
 from experiments.export.states import Axes, state_tensors
+from lightning_modules.layers.attention import Attention
 from lightning_modules.layers.encoder import RecurrentEncoder
 from lightning_modules.layers.heads import Attended
 from lightning_modules.layers.state import Memory
@@ -91,11 +93,11 @@ def graphs_of(model: TokenEncoderDecoder, recurrent: GraphEncoderFactory, copies
         UserError: A part of the model cannot be exported; the message names it.
     """
     _check(model)
-    keyed = [position for position in range(len(model.decoder.attentions)) if _has_keys(model, position)]
+    keyed = [position for position, project in enumerate(_projections(model)) if _has_keys(model, project)]
     copied = ["source_ids"] if model.output.copies else []
     keys = [f"memory_keys_{position}" for position in keyed]
     memory = [Axes(name, {1: SOURCE_LENGTH}) for name in ("memory", "mask", *keys, *copied)]
-    state = state_tensors(model.decoder).axes
+    state = state_tensors(model).axes
     names = tuple(each.name for each in state)
     source, token, encoded, seen, made = _examples(model, keyed, len(memory), copies_unknown)
     first = [_port(axes, tensor) for axes, tensor in zip([*memory, *state], encoded, strict=True)]
@@ -156,11 +158,6 @@ def _port(axes: Axes, tensor: Tensor) -> Port:
 
 
 def _check(model: TokenEncoderDecoder) -> None:
-    if isinstance(model, MonotonicTransducer):
-        raise UserError(
-            "MonotonicTransducer cannot be exported: its steps sum over alignments by logcumsumexp, of which ONNX has "
-            "no operator"
-        )
     own = [method for method in ("encode", "step", "read") if getattr(type(model), method).__module__ not in _KNOWN]
     if own:
         raise UserError(
@@ -169,7 +166,7 @@ def _check(model: TokenEncoderDecoder) -> None:
         )
 
 
-_KNOWN = {each.__module__ for each in TokenEncoderDecoder.__mro__[:2]}
+_KNOWN = {each.__module__ for each in MonotonicTransducer.__mro__[:3]}
 """Where the methods are defined that the graphs are made of."""
 
 
@@ -182,10 +179,19 @@ def _with_graph_encoders(model: TokenEncoderDecoder, recurrent: GraphEncoderFact
     return model
 
 
-def _has_keys(model: TokenEncoderDecoder, position: int) -> bool:
+def _projections(model: TokenEncoderDecoder) -> list[Callable[[Tensor], Tensor]]:
+    """What makes each of the keys that a memory has."""
+    attentions = cast(Iterable[Attention], model.decoder.attentions)
+    made: list[Callable[[Tensor], Tensor]] = [attention.project for attention in attentions]
+    if isinstance(model, MonotonicTransducer):
+        made += model.alignment.projections
+    return made
+
+
+def _has_keys(model: TokenEncoderDecoder, project: Callable[[Tensor], Tensor]) -> bool:
     """Whether an attention has keys of its own: some look at the memory itself, or at nothing."""
     values = model.output.weight.new_zeros(1, 1, model.encoder.memory_size)
-    keys: Tensor = model.decoder.attentions[position].project(values)  # type: ignore[operator]  # an Attention
+    keys = project(values)
     return keys is not values and keys.shape[2] > 0
 
 
@@ -195,12 +201,12 @@ class _PartsOf(nn.Module):
     Args:
         model: The model.
         keyed: The attentions that have keys of their own.
-        parts: Names of the layers.
+        parts: Names of the layers; a model may lack some.
     """
 
     def __init__(self, model: TokenEncoderDecoder, keyed: list[int], parts: Sequence[str]) -> None:
         super().__init__()
-        self.parts = nn.ModuleDict({name: getattr(model, name) for name in parts})
+        self.parts = nn.ModuleDict({name: getattr(model, name) for name in parts if hasattr(model, name)})
         self.keyed = keyed
         self._whole = (model,)  # in a tuple no module of this one
 
@@ -214,30 +220,36 @@ class _EncoderGraph(_PartsOf):
     """The encoder, the bridge, and what attentions make of the memory."""
 
     def __init__(self, model: TokenEncoderDecoder, keyed: list[int]) -> None:
-        super().__init__(model, keyed, ("source_embedding", "encoder", "bridge", "decoder"))
+        super().__init__(model, keyed, ("source_embedding", "encoder", "bridge", "decoder", "alignment"))
 
     def forward(self, source: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
         model, padded = self.model, Padded(source, lengths)
         values, final = model.read(padded)
         memory = model.decoder.prepare_memory(values, padded.mask)
         state = model.decoder.initial_state(model.bridge(final))
+        if isinstance(model, MonotonicTransducer):
+            memory = model.alignment.prepare(memory)
+            state = model.alignment.initial(state, memory)
         copied = [model.copied_ids(source)] if model.output.copies else []
         keys = [memory.keys[position] for position in self.keyed]
-        return (values, memory.mask, *keys, *copied, *state_tensors(model.decoder).initial(state, memory))
+        return (values, memory.mask, *keys, *copied, *state_tensors(model).initial(state, memory))
 
 
 class _StepGraph(_PartsOf):
     """One step of the decoder, and the head."""
 
     def __init__(self, model: TokenEncoderDecoder, keyed: list[int], memory_tensors: int, copies_unknown: bool) -> None:
-        super().__init__(model, keyed, ("target_embedding", "decoder", "to_embedding", "output"))
+        super().__init__(model, keyed, ("target_embedding", "decoder", "to_embedding", "output", "alignment"))
         self.memory_tensors = memory_tensors
         self.copies_unknown = copies_unknown
 
     def forward(self, token: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
-        model, layout = self.model, state_tensors(self.model.decoder)
+        model, layout = self.model, state_tensors(self.model)
         memory = self._memory(tensors[: self.memory_tensors])
         state = layout.state(tensors[self.memory_tensors :])
+        if isinstance(model, MonotonicTransducer):
+            found, _, state = model.step(token, memory, state)
+            return (found, *layout.tensors(state))
         output, weights, state = model.decoder.step(model.target_embedding(token), memory, state)
         attended = None
         if memory.source is not None:
@@ -249,7 +261,7 @@ class _StepGraph(_PartsOf):
         values, mask, *others = tensors
         given = dict(zip(self.keyed, others, strict=False))
         keys = tuple(
-            given[position] if position in given else attention.project(values)  # type: ignore[operator]
-            for position, attention in enumerate(self.model.decoder.attentions)
+            given[position] if position in given else project(values)
+            for position, project in enumerate(_projections(self.model))
         )
         return Memory(values, mask, keys, others[-1] if self.model.output.copies else None)

@@ -12,9 +12,12 @@ from torch import Tensor
 from datamodules.errors import UserError
 from lightning_modules.layers.attention import StatefulAttention
 from lightning_modules.layers.decoder import Decoder, MultiStepDecoder, SteppedDecoder
+from lightning_modules.layers.hard_alignment import AlignedState
 from lightning_modules.layers.state import DecoderState, Memory, RecurrentState
 from lightning_modules.layers.transformer.block import KeysValues
 from lightning_modules.layers.transformer.decoder import TransformerDecoder, TransformerState
+from lightning_modules.monotonic_transducer import MonotonicTransducer
+from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 
 StateT = TypeVar("StateT", bound=DecoderState)
 
@@ -137,7 +140,51 @@ class TransformerTensors(StateTensors[TransformerState]):
         return TransformerState(tuple(KeysValues(*tensors[at : at + 2]) for at in range(0, len(tensors), 2)))
 
 
-def state_tensors(decoder: Decoder[DecoderState]) -> StateTensors[DecoderState]:
+class AlignedTensors(StateTensors[AlignedState]):
+    """Of a hard alignment: what its decoder has, ``alignment`` and ``output``, from which the next alignment follows.
+
+    Args:
+        decoder: The tensors of the decoder.
+        output_size: Width of its outputs.
+    """
+
+    def __init__(self, decoder: StateTensors[DecoderState], output_size: int) -> None:
+        self._decoder = decoder
+        self._output_size = output_size
+        self.axes = [*decoder.axes, Axes("alignment", {1: "source_len"}), Axes("output", {})]
+
+    def initial(self, state: AlignedState, memory: Memory) -> list[Tensor]:
+        """Aligned to the first position, which no output can change; see :meth:`StateTensors.initial`."""
+        none = memory.values.new_zeros(memory.values.shape[0], self._output_size)
+        return [*self._decoder.initial(state.recurrent, memory), state.weights, none]
+
+    def tensors(self, state: AlignedState) -> list[Tensor]:
+        """See :meth:`StateTensors.tensors`."""
+        assert state.output is not None
+        return [*self._decoder.tensors(state.recurrent), state.weights, state.output]
+
+    def state(self, tensors: Sequence[Tensor]) -> AlignedState:
+        """See :meth:`StateTensors.state`."""
+        *recurrent, weights, output = tensors
+        return AlignedState(self._decoder.state(recurrent), weights, output)
+
+
+def state_tensors(model: TokenEncoderDecoder) -> StateTensors[DecoderState]:
+    """How the state of a model is laid out.
+
+    Args:
+        model: The model.
+
+    Raises:
+        UserError: Its decoder is of a kind whose state is not known.
+    """
+    of_decoder = _of_decoder(model.decoder)
+    if isinstance(model, MonotonicTransducer):
+        return AlignedTensors(of_decoder, model.decoder.output_size)  # type: ignore[return-value]  # of its state
+    return of_decoder
+
+
+def _of_decoder(decoder: Decoder[DecoderState]) -> StateTensors[DecoderState]:
     """How a decoder's state is laid out.
 
     Args:

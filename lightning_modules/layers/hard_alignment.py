@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from datamodules.errors import UserError
+from lightning_modules.kernels.graph_form import GraphForm
 from lightning_modules.kernels.linear import Linear
 from lightning_modules.layers.attention import Attention, AttentionFactory
 from lightning_modules.layers.state import DecoderState, Memory
@@ -33,8 +35,16 @@ def monotone_prior(scores: Tensor, posterior: Tensor) -> Tensor:
     Returns:
         ``(..., s)``, log-probabilities.
     """
-    onwards = scores.flip(-1).logcumsumexp(dim=-1).flip(-1)
-    return scores + (posterior - onwards).logcumsumexp(dim=-1)
+    onwards = _logcumsumexp(scores.flip(-1)).flip(-1)
+    return scores + _logcumsumexp(posterior - onwards)
+
+
+def _logcumsumexp(values: Tensor) -> Tensor:
+    """``log(sum over i <= j of exp(value_i))``, ``(..., s)``; of a graph all sums at once, as ONNX has no operator."""
+    if GraphForm.current() is None:
+        return values.logcumsumexp(dim=-1)
+    places = torch.arange(values.shape[-1], device=values.device)
+    return values[..., None, :].masked_fill(places > places[:, None], -torch.inf).logsumexp(dim=-1)
 
 
 def posterior_of(prior: Tensor, emission: Tensor) -> Tensor:
@@ -107,10 +117,14 @@ class HardAlignment(nn.Module):
                 "ScaledDotAttention as model.init_args.attention"
             )
 
+    @property
+    def projections(self) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+        """What makes of the memory alone, ``(batch, source_len, memory_size)``, keys and its part of :meth:`joint`."""
+        return self.attention.project, self.memory_output
+
     def prepare(self, memory: Memory) -> Memory:
         """Adds what depends on the memory alone, once per sentence."""
-        keys = (*memory.keys, self.attention.project(memory.values), self.memory_output(memory.values))
-        return replace(memory, keys=keys)
+        return replace(memory, keys=(*memory.keys, *(project(memory.values) for project in self.projections)))
 
     def initial(self, recurrent: DecoderState, memory: Memory) -> AlignedState:
         """The state before the first step: aligned to the first position."""
@@ -129,7 +143,7 @@ class HardAlignment(nn.Module):
         Returns:
             ``(r, t, s)``, :data:`NEVER` on padding.
         """
-        query = outputs.reshape(len(memory.mask), -1, outputs.shape[2])
+        query = outputs.reshape(memory.mask.shape[0], -1, outputs.shape[2])
         scores = self.attention.score(query, memory.keys[-2]).squeeze(1) / self.attention.temperature
         scores = scores.to(_precise(scores)).masked_fill(~memory.mask[:, None], NEVER)
         return scores.view(*outputs.shape[:2], -1)
@@ -144,7 +158,7 @@ class HardAlignment(nn.Module):
         Returns:
             ``(r, t, s, o)``.
         """
-        query = self.query_output(outputs).view(len(memory.mask), -1, 1, outputs.shape[2])
+        query = self.query_output(outputs).view(memory.mask.shape[0], -1, 1, outputs.shape[2])
         return (query + memory.keys[-1][:, None]).tanh().view(*outputs.shape[:2], *memory.keys[-1].shape[1:])
 
     def priors(self, scores: Tensor, emission: Tensor, posterior: Tensor) -> Tensor:

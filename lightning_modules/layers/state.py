@@ -9,6 +9,8 @@ from typing import NamedTuple, Self
 
 from torch import Tensor
 
+from lightning_modules.kernels.graph_form import GraphForm
+
 LEAST_SHARED_ROWS = 64
 """Fewer rows take as long as those of them that differ."""
 
@@ -26,7 +28,7 @@ def unique_rows(ids: Tensor) -> tuple[Tensor, Tensor | None]:
         Those that differ, and which of them each row has, ``(rows,)``; or all of them and None, where nothing comes
         twice, or there are few.
     """
-    if len(ids) < LEAST_SHARED_ROWS or ids.device.type != "cpu":
+    if GraphForm.current() is not None or len(ids) < LEAST_SHARED_ROWS or ids.device.type != "cpu":
         return ids, None
     distinct, which = ids.unique(return_inverse=True)
     return (distinct, which) if len(distinct) < len(ids) else (ids, None)

@@ -23,6 +23,7 @@ from lightning_modules.layers.encoder import (
 from lightning_modules.layers.transformer.decoder import TransformerDecoder
 from lightning_modules.layers.transformer.encoder import TransformerEncoder
 from lightning_modules.layers.transformer.positions import RotaryPositions
+from lightning_modules.monotonic_transducer import MonotonicTransducer
 from lightning_modules.nmt import AttentionNMT
 from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 
@@ -77,6 +78,16 @@ PARTS: dict[str, Callable[..., TokenEncoderDecoder]] = {
         feature_vocabulary_size=5,
     ),
     "copying": partial(AttentionNMT, encoder=_encoder, decoder=_luong, head=CopyVocabularyHead),
+    "monotonic": partial(
+        MonotonicTransducer, encoder=_encoder, decoder=partial(FixedContextDecoder, hidden_size=HIDDEN)
+    ),
+    "hard_order_0": partial(
+        MonotonicTransducer,
+        encoder=_encoder,
+        decoder=partial(FixedContextDecoder, hidden_size=HIDDEN),
+        attention=attentions.DotAttention,
+        order=0,
+    ),
     "transformer": partial(AttentionNMT, encoder=_transformer_encoder, decoder=_transformer_decoder, tied="all"),
     "rotary": partial(
         AttentionNMT,
