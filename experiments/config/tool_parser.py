@@ -20,6 +20,9 @@ class ToolParser(argparse.ArgumentParser):
             UserError: Always.
         """
         unknown = re.match(r"unrecognized arguments: (\S+)", message)
+        if unknown and not unknown[1].startswith("-"):
+            more = message.removeprefix("unrecognized arguments: ")
+            raise UserError(f"'{more}' is more than {self.prog} takes; {self.prog} --help tells what each option takes")
         if unknown:
             known = [option for action in self._actions for option in action.option_strings if option.startswith("--")]
             raise UserError(f"unknown option '{unknown[1]}': {suggest(unknown[1], known)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -41,6 +42,19 @@ def typed() -> dict[str, str]:
                 command = END.split(f"{line} ")[0].strip()
                 if not STANDS_FOR_OTHERS.search(re.sub(r"'[^']*'|\"[^\"]*\"", "", command)):
                     found.setdefault(command, str(path.relative_to(PROJECT)))
+    return found
+
+
+def commented() -> dict[str, str]:
+    """Each command of a tool in the comment at the head of a config, and the config."""
+    found: dict[str, str] = {}
+    for path in sorted((PROJECT / "configs").rglob("*.yaml")):
+        head = "".join(takewhile(lambda line: line.startswith("#"), path.read_text("utf-8").splitlines(keepends=True)))
+        for line in COMMAND.findall(re.sub(r"^# *", "", head.replace("\\\n#", " "), flags=re.MULTILINE)):
+            command = END.split(f"{line} ")[0].strip()
+            tool = COMMANDS[command.split()[0]].module != LIGHTNING
+            if tool and not STANDS_FOR_OTHERS.search(re.sub(r"'[^']*'|\"[^\"]*\"", "", command)):
+                found.setdefault(command, str(path.relative_to(PROJECT)))
     return found
 
 
@@ -109,8 +123,10 @@ def complaint(command: str) -> str | None:
 
 @pytest.mark.usefixtures("parses_alone")
 def test_every_command_is_parsed() -> None:
-    commands = typed()
-    assert len(commands) > 60
+    of_pages, of_configs = typed(), commented()
+    assert len(of_pages) > 60
+    assert len(of_configs) > 30
+    commands = of_pages | of_configs
     told = {f"{page}: seqlab {command}": complaint(command) for command, page in commands.items()}
     assert [f"{where}: {what}" for where, what in told.items() if what] == []
 
@@ -137,6 +153,7 @@ def test_a_wrong_one_is_told() -> None:
     for command in (
         "translate --ckpt_path X --beamsize 5",
         "fit --config configs/nmt/dates.yaml --model.init_args.dropuot 1",
+        "study recurrence --panel captions reversal",
     ):
         assert complaint(command)
     assert complaint("fit --config configs/nmt/dates.yaml --model.init_args.dropout 0.1") is None
