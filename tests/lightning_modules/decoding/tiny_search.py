@@ -21,6 +21,9 @@ from lightning_modules.token_encoder_decoder import HeadFactory, TokenEncoderDec
 LIVE, VOCABULARY, LONGEST = 6, 160, 3
 """The ids that have a probability, out of a vocabulary as wide as a beam that holds every hypothesis."""
 
+GIVEN = [[4, 5, 4], [5]]
+"""Two sources."""
+
 TRANSFORMER = partial(TransformerDecoder, heads=1, feedforward_size=8, layers=2)
 """One that takes any hidden_size, with two heads in all."""
 
