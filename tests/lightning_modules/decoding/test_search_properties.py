@@ -14,7 +14,7 @@ from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.decoding.search import Search
 from lightning_modules.layers.decoder import BahdanauDecoder, LuongDecoder, MultiStepDecoder
 from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
-from tests.lightning_modules.decoding.test_search import beam_by_hand
+from tests.lightning_modules.decoding.test_narrow_beams import beam_by_hand
 from tests.lightning_modules.decoding.tiny_search import (
     LIVE,
     LONGEST,
