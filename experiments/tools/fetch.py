@@ -96,12 +96,18 @@ def _retrieve(address: str, checksum: str | None, path: Path) -> None:
 def _retrieve_and_compress(address: str, checksum: str, path: Path, lines: int | None) -> None:
     """The same of a file that is published as it is, and kept compressed; the same bytes at any time.
 
+    Args:
+        address: Where it is published.
+        checksum: SHA-256 (hex) of what is kept of it.
+        path: Where it goes.
+        lines: How many lines are kept; None for all.
+
     Raises:
-        ValueError: What is kept of it, ``lines`` lines, is something else than was published.
+        ValueError: What is kept is something else than was published.
     """
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".fetch-") as folder:
         published = Path(folder) / "published"
-        _retrieve(address, checksum if lines is None else None, published)
+        _retrieve(address, None, published)
         content = b"".join(published.read_bytes().splitlines(keepends=True)[:lines])
         if hashlib.sha256(content).hexdigest() != checksum:
             raise ValueError(f"another SHA-256 than {checksum}")
