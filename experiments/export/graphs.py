@@ -201,12 +201,13 @@ class _PartsOf(nn.Module):
     Args:
         model: The model.
         keyed: The attentions that have keys of their own.
-        parts: Names of the layers; a model may lack some.
+        parts: Names of the layers; a hard alignment, where there is one, is always among them.
     """
 
     def __init__(self, model: TokenEncoderDecoder, keyed: list[int], parts: Sequence[str]) -> None:
         super().__init__()
-        self.parts = nn.ModuleDict({name: getattr(model, name) for name in parts if hasattr(model, name)})
+        alignment = ("alignment",) if isinstance(model, MonotonicTransducer) else ()
+        self.parts = nn.ModuleDict({name: getattr(model, name) for name in (*parts, *alignment)})
         self.keyed = keyed
         self._whole = (model,)  # in a tuple no module of this one
 
@@ -220,7 +221,7 @@ class _EncoderGraph(_PartsOf):
     """The encoder, the bridge, and what attentions make of the memory."""
 
     def __init__(self, model: TokenEncoderDecoder, keyed: list[int]) -> None:
-        super().__init__(model, keyed, ("source_embedding", "encoder", "bridge", "decoder", "alignment"))
+        super().__init__(model, keyed, ("source_embedding", "encoder", "bridge", "decoder"))
 
     def forward(self, source: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
         model, padded = self.model, Padded(source, lengths)
@@ -239,7 +240,7 @@ class _StepGraph(_PartsOf):
     """One step of the decoder, and the head."""
 
     def __init__(self, model: TokenEncoderDecoder, keyed: list[int], memory_tensors: int, copies_unknown: bool) -> None:
-        super().__init__(model, keyed, ("target_embedding", "decoder", "to_embedding", "output", "alignment"))
+        super().__init__(model, keyed, ("target_embedding", "decoder", "to_embedding", "output"))
         self.memory_tensors = memory_tensors
         self.copies_unknown = copies_unknown
 
