@@ -16,6 +16,7 @@ from statistics import median
 from tabulate import tabulate
 
 from experiments.benchmarks.rounds import Measurements, Quantity, Rounds, interval, ratios, values_of
+from experiments.processes.machine import machine
 from experiments.runs.run_record import PACKAGES
 from experiments.storage.commit import source_commit
 from experiments.storage.durable import durable_write
@@ -130,21 +131,6 @@ def write_report(path: Path | None, what: str, settings: Mapping[str, object], r
     print(f"\nreport   {path}")
 
 
-def machine() -> dict[str, object]:
-    """The processor, its cores and threads, and the GPUs."""
-    import os
-
-    import torch
-
-    return {
-        "processor": _processor(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "gpus": [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())],
-    }
-
-
 def hardware_line(threads: int, device: str) -> str:
     """What was measured on, in words.
 
@@ -156,12 +142,3 @@ def hardware_line(threads: int, device: str) -> str:
 
     processor = f"threads: {threads}; {machine()['processor']}"
     return processor if device == "cpu" else f"{torch.cuda.get_device_name(device)}; {processor}"
-
-
-def _processor() -> str:
-    told = Path("/proc/cpuinfo")
-    if told.exists():
-        for line in told.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or "unknown"

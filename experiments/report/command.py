@@ -5,13 +5,17 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from datamodules.errors import RunFailed, UserError
+from experiments.benchmarks.commands.models import HEADING as COSTS_HEADING
+from experiments.benchmarks.commands.models import PICTURE as COSTS_PICTURE
+from experiments.benchmarks.commands.models import REPORT as COSTS
+from experiments.benchmarks.commands.models import measured_costs
 from experiments.config.tool_parser import ToolParser
 from experiments.report.page import page
-from experiments.report.plan import Exercise, find_report, known_reports, read_report
+from experiments.report.plan import Exercise, Report, find_report, known_reports, read_report
 from experiments.report.text import Done, report_text
 from experiments.report.verdicts import verdict
 from experiments.slurm.array import add_executor_options, for_slurm
@@ -20,23 +24,24 @@ from experiments.storage.layout import FIGURES
 from experiments.studies.command import Others, add_study_options, finished_runs, run_study, submit_study
 from experiments.studies.comparison import Comparison, compare
 from experiments.studies.plan import study_directory
+from experiments.studies.results import FILE_NAME as RESULTS
 from experiments.studies.study import Study, panels_of, slug
-
-TEXT, PAGE = "report.md", "report.html"
 
 EPILOG = """\
 reports:
 {reports}
 
 Studies that are not finished are run first, as seqlab study runs them, with one progress bar over all; the same command
-again goes on where it was stopped. Then OUTPUT gets report.html, one page with nothing beside it, report.md and its
-figures. A verdict is computed from the runs: what the lecture says holds, does not hold, or is not told apart.
+again goes on where it was stopped. Then OUTPUT gets NAME.html, one page with nothing beside it, and NAME.md, whose
+figures are in a folder NAME. A verdict is computed from the runs: what the lecture says holds, does not hold, or is not
+told apart.
 
 examples:
   seqlab report --jobs 2
   seqlab report --seeds 1 --output draft
   seqlab report --no-run
   seqlab report --preset full --executor slurm --time 08:00:00
+  seqlab report applications --seeds 1 --jobs 2
 """
 
 
@@ -56,55 +61,82 @@ def main(arguments: list[str]) -> int:
     given = _parser().parse_args(arguments)
     report, studies = read_report(find_report(given.name))
     if for_slurm(given):
-        for name, study in studies.items():
-            given.name = name
+        for exercise, study in zip(report.exercises, studies, strict=True):
+            given.name, given.panel = exercise.study, list(exercise.panels)
             submit_study(study, given)
         print("when the jobs are done: seqlab report --no-run, with the same preset, seeds and directory")
         return 0
     _make(given.output)
-    failures = {} if given.no_run else _run(studies, given)
-    done = [_done(each, studies[each.study], given, failures.get(each.study, "")) for each in report.exercises]
+    failures = [""] * len(studies) if given.no_run else _run(report, studies, given)
+    done = [
+        _done(exercise, report, study, given, failure)
+        for exercise, study, failure in zip(report.exercises, studies, failures, strict=True)
+    ]
     text = report_text(report, given.preset, given.seeds, done)
-    for name, content in ((TEXT, text), (PAGE, page(text, given.output))):
-        with durable_write(given.output / name) as file:
+    written, shown = (given.output / f"{slug(report.name)}{end}" for end in (".md", ".html"))
+    for path, content in ((written, text), (shown, page(text, given.output))):
+        with durable_write(path) as file:
             file.write(content.encode())
     for each in done:
         for judged in each.verdicts:
             print(f"{judged.outcome:<14}  {judged.claim.says}")
-    print(f"\npage     {given.output / PAGE}\ntext     {given.output / TEXT}")
-    if failures:
-        raise RunFailed(f"{len(failures)} of {len(studies)} studies have runs that failed: {', '.join(failures)}")
+    print(f"\npage     {shown}\ntext     {written}")
+    if failed := [exercise.study for exercise, failure in zip(report.exercises, failures, strict=True) if failure]:
+        raise RunFailed(f"{len(failed)} of {len(studies)} studies have runs that failed: {', '.join(failed)}")
     return 0
 
 
-def _run(studies: Mapping[str, Study], given: argparse.Namespace) -> dict[str, str]:
-    """Runs what is not finished of all studies; what failed, by study."""
-    failures = {}
-    for place, (name, study) in enumerate(studies.items(), start=1):
-        others = [finished_runs(other, given) for key, other in studies.items() if key != name]
+def _run(report: Report, studies: Sequence[Study], given: argparse.Namespace) -> list[str]:
+    """Runs what is not finished of all studies; of each, what failed."""
+    failures = []
+    for place, (exercise, study) in enumerate(zip(report.exercises, studies, strict=True)):
+        others = [finished_runs(other, given) for other in (*studies[:place], *studies[place + 1 :])]
         counts = Others(sum(len(runs) for runs, _ in others), sum(len(rows) for _, rows in others))
-        print(f"study {name}, {place} of {len(studies)}", file=sys.stderr)
+        print(f"study {exercise.study}, {place + 1} of {len(studies)}", file=sys.stderr)
+        failure = ""
         try:
             run_study(study, given, others=counts, tell=_nothing)
+            if exercise.costs:
+                _measure(study, given)
         except RunFailed as failed:
-            failures[name] = str(failed)
+            failure = str(failed)
+        failures.append(failure)
     return failures
+
+
+def _measure(study: Study, given: argparse.Namespace) -> None:
+    """Measures what the models of a study cost, where it was not done since their last run."""
+    directory = study_directory(given.directory, study, given.preset)
+    costs, results = directory / COSTS, directory / RESULTS
+    if costs.is_file() and costs.stat().st_mtime >= results.stat().st_mtime:
+        return
+    _, rows = finished_runs(study, given)
+    measured_costs(study, rows, argparse.Namespace(**vars(given), device="cpu", threads=1))
 
 
 def _nothing(text: str) -> None:
     """Is told the tables of a study, which the page has."""
 
 
-def _done(exercise: Exercise, study: Study, given: argparse.Namespace, failure: str) -> Done:
+def _done(exercise: Exercise, report: Report, study: Study, given: argparse.Namespace, failure: str) -> Done:
     """What is there of an exercise; its figures are copied."""
     runs, rows = finished_runs(study, given)
     verdicts = [verdict(claim, study, rows, given.seeds) for claim in exercise.claims]
     asked = {finding.column for each in verdicts for finding in each.findings}
     shown = [each for each in compare(study, rows, given.seeds) if _is_shown(each, study, asked)]
-    drawn = study_directory(given.directory, study, given.preset) / FIGURES
-    pictures = _copied(drawn, given.output / FIGURES / slug(study.name), shown) if rows else []
-    told = [str(Path(FIGURES) / slug(study.name) / name) for name in pictures]
-    return Done(exercise, study, [each for each in runs if each.metrics], rows, shown, verdicts, told, failure)
+    directory = study_directory(given.directory, study, given.preset)
+    place = Path(slug(report.name)) / slug(study.name)
+    pictures = _copied(directory / FIGURES, given.output / place, _pictures(shown)) if rows else []
+    results = _copied(directory, given.output / place, [RESULTS]) if rows else []
+    costs = ""
+    if exercise.costs and (directory / COSTS).is_file():
+        costs = (directory / COSTS).read_text(encoding="utf-8").removeprefix(COSTS_HEADING)
+        for name in _copied(directory / FIGURES, given.output / place, [Path(COSTS_PICTURE).name]):
+            costs = costs.replace(f"({COSTS_PICTURE})", f"({place / name})")
+    compared = [each for each in runs if each.metrics]
+    beside = [str(place / name) for name in pictures]
+    tables = [str(place / name) for name in results]
+    return Done(exercise, study, compared, rows, shown, verdicts, beside, tables, costs, failure)
 
 
 def _is_shown(comparison: Comparison, study: Study, asked: set[str]) -> bool:
@@ -114,12 +146,16 @@ def _is_shown(comparison: Comparison, study: Study, asked: set[str]) -> bool:
     return metric in firsts or any(metric.column(place) in asked for place in metric.places)
 
 
-def _copied(drawn: Path, place: Path, shown: Sequence[Comparison]) -> list[str]:
-    """Copies the figures of what is shown; their names."""
-    wanted = [slug(each.metric.column(None)) for each in shown]
-    names = [f"{name}{end}.png" for name in wanted for end in ("", "-differences")] + ["curves.png"]
+def _pictures(shown: Sequence[Comparison]) -> list[str]:
+    """The names that the figures of some metrics have."""
+    names = [f"{slug(each.metric.column(None))}{end}.png" for each in shown for end in ("", "-differences")]
+    return [*dict.fromkeys(names), "curves.png"]
+
+
+def _copied(drawn: Path, place: Path, names: Sequence[str]) -> list[str]:
+    """Copies files; the names of those that are there."""
     place.mkdir(parents=True, exist_ok=True)
-    there = [name for name in dict.fromkeys(names) if (drawn / name).is_file()]
+    there = [name for name in names if (drawn / name).is_file()]
     for name in there:
         shutil.copyfile(drawn / name, place / name)
     return there

@@ -40,18 +40,20 @@ def page(text: str, directory: Path) -> str:
 
     Args:
         text: From :func:`report_text`.
-        directory: Where the paths of its pictures begin; they become a part of the page.
+        directory: Where the paths of its pictures and files begin; they become a part of the page.
 
     Raises:
-        OSError: A picture cannot be read.
+        OSError: One of them cannot be read.
     """
     markdown = MarkdownIt("commonmark").enable("table")
     tokens = markdown.parse(text)
     for token in tokens:
         for child in token.children or ():
             if child.type == "image":
-                content = base64.b64encode((directory / str(child.attrs["src"])).read_bytes()).decode("ascii")
-                child.attrs["src"] = f"data:image/png;base64,{content}"
+                child.attrs["src"] = _inside(directory / str(child.attrs["src"]), "image/png")
+            elif child.type == "link_open" and str(child.attrs["href"]).endswith(".csv"):
+                path = directory / str(child.attrs["href"])
+                child.attrs.update(href=_inside(path, "text/csv"), download=f"{path.parent.name}-{path.name}")
     body = str(markdown.renderer.render(tokens, markdown.options, {}))
     title = text.partition("\n")[0].removeprefix("# ")
     return (
@@ -59,6 +61,11 @@ def page(text: str, directory: Path) -> str:
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{escape(title)}</title>\n'
         f"<style>\n{STYLE}</style>\n</head>\n<body>\n{_coloured(body)}</body>\n</html>\n"
     )
+
+
+def _inside(path: Path, kind: str) -> str:
+    """A file as an address that holds it whole."""
+    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
 
 
 def _coloured(body: str) -> str:

@@ -8,8 +8,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from datamodules.errors import UserError, suggest
+from experiments.benchmarks.commands.models import STUDY as MEASURED
 from experiments.config.shipped_configs import configs_in, find_config
-from experiments.studies.study import Metric, Panel, Study, find_study, panels_of, read_study, variants_with
+from experiments.studies.study import Metric, Panel, Study, find_study, narrowed, panels_of, read_study, variants_with
 from experiments.studies.yaml_records import first_fault, read_record
 
 REPORTS = Path("configs") / "reports"
@@ -61,14 +62,18 @@ class Exercise(_Part):
     Attributes:
         title: Its heading.
         study: The study that was made of it, by name or path.
+        panels: Those of its panels that are run and shown; all if not given.
         claims: What the study settles.
         note: What a reader should know, beside what is measured; no numbers.
+        costs: Whether its models are measured by ``seqlab benchmark models`` too, which is of the study *models* alone.
     """
 
     title: str
     study: str
+    panels: tuple[str, ...] = ()
     claims: tuple[Claim, ...] = ()
     note: str = ""
+    costs: bool = False
 
 
 class Report(_Part):
@@ -113,24 +118,29 @@ def find_report(given: str) -> Path:
     return known[given]
 
 
-def read_report(path: Path) -> tuple[Report, dict[str, Study]]:
+def read_report(path: Path) -> tuple[Report, list[Study]]:
     """Reads a report, and the studies that it is of.
 
     Args:
         path: Its YAML file.
 
     Returns:
-        The report, and each study by what the report calls it.
+        The report, and the study of each exercise, with the panels that are shown.
 
     Raises:
         UserError: A file cannot be read, or the report names what a study does not have.
     """
     report = read_record(Report, path, "title and exercises", _fault)
-    studies = {exercise.study: read_study(find_study(exercise.study)) for exercise in report.exercises}
+    studies = []
     for exercise in report.exercises:
+        where = f"{path}: {exercise.title}"
+        study = narrowed(read_study(find_study(exercise.study)), exercise.panels, ())
+        if exercise.costs and study.name != MEASURED:
+            raise UserError(f"{where}: costs are measured of the study '{MEASURED}' alone")
         for claim in exercise.claims:
             for expectation in claim.expectations:
-                _check(expectation, studies[exercise.study], f"{path}: {exercise.title}")
+                _check(expectation, study, where)
+        studies.append(study)
     return report, studies
 
 

@@ -11,13 +11,15 @@ from pathlib import Path
 
 from tabulate import tabulate
 
+from experiments.processes.machine import Machine
 from experiments.report.plan import Exercise, Report
 from experiments.report.verdicts import Finding, Verdict
 from experiments.storage.layout import RECORD
+from experiments.storage.shell import command
 from experiments.studies.comparison import Comparison
 from experiments.studies.fairness import fairness_lines
 from experiments.studies.plan import Key, PlannedRun
-from experiments.studies.report import markdown_table, result_table
+from experiments.studies.report import counted, markdown_table, result_table, without_empty_columns
 from experiments.studies.results import Row
 from experiments.studies.study import Study
 
@@ -37,6 +39,8 @@ class Done:
         comparisons: What is shown of it.
         verdicts: One for each claim.
         pictures: Paths of its figures, from where the text will stand.
+        results: Path of the file with a row for each run, likewise; none where nothing was run.
+        costs: What its models cost, in Markdown; empty where that was not measured.
         failure: Why some runs are missing; empty where none failed.
     """
 
@@ -47,6 +51,8 @@ class Done:
     comparisons: Sequence[Comparison]
     verdicts: Sequence[Verdict]
     pictures: Sequence[str]
+    results: Sequence[str]
+    costs: str
     failure: str
 
 
@@ -95,9 +101,10 @@ def _machines(rows: Sequence[Row]) -> str:
     for row in rows:
         path = Path(row["run"]) / RECORD
         if path.is_file():
-            machine = json.loads(path.read_text(encoding="utf-8"))["machine"]
+            machine: Machine = json.loads(path.read_text(encoding="utf-8"))["machine"]
             on = ", ".join(machine["devices"]) or "no GPU"
-            found[f"{machine['processor']}, {machine['cores']} cores, {machine['threads']} threads a run, {on}"] = True
+            has = f"{counted(machine['cores'], 'core')}, {counted(machine['threads'], 'thread')} a run, {on}"
+            found[f"{machine['processor']}, {has}"] = True
     return f", on {'; '.join(found)}" if found else ""
 
 
@@ -127,7 +134,7 @@ def _exercise(done: Done, preset: str) -> list[str]:
     parts = [
         f"## {exercise.title}",
         f"*{study.question}*",
-        f"    seqlab study {exercise.study}{'' if preset == 'quick' else f' --preset {preset}'}",
+        f"    {_command(exercise, preset)}",
         " ".join(exercise.note.split()),
     ]
     if done.failure:
@@ -135,24 +142,37 @@ def _exercise(done: Done, preset: str) -> list[str]:
     if not done.rows:
         return [*parts, "Not run."]
     parts += fairness_lines(study, done.rows)
+    parts += [f"Each run, with its command, is a row of [{Path(path).name}]({path})." for path in done.results]
     for verdict in done.verdicts:
-        parts += [f"**“{verdict.claim.says}”: {verdict.outcome}.**", "\n".join(map(_told, verdict.findings))]
+        parts += [f"**“{verdict.claim.says}”: {verdict.outcome}.**", _findings(verdict.findings)]
     for comparison in done.comparisons:
-        parts += [f"### {comparison.metric.title}", markdown_table(result_table(study, comparison))]
-    return parts + [f"![{Path(picture).stem}]({picture})" for picture in done.pictures]
+        parts += [f"### {_capitalised(comparison.metric.title)}", markdown_table(result_table(study, comparison))]
+    parts += [f"![{Path(picture).stem}]({picture})" for picture in done.pictures]
+    if done.costs:
+        parts += ["### What they cost", "    seqlab benchmark models", done.costs.strip()]
+    return parts
 
 
-def _told(finding: Finding) -> str:
-    """One line on a comparison."""
-    expected, difference = finding.expectation, finding.difference
-    where = f" ({finding.panel})" if finding.panel else ""
-    said = (
-        f"- {expected.variant} {expected.expected} than {expected.than}, `{finding.column}`{where}: {finding.outcome}"
-    )
-    if difference is None:
-        return f"{said}."
-    told = f"{said}; difference {difference.mean:+.4g}"
-    if difference.low is not None and difference.high is not None:
-        told += f", interval {difference.low:+.4g} to {difference.high:+.4g}"
-    told += f", {finding.pairs} {'pair' if finding.pairs == 1 else 'pairs'}"
-    return f"{told}; about {finding.needed} would decide." if finding.needed else f"{told}."
+def _capitalised(title: str) -> str:
+    return title[:1].upper() + title[1:]
+
+
+def _command(exercise: Exercise, preset: str) -> str:
+    """What runs the study of an exercise alone."""
+    options = [word for panel in exercise.panels for word in ("--panel", panel)]
+    return command("seqlab", "study", exercise.study, *(() if preset == "quick" else ("--preset", preset)), *options)
+
+
+def _findings(findings: Sequence[Finding]) -> str:
+    """A table of what was foretold, and what was found of it."""
+    names = ["foretold", "metric", "panel", "difference", "interval", "seeds", "found"]
+    lines = []
+    for finding in findings:
+        expected, difference = finding.expectation, finding.difference
+        line = [f"{expected.variant}: {expected.expected} than {expected.than}", f"`{finding.column}`", finding.panel]
+        line += ["" if difference is None else f"{difference.mean:+.4g}"]
+        bounded = difference is not None and difference.low is not None and difference.high is not None
+        line += [f"{difference.low:+.4g} to {difference.high:+.4g}" if difference and bounded else ""]
+        told = f"{finding.outcome} (about {finding.needed} seeds would)" if finding.needed else finding.outcome
+        lines.append([*line, str(finding.pairs or ""), told])
+    return markdown_table(without_empty_columns(names, lines))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import shlex
 from collections.abc import Sequence
@@ -12,11 +11,11 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import lightning as L
-import torch
 import yaml
 from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser, SaveConfigCallback
 
+from experiments.processes.machine import machine
 from experiments.storage.commit import source_commit
 from experiments.storage.durable import durable_write
 from experiments.storage.fingerprints import order_fingerprint, parameter_fingerprints
@@ -98,12 +97,7 @@ def run_record(trainer: L.Trainer, command: str) -> dict[str, object]:
         "commit": source_commit(),
         "versions": {package: version(package) for package in PACKAGES},
         "python": platform.python_version(),
-        "machine": {
-            "processor": platform.machine(),
-            "cores": os.cpu_count(),
-            "threads": torch.get_num_threads(),
-            "devices": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
-        },
+        "machine": machine(),
         "data": data.fingerprints() if isinstance(data, FingerprintedData) else {},
         "data_order": order_fingerprint(data.train_dataloader()) if data else None,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),

@@ -15,6 +15,9 @@ from experiments.studies.results import Row
 from experiments.studies.statistics import ERROR_RATE
 from experiments.studies.study import Metric, Study, panels_of, variants_with
 
+LEFT = ("panel", "variant", "finding", "foretold", "metric", "found")
+"""Columns of words: they are set to the left, numbers to the right."""
+
 Table = tuple[list[str], list[list[str]]]
 """The names of the columns, and the rows."""
 
@@ -41,12 +44,12 @@ def report(
         Markdown, which reads well as it is.
     """
     seeds = sorted({planned.seed for planned in runs})
-    size = f"preset {preset}, {_counted(len(seeds), 'seed')}"
+    size = f"preset {preset}, {counted(len(seeds), 'seed')}"
     parts = [
         f"# Study {study.name}",
         study.question,
-        f"Preset {preset}, {_counted(len(seeds), 'seed')} ({', '.join(map(str, seeds))}); {len(rows)} of "
-        f"{_counted(len(runs), 'run')} finished; commit {_commits(rows)}.",
+        f"Preset {preset}, {counted(len(seeds), 'seed')} ({', '.join(map(str, seeds))}); {len(rows)} of "
+        f"{counted(len(runs), 'run')} finished; commit {_commits(rows)}.",
         *fairness_lines(study, rows),
         *_warnings(runs, rows),
         "## Runs",
@@ -83,7 +86,7 @@ def _cost_table(study: Study, rows: Mapping[Key, Row]) -> Table:
             seconds = [float(row["seconds"]) for row in found if row["seconds"]]
             counts = [_range_of([row[column] for row in found]) for column in ("parameters", "updates")]
             lines.append([panel_name, variant, str(len(found)), *counts, f"{fmean(seconds):,.0f}" if seconds else ""])
-    return _without_empty_columns(names, lines)
+    return without_empty_columns(names, lines)
 
 
 def _range_of(cells: Sequence[str]) -> str:
@@ -113,7 +116,7 @@ def result_table(study: Study, comparison: Comparison) -> Table:
         else:
             line += ["", ""]
         lines.append(line)
-    return _without_empty_columns(names, lines)
+    return without_empty_columns(names, lines)
 
 
 def _verdict(comparison: Comparison, entry: Entry) -> str:
@@ -171,7 +174,13 @@ def _digits(comparison: Comparison) -> int:
     return min(6, max(0, shown - 1 - math.floor(math.log10(scale))))
 
 
-def _without_empty_columns(names: list[str], lines: list[list[str]]) -> Table:
+def without_empty_columns(names: list[str], lines: list[list[str]]) -> Table:
+    """A table without the columns that have nothing in any row.
+
+    Args:
+        names: Of the columns.
+        lines: The rows.
+    """
     kept = [place for place in range(len(names)) if any(line[place] for line in lines)]
     return [names[place] for place in kept], [[line[place] for place in kept] for line in lines]
 
@@ -179,9 +188,15 @@ def _without_empty_columns(names: list[str], lines: list[list[str]]) -> Table:
 def markdown_table(table: Table) -> str:
     """A table in Markdown, which reads well as it is."""
     names, lines = table
-    aligned = ["left" if name in ("panel", "variant", "finding") else "right" for name in names]
+    aligned = ["left" if name in LEFT else "right" for name in names]
     return tabulate(lines, headers=names, tablefmt="pipe", colalign=aligned, disable_numparse=True)
 
 
-def _counted(count: int, noun: str) -> str:
+def counted(count: int, noun: str) -> str:
+    """A number of things, in the singular or the plural.
+
+    Args:
+        count: How many.
+        noun: What, in the singular.
+    """
     return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -6,6 +6,7 @@ import argparse
 
 from experiments.benchmarks.options import add_report_options
 from experiments.config.tool_parser import positive
+from experiments.processes.machine import machine
 from experiments.storage.outputs import check_outputs
 
 SUMMARY = "time to prepare corpora of several sizes, speed of loading them, and memory"
@@ -75,7 +76,7 @@ def run(given: argparse.Namespace) -> int:
 
     from datamodules.corpora.corpus import TextFiles
     from experiments.benchmarks.data import DataBenchmark
-    from experiments.benchmarks.report import machine, tell_comparison
+    from experiments.benchmarks.report import tell_comparison
     from experiments.benchmarks.rounds import Quantity, System, in_turn
 
     texts = TextFiles(given.source, given.target)

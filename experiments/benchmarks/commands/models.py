@@ -25,6 +25,9 @@ STUDY = "models"
 
 REPORT = "benchmark.md"
 
+HEADING = f"# Benchmark {STUDY}\n\n"
+"""Of the report; what follows is how it was measured, the table, and the picture."""
+
 PICTURE = "figures/benchmark.png"
 
 SUMMARY = "RNN, LSTM, GRU and bidirectional LSTM side by side: cost, and quality at equal updates"
@@ -61,7 +64,26 @@ def run(given: argparse.Namespace) -> int:
     check_device(given.device)
     study = read_study(find_study(STUDY))
     rows = run_study(study, given)
+    told = measured_costs(study, rows, given)
+    directory = study_directory(given.directory, study, given.preset)
+    print(f"{told}\n\ntable    {directory / REPORT}\nfigure   {directory / PICTURE}")
+    return 0
 
+
+def measured_costs(study: Study, rows: Mapping[Key, Row], given: argparse.Namespace) -> str:
+    """Measures each model of the study, and writes what was found beside its runs.
+
+    Args:
+        study: The study *models*.
+        rows: Its finished runs.
+        given: The options of the command.
+
+    Returns:
+        How it was measured, and the table, in Markdown.
+
+    Raises:
+        RunFailed: A measurement failed.
+    """
     from experiments.benchmarks.models import ROUNDS, Measured, median_probe, table_of
     from experiments.figures.benchmark import Bars, benchmark_figure
     from experiments.loggers.media import write_figure
@@ -86,11 +108,11 @@ def run(given: argparse.Namespace) -> int:
         for each in models
     ]
     write_figure(benchmark_figure(bars, comparison.metric.title), directory / PICTURE)
-    table, told = table_of(models, comparison.metric.title), _caption(models, rows, ROUNDS, len(given.seeds))
+    caption = _caption(models, rows, ROUNDS, len(given.seeds))
+    told = f"{caption}\n\n{table_of(models, comparison.metric.title)}"
     with durable_write(directory / REPORT) as file:
-        file.write(f"# Benchmark {STUDY}\n\n{told}\n\n{table}\n\n![{PICTURE}]({PICTURE})\n".encode())
-    print(f"{told}\n\n{table}\n\ntable    {directory / REPORT}\nfigure   {directory / PICTURE}")
-    return 0
+        file.write(f"{HEADING}{told}\n\n![{PICTURE}]({PICTURE})\n".encode())
+    return told
 
 
 def _probes(study: Study, rows: Mapping[Key, Row], given: argparse.Namespace) -> Mapping[str, list[Probe]]:

@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 
 from experiments.benchmarks.options import add_config_option, check_config
+from experiments.processes.machine import machine
 
 SUMMARY = "minutes of a training until it has reached given scores on its test set"
 
@@ -70,7 +71,7 @@ def run(given: argparse.Namespace) -> int:
 
     from experiments.benchmarks.machine_watch import MachineWatch
     from experiments.benchmarks.quality import TimedTraining, reached
-    from experiments.benchmarks.report import machine, write_report
+    from experiments.benchmarks.report import write_report
     from experiments.storage.commit import source_commit
 
     check_config(given)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from experiments.benchmarks.options import add_config_option, add_report_options, check_config
+from experiments.processes.machine import machine
 
 SUMMARY = "seconds from the start of a process to its help, its config, its first training step"
 
@@ -39,7 +40,7 @@ def run(given: argparse.Namespace) -> int:
         UserError: There is no such config.
         RunFailed: A command failed.
     """
-    from experiments.benchmarks.report import machine, tell_comparison
+    from experiments.benchmarks.report import tell_comparison
     from experiments.benchmarks.rounds import Quantity, System, in_turn
     from experiments.benchmarks.startup import BARE_LIGHTNING, SEQLAB, command_times, first_step_times
 

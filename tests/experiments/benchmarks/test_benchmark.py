@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 
@@ -124,6 +125,22 @@ def test_two_models_are_measured_side_by_side(
         assert rate > 0
         assert 0 < accuracy <= 1
     assert text.split("![")[0].splitlines()[-3] in capsys.readouterr().out
+
+    # a report has what was measured, and measures it again only after another run
+    exercise = {"title": "Costs", "study": "models", "costs": True}
+    Path("costs.yaml").write_text(yaml.safe_dump({"title": "A lecture", "exercises": [exercise]}))
+    measured = []
+    monkeypatch.setattr("experiments.report.command.measured_costs", lambda *given: measured.append(given))
+    assert main(["report", "costs.yaml", "--seeds", "1"]) == 0
+    page = Path("report/costs.md").read_text()
+    assert all(line in page for line in text.splitlines() if line.startswith("|"))
+    picture = directory / "figures" / "benchmark.png"
+    assert Path("report/costs/models/benchmark.png").read_bytes() == picture.read_bytes()
+    assert "](costs/models/benchmark.png)" in page
+    assert not measured
+    os.utime(directory / "benchmark.md", (0, 0))
+    assert main(["report", "costs.yaml", "--seeds", "1"]) == 0
+    assert len(measured) == 1
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import yaml
 
 from experiments.cli import main
 from experiments.report.plan import known_reports, read_report
+from experiments.studies.study import find_study, panels_of, read_study
 from tests.experiments.studies.study_files import write_study
 from tests.experiments.studies.test_study_command import write_tiny_study
 
@@ -55,12 +56,11 @@ def test_a_page_of_what_was_run(tmp_path: Path, seed: int, capsys: pytest.Captur
     output = tmp_path / "page"
     assert main([*words, "--output", str(output)]) == 0
     told = capsys.readouterr()
-    assert f"page     {output / 'report.html'}" in told.out
+    assert f"page     {output / 'tiny_report.html'}" in told.out
     place = tmp_path / "studies" / "tiny_study" / "quick"
     with (place / "results.csv").open(newline="") as file:
         found = {(row["variant"], row["seed"]): row for row in csv.DictReader(file)}
-    text = (output / "report.md").read_text()
-    differences = []
+    text = (output / "tiny_report.md").read_text()
     for column in ("val/loss",):
         values = {name: [float(found[name, seed][column]) for seed in "12"] for name in ("general", "none")}
         for name, cells in values.items():
@@ -68,31 +68,33 @@ def test_a_page_of_what_was_run(tmp_path: Path, seed: int, capsys: pytest.Captur
             mean = row.split("|")[2].strip()
             assert float(mean) == pytest.approx(fmean(cells), abs=0.6 * 10 ** -len(mean.partition(".")[2]))
         differences = [one - two for one, two in zip(values["general"], values["none"], strict=True)]
-    (line, other) = [line for line in text.splitlines() if line.startswith("- general ")]
-    assert float(re.search(r"difference ([-+.\de]+)", line)[1]) == pytest.approx(fmean(differences), rel=1e-3)  # type: ignore[index]
+    (line, other) = [line for line in text.splitlines() if line.startswith("| general: ")]
+    assert float(re.search(r"\| +([-+.\de]+) +\|", line)[1]) == pytest.approx(fmean(differences), rel=1e-3)  # type: ignore[index]
     verdicts = {
         claim["says"]: re.search(rf"“{claim['says']}”: ([a-z ]+)\.", text)[1]  # type: ignore[index]
         for claim in CLAIMS
     }
-    low, high = map(float, re.search(r"interval ([-+.\de]+) to ([-+.\de]+),", line).groups())  # type: ignore[union-attr]
+    low, high = map(float, re.search(r"\| +([-+.\de]+) to ([-+.\de]+) +\|", line).groups())  # type: ignore[union-attr]
     if low <= 0 <= high:
         assert set(verdicts.values()) == {"not told apart"}
     else:
         assert list(verdicts.values()) == (["holds", "does not hold"] if high < 0 else ["does not hold", "holds"])
-    assert "2 pairs" in other
+    assert re.search(r"\| +2 \|", other), "seeds"
     pictures = re.findall(r"!\[.*?\]\((.*?)\)", text)
     assert pictures
     page = Page()
-    page.feed((output / "report.html").read_text())
-    assert len(page.sources) == len(pictures)
-    for picture, source in zip(pictures, page.sources, strict=True):
+    page.feed((output / "tiny_report.html").read_text())
+    results, *shown = page.sources
+    assert base64.b64decode(results.removeprefix("data:text/csv;base64,")) == (place / "results.csv").read_bytes()
+    assert len(shown) == len(pictures)
+    for picture, source in zip(pictures, shown, strict=True):
         content = base64.b64decode(source.removeprefix("data:image/png;base64,"))
         assert content == (output / picture).read_bytes() == (place / "figures" / Path(picture).name).read_bytes()
     whole = "".join(page.texts)
     for outcome in verdicts.values():
         assert outcome in whole
     assert main([*words, "--output", str(output), "--no-run"]) == 0
-    assert (output / "report.md").read_text() == text, "nothing was run again"
+    assert (output / "tiny_report.md").read_text() == text, "nothing was run again"
 
 
 def test_what_was_not_run_is_called_so(tmp_path: Path, seed: int, capsys: pytest.CaptureFixture[str]) -> None:
@@ -111,7 +113,7 @@ def test_what_was_not_run_is_called_so(tmp_path: Path, seed: int, capsys: pytest
         "not run         Attention lowers the loss",
         "not run         It does not",
     ]
-    text = (tmp_path / "page" / "report.md").read_text()
+    text = (tmp_path / "page" / "tiny_report.md").read_text()
     assert "0 of 10 runs are finished" in text
     assert "Not run." in text
 
@@ -128,7 +130,7 @@ def test_a_study_that_fails_leaves_a_page_that_says_so(
     words = ["report", str(report), "--seeds", "1", "--directory", str(tmp_path / "studies")]
     assert main([*words, "--output", str(tmp_path / "page")]) == 1
     assert "1 of 1 studies have runs that failed" in capsys.readouterr().err
-    assert "WARNING: 2 of 2 runs failed" in (tmp_path / "page" / "report.md").read_text()
+    assert "WARNING: 2 of 2 runs failed" in (tmp_path / "page" / "tiny_report.md").read_text()
 
 
 @pytest.mark.parametrize(
@@ -154,6 +156,42 @@ def test_what_a_study_has_not_is_told(
     assert told in error or "than is missing" in error
     assert len(error.splitlines()) == 1
     assert not (tmp_path / "page").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"costs": True}, "tiny_report.yaml: An exercise: costs are measured of the study 'models' alone"),
+        ({"panels": ["x"]}, "study 'tiny_study' has no panel 'x'"),
+        ({"panels": "x"}, "exercises.0.panels is 'x'"),
+    ],
+)
+def test_an_exercise_that_cannot_be(
+    changes: dict[str, Any], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exercise = {"title": "An exercise", "study": str(write_study(tmp_path)), **changes}
+    path = tmp_path / "tiny_report.yaml"
+    path.write_text(yaml.safe_dump({"title": "A lecture", "exercises": [exercise]}))
+    assert main(["report", str(path), "--output", str(tmp_path / "page")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert told in line
+
+
+def test_panels_that_are_named_are_those_of_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study = read_study(find_study("cells"))
+    exercise = {"title": "An exercise", "study": "cells", "panels": ["reversal, equal width"]}
+    path = tmp_path / "tiny_report.yaml"
+    path.write_text(yaml.safe_dump({"title": "A lecture", "exercises": [exercise]}))
+    words = ["report", str(path), "--seeds", "1", "--directory", str(tmp_path / "studies")]
+    assert main([*words, "--no-run", "--output", str(tmp_path / "page")]) == 0
+    text = (tmp_path / "page" / "tiny_report.md").read_text()
+    variants = panels_of(study)["reversal, equal width"].variants
+    assert f"0 of {len(variants)} runs are finished" in text
+    assert "seqlab study cells --panel 'reversal, equal width'" in text
+    assert main([*words, "--executor", "slurm", "--dry-run"]) == 0
+    told = capsys.readouterr().out
+    assert f"#SBATCH --array=0-{len(variants) - 1}" in told
+    assert "--panel 'reversal, equal width'" in told
 
 
 def test_other_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
