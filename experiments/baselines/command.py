@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import SUPPRESS
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -21,6 +22,17 @@ from experiments.runs.given_configs import configs_first
 from experiments.runs.lightning_cli import SeqlabCLI
 from experiments.runs.lightning_notices import without_lightning_notices
 from experiments.runs.output_directories import listed
+
+USAGE = "seqlab baseline --config FILE --config BASELINES [OPTION VALUE]..."
+
+DESCRIPTION = """\
+Measures rules on the data of an experiment's config, by the metrics that seqlab test has for its model: the first
+sentence, the nearest neighbour of the training set, templates, words weighted by tf-idf. Nothing is trained or written.
+Example: seqlab baseline --config configs/summarisation/synopsis.yaml --config configs/summarisation/baselines.yaml
+"""
+
+NEEDED = frozenset(("help", "config", "print_config", "seed_everything", "data", "baselines", "metrics", "split"))
+"""Options that count here. A config may have all of ``seqlab test``; the help is silent on the others."""
 
 
 class BaselineCLI(SeqlabCLI):
@@ -48,6 +60,20 @@ class BaselineCLI(SeqlabCLI):
             help="Metrics, as [Accuracy, MacroF1]; those of the config's TextMetrics if not given.",
         )
         parser.add_argument("--split", type=Literal["val", "test"], default="test", help="What they are measured on.")
+
+    def _prepare_subcommand_parser(
+        self,
+        klass: type,
+        subcommand: str,
+        **kwargs: Any,  # noqa: ANN401 - LightningCLI's signature
+    ) -> LightningArgumentParser:
+        """That of ``seqlab test``, whose help tells what counts here."""
+        parser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
+        parser.usage, parser.description = USAGE, DESCRIPTION
+        for action in parser._actions:
+            if action.dest.partition(".")[0] not in NEEDED:
+                action.help = SUPPRESS
+        return parser
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parses; nothing comes from a checkpoint."""

@@ -14,6 +14,20 @@ HELP = {
 }
 """What Lightning's options mean here."""
 
+DESCRIPTIONS = {
+    "fit": "Trains the experiment of a config. Model, data and trainer are what the config says; options after it "
+    "change that, as --model.init_args.dropout 0.2 or --trainer.max_epochs 3. The run gets a directory of its own, "
+    "runs/EXPERIMENT/VERSION/, with its config, metrics, figures and checkpoints. Example: seqlab fit --config "
+    "configs/nmt/dates.yaml",
+    "validate": "Measures a checkpoint on the validation set of its run's config, or of one that is given. Example: "
+    "seqlab validate --ckpt_path runs/dates/1",
+    "test": "Measures a checkpoint on the test set of its run's config, or of one that is given. Example: seqlab test "
+    "--ckpt_path runs/dates/1",
+    "predict": "Writes what a checkpoint predicts for the test set of its run's config, or for other data, beside the "
+    "sources and the references. Example: seqlab predict --ckpt_path runs/dates/1 --split val",
+}
+"""What a subcommand does, for the head of its ``--help``."""
+
 TITLES = {
     "model": "The model",
     "data": "The data",
@@ -86,12 +100,14 @@ def add_prediction_options(parser: LightningArgumentParser) -> None:
 
 
 def explain_options(parser: LightningArgumentParser, subcommand: str) -> None:
-    """Gives help of our own to the options of Lightning's that mean something else here, and titles to the groups.
+    """Says what a subcommand does, what Lightning's options mean here, and what the groups of options are of.
 
     Args:
         parser: Of a subcommand, complete.
         subcommand: Its name.
     """
+    parser.usage = f"seqlab {subcommand} [--config FILE] [OPTION VALUE]..."
+    parser.description = DESCRIPTIONS[subcommand]
     for action in parser._actions:
         action.help = HELP.get(action.dest, action.help)
     for name, group in (parser.groups or {}).items():

@@ -19,7 +19,6 @@ import pytest
 import torch
 import yaml
 
-from experiments.cli import main
 from tests.experiments.metrics_table import values
 from tests.experiments.seqlab_process import seqlab, typed_seqlab
 from tests.experiments.tiny_task import translate, write_tiny_task
@@ -237,21 +236,6 @@ def test_test_and_predict_need_no_training_text(
     with (trained.run / "predictions.tsv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     assert [(row["source"], row["hypothesis"]) for row in rows] == [(each, translate(each)) for each in sources]
-
-
-def test_help_needs_no_torch() -> None:
-    program = "import sys; from experiments.cli import main; main(['--help']); sys.exit('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert done.returncode == 0
-    for command in ("fit", "test", "predict", "translate", "score", "average", "fetch"):
-        assert command in done.stdout
-
-
-def test_help_shows_what_the_docstrings_say(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as left:
-        main(["fit", "--model.help", "lightning_modules.nmt.AttentionNMT"])
-    assert left.value.code == 0
-    assert "Share of the target distribution spread evenly" in " ".join(capsys.readouterr().out.split())
 
 
 def test_print_config_combines_files_and_overrides(trained: Trained, tmp_path: Path) -> None:
