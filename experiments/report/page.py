@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from html import escape
 from pathlib import Path
 
@@ -20,11 +21,12 @@ COLOURS: dict[Outcome, str] = {
 """Of the verdicts."""
 
 STYLE = """\
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #1f2328; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: #1f2328; }
 h1, h2, h3 { line-height: 1.2; } h2 { margin-top: 3rem; border-bottom: 1px solid #d0d7de; padding-bottom: .3rem; }
 h3 { font-size: 1rem; } table { border-collapse: collapse; font-size: .9rem; display: block; overflow-x: auto; }
-th, td { padding: .25rem .7rem; border-bottom: 1px solid #d0d7de; text-align: left; white-space: nowrap; }
-td:first-child { white-space: normal; min-width: 12rem; } code, pre { font: .9em ui-monospace, monospace; }
+th, td { padding: .25rem .7rem; border-bottom: 1px solid #d0d7de; text-align: left; }
+td { min-width: 5.5rem; } td[style*="right"] { min-width: 0; white-space: nowrap; }
+code, pre { font: .9em ui-monospace, monospace; }
 pre { background: #f6f8fa; padding: .7rem 1rem; border-radius: .4rem; overflow-x: auto; }
 img { max-width: 100%; } .verdict { font-weight: 600; }
 @media (prefers-color-scheme: dark) {
@@ -72,6 +74,6 @@ def _coloured(body: str) -> str:
     """Verdicts in their colours, where a cell or the end of a claim is one."""
     for outcome, colour in COLOURS.items():
         marked = f'<span class="verdict" style="color: {colour}">{outcome}</span>'
-        body = body.replace(f"<td>{outcome}</td>", f"<td>{marked}</td>")
+        body = re.sub(rf"(<td[^>]*>){outcome}(?=</td>| \()", rf"\g<1>{marked}", body)
         body = body.replace(f"”: {outcome}.</strong>", f"”: {marked}.</strong>")
     return body

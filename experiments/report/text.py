@@ -165,14 +165,14 @@ def _command(exercise: Exercise, preset: str) -> str:
 
 def _findings(findings: Sequence[Finding]) -> str:
     """A table of what was foretold, and what was found of it."""
-    names = ["foretold", "metric", "panel", "difference", "interval", "seeds", "found"]
+    names = ["foretold", "found", "difference", "interval", "seeds", "metric", "panel"]
     lines = []
     for finding in findings:
         expected, difference = finding.expectation, finding.difference
-        line = [f"{expected.variant}: {expected.expected} than {expected.than}", f"`{finding.column}`", finding.panel]
-        line += ["" if difference is None else f"{difference.mean:+.4g}"]
-        bounded = difference is not None and difference.low is not None and difference.high is not None
-        line += [f"{difference.low:+.4g} to {difference.high:+.4g}" if difference and bounded else ""]
         told = f"{finding.outcome} (about {finding.needed} seeds would)" if finding.needed else finding.outcome
-        lines.append([*line, str(finding.pairs or ""), told])
+        line = [f"{expected.variant}: {expected.expected} than {expected.than}", told]
+        line += ["" if difference is None else f"{difference.mean:+.3g}"]
+        bounded = difference is not None and difference.low is not None and difference.high is not None
+        line += [f"{difference.low:+.3g} to {difference.high:+.3g}" if difference and bounded else ""]
+        lines.append([*line, str(finding.pairs or ""), f"`{finding.column}`", finding.panel])
     return markdown_table(without_empty_columns(names, lines))

@@ -69,7 +69,7 @@ def test_a_page_of_what_was_run(tmp_path: Path, seed: int, capsys: pytest.Captur
             assert float(mean) == pytest.approx(fmean(cells), abs=0.6 * 10 ** -len(mean.partition(".")[2]))
         differences = [one - two for one, two in zip(values["general"], values["none"], strict=True)]
     (line, other) = [line for line in text.splitlines() if line.startswith("| general: ")]
-    assert float(re.search(r"\| +([-+.\de]+) +\|", line)[1]) == pytest.approx(fmean(differences), rel=1e-3)  # type: ignore[index]
+    assert float(re.search(r"\| +([-+.\de]+) +\|", line)[1]) == pytest.approx(fmean(differences), rel=1e-2)  # type: ignore[index]
     verdicts = {
         claim["says"]: re.search(rf"“{claim['says']}”: ([a-z ]+)\.", text)[1]  # type: ignore[index]
         for claim in CLAIMS
@@ -83,7 +83,9 @@ def test_a_page_of_what_was_run(tmp_path: Path, seed: int, capsys: pytest.Captur
     pictures = re.findall(r"!\[.*?\]\((.*?)\)", text)
     assert pictures
     page = Page()
-    page.feed((output / "tiny_report.html").read_text())
+    html = (output / "tiny_report.html").read_text()
+    page.feed(html)
+    assert len(re.findall(r'<td[^>]*><span class="verdict"', html)) >= 2 * len(CLAIMS), "in both tables"
     results, *shown = page.sources
     assert base64.b64decode(results.removeprefix("data:text/csv;base64,")) == (place / "results.csv").read_bytes()
     assert len(shown) == len(pictures)
