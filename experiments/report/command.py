@@ -123,24 +123,26 @@ def _done(exercise: Exercise, report: Report, study: Study, given: argparse.Name
     runs, rows = finished_runs(study, given)
     verdicts = [verdict(claim, study, rows, given.seeds) for claim in exercise.claims]
     asked = {finding.column for each in verdicts for finding in each.findings}
-    shown = [each for each in compare(study, rows, given.seeds) if _is_shown(each, study, asked)]
+    compared = compare(study, rows, given.seeds)
+    drawn = [each for each in compared if _is_shown(each, study, asked)]
+    shown = [each for each in compared if _is_shown(each, study, asked.union(exercise.metrics))]
     directory = study_directory(given.directory, study, given.preset)
     place = Path(slug(report.name)) / slug(study.name)
-    pictures = _copied(directory / FIGURES, given.output / place, _pictures(shown)) if rows else []
+    pictures = _copied(directory / FIGURES, given.output / place, _pictures(drawn)) if rows else []
     results = _copied(directory, given.output / place, [RESULTS]) if rows else []
     costs = ""
     if exercise.costs and (directory / COSTS).is_file():
         costs = (directory / COSTS).read_text(encoding="utf-8").removeprefix(COSTS_HEADING)
         for name in _copied(directory / FIGURES, given.output / place, [Path(COSTS_PICTURE).name]):
             costs = costs.replace(f"({COSTS_PICTURE})", f"({place / name})")
-    compared = [each for each in runs if each.metrics]
+    counted = [each for each in runs if each.metrics]
     beside = [str(place / name) for name in pictures]
     tables = [str(place / name) for name in results]
-    return Done(exercise, study, compared, rows, shown, verdicts, beside, tables, costs, failure)
+    return Done(exercise, study, counted, rows, shown, verdicts, beside, tables, costs, failure)
 
 
 def _is_shown(comparison: Comparison, study: Study, asked: set[str]) -> bool:
-    """Whether a metric is the first of a panel, or one that a claim is about."""
+    """Whether a metric is the first of a panel, or one that is asked for."""
     firsts = [panel.metrics[0] for panel in panels_of(study).values()]
     metric = comparison.metric
     return metric in firsts or any(metric.column(place) in asked for place in metric.places)

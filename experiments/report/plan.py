@@ -64,6 +64,7 @@ class Exercise(_Part):
         study: The study that was made of it, by name or path.
         panels: Those of its panels that are run and shown; all if not given.
         claims: What the study settles.
+        metrics: Those that have a table beside the first and those of the claims, by their columns of ``results.csv``.
         note: What a reader should know, beside what is measured; no numbers.
         costs: Whether its models are measured by ``seqlab benchmark models`` too, which is of the study *models* alone.
     """
@@ -72,6 +73,7 @@ class Exercise(_Part):
     study: str
     panels: tuple[str, ...] = ()
     claims: tuple[Claim, ...] = ()
+    metrics: tuple[str, ...] = ()
     note: str = ""
     costs: bool = False
 
@@ -137,6 +139,9 @@ def read_report(path: Path) -> tuple[Report, list[Study]]:
         study = narrowed(read_study(find_study(exercise.study)), exercise.panels, ())
         if exercise.costs and study.name != MEASURED:
             raise UserError(f"{where}: costs are measured of the study '{MEASURED}' alone")
+        columns = {column for panel in panels_of(study).values() for column in _columns(panel)}
+        if unknown := [name for name in exercise.metrics if name not in columns]:
+            raise UserError(f"{where}: unknown metric '{unknown[0]}': {suggest(unknown[0], columns)}")
         for claim in exercise.claims:
             for expectation in claim.expectations:
                 _check(expectation, study, where)
@@ -158,6 +163,10 @@ def compared_metric(expectation: Expectation, panel: Panel) -> tuple[str, Metric
     return column, columns[column]
 
 
+def _columns(panel: Panel) -> list[str]:
+    return [metric.column(place) for metric in panel.metrics for place in metric.places]
+
+
 def _check(expectation: Expectation, study: Study, where: str) -> None:
     """Whether a study has what is compared.
 
@@ -168,7 +177,7 @@ def _check(expectation: Expectation, study: Study, where: str) -> None:
     if expectation.panel and expectation.panel not in panels:
         raise UserError(f"{where}: unknown panel '{expectation.panel}': {suggest(expectation.panel, panels)}")
     _, panel = compared_panel(expectation, study)
-    columns = [metric.column(place) for metric in panel.metrics for place in metric.places]
+    columns = _columns(panel)
     if expectation.metric and expectation.metric not in columns:
         raise UserError(f"{where}: unknown metric '{expectation.metric}': {suggest(expectation.metric, columns)}")
     column, metric = compared_metric(expectation, panel)

@@ -166,6 +166,7 @@ def test_what_a_study_has_not_is_told(
         ({"costs": True}, "tiny_report.yaml: An exercise: costs are measured of the study 'models' alone"),
         ({"panels": ["x"]}, "study 'tiny_study' has no panel 'x'"),
         ({"panels": "x"}, "exercises.0.panels is 'x'"),
+        ({"metrics": ["val/los"]}, "An exercise: unknown metric 'val/los': did you mean 'val/loss'"),
     ],
 )
 def test_an_exercise_that_cannot_be(
