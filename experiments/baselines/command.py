@@ -22,6 +22,7 @@ from experiments.runs.given_configs import configs_first
 from experiments.runs.lightning_cli import SeqlabCLI
 from experiments.runs.lightning_notices import without_lightning_notices
 from experiments.runs.output_directories import listed
+from experiments.runs.run_options import explain_options
 
 USAGE = "seqlab baseline --config FILE --config BASELINES [OPTION VALUE]..."
 
@@ -35,6 +36,20 @@ NEEDED = frozenset(("help", "config", "print_config", "seed_everything", "data",
 """Options that count here. A config may have all of ``seqlab test``; the help is silent on the others."""
 
 
+def explain_baseline(parser: LightningArgumentParser, subcommand: str) -> None:
+    """Says in the help what ``seqlab baseline`` does, and is silent on what does not count here.
+
+    Args:
+        parser: Of ``seqlab test``, with the baselines' options, complete.
+        subcommand: Its name.
+    """
+    explain_options(parser, subcommand)
+    parser.usage, parser.description = USAGE, DESCRIPTION
+    for action in parser._actions:
+        if action.dest.partition(".")[0] not in NEEDED:
+            action.help = SUPPRESS
+
+
 class BaselineCLI(SeqlabCLI):
     """Reads the config of an experiment, makes its data and its metrics, and runs baselines on them.
 
@@ -43,6 +58,8 @@ class BaselineCLI(SeqlabCLI):
     Args:
         arguments: What follows ``seqlab``.
     """
+
+    explain = staticmethod(explain_baseline)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Adds the baselines to what an experiment has."""
@@ -60,20 +77,6 @@ class BaselineCLI(SeqlabCLI):
             help="Metrics, as [Accuracy, MacroF1]; those of the config's TextMetrics if not given.",
         )
         parser.add_argument("--split", type=Literal["val", "test"], default="test", help="What they are measured on.")
-
-    def _prepare_subcommand_parser(
-        self,
-        klass: type,
-        subcommand: str,
-        **kwargs: Any,  # noqa: ANN401 - LightningCLI's signature
-    ) -> LightningArgumentParser:
-        """That of ``seqlab test``, whose help tells what counts here."""
-        parser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
-        parser.usage, parser.description = USAGE, DESCRIPTION
-        for action in parser._actions:
-            if action.dest.partition(".")[0] not in NEEDED:
-                action.help = SUPPRESS
-        return parser
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parses; nothing comes from a checkpoint."""

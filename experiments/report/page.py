@@ -53,8 +53,7 @@ def page(text: str, directory: Path) -> str:
         for child in token.children or ():
             if child.type == "image":
                 child.attrs["src"] = _inside(directory / str(child.attrs["src"]), "image/png")
-            elif child.type == "link_open" and str(child.attrs["href"]).endswith(".csv"):
-                path = directory / str(child.attrs["href"])
+            elif child.type == "link_open" and (path := directory / str(child.attrs["href"])).is_file():
                 child.attrs.update(href=_inside(path, "text/csv"), download=f"{path.parent.name}-{path.name}")
     body = str(markdown.renderer.render(tokens, markdown.options, {}))
     title = text.partition("\n")[0].removeprefix("# ")

@@ -134,7 +134,7 @@ def _exercise(done: Done, preset: str) -> list[str]:
     parts = [
         f"## {exercise.title}",
         f"*{study.question}*",
-        f"    {_command(exercise, preset)}",
+        _command(preset, "study", exercise.study, *(word for panel in exercise.panels for word in ("--panel", panel))),
         " ".join(exercise.note.split()),
     ]
     if done.failure:
@@ -149,7 +149,7 @@ def _exercise(done: Done, preset: str) -> list[str]:
         parts += [f"### {_capitalised(comparison.metric.title)}", markdown_table(result_table(study, comparison))]
     parts += [f"![{Path(picture).stem}]({picture})" for picture in done.pictures]
     if done.costs:
-        parts += ["### What they cost", "    seqlab benchmark models", done.costs.strip()]
+        parts += ["### What they cost", _command(preset, "benchmark", "models"), done.costs.strip()]
     return parts
 
 
@@ -157,10 +157,9 @@ def _capitalised(title: str) -> str:
     return title[:1].upper() + title[1:]
 
 
-def _command(exercise: Exercise, preset: str) -> str:
-    """What runs the study of an exercise alone."""
-    options = [word for panel in exercise.panels for word in ("--panel", panel)]
-    return command("seqlab", "study", exercise.study, *(() if preset == "quick" else ("--preset", preset)), *options)
+def _command(preset: str, *words: str) -> str:
+    """What runs something alone, of the report's size, as a line to be typed."""
+    return f"    {command('seqlab', *words, *(() if preset == 'quick' else ('--preset', preset)))}"
 
 
 def _findings(findings: Sequence[Finding]) -> str:

@@ -87,6 +87,7 @@ class SeqlabCLI(LightningCLI):
     """
 
     trainer_type: type[L.Trainer] = L.Trainer
+    explain = staticmethod(explain_options)
 
     def __init__(self, arguments: list[str], callbacks: Sequence[Callback] = ()) -> None:
         self._command = arguments[0] if arguments else ""
@@ -142,7 +143,7 @@ class SeqlabCLI(LightningCLI):
         parser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
         if subcommand == "predict":
             add_prediction_options(parser)
-        explain_options(parser, subcommand)
+        self.explain(parser, subcommand)
         return parser
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:

@@ -97,6 +97,14 @@ def test_a_page_of_what_was_run(tmp_path: Path, seed: int, capsys: pytest.Captur
         assert outcome in whole
     assert main([*words, "--output", str(output), "--no-run"]) == 0
     assert (output / "tiny_report.md").read_text() == text, "nothing was run again"
+    further = yaml.safe_load(report.read_text())
+    further["exercises"][0] |= {"metrics": ["mean train/loss"], "note": "From [elsewhere](https://example.org/a.csv)."}
+    report.write_text(yaml.safe_dump(further))
+    assert main([*words, "--output", str(output), "--no-run"]) == 0
+    added = set((output / "tiny_report.md").read_text().splitlines()) - set(text.splitlines())
+    assert "### Training loss" in added, "a table of its own, and no figure"
+    assert not [line for line in added if line.startswith("![")]
+    assert 'href="https://example.org/a.csv"' in (output / "tiny_report.html").read_text()
 
 
 def test_what_was_not_run_is_called_so(tmp_path: Path, seed: int, capsys: pytest.CaptureFixture[str]) -> None:
