@@ -18,6 +18,7 @@ import seqlab
 from experiments.cli import main
 from experiments.studies.results import Results
 from lightning_modules.decoding.greedy import GreedySearch
+from lightning_modules.kernels import packed_weights
 from tests.experiments.pieces_checkpoint import pieces_checkpoint, sentences
 from tests.experiments.tiny_checkpoint import tiny_checkpoint, write
 from tests.experiments.tiny_task import write_tiny_task
@@ -93,6 +94,27 @@ def test_threads_share_a_translator(tmp_path: Path) -> None:
             np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-6)
     (model,) = translator.members
     assert not model.training
+
+
+def test_weights_are_laid_out_once_for_all_calls(best: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    laid_out: list[torch.Tensor] = []
+
+    class Counted(packed_weights.Float32Weight):
+        def __init__(self, weight: torch.Tensor) -> None:
+            laid_out.append(weight)
+            super().__init__(weight)
+
+    monkeypatch.setattr(packed_weights, "Float32Weight", Counted)
+    translator = seqlab.load(best)
+    translator.translate(["abc"])
+    first = len(laid_out)
+    assert first > 3
+    texts = [each.text for each in translator.translate(["gagb", "hgfedcba"])]
+    assert len(laid_out) == first
+    with torch.no_grad():
+        for weight in translator.members[0].parameters():
+            weight.neg_()
+    assert [each.text for each in translator.translate(["gagb", "hgfedcba"])] != texts, "but anew when they change"
 
 
 class OwnSearch(GreedySearch):

@@ -6,6 +6,7 @@ import json
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from typing import Any
 
@@ -50,7 +51,7 @@ class BatchTooLarge(RunFailed):
 class Translator:
     """A trained model, or an ensemble of several, between two tokenizers.
 
-    Nothing of it changes while it works, so that several threads may share it.
+    Several threads may share it: nothing changes while it works, but that the first search lays out weights for all.
 
     Attributes:
         members: The models, in evaluation mode on one device: one, or those of an ensemble.
@@ -74,6 +75,11 @@ class Translator:
     def model(self) -> Member:
         """What searches and scores: the model, or the ensemble."""
         return self.members[0] if len(self.members) == 1 else Ensemble(self.members)
+
+    @cached_property
+    def _packed_weights(self) -> PackedWeights:
+        """The weights as searches multiply by them: laid out anew they would cost each sentence more time."""
+        return PackedWeights(self.precision)
 
     @property
     def longest_source(self) -> int | None:
@@ -259,7 +265,7 @@ class Translator:
     ) -> list[list[Hypothesis]]:
         forced = self._padded(prefixes) if any(prefixes) else None
         chosen = _constrained(search, terms) if any(terms) else search
-        with PackedWeights(self.precision):
+        with self._packed_weights:
             return chosen(model, self._padded(sources), with_attention, forced)
 
     def score_sorted(

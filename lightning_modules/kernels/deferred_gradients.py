@@ -33,7 +33,6 @@ class GatheredGradients(Scope):
     """
 
     def __init__(self) -> None:
-        super().__init__()
         self._matrices: dict[tuple[object, ...], _Matrix] = {}
 
     @classmethod

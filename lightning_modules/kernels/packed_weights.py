@@ -56,7 +56,6 @@ class PackedWeights(Scope):
     """
 
     def __init__(self, precision: Precision = "float32") -> None:
-        super().__init__()
         self._form = _FORMS[precision if is_available(precision) else "float32"]
         self._kept: dict[tuple[object, ...], _Kept] = {}
 

@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
 
 class Scope:
-    """Is found by :meth:`current` from its entry to its exit; each subclass by itself. Within another one, that one."""
+    """Is found by :meth:`current` from its entry to its exit; each subclass by itself. Within another one, that one.
 
-    _entered: ClassVar[ContextVar[Any]]
+    One may be entered again and again, by several threads at once too: each has its own entries.
+    """
+
+    _entered: ClassVar[ContextVar[tuple[Any, ...]]]
+    """The outermost one, as often as there are entries of this thread."""
 
     def __init_subclass__(cls) -> None:
-        cls._entered = ContextVar(cls.__name__, default=None)
-
-    def __init__(self) -> None:
-        self._tokens: list[Token[Any]] = []
+        cls._entered = ContextVar(cls.__name__, default=())
 
     def __enter__(self) -> Self:
-        self._tokens.append(self._entered.set(self.current() or self))
+        entered = self._entered.get()
+        self._entered.set((*entered, entered[0] if entered else self))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._entered.reset(self._tokens.pop())
+        self._entered.set(self._entered.get()[:-1])
 
     @classmethod
     def current(cls) -> Self | None:
         """The outermost one; None outside."""
-        found: Self | None = cls._entered.get()
-        return found
+        entered = cls._entered.get()
+        return entered[0] if entered else None

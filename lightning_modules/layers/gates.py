@@ -64,7 +64,6 @@ class StepRecord(Scope):
     """
 
     def __init__(self) -> None:
-        super().__init__()
         self._steps: dict[tuple[int, str], list[dict[str, Tensor]]] = {}
         self._layers: list[nn.Module] = []
 

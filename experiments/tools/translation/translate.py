@@ -49,8 +49,6 @@ def main(arguments: list[str]) -> int:
 
 def _translate(given: argparse.Namespace) -> None:
     """Reader, translator, writers: a window of lines at a time."""
-    from lightning_modules.kernels.packed_weights import PackedWeights
-
     with contextlib.ExitStack() as stack:
         source = sys.stdin.buffer if given.input is None else stack.enter_context(open_input("--input", given.input))
         beside = {
@@ -60,7 +58,6 @@ def _translate(given: argparse.Namespace) -> None:
         }
         interactive = given.input is None and sys.stdin.isatty()
         translator, search = _prepare(given)
-        stack.enter_context(PackedWeights(translator.precision))
         writers = _writers(given, translator, stack)
         if interactive:
             print("one sentence a line; Ctrl-D ends", file=sys.stderr)
