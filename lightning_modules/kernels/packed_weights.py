@@ -12,7 +12,8 @@ from torch import Tensor
 
 from lightning_modules.kernels import onednn
 from lightning_modules.kernels.bfloat16 import Bfloat16Weight, has_packed_products
-from lightning_modules.kernels.int8 import Int8Weight, greatest_of_inputs
+from lightning_modules.kernels.int8 import Int8Weight
+from lightning_modules.kernels.int8_sums import greatest_of_inputs
 from lightning_modules.kernels.onednn import (
     LEAST_PACKED_VALUES,
     MOST_PACKED_ROWS,

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 import torch
 from torch import Tensor
 
-from lightning_modules.kernels import packed_weights
+from lightning_modules.kernels import int8, int8_sums, packed_weights
 from lightning_modules.kernels.bfloat16 import bfloat16_gain
-from lightning_modules.kernels.int8 import GREATEST, Int8Weight, greatest_of_inputs, quantised
+from lightning_modules.kernels.int8 import Int8Weight, quantised
+from lightning_modules.kernels.int8_sums import (
+    GREATEST,
+    LIBRARIES,
+    Int8Sums,
+    OnednnSums,
+    fastest,
+    greatest_of_inputs,
+    libraries,
+)
 from lightning_modules.kernels.linear import joint_linear, linear
 from lightning_modules.kernels.packed_weights import PackedWeights, Precision, gain, is_available, why_not
 from lightning_modules.kernels.rows import filled
@@ -29,10 +40,26 @@ def by_whole_numbers(inputs: Tensor, weight: Tensor, greatest: int) -> Tensor:
     return (p.long() @ q.long().t()).double() * s.double() * t.double().t()
 
 
+def multiply_by(library: type[Int8Sums], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has products made by one library, whatever a timing says."""
+    if library not in libraries():
+        pytest.skip(f"this torch has no {library.__name__} here")
+    monkeypatch.setattr(int8, "fastest", lambda _: library)
+
+
 @pytest.mark.parametrize("rows", ROWS)
 @pytest.mark.parametrize("with_bias", [False, True])
 @pytest.mark.parametrize("greatest", [GREATEST, 63])
-def test_int8_is_the_formula(rows: int, with_bias: bool, greatest: int, seed: int) -> None:
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_int8_is_the_formula(
+    rows: int,
+    with_bias: bool,
+    greatest: int,
+    library: type[Int8Sums],
+    seed: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    multiply_by(library, monkeypatch)
     if greatest > greatest_of_inputs():
         pytest.skip(f"this processor adds up products of at most {greatest_of_inputs()}")
     inputs, weight, bias = draw(rows), draw(300), torch.randn(300)
@@ -41,11 +68,42 @@ def test_int8_is_the_formula(rows: int, with_bias: bool, greatest: int, seed: in
     torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=1e-4)
 
 
-def test_int8_of_a_row_does_not_depend_on_its_batch(seed: int) -> None:
+def test_int8_of_a_row_does_not_depend_on_its_batch_nor_on_the_library(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     inputs, weight = draw(300), Int8Weight(draw(700))
     whole = weight.product(inputs, None)
-    for rows in ([7], [3, 299], list(range(40, 110))):
-        assert torch.equal(weight.product(inputs[rows], None), whole[rows])
+    for library in [None, *libraries()]:  # first those that a timing finds, for few rows and for many
+        if library is not None:
+            multiply_by(library, monkeypatch)
+        for rows in ([7], [3, 299], list(range(40, 110)), list(range(300))):
+            assert torch.equal(weight.product(inputs[rows], None), whole[rows])
+
+
+def test_a_library_that_is_slower_or_adds_up_wrongly_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(OnednnSums):
+        def of(self, inputs: Tensor) -> Tensor:
+            time.sleep(0.002)
+            return super().of(inputs)
+
+    class Wrong(OnednnSums):
+        def of(self, inputs: Tensor) -> Tensor:
+            return super().of(inputs) + 1
+
+    if OnednnSums not in libraries():
+        pytest.skip("this torch has no OnednnSums here")
+    for there, taken in (((Slow, OnednnSums), OnednnSums), ((OnednnSums, Slow), OnednnSums)):
+        monkeypatch.setattr(int8_sums, "libraries", lambda there=there: there)
+        fastest.cache_clear()
+        assert fastest(True) is fastest(False) is taken
+    monkeypatch.setattr(int8_sums, "libraries", lambda: (OnednnSums, Wrong))
+    greatest_of_inputs.cache_clear()
+    try:
+        assert greatest_of_inputs() == 0
+        assert not is_available("int8")
+    finally:
+        fastest.cache_clear()
+        greatest_of_inputs.cache_clear()
 
 
 def test_zeros_stay_zeros(seed: int) -> None:
