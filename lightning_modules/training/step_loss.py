@@ -220,6 +220,8 @@ class StepLossModule(LightningModule):
     def on_train_start(self) -> None:
         """Options of the optimizer that were given win over those of a restored state."""
         self._step_batches.clear()
+        if self.trainer.global_step == 0:  # nothing was restored, and a schedule may begin with a rate of its own
+            return
         for optimizer in self.trainer.optimizers:
             apply_given_options(optimizer, [timed_in(each.scheduler) for each in self.trainer.lr_scheduler_configs])
 

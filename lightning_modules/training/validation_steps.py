@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import lightning as L
+import torch
 from lightning.pytorch.trainer.states import TrainerFn
 
 from datamodules.errors import UserError, suggest
@@ -48,6 +49,7 @@ def step_validated(trainer: L.Trainer) -> None:
 
 
 def _value(trainer: L.Trainer, metric: str | None) -> float | None:
+    """The metric's value, the mean over the processes: each logs the training's loss of its own batches."""
     if metric is None:
         return None
     known = trainer.callback_metrics
@@ -56,4 +58,5 @@ def _value(trainer: L.Trainer, metric: str | None) -> float | None:
             f"model.init_args.scheduler monitors '{metric}', which nothing has logged at step {trainer.global_step}: "
             f"{suggest(metric, known)}"
         )
-    return float(known[metric])
+    value = torch.as_tensor(known[metric], device=trainer.strategy.root_device)
+    return float(trainer.strategy.reduce(value, reduce_op="mean"))

@@ -94,6 +94,22 @@ def test_a_plateau_of_a_training_without_validation_is_stepped_after_each_epoch(
     assert learning_rates(config, "runs") == pytest.approx([RATE * 0.5**power for power in (0, 0, 1) for _ in range(4)])
 
 
+def test_a_schedule_with_rates_of_its_own_has_them_from_the_first_update(config: Path) -> None:
+    """The optimizer's rate is another one; after the fourth update the training resumes."""
+    schedule = {
+        "class_path": "torch.optim.lr_scheduler.CyclicLR",
+        "init_args": {"base_lr": 0.001, "max_lr": 0.003, "step_size_up": 2},
+    }
+    words = timed(config, schedule, interval="step")
+    fit(config, "whole", *words, "--trainer.max_epochs=2")
+    fit(config, "parts", *words, "--trainer.max_epochs=1")
+    fit(config, "parts", *words, "--trainer.max_epochs=2", "--ckpt_path=last")
+    assert learning_rates(config, "whole") == pytest.approx([0.001, 0.002, 0.003, 0.002] * 2)
+    assert learning_rates(config, "parts") == learning_rates(config, "whole")
+    whole = weights(config, "whole")
+    assert all(torch.equal(value, whole[name]) for name, value in weights(config, "parts").items())
+
+
 def test_an_unknown_metric_is_told_before_training(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     line = told(capsys, "fit", "--config", config, *timed(config, PLATEAU, monitor="val/los"))
     assert "model.init_args.scheduler monitors 'val/los', which this experiment does not log: did you mean" in line

@@ -1,8 +1,12 @@
 """After a resume the optimizer has the options that it was made with, and the state that was saved."""
 
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
+from torch.optim.lr_scheduler import CyclicLR, LRScheduler, OneCycleLR
 
 from lightning_modules.schedules import WarmupSchedule
 from lightning_modules.training.optimizer_options import apply_given_options
@@ -50,3 +54,37 @@ def test_a_longer_plan_counts_after_a_resume() -> None:
     assert resumed.param_groups[0]["lr"] == pytest.approx(0.05)
     advance(resumed, resumed_schedule, 5)
     assert resumed.param_groups[0]["lr"] == pytest.approx(0.025)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        partial(CyclicLR, base_lr=1e-5, max_lr=1e-3, step_size_up=4),
+        partial(CyclicLR, base_lr=1e-5, max_lr=1e-3, step_size_up=4, cycle_momentum=False),
+        partial(OneCycleLR, max_lr=1e-2, total_steps=12),
+    ],
+)
+def test_what_a_schedule_sets_by_itself_goes_on(schedule: Callable[[torch.optim.Optimizer], LRScheduler]) -> None:
+    def rates(optimizer: torch.optim.Optimizer, made: LRScheduler, steps: int) -> list[tuple[float, float]]:
+        told = []
+        for _ in range(steps):
+            told.append((optimizer.param_groups[0]["lr"], optimizer.param_groups[0]["betas"][0]))
+            optimizer.step()
+            made.step()
+        return told
+
+    def start() -> tuple[torch.optim.Optimizer, LRScheduler]:
+        optimizer = torch.optim.Adam([nn.Parameter(torch.ones(2))], lr=0.5, weight_decay=0.25)
+        return optimizer, schedule(optimizer)
+
+    whole = rates(*start(), steps=10)
+    optimizer, made = start()
+    assert rates(optimizer, made, 5) == whole[:5]
+    resumed, resumed_schedule = start()
+    saved = optimizer.state_dict()
+    saved["param_groups"][0]["weight_decay"] = 0.0
+    resumed.load_state_dict(saved)
+    resumed_schedule.load_state_dict(made.state_dict())
+    apply_given_options(resumed, [resumed_schedule])
+    assert resumed.param_groups[0]["weight_decay"] == 0.25
+    assert rates(resumed, resumed_schedule, 5) == whole[5:]
