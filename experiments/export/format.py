@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from experiments.export.graphs import Graphs
 from experiments.export.layers import GraphEncoder
+from experiments.export.loops import LoopedEncoder
+from lightning_modules.layers.encoder import RecurrentEncoder
+from lightning_modules.layers.layer_norm_lstm import LayerNormLSTM
 
 Array = NDArray[Any]
 
@@ -24,12 +27,22 @@ class Format(ABC):
     Attributes:
         name: As ``--format`` has it.
         suffix: The end of the files' names.
-        recurrent: The form that recurrent encoders have in it.
+        fused: The form that recurrent encoders have in it whose cell it has an operator of.
+        looped: That of the others.
     """
 
     name: ClassVar[str]
     suffix: ClassVar[str]
-    recurrent: ClassVar[type[GraphEncoder]]
+    fused: ClassVar[type[GraphEncoder]]
+    looped: ClassVar[type[LoopedEncoder]]
+
+    def recurrent(self, encoder: RecurrentEncoder) -> GraphEncoder:
+        """The form that a recurrent encoder has.
+
+        Args:
+            encoder: In evaluation mode.
+        """
+        return (self.looped if isinstance(encoder.rnn, LayerNormLSTM) else self.fused)(encoder)
 
     @abstractmethod
     def check(self) -> None:

@@ -1,4 +1,4 @@
-"""Recurrent layers over padded sequences, in forms that a graph holds without a loop, exact in their lengths."""
+"""Recurrent layers over padded sequences, in forms that a graph holds, exact in their lengths."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ from typing import Literal, cast
 import torch
 from torch import Tensor, nn
 
-from datamodules.errors import UserError
 from lightning_modules.kernels.aligned_lstm import AlignedLSTM
 from lightning_modules.layers.encoder import Encoder, RecurrentEncoder
-from lightning_modules.layers.layer_norm_lstm import LayerNormLSTM
 from lightning_modules.layers.padding import at_ends, reversed_within
 from lightning_modules.layers.recurrent import State
 
@@ -36,19 +34,10 @@ class GraphEncoder(Encoder, ABC):
 
     Args:
         encoder: The encoder.
-
-    Raises:
-        UserError: Its cell is a loop in any form.
     """
 
     def __init__(self, encoder: RecurrentEncoder) -> None:
         super().__init__()
-        if isinstance(encoder.rnn, LayerNormLSTM):
-            raise UserError(
-                "an encoder with cell layer_norm_lstm cannot be exported: neither format has an operator of it, and "
-                "its loop would be cut to one length; take an encoder with cell lstm, gru or rnn"
-            )
-        self.cell = cast(FusedCell, encoder.cell)
         self.layers = encoder.state_shape.layers
         self.directions = encoder.directions
         self.memory_size = encoder.memory_size
@@ -89,14 +78,12 @@ class OnnxEncoder(GraphEncoder):
     See the operators LSTM, GRU and RNN of ONNX, input ``sequence_lens``.
 
     Args:
-        encoder: The encoder.
-
-    Raises:
-        UserError: As :class:`GraphEncoder`.
+        encoder: The encoder, with a :data:`FusedCell`.
     """
 
     def __init__(self, encoder: RecurrentEncoder) -> None:
         super().__init__(encoder)
+        self.cell = cast(FusedCell, encoder.cell)
         self.hidden_size = encoder.memory_size // encoder.directions
         for layer in range(self.layers):
             names = self.names(layer, self.directions)
@@ -147,14 +134,12 @@ class TorchScriptEncoder(GraphEncoder):
     at each sequence's end whatever follows there; backwards each is reversed within its own length.
 
     Args:
-        encoder: The encoder.
-
-    Raises:
-        UserError: As :class:`GraphEncoder`.
+        encoder: The encoder, with a :data:`FusedCell`.
     """
 
     def __init__(self, encoder: RecurrentEncoder) -> None:
         super().__init__(encoder)
+        self.cell = cast(FusedCell, encoder.cell)
         self.rnn = cast(nn.RNNBase, encoder.rnn)
 
     def _layer(self, layer: int, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, State]:

@@ -19,6 +19,7 @@ from datamodules.errors import UserError
 from experiments.export.format import Array, Format, RunGraph
 from experiments.export.graphs import Graph, Graphs
 from experiments.export.layers import ONNX_OPSET, GraphEncoder, OnnxEncoder
+from experiments.export.loops import LoopedEncoder, OnnxLoop
 from experiments.export.naming import naming_the_part
 from lightning_modules.kernels.graph_form import GraphForm
 
@@ -33,12 +34,13 @@ class OnnxFormat(Format):
 
     They are made by ``torch.export`` and the exporter built on it (``dynamo=True``), which follows sizes as symbols: a
     choice that depends on one is an error there, and not a graph of one size. Recurrent encoders are ONNX's own
-    operators; see :class:`OnnxEncoder`.
+    operators, or loops of it; see :class:`OnnxEncoder` and :class:`OnnxLoop`.
     """
 
     name: ClassVar[str] = "onnx"
     suffix: ClassVar[str] = ".onnx"
-    recurrent: ClassVar[type[GraphEncoder]] = OnnxEncoder
+    fused: ClassVar[type[GraphEncoder]] = OnnxEncoder
+    looped: ClassVar[type[LoopedEncoder]] = OnnxLoop
 
     def check(self) -> None:
         """Refuses to begin where a package is missing; see :meth:`Format.check`."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -14,20 +13,22 @@ import torch
 from experiments.export.format import Array, Format, RunGraph
 from experiments.export.graphs import Graph, Graphs
 from experiments.export.layers import GraphEncoder, TorchScriptEncoder
+from experiments.export.loops import LoopedEncoder, TorchScriptLoop
 from experiments.export.naming import naming_the_part
-from lightning_modules.kernels.graph_form import GraphForm
+from experiments.export.tracing import traced
 
 
 class TorchScriptFormat(Format):
     """Two files of TorchScript, which ``torch.jit.load`` reads, in C++ as well.
 
-    torch calls TorchScript deprecated, and goes on reading it. What is traced is what runs: layers are in their
-    :class:`GraphForm`, whose course depends on no size.
+    torch calls TorchScript deprecated, and goes on reading it. See
+    :func:`traced`.
     """
 
     name: ClassVar[str] = "torchscript"
     suffix: ClassVar[str] = ".pt"
-    recurrent: ClassVar[type[GraphEncoder]] = TorchScriptEncoder
+    fused: ClassVar[type[GraphEncoder]] = TorchScriptEncoder
+    looped: ClassVar[type[LoopedEncoder]] = TorchScriptLoop
 
     def check(self) -> None:
         """Nothing is missing; see :meth:`Format.check`."""
@@ -50,11 +51,8 @@ class TorchScriptFormat(Format):
 
 
 def _write(graph: Graph, path: Path) -> None:
-    with GraphForm(), torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("error", torch.jit.TracerWarning)  # of a choice that would be made once, for all sizes
-        traced = torch.jit.trace(graph.module, graph.examples, check_trace=False)
     content = io.BytesIO()
-    torch.jit.save(traced, content)
+    torch.jit.save(traced(graph.module, graph.examples), content)
     _copy_without_sources(content, path)
 
 

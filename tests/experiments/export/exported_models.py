@@ -47,6 +47,7 @@ PARTS: dict[str, Callable[..., TokenEncoderDecoder]] = {
         bridge=CopyBridge,
     ),
     "layer_norm_decoder": partial(AttentionNMT, encoder=_encoder, decoder=partial(_luong, cell="layer_norm_lstm")),
+    "layer_norm_encoder": partial(AttentionNMT, encoder=partial(_encoder, cell="layer_norm_lstm"), decoder=_luong),
     "fixed_context": partial(
         AttentionNMT,
         encoder=partial(_encoder, layers=2),

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from datamodules.batch import EOS, Padded
-from datamodules.errors import RunFailed, UserError
+from datamodules.errors import RunFailed
 from experiments.export.checking import TOLERANCE, greatest_difference
 from experiments.export.format import Format
 from experiments.export.graphs import graphs_of
@@ -21,7 +21,16 @@ from lightning_modules.layers.encoder import RecurrentEncoder
 from lightning_modules.layers.recurrent import Cell
 from tests.experiments.export.exported_models import PARTS, VOCABULARY, model_of
 
-IN_ONNX = ["lstm", "gru_two_layers", "multi_step", "features", "monotonic", "rotary", "CoverageAttention"]
+IN_ONNX = [
+    "lstm",
+    "gru_two_layers",
+    "multi_step",
+    "features",
+    "monotonic",
+    "rotary",
+    "CoverageAttention",
+    "layer_norm_encoder",
+]
 """Each takes the exporter several seconds: of all parts those that differ most."""
 
 CASES = [*((TorchScriptFormat, name) for name in PARTS), *((OnnxFormat, name) for name in IN_ONNX)]
@@ -86,10 +95,3 @@ def test_other_weights_are_found_out(tmp_path: Path, seed: int) -> None:
         model.output.bias += torch.linspace(0, 100 * TOLERANCE, VOCABULARY)
     with pytest.raises(RunFailed, match="the graphs are not the model"):
         greatest_difference(model, graphs, form.load(encoder), form.load(step))
-
-
-def test_what_cannot_be_is_named(seed: int) -> None:
-    model = model_of("lstm", seed)
-    model.encoder = RecurrentEncoder(8, "layer_norm_lstm", 4)
-    with pytest.raises(UserError, match="an encoder with cell layer_norm_lstm cannot be exported"):
-        graphs_of(model, TorchScriptFormat.recurrent)
