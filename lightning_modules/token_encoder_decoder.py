@@ -306,8 +306,8 @@ class TokenEncoderDecoder(EncoderDecoder[SequenceBatch]):
         if self.risk is None or not isinstance(batch, CandidateBatch):
             return super().loss_of(batch, ran)
         gold = batch.target_output
-        found = self.output.log_probabilities(ran.outputs, self.attended(batch, ran.weights))
-        scores = found.gather(1, gold.real(gold.values)[:, None]).squeeze(1)
+        attended = self.attended(batch, ran.weights)
+        scores = self.output.gold_log_probabilities(ran.outputs, gold.real(gold.values), attended)
         rows = torch.arange(len(batch), device=scores.device).repeat_interleave(gold.lengths)
         whole = torch.zeros(len(batch), dtype=scores.dtype, device=scores.device).index_add(0, rows, scores)
         costs = self.risk.expected_costs(whole, batch)

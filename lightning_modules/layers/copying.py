@@ -41,15 +41,15 @@ class CopyVocabularyHead(VocabularyHead):
 
     def loss(self, hidden: Tensor, gold: Tensor, attended: Attended | None = None) -> tuple[Tensor, Tensor, int]:
         """Negative log-likelihood in nats; see :meth:`Head.loss`. The probability of the gold token alone is made."""
-        assert attended is not None
-        beyond = gold >= self.out_features
-        chosen, mean = projected_log_probabilities(hidden, self.weight, self.bias, gold.masked_fill(beyond, UNK))
-        chosen = chosen.masked_fill(beyond, -torch.inf)
-        mass = (attended.weights * (attended.source == gold[:, None])).sum(dim=1)
-        mass = _possible(mass, beyond)
-        nll = -_mixture(self.generate(hidden).squeeze(1), chosen, mass).sum()
+        found, mean = self._of_gold(hidden, gold, attended)
+        nll = -found.sum()
         loss = nll if not self.label_smoothing else torch.lerp(nll, -mean.sum(), self.label_smoothing)
         return loss, nll.detach(), len(gold)
+
+    def gold_log_probabilities(self, hidden: Tensor, gold: Tensor, attended: Attended | None = None) -> Tensor:
+        """Of the gold tokens, copied or not, with gradients; see :meth:`VocabularyHead.gold_log_probabilities`."""
+        found, _ = self._of_gold(hidden, gold, attended)
+        return found.to(torch.promote_types(found.dtype, torch.float32))
 
     def outcomes(self, hidden: Tensor, gold: Tensor, attended: Attended | None = None) -> tuple[Tensor, Tensor]:
         """What becomes of each gold token; see :meth:`VocabularyHead.outcomes`."""
@@ -87,6 +87,16 @@ class CopyVocabularyHead(VocabularyHead):
             hidden: ``(n, i)``.
         """
         return self.generate(hidden).squeeze(1).sigmoid()
+
+    def _of_gold(self, hidden: Tensor, gold: Tensor, attended: Attended | None) -> tuple[Tensor, Tensor]:
+        """Log-probabilities of the gold tokens, and the means of those of the vocabulary's softmax, both ``(n,)``."""
+        assert attended is not None
+        beyond = gold >= self.out_features
+        chosen, mean = projected_log_probabilities(hidden, self.weight, self.bias, gold.masked_fill(beyond, UNK))
+        chosen = chosen.masked_fill(beyond, -torch.inf)
+        mass = (attended.weights * (attended.source == gold[:, None])).sum(dim=1)
+        mass = _possible(mass, beyond)
+        return _mixture(self.generate(hidden).squeeze(1), chosen, mass), mean
 
     def _width(self, attended: Attended) -> int:
         """Ids of the vocabulary, and those above it that a source is known to have."""

@@ -170,6 +170,19 @@ class VocabularyHead(Head):
         """
         return _log_softmax(self(hidden))
 
+    def gold_log_probabilities(self, hidden: Tensor, gold: Tensor, attended: Attended | None = None) -> Tensor:
+        """Of the gold tokens alone, with gradients, in float32 at least.
+
+        Args:
+            hidden: ``(n, i)``.
+            gold: ``(n,)``.
+            attended: What was attended to there.
+
+        Returns:
+            ``(n,)``.
+        """
+        return _log_softmax(self(hidden)).gather(1, gold[:, None]).squeeze(1)
+
     def part(self, ids: Tensor) -> PartialHead:
         """The same head over some target ids alone, for a search.
 

@@ -9,29 +9,33 @@ from pathlib import Path
 import pytest
 import torch
 from sacrebleu.metrics import BLEU
+from torch import Tensor
 
 from datamodules.batch import EOS, Padded, SequenceBatch
 from datamodules.errors import UserError
 from experiments.cli import main
 from lightning_modules.decoding.hypothesis import Hypothesis
 from lightning_modules.decoding.search import Search
+from lightning_modules.layers.copying import CopyVocabularyHead
 from lightning_modules.layers.decoder import LuongDecoder
 from lightning_modules.layers.encoder import RecurrentEncoder
+from lightning_modules.layers.heads import VocabularyHead
 from lightning_modules.minimum_risk import ExactMatchCost, MinimumRisk, SentenceBLEUCost
-from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
+from lightning_modules.token_encoder_decoder import HeadFactory, TokenEncoderDecoder
 from tests.experiments.metrics_table import values
 from tests.experiments.tiny_task import write_tiny_task
 
 SOURCES, TARGETS = [[4, 5, 6], [7, 8]], [[6, 5, 4], [8, 7]]
 
 
-def model(seed: int, risk: MinimumRisk) -> TokenEncoderDecoder:
+def model(seed: int, risk: MinimumRisk, head: HeadFactory = VocabularyHead) -> TokenEncoderDecoder:
     torch.manual_seed(seed)
     return TokenEncoderDecoder(
         9,
         9,
         encoder=partial(RecurrentEncoder, hidden_size=5),
         decoder=partial(LuongDecoder, hidden_size=8),
+        head=head,
         embedding_size=6,
         risk=risk,
         longest_target=4,
@@ -80,21 +84,31 @@ def test_candidates_are_those_drawn_and_the_gold_target_each_once() -> None:
     assert rows(found.source) == [[*SOURCES[place], EOS] for place in (0, 0, 1, 1, 1)]
 
 
+def gold_probabilities(net: TokenEncoderDecoder, source: list[int], candidate: list[int]) -> Tensor:
+    """Of each token of a candidate and EOS, alone; of a head that copies by the paper's formula, token by token."""
+    alone = SequenceBatch.from_pairs([source], [candidate], torch.zeros(1))
+    hidden, weights = net(alone)
+    generated, golds = net.output(hidden).softmax(-1), [*candidate, EOS]
+    if not isinstance(net.output, CopyVocabularyHead):
+        return generated.gather(1, torch.tensor(golds)[:, None]).squeeze(1)
+    found, gates = [], net.output.generate(hidden).sigmoid().squeeze(1)
+    for step, (gold, gate) in enumerate(zip(golds, gates, strict=True)):
+        copied = sum(weights[0, 0, step, place] for place, token in enumerate([*source, EOS]) if token == gold)
+        found.append(gate * generated[step, gold] + (1 - gate) * copied)
+    return torch.stack(found)
+
+
+@pytest.mark.parametrize("head", [VocabularyHead, CopyVocabularyHead])
 @pytest.mark.parametrize("sharpness", [0.005, 1.0])
-def test_the_expected_cost_and_its_gradient_are_those_by_hand(sharpness: float, seed: int) -> None:
+def test_the_expected_cost_and_its_gradient_are_those_by_hand(sharpness: float, head: HeadFactory, seed: int) -> None:
     risk = MinimumRisk(ExactMatchCost(), samples=3, sharpness=sharpness)
-    net = model(seed, risk).eval()
+    net = model(seed, risk, head).eval()
     found = risk.candidates(Drawn(), batch())
     loss, reported, count = net.loss_of(found, net.run(found, 1.0))
     assert count == 2
     expected = torch.zeros((), dtype=torch.double)
     for source, candidates in zip(SOURCES, ([[6, 5, 4], [6]], [[8, 7], [], [7, 8]]), strict=True):
-        scores = []
-        for candidate in candidates:  # each alone
-            alone = SequenceBatch.from_pairs([source], [candidate], torch.zeros(1))
-            hidden, _ = net(alone)
-            gold = torch.tensor([*candidate, EOS])
-            scores.append(net.output(hidden).log_softmax(-1).gather(1, gold[:, None]).sum())
+        scores = [gold_probabilities(net, source, candidate).log().sum() for candidate in candidates]
         shares = (sharpness * torch.stack(scores)).softmax(0)
         expected = expected + shares[1:].sum()  # all but the gold one cost 1
     assert float(loss) == pytest.approx(float(expected), rel=1e-10) == pytest.approx(float(reported))
@@ -105,8 +119,9 @@ def test_the_expected_cost_and_its_gradient_are_those_by_hand(sharpness: float, 
             torch.testing.assert_close(one, other, rtol=1e-8, atol=1e-12)
 
 
-def test_the_cost_of_a_model_that_was_trained_falls(seed: int) -> None:
-    net = model(seed, MinimumRisk(ExactMatchCost(), samples=20, sharpness=1.0)).train()
+@pytest.mark.parametrize("head", [VocabularyHead, CopyVocabularyHead])
+def test_the_cost_of_a_model_that_was_trained_falls(head: HeadFactory, seed: int) -> None:
+    net = model(seed, MinimumRisk(ExactMatchCost(), samples=20, sharpness=1.0), head).train()
     risk, optimizer = net.risk, torch.optim.Adam(net.parameters(), lr=0.02)
 
     def step() -> float:
