@@ -18,6 +18,7 @@ from experiments.callbacks.text_metrics import EvaluationStage
 from experiments.metrics.rank_correlation import kendall
 from lightning_modules.layers.attention.altered import even, reweighted, shuffled
 from lightning_modules.layers.heads import Attended
+from lightning_modules.monotonic_transducer import MonotonicTransducer
 from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 
 ALTERATIONS = {"even": even, "shuffled": shuffled}
@@ -56,7 +57,7 @@ class AttentionFaithfulness(EvaluationStatistics[_Sentence]):
             gradient.
 
     Raises:
-        UserError: ``sentences`` is below 1.
+        UserError: ``sentences`` is below 1; or, raised by :meth:`setup`, the model is a :class:`MonotonicTransducer`.
     """
 
     def __init__(self, sentences: int = 200) -> None:
@@ -64,6 +65,18 @@ class AttentionFaithfulness(EvaluationStatistics[_Sentence]):
         if sentences < 1:
             raise UserError(f"sentences of AttentionFaithfulness is {sentences}: give at least 1")
         self.sentences = sentences
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Refuses a model that does not predict from what it attended to.
+
+        Raises:
+            UserError: The model is a :class:`MonotonicTransducer`.
+        """
+        if isinstance(pl_module, MonotonicTransducer):
+            raise UserError(
+                "AttentionFaithfulness measures what attention has to do with a prediction, but a MonotonicTransducer "
+                "sums over all alignments: leave it out"
+            )
 
     def chosen(self, batch: SequenceBatch) -> SequenceBatch:
         """Those that are among the first; see :meth:`EvaluationStatistics.chosen`."""
@@ -143,8 +156,10 @@ def _without(batch: SequenceBatch, place: int) -> SequenceBatch:
 
 def _gold_scores(module: TokenEncoderDecoder, batch: SequenceBatch) -> Tensor:
     """Log-probabilities of the gold tokens, ``(batch, target_len)``; 0 on padding."""
-    scores, _ = module.outcomes(batch, *module(batch))
-    real = batch.target_output.mask
+    hidden, weights = module(batch)
+    gold = batch.target_output
+    real = gold.mask
+    scores = module.output.gold_log_probabilities(hidden, gold.real(gold.values), module.attended(batch, weights))
     return torch.zeros(real.shape, dtype=scores.dtype, device=scores.device).masked_scatter(real, scores)
 
 
@@ -180,12 +195,12 @@ def _gradients(module: TokenEncoderDecoder, batch: SequenceBatch) -> Tensor:
         hook.remove()
     norms = []
     places = torch.arange(gold.mask.shape[1], device=hidden.device).expand_as(gold.mask)[gold.mask]
-    tokens, attended = gold.real(gold.values), module.attended(batch, weights)
     with _with_gradients():
+        tokens, attended = gold.real(gold.values), module.attended(batch, weights)  # weights that are copied by, too
         for step in range(gold.mask.shape[1]):
             rows = places == step
             there = None if attended is None else Attended(attended.weights[rows], attended.source[rows])
-            scores = module.output.log_probabilities(hidden[rows], there).gather(1, tokens[rows, None])
+            scores = module.output.gold_log_probabilities(hidden[rows], tokens[rows], there)
             (gradient,) = torch.autograd.grad(scores.sum(), embedded[0], retain_graph=True)
             norms.append(gradient.norm(dim=-1))
     return torch.stack(norms, dim=1) * gold.mask[:, :, None]
