@@ -69,8 +69,10 @@ def main(arguments: list[str]) -> int:
     _make(given.output)
     failures = [""] * len(studies) if given.no_run else _run(report, studies, given)
     done = [
-        _done(exercise, report, study, given, failure)
-        for exercise, study, failure in zip(report.exercises, studies, failures, strict=True)
+        _done(exercise, study, given, failure, folder)
+        for exercise, study, failure, folder in zip(
+            report.exercises, studies, failures, _folders(report, studies), strict=True
+        )
     ]
     text = report_text(report, given.preset, given.seeds, done)
     written, shown = (given.output / f"{slug(report.name)}{end}" for end in (".md", ".html"))
@@ -118,8 +120,24 @@ def _nothing(text: str) -> None:
     """Is told the tables of a study, which the page has."""
 
 
-def _done(exercise: Exercise, report: Report, study: Study, given: argparse.Namespace, failure: str) -> Done:
-    """What is there of an exercise; its figures are copied."""
+def _folders(report: Report, studies: Sequence[Study]) -> list[Path]:
+    """A folder beside the page for the figures of each exercise: two may be of one study, with other panels."""
+    folders = []
+    for place, study in enumerate(studies):
+        before = sum(slug(other.name) == slug(study.name) for other in studies[:place])
+        folders.append(Path(slug(report.name)) / f"{slug(study.name)}{f'-{before + 1}' if before else ''}")
+    return folders
+
+
+def _done(exercise: Exercise, study: Study, given: argparse.Namespace, failure: str, place: Path) -> Done:
+    """What is there of an exercise.
+
+    Its figures are drawn of the very rows that its tables are of: those in the study's directory may be of other seeds,
+    panels or variants, for which the study was run last.
+    """
+    from experiments.loggers.media import write_figure  # with what draws, which --help does not need
+    from experiments.studies.pictures import curve_figures, metric_figures
+
     runs, rows = finished_runs(study, given)
     verdicts = [verdict(claim, study, rows, given.seeds) for claim in exercise.claims]
     asked = {finding.column for each in verdicts for finding in each.findings}
@@ -127,8 +145,10 @@ def _done(exercise: Exercise, report: Report, study: Study, given: argparse.Name
     drawn = [each for each in compared if _is_shown(each, study, asked)]
     shown = [each for each in compared if _is_shown(each, study, asked.union(exercise.metrics))]
     directory = study_directory(given.directory, study, given.preset)
-    place = Path(slug(report.name)) / slug(study.name)
-    pictures = _copied(directory / FIGURES, given.output / place, _pictures(drawn)) if rows else []
+    pictures = []
+    for name, figure in (*metric_figures(study, drawn), *curve_figures(study, rows)):
+        pictures.append(f"{name}.png")
+        write_figure(figure, given.output / place / pictures[-1])
     results = _copied(directory, given.output / place, [RESULTS]) if rows else []
     costs = ""
     if exercise.costs and (directory / COSTS).is_file():
@@ -148,18 +168,12 @@ def _is_shown(comparison: Comparison, study: Study, asked: set[str]) -> bool:
     return metric in firsts or any(metric.column(place) in asked for place in metric.places)
 
 
-def _pictures(shown: Sequence[Comparison]) -> list[str]:
-    """The names that the figures of some metrics have."""
-    names = [f"{slug(each.metric.column(None))}{end}.png" for each in shown for end in ("", "-differences")]
-    return [*dict.fromkeys(names), "curves.png"]
-
-
-def _copied(drawn: Path, place: Path, names: Sequence[str]) -> list[str]:
+def _copied(directory: Path, place: Path, names: Sequence[str]) -> list[str]:
     """Copies files; the names of those that are there."""
     place.mkdir(parents=True, exist_ok=True)
-    there = [name for name in names if (drawn / name).is_file()]
+    there = [name for name in names if (directory / name).is_file()]
     for name in there:
-        shutil.copyfile(drawn / name, place / name)
+        shutil.copyfile(directory / name, place / name)
     return there
 
 

@@ -25,11 +25,7 @@ INTERVAL = f"{100 * (1 - ERROR_RATE):g} % interval, Holm-corrected"
 def study_figures(
     study: Study, rows: Mapping[Key, Row], comparisons: Sequence[Comparison]
 ) -> Iterator[tuple[str, Figure]]:
-    """Draws a study.
-
-    A metric is drawn as variants side by side, with their paired differences, and over the quantity that its variants,
-    panels or itself are steps of, where there is one. What training logs is drawn through training as well, and so are
-    the study's curves.
+    """Draws a study: its metrics, what training logs of them, and the study's curves.
 
     Args:
         study: The study.
@@ -39,7 +35,26 @@ def study_figures(
     Yields:
         The name of each figure, for its file, and the figure.
     """
-    variants = list(dict.fromkeys(name for panel in panels_of(study).values() for name in panel.variants))
+    yield from metric_figures(study, comparisons)
+    for metric in _of_training(comparisons):
+        if drawn := _drawn([(panel, metric.name) for panel in panels_of(study)], rows):
+            yield f"{slug(metric.name)}-curves", mean_curves_figure(drawn, _variants(study))
+    yield from curve_figures(study, rows)
+
+
+def metric_figures(study: Study, comparisons: Sequence[Comparison]) -> Iterator[tuple[str, Figure]]:
+    """Draws metrics.
+
+    Each is drawn as variants side by side, with their paired differences, and over the quantity that the variants, the
+    panels or itself are steps of, where there is one.
+
+    Args:
+        study: The study.
+        comparisons: What was found of them.
+
+    Yields:
+        The name of each figure, for its file, and the figure.
+    """
     taken: set[str] = set()
     for comparison in comparisons:
         name, title = slug(comparison.metric.column(None)), comparison.metric.title
@@ -51,12 +66,26 @@ def study_figures(
             yield name, numeric_axis_figure(lines, title, study.x_label or "x")
         if not lines or any(entry.difference for entry in comparison.entries):
             shown = f"{name}-differences" if lines else name
-            yield shown, differences_figure(_side_by_side(study, comparison), title, INTERVAL, variants)
-    for metric in _of_training(comparisons):
-        if drawn := _drawn([(panel, metric.name) for panel in panels_of(study)], rows):
-            yield f"{slug(metric.name)}-curves", mean_curves_figure(drawn, variants)
+            yield shown, differences_figure(_side_by_side(study, comparison), title, INTERVAL, _variants(study))
+
+
+def curve_figures(study: Study, rows: Mapping[Key, Row]) -> Iterator[tuple[str, Figure]]:
+    """Draws the curves of a study in one figure; none where it has no curves, or nothing was logged of them.
+
+    Args:
+        study: The study.
+        rows: The result rows of its finished runs.
+
+    Yields:
+        The figure's name, for its file, and the figure.
+    """
     if drawn := _drawn([(name, curve) for name, panel in panels_of(study).items() for curve in panel.curves], rows):
-        yield "curves", mean_curves_figure(drawn, variants)
+        yield "curves", mean_curves_figure(drawn, _variants(study))
+
+
+def _variants(study: Study) -> list[str]:
+    """The names of the variants of all panels, each once."""
+    return list(dict.fromkeys(name for panel in panels_of(study).values() for name in panel.variants))
 
 
 def _side_by_side(study: Study, comparison: Comparison) -> dict[str, list[VariantValues]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import base64
 import csv
 import re
@@ -14,8 +15,14 @@ import pytest
 import yaml
 
 from experiments.cli import main
+from experiments.loggers.media import write_figure
 from experiments.report.plan import known_reports, read_report
-from experiments.studies.study import find_study, panels_of, read_study
+from experiments.studies.command import finished_runs
+from experiments.studies.comparison import compare
+from experiments.studies.pictures import metric_figures
+from experiments.studies.plan import planned_runs, study_directory
+from experiments.studies.results import COLUMNS, Results
+from experiments.studies.study import find_study, narrowed, panels_of, read_study
 from tests.experiments.studies.study_files import write_study
 from tests.experiments.studies.test_study_command import write_tiny_study
 
@@ -203,6 +210,36 @@ def test_panels_that_are_named_are_those_of_the_page(tmp_path: Path, capsys: pyt
     told = capsys.readouterr().out
     assert f"#SBATCH --array=0-{len(variants) - 1}" in told
     assert "--panel 'reversal, equal width'" in told
+
+
+@pytest.mark.drawn
+def test_its_figures_are_of_the_rows_of_its_tables(tmp_path: Path) -> None:
+    """Not those of the study's directory, which are of the panels and seeds for which it was run last."""
+    path = write_study(tmp_path, panels={"one": None, "other": None})
+    exercises = [{"title": panel, "study": str(path), "panels": [panel]} for panel in ("one", "other")]
+    report = tmp_path / "twice.yaml"
+    report.write_text(yaml.safe_dump({"title": "A lecture", "exercises": exercises}))
+    study = read_study(path)
+    directory = study_directory(tmp_path / "studies", study, "quick")
+    (directory / "figures").mkdir(parents=True)
+    (directory / "figures" / "val-loss.png").write_bytes(b"of another run of the study")
+    results = Results(directory / "results.csv")
+    for run in planned_runs(study, "quick", [1, 2], directory):
+        value = run.seed + (run.panel == "one") * 10 + (run.variant == "first")
+        cells = {"status": "finished", "run": str(tmp_path), "command": run.command, "configs": run.configs}
+        results.put(run.key, {**dict.fromkeys(COLUMNS[4:], ""), **cells, "init_from": "", "val/loss": str(value)})
+    output = tmp_path / "page"
+    words = ["report", str(report), "--seeds", "2", "--directory", str(tmp_path / "studies"), "--output", str(output)]
+    assert main([*words, "--no-run"]) == 0
+    pictures = re.findall(r"!\[.*?\]\((.*?)\)", (output / "twice.md").read_text())
+    assert pictures == ["twice/tiny_study/val-loss.png", "twice/tiny_study-2/val-loss.png"]
+    for panel, picture in zip(("one", "other"), pictures, strict=True):
+        part = narrowed(study, [panel], [])
+        _, rows = finished_runs(part, argparse.Namespace(directory=tmp_path / "studies", preset="quick", seeds=[1, 2]))
+        assert len(rows) == 4
+        ((_, figure),) = metric_figures(part, compare(part, rows, [1, 2]))
+        write_figure(figure, tmp_path / "expected.png")
+        assert (output / picture).read_bytes() == (tmp_path / "expected.png").read_bytes()
 
 
 def test_other_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
