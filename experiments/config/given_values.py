@@ -6,10 +6,10 @@ import ast
 import json
 from argparse import Action, ArgumentParser
 from collections.abc import Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, Field, asdict, fields, is_dataclass
 from pathlib import Path
-from types import NoneType
-from typing import TYPE_CHECKING, Any, get_args
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
 
 import yaml
 
@@ -99,36 +99,78 @@ def takes_null(action: Action) -> bool:
     return not kinds or Any in kinds or object in kinds or NoneType in get_args(hint)
 
 
-def with_record(action: Action, value: Any, before: object = None) -> Any:  # noqa: ANN401 - whatever a config holds
-    """Adds the class that its keys tell to a value for one of several records, ``{tsv: X}``; others stay as they are.
+def with_record(action: Action, value: Any) -> Any:  # noqa: ANN401 - whatever a config holds
+    """Makes a mapping for one of several records, ``{tsv: X}``, the whole record: its class, and all of its fields.
 
-    Without it jsonargparse takes the value for a record of the kind that an earlier config or the default has. A record
-    of another kind than before has nothing of it: jsonargparse would keep what has the same name in both.
+    Without the class jsonargparse takes it for a record of the kind that an earlier config or the default has, and
+    without the fields it keeps those of the record before: a mapping takes the place of the one before, with nothing
+    of it. Other values stay as they are.
 
     Args:
         action: What jsonargparse reads the value with.
         value: As it was given.
-        before: What was given so far for the part that takes the value.
 
     Raises:
-        UserError: One of its keys is none of any of the records, or no record has all of them.
+        UserError: One of its keys is none of any of the records, no record has all of them, or several have and none
+            is named.
     """
     records = _records(action)
-    if not isinstance(value, dict) or "class_path" in value or len(records) < 2:
+    if not isinstance(value, dict | str) or len(records) < 2:
         return value
+    if isinstance(value, str) or "class_path" in value:
+        path, arguments = (value, {}) if isinstance(value, str) else (value["class_path"], value.get("init_args") or {})
+        kind = next((each for each in records if path in (each.__name__, _path(each))), None)
+        return value if kind is None or not isinstance(arguments, dict) else _whole(kind, arguments)
     known = {name for record in records for name in _names(record)}
     if unknown := [key for key in value if key not in known and key not in CLASS_KEYS]:
         kinds = " or ".join(record.__name__ for record in records)
         raise UserError(f"{action.dest} ({kinds}): unknown option '{unknown[0]}': {suggest(str(unknown[0]), known)}")
-    meant = [kind for kind in records if value.keys() <= _names(kind)]
-    if not meant and known.issuperset(value):
-        forms = " or ".join(_form(record) for record in records)
-        raise UserError(f"{action.dest}: {', '.join(map(str, value))} do not go together: give {forms}")
-    if len(meant) != 1:
+    if not known.issuperset(value):
         return value
-    had = _record_before(action, before)
-    defaults = {} if had is None or had.class_path == _path(meant[0]) else _defaults(meant[0])
-    return {"class_path": _path(meant[0]), "init_args": defaults | value}
+    meant = [kind for kind in records if value.keys() <= _names(kind)]
+    forms = " or ".join(_form(record) for record in meant or records)
+    if not meant:
+        raise UserError(f"{action.dest}: {', '.join(map(str, value))} do not go together: give {forms}")
+    if len(meant) > 1:
+        raise UserError(
+            f"{action.dest}: {', '.join(map(str, value))} alone tells no file, and a mapping takes the place of all "
+            f"that was given before: give {forms}, or change one key by an option, {action.dest}.KEY"
+        )
+    return _whole(meant[0], value)
+
+
+def _whole(record: type, given: Mapping[str, Any]) -> dict[str, Any]:
+    """A record as jsonargparse takes it, with all of its fields; those that have to be said are unset until they are.
+
+    Args:
+        record: Its class.
+        given: Some of its fields by name.
+    """
+    return {"class_path": _path(record), "init_args": _all_fields(record, given)}
+
+
+def _all_fields(record: type, given: Mapping[str, Any]) -> dict[str, Any]:
+    hints = get_type_hints(record)
+    return {each.name: _default(each) for each in fields(record)} | {
+        name: _with_fields(hints.get(name), value) for name, value in given.items()
+    }
+
+
+def _with_fields(hint: object, value: object) -> object:
+    """The value of a field; where that is a record in itself, with all of its fields."""
+    kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    inner = next((kind for kind in kinds if isinstance(kind, type) and is_dataclass(kind)), None)
+    return _all_fields(inner, value) if inner is not None and isinstance(value, Mapping) else value
+
+
+def _default(field: Field[Any]) -> object:
+    """What a field is where nothing is said, as a config writes it; None for what has to be said."""
+    if field.default_factory is not MISSING:
+        return field.default_factory()
+    if field.default is MISSING:
+        return None
+    is_record = is_dataclass(field.default) and not isinstance(field.default, type)
+    return asdict(field.default) if is_record else field.default
 
 
 def _records(action: Action) -> list[type]:
@@ -150,11 +192,6 @@ def _record_before(action: Action, before: object) -> Namespace | None:
     return given if isinstance(given, Namespace) and "class_path" in given else None
 
 
-def _defaults(record: type) -> dict[str, Any]:
-    """What a record is where nothing else is said; nothing of what has to be said."""
-    return {each.name: each.default for each in fields(record) if each.default is not MISSING}
-
-
 def _path(record: type) -> str:
     return f"{record.__module__}.{record.__qualname__}"
 
@@ -170,10 +207,8 @@ def with_record_in_text(action: Action, word: str) -> str:
         action: What jsonargparse reads the word with.
         word: A mapping where it begins with a brace.
     """
-    if not word.startswith("{"):
-        return word
     try:
-        value = yaml.safe_load(word)
+        value = yaml.safe_load(word) if word.startswith("{") else word
     except yaml.YAMLError:
         return word
     completed = with_record(action, value)
@@ -198,24 +233,36 @@ def within_record(parser: ArgumentParser, option: str, before: object) -> str:
     records = [] if action is None else _records(action)
     if action is None or len(records) < 2:
         return option
-    first, *further = name.removeprefix(f"--{action.dest}.").split(".")
+    first, *further = name.removeprefix(f"--{action.dest}.").removeprefix("init_args.").split(".")
     had = _record_before(action, before)
+    if first == "class_path" and not further:
+        return f"--{action.dest}={text}"
     taking = {_path(kind): kind for kind in records if first in _names(kind)}
+    if not taking:
+        return option
     if had is not None and had.class_path in taking:
-        arguments = had.init_args.as_dict()
-        arguments[first] = _with_key(arguments.get(first), further, text)
-        return f"--{action.dest}={json.dumps({'class_path': had.class_path, 'init_args': arguments})}"
-    if len(taking) > 1:
+        kind = taking[had.class_path]
+        arguments = _given_fields(had)
+    elif len(taking) == 1:
+        ((_, kind),) = taking.items()
+        arguments = {}
+    else:
         files = " or ".join(f"{action.dest}.{next(iter(fields(kind))).name}" for kind in taking.values())
         raise UserError(f"{action.dest}.{first} says how a file is read: give the file before it, as {files}")
-    if had is None or not taking:
-        return option
-    ((made, kind),) = taking.items()
-    arguments = _defaults(kind) | {first: _with_key(None, further, text)}
-    return f"--{action.dest}={json.dumps({'class_path': made, 'init_args': arguments})}"
+    return f"--{action.dest}={json.dumps(_whole(kind, _with_key(arguments, [first, *further], text)))}"
 
 
-def _with_key(value: object, keys: list[str], text: str) -> object:
+def _given_fields(record: Namespace) -> dict[str, Any]:
+    """The fields of a record that was read, and of records in it, as a config writes them."""
+    from jsonargparse import Namespace
+
+    return {
+        name: _given_fields(value) if isinstance(value, Namespace) and "class_path" in value else value
+        for name, value in vars(record.init_args).items()
+    }
+
+
+def _with_key(value: object, keys: list[str], text: str) -> Any:  # noqa: ANN401 - whatever a config holds
     """A value with another one for a key within it; a text that begins with a brace is a mapping."""
     if not keys:
         return yaml.safe_load(text) if text.startswith("{") else text

@@ -90,7 +90,7 @@ class OneLineErrorParser(LightningArgumentParser):
         read_configs_alone(action, value)
         if value is None and action.default is not None and not takes_null(action):  # which jsonargparse lets pass
             raise TypeError(f'Parser key "{action.dest}":\nGiven value: null')
-        return super()._check_value_key(action, with_record(action, moved(value), args[1]), *args, **kwargs)
+        return super()._check_value_key(action, with_record(action, moved(value)), *args, **kwargs)
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Raises in place of printing the usage and ending the process.
@@ -310,8 +310,9 @@ CLASS_PATH = r"(?:(?<!<class )'|Given value: )((?:[A-Za-z_]\w*\.)+[A-Z]\w*[a-z]\
 JSONARGPARSE_SAYS = (
     r"^\s*-?\s*(Does not validate against|Subtypes:|Errors:|Given value|Expected a|Not a valid subclass|"
     r"Subclass types expect|a class path \(str\)|a dict with|Problem with given class_path|"
-    r"module '.*' has no attribute|No module named|Import path does not correspond|Unexpected import path format|"
-    r"Type .* expects a function or a callable class|Subclasses are disabled for|Unable to load config)"
+    r"module '.*' has no attribute|No module named|Import path (\S+ )?does not correspond|"
+    r"Unexpected import path format|Type .* expects a function or a callable class|Subclasses are disabled for|"
+    r"Unable to load config)"
 )
 """Lines of jsonargparse's own; the others tell what one of our parsers has explained."""
 
