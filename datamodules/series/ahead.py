@@ -86,8 +86,9 @@ class SeriesFormat:
         if future is None:
             raise UserError(f"the model reads what is known ahead: give --future, a CSV file of {told}")
         ahead = read_table(future, names, self.form)
-        first = ahead.row(begin)
-        if first < 0 or first + horizon > len(ahead) or ahead.time(first) != begin.replace(tzinfo=ahead.start.tzinfo):
+        steps = ahead.steps_to(begin)
+        first = int(steps)
+        if first != steps or first < 0 or first + horizon > len(ahead):
             raise UserError(f"{ahead.place} goes from {ahead.start} to {ahead.time(len(ahead) - 1)}: give {told}")
         values = ahead.values[first : first + horizon]
         if np.isnan(values).any():

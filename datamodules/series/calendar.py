@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 import numpy as np
+
+from datamodules.series.times import steps_after
 
 CalendarFeature = Literal["hour", "weekday", "yearday"]
 """A cycle: the time of the day, of the week, of the year; each is a point on a circle."""
@@ -32,8 +35,15 @@ def calendar_values(
     Returns:
         ``(rows, 2 * len(features))``, float64.
     """
-    begin = (start.replace(tzinfo=None) - _MONDAY).total_seconds()
-    seconds = begin + (first + np.arange(rows)) * step.total_seconds()
+    if features and isinstance(start.tzinfo, ZoneInfo):  # its clocks may be changed in between
+        seconds = np.array([_seconds(steps_after(start, step, row)) for row in range(first, first + rows)])
+    else:
+        seconds = _seconds(start) + (first + np.arange(rows)) * step.total_seconds()
     angles = [2.0 * np.pi * np.mod(seconds / _LENGTHS[feature], 1.0) for feature in features]
     columns = [function(angle) for angle in angles for function in (np.sin, np.cos)]
     return np.stack(columns, axis=1) if columns else np.empty((rows, 0))
+
+
+def _seconds(time: datetime) -> float:
+    """How far the clocks have gone since a Monday at midnight."""
+    return (time.replace(tzinfo=None) - _MONDAY).total_seconds()

@@ -21,7 +21,7 @@ from datamodules.series.layout import SeriesLayout
 from datamodules.series.scaling import Scaling
 from datamodules.series.splits import SeriesSplit, ShareSplit
 from datamodules.series.table import SeriesTable, TableForm, read_table
-from datamodules.series.times import step_of
+from datamodules.series.times import step_of, time_zone_of
 from datamodules.series.windows import Windows
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
@@ -164,8 +164,8 @@ class WindowedSeries(L.LightningDataModule, ABC):
 
     def place(self, split: Split, index: Sequence[int]) -> str:
         """Words where windows stand, for messages."""
-        times = sorted(self.time(split, each) for each in index)
-        return f"the {len(times)} windows of {self.table.place} whose forecasts begin from {times[0]} to {times[-1]}"
+        first, last = (self.time(split, each) for each in (min(index), max(index)))
+        return f"the {len(index)} windows of {self.table.place} whose forecasts begin from {first} to {last}"
 
     def state_dict(self) -> dict[str, Any]:
         """How the series is written, and mean and deviation of its columns, in which the weights have their meaning."""
@@ -229,6 +229,10 @@ class SeriesDataModule(WindowedSeries):
         known: Columns that are also known of the steps to predict, such as holidays or prices; none may be missing.
         calendar: Cycles that every time has a place in, for past and future steps.
         frequency: Time from one row to the next: a number and s, min, h, d or w.
+        time_zone: Where the clocks are that show the times, as ``Europe/Berlin`` (IANA): an hour that comes twice when
+            they are put back, or is left out when they are put forward, is neither too much nor missing. Times with an
+            offset (``+01:00``) are shown by these clocks, which the calendar goes by. If not given, times are taken as
+            they are.
         window: Steps that are read.
         horizon: Steps that are predicted.
         split: Which rows are of which split: ``CountSplit``, ``ShareSplit`` or ``DateSplit``; 70 % for training and
@@ -241,7 +245,7 @@ class SeriesDataModule(WindowedSeries):
         seed: Seed of the order of the training batches.
 
     Raises:
-        UserError: A number is below 1, the frequency is none, or the columns cannot be meant.
+        UserError: A number is below 1, frequency or time zone is none, or the columns cannot be meant.
     """
 
     def __init__(
@@ -253,6 +257,7 @@ class SeriesDataModule(WindowedSeries):
         known: list[str] = [],  # noqa: B006 - likewise
         calendar: list[CalendarFeature] = [],  # noqa: B006 - likewise
         frequency: str = "1h",
+        time_zone: str | None = None,
         window: int = 96,
         horizon: int = 24,
         split: SeriesSplit | None = None,
@@ -264,11 +269,13 @@ class SeriesDataModule(WindowedSeries):
         seed: int = 0,
     ) -> None:
         layout = SeriesLayout(columns, covariates, known, calendar)
-        form = TableForm(time, step_of(frequency), missing, delimiter)
+        form = TableForm(time, step_of(frequency), missing, delimiter, time_zone)
         super().__init__(layout, form, window, horizon, split, stride, batch_size, eval_batch_size, seed)
         self.save_hyperparameters()
         if len(delimiter) != 1 or delimiter in '"\r\n':
             raise UserError(f"data.init_args.delimiter is {delimiter!r}: give one character, and no quote")
+        if time_zone is not None:
+            time_zone_of(time_zone)
         if not time:
             raise UserError("data.init_args.time is empty: name the column of the times")
         self._file = file

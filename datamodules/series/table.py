@@ -8,12 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from datamodules.corpora.corpus import find_file, read_lines
 from datamodules.errors import UserError, suggest
-from datamodules.series.times import check_step, read_time
+from datamodules.series.times import between, following, possible_times, read_time, steps_after, time_zone_of
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,14 @@ class TableForm:
         step: The time from one row to the next.
         missing: What stands in a cell without a value.
         delimiter: What stands between the cells.
+        time_zone: Where the clocks are that show the times, as the IANA names it; None takes the times as they are.
     """
 
     time: Sequence[str]
     step: timedelta
     missing: Sequence[str]
     delimiter: str = ","
+    time_zone: str | None = None
 
 
 @dataclass(frozen=True)
@@ -56,17 +59,23 @@ class SeriesTable:
 
     def time(self, row: int) -> datetime:
         """The time of a row, also of one after the end."""
-        return self.start + row * self.step
+        return steps_after(self.start, self.step, row)
 
     def row(self, time: datetime) -> int:
-        """The first row at or after a time; one before the start has a number below 0.
+        """The first row at or after a time, as :meth:`steps_to` takes it; one before the start is below 0."""
+        return math.ceil(self.steps_to(time))
+
+    def steps_to(self, time: datetime) -> float:
+        """Steps from the first row to a time: a whole number where a row has that time, or would have it.
 
         Args:
             time: Without a zone it is taken in the table's; where the table has none, a zone is not looked at.
         """
         if time.tzinfo is None or self.start.tzinfo is None:
             time = time.replace(tzinfo=self.start.tzinfo)
-        return math.ceil((time - self.start) / self.step)
+        elif isinstance(self.start.tzinfo, ZoneInfo):
+            time = time.astimezone(self.start.tzinfo)
+        return between(self.start, time, self.step) / self.step
 
     def columns(self, names: Sequence[str]) -> np.ndarray:
         """Some of the columns, ``(rows, len(names))``."""
@@ -86,18 +95,21 @@ def read_table(file: str, names: Sequence[str], form: TableForm) -> SeriesTable:
             regular. The message has file and line.
     """
     path = find_file(file)
+    zone = None if form.time_zone is None else time_zone_of(form.time_zone)
+    first: list[datetime] = []
     times: list[datetime] = []
     rows: list[list[float]] = []
     for number, cells in _rows(path, [*form.time, *names], form.delimiter):
         place = f"{path}, line {number}"
-        times.append(read_time(cells[: len(form.time)], place))
-        if len(times) > 1:
-            check_step(times[-2], times[-1], form.step, place)
+        possible = possible_times(read_time(cells[: len(form.time)], place), zone, form.step, place)
+        times = following(times, possible, form.step, place) if rows else possible
+        first = first or times
         values = zip(names, cells[len(form.time) :], strict=True)
         rows.append([_number(cell, form.missing, f"{place}, column {name}") for name, cell in values])
     if not rows:
         raise UserError(f"{path} has no rows below its header: give a file with a row for each step in time")
-    return SeriesTable(list(names), np.array(rows), times[0], form.step, str(path))
+    start = first[0] if len(first) == 1 else steps_after(times[0], form.step, 1 - len(rows))  # the later rows tell
+    return SeriesTable(list(names), np.array(rows), start, form.step, str(path))
 
 
 def _rows(path: Path, names: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
