@@ -113,7 +113,7 @@ def read_table(file: str, names: Sequence[str], form: TableForm) -> SeriesTable:
 
 
 def _rows(path: Path, names: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """The line number and the cells of some columns, row by row."""
+    """The line number and the cells of some columns, row by row; lines without anything in any cell are none."""
     reader = csv.reader((f"{line}\n" for line in read_lines(path)), delimiter=delimiter, strict=True)
     header: list[str] = []
     positions: list[int] = []
@@ -125,6 +125,8 @@ def _rows(path: Path, names: Sequence[str], delimiter: str) -> Iterator[tuple[in
             return
         except csv.Error as error:
             raise UserError(f"{path}, line {number}: {error}; a quote has to be closed") from error
+        if not any(cell.strip() for cell in cells):
+            continue
         if not header:
             header = [cell.strip() for cell in cells]
             positions = [_position(name, header, path) for name in names]

@@ -89,6 +89,15 @@ def test_several_columns_of_time_and_compressed_files(file: Path, tmp_path: Path
     assert apart.time("val", 0) == series(file).time("val", 0)
 
 
+def test_empty_lines_are_no_rows(file: Path) -> None:
+    expected, lines = series(file), file.read_text().splitlines()
+    file.write_text("\n".join(["", *lines[:8], "", "   ", *lines[8:], ",,,", "", ""]))
+    assert series(file).fingerprints() == expected.fingerprints()
+    file.write_text("\n".join([*lines[:8], "", "   ", *lines[8:10], lines[10].replace(",", ",x", 1)]))
+    with pytest.raises(UserError, match="line 13, column a: 'x"):
+        _ = series(file).table
+
+
 def test_splits_by_dates_and_shares(file: Path) -> None:
     by_date = series(file, split=DateSplit("2020-03-01T04:00", "2020-03-01T16:00", "2020-03-02T02:00"))
     assert by_date.rows == series(file).rows
