@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from experiments.studies.measure import read_record
 from experiments.studies.plan import Key
 from experiments.studies.results import Row
 from experiments.studies.study import Study, panels_of
+
+DIGITS = 12
+"""Hexadecimal digits of a hash that are told."""
 
 WARNING = "WARNING"
 """How the line begins that tells of a comparison that was not fair."""
@@ -17,6 +21,7 @@ WARNING = "WARNING"
 UPDATES = "the same number of updates"
 TIME = "the same time of training, trainer.max_time"
 DATA = "the same batches in the same order"
+MEASURED = "the same validation and test data"
 START = "equal initial values in every parameter that they share by name and shape"
 
 
@@ -30,7 +35,10 @@ def fairness_lines(study: Study, rows: Mapping[Key, Row]) -> list[str]:
     Returns:
         Lines; those of warnings begin with :data:`WARNING`.
     """
-    starts = {key: _initial_parameters(row) for key, row in rows.items()}
+    records = {key: read_record(Path(row["run"])) for key, row in rows.items()}
+    starts: dict[Key, Mapping[str, str]] = {
+        key: record.get("initial_parameters", {}) for key, record in records.items()
+    }
     timed = {key: row for key, row in rows.items() if panels_of(study)[key[0]].equal == "time"}
     counted = {key: row for key, row in rows.items() if key not in timed}
     checks = {UPDATES: list(_unequal(counted, "updates"))} if counted else {}
@@ -40,6 +48,8 @@ def fairness_lines(study: Study, rows: Mapping[Key, Row]) -> list[str]:
         checks.setdefault(START, []).extend(_unequal_starts({key: starts[key] for key in group}))
         if study.same_data:
             checks.setdefault(DATA, []).extend(_unequal(group, "data_order"))
+    if study.same_data and (measured := _measured_on(records)):
+        checks[MEASURED] = list(_unequal(measured, MEASURED))
     held = [what for what, failures in checks.items() if not failures]
     warnings = [f"{WARNING}: not {what}: {failure}" for what, failures in checks.items() for failure in failures]
     if held:
@@ -89,7 +99,11 @@ def _unequal_starts(starts: Mapping[Key, Mapping[str, str]]) -> Iterator[str]:
                     yield f"{title}: {name} of {first} and {variant}"
 
 
-def _initial_parameters(row: Row) -> Mapping[str, str]:
-    """Shape and hash of each parameter at the start of a run, by name; empty where they are not known."""
-    found: Mapping[str, str] = read_record(Path(row["run"])).get("initial_parameters", {})
-    return found
+def _measured_on(records: Mapping[Key, Mapping[str, Any]]) -> dict[Key, Row]:
+    """The beginning of the hash of each split that runs were measured on, for those runs whose records tell it."""
+    contents = {key: record.get("data", {}) for key, record in records.items()}
+    return {
+        key: {MEASURED: ", ".join(f"{split} {told[split][:DIGITS]}" for split in ("val", "test") if split in told)}
+        for key, told in contents.items()
+        if "val" in told or "test" in told
+    }

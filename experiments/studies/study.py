@@ -148,8 +148,8 @@ class Study(Panel):
         panels: Its comparisons by name, where it has several.
         x_label: What the numbers are that variants, panels or metrics have as ``x``.
         checkpoint: Which checkpoint of a run is tested.
-        same_data: Whether the variants train on the same batches in the same order; False where the data, or its
-            order, are what is compared.
+        same_data: Whether the variants train on the same batches in the same order, and are measured on the same data;
+            False where the data, or its order, are what is compared.
     """
 
     name: str

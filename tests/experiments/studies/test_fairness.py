@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 
 from datamodules.plan import BatchPlan
 from experiments.storage.fingerprints import order_fingerprint, parameter_fingerprints
-from experiments.studies.fairness import DATA, START, TIME, UPDATES, WARNING, fairness_lines
+from experiments.studies.fairness import DATA, MEASURED, START, TIME, UPDATES, WARNING, fairness_lines
 from experiments.studies.plan import Key
 from experiments.studies.results import Row
 from experiments.studies.study import Study, read_study
@@ -58,6 +58,26 @@ def test_a_study_of_the_data_may_differ_in_it(tmp_path: Path) -> None:
     rows["", "second", 2]["data_order"] = "other"
     (line,) = fairness_lines(study.model_copy(update={"same_data": False}), rows)
     assert DATA not in line
+
+
+def test_variants_that_were_measured_on_other_data_are_not_compared_fairly(tmp_path: Path) -> None:
+    """A variant is added to a study after somebody mended the test set: the others have their scores from before."""
+    study, rows = runs(tmp_path, first={"a": "2:x"}, second={"a": "2:x"})
+    for (_, variant, seed), row in rows.items():
+        test = "new" if (variant, seed) == ("second", 2) else "old"
+        record = json.loads((Path(row["run"]) / "record.json").read_text())
+        record["data"] = {"train": "t", "val": "v", "test": test}
+        (Path(row["run"]) / "record.json").write_text(json.dumps(record))
+    held, *warnings = fairness_lines(study, rows)
+    assert warnings == [f"{WARNING}: not {MEASURED}: seed 2: first val v, test old, second val v, test new"]
+    assert DATA in held
+    assert MEASURED not in held
+    (Path(rows["", "second", 2]["run"]) / "record.json").write_text('{"initial_parameters": {"a": "2:x"}}')
+    (held,) = fairness_lines(study, rows)
+    assert MEASURED in held
+    assert not [
+        line for line in fairness_lines(study.model_copy(update={"same_data": False}), rows) if MEASURED in line
+    ]
 
 
 def test_at_equal_time_updates_may_differ(tmp_path: Path) -> None:
