@@ -8,6 +8,7 @@ from torch import Tensor
 from lightning_modules.layers.attention.attention import Attention, AttentionFactory
 from lightning_modules.layers.attention.multiplicative import GeneralAttention
 from lightning_modules.layers.attention.stateful import StatefulAttention
+from lightning_modules.layers.attention.window import outside, source_lengths
 from lightning_modules.layers.checks import check_sizes
 
 
@@ -17,7 +18,8 @@ class AlignedAttention(StatefulAttention):
     Where source and target run in step, as a bar and its chord, or a note and those below it, the t-th token belongs to
     the group ``t // targets``, which has the source positions from ``sources * group`` on, ``sources`` of them; behind
     the source's end, its last one. As monotonic as local-m (Luong et al. 2015, section 3.2), but with both sides in
-    groups; and as nothing depends on earlier weights, a whole target is one batched call.
+    groups; and as nothing depends on earlier weights, a whole target is one batched call. Where a whole group is
+    hidden, its tokens see the nearest positions that are not.
 
     Args:
         query_size: Width of the query; the decoder gives it.
@@ -93,8 +95,8 @@ class AlignedAttention(StatefulAttention):
         Returns:
             ``(b, t, s)``, float32.
         """
-        last = mask.sum(dim=1, keepdim=True) - 1
-        first = torch.minimum(tokens // self.targets * self.sources, last)[:, :, None]
+        last = source_lengths(mask) - 1
+        first = torch.minimum(tokens // self.targets * self.sources, last)[:, :, None].float()
         positions = torch.arange(mask.shape[1], device=mask.device)
-        within = (positions >= first) & (positions < first + self.sources)
-        return torch.zeros(within.shape, device=mask.device).masked_fill_(~within, -torch.inf)
+        before, behind = first - positions, positions - (first + self.sources - 1)
+        return outside(torch.maximum(before, behind).clamp(min=0), 0, mask)

@@ -9,6 +9,7 @@ from lightning_modules.kernels.linear import Linear
 from lightning_modules.layers.attention.attention import Attention, AttentionFactory
 from lightning_modules.layers.attention.multiplicative import GeneralAttention
 from lightning_modules.layers.attention.stateful import StatefulAttention
+from lightning_modules.layers.attention.window import outside, source_lengths
 from lightning_modules.layers.checks import check_sizes
 
 
@@ -58,7 +59,7 @@ class LocalMonotonicAttention(_LocalAttention, StatefulAttention):
     """Attention within a window that moves one position per target token: local-m (Luong et al. 2015, section 3.2).
 
     The t-th token attends to the positions from ``t - window`` to ``t + window``; behind the source's end, to those
-    around its last.
+    around its last. Where all of them are hidden, it attends to the nearest that are not.
     """
 
     def initial(self, mask: Tensor) -> Tensor:
@@ -69,8 +70,9 @@ class LocalMonotonicAttention(_LocalAttention, StatefulAttention):
         self, query: Tensor, keys: Tensor, memory: Tensor, mask: Tensor, state: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Attends around the position ``(b, r)``; see :meth:`StatefulAttention.advance`."""
-        centre = torch.minimum(state, mask.sum(dim=1, keepdim=True) - 1)
-        weights = self.weights(self.score(query, keys), mask, _outside(centre, self.window, mask.shape[1]))
+        centre = torch.minimum(state, source_lengths(mask) - 1)
+        distance = torch.arange(mask.shape[1], device=mask.device) - centre[:, :, None].float()
+        weights = self.weights(self.score(query, keys), mask, outside(distance.abs(), self.window, mask))
         return self.context(weights, keys, memory), weights, state + 1
 
 
@@ -79,7 +81,8 @@ class LocalPredictiveAttention(_LocalAttention):
 
     ``p_t = S sigmoid(v . tanh(W query))`` for a source of S tokens (equation 9), and the weights within the window are
     those of the scores times ``exp(-(s - p_t)^2 / (2 sigma^2))``, ``sigma = window / 2`` (equation 10), divided by
-    their sum: in seqlab weights are a distribution, which copying, entropies and pictures rely on.
+    their sum: in seqlab weights are a distribution, which copying, entropies and pictures rely on. Where the whole
+    window is hidden, it is as wide as to the nearest position that is not.
 
     Args:
         query_size: Width of the query; the decoder gives it.
@@ -107,23 +110,8 @@ class LocalPredictiveAttention(_LocalAttention):
     def forward(self, query: Tensor, keys: Tensor, memory: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Attends around the predicted positions; see :meth:`Attention.forward`."""
         share = self.position_energy(self.position_projection(query).tanh()).sigmoid().squeeze(2)
-        centre = mask.sum(dim=1, keepdim=True) * share
+        centre = source_lengths(mask) * share
         distance = torch.arange(mask.shape[1], device=mask.device) - centre[:, :, None]
-        bias = _outside(centre, self.window, mask.shape[1]) - 2 * (distance / self.window).square()
+        bias = outside(distance.abs(), self.window, mask) - 2 * (distance / self.window).square()
         weights = self.weights(self.score(query, keys), mask, bias)
         return self.context(weights, keys, memory), weights
-
-
-def _outside(centre: Tensor, window: int, length: int) -> Tensor:
-    """What is added to scores: 0 within the window, minus infinity outside.
-
-    Args:
-        centre: ``(b, t)``.
-        window: Positions on either side.
-        length: Number of positions.
-
-    Returns:
-        ``(b, t, length)``, float32.
-    """
-    distance = torch.arange(length, device=centre.device) - centre[:, :, None]
-    return torch.zeros(distance.shape, device=centre.device).masked_fill_(distance.abs() > window, -torch.inf)

@@ -152,6 +152,44 @@ def test_padding_changes_nothing_and_the_gradient_is_right(name: str, seed: int)
     assert torch.autograd.gradcheck(lambda m: attention(query, attention.project(m), m, mask)[0], (memory,))
 
 
+WINDOWS: dict[str, Callable[[int, float], float]] = {
+    "local-m": lambda at, centre: abs(at - centre),
+    "local-p": lambda at, centre: abs(at - centre),
+    "aligned": lambda at, first: max(first - at, at - first - 1, 0),  # a group of two
+}
+
+
+@pytest.mark.parametrize("name", WINDOWS)
+@pytest.mark.parametrize("hidden", [[0], [0, 1, 2], [2, 3], [1, 2, 3, 4], [0, 1, 2, 3, 4]])
+def test_a_window_is_where_it_was_whatever_is_hidden_and_as_wide_as_it_has_to_be(
+    name: str, hidden: list[int], seed: int
+) -> None:
+    """A source of six and one of seven, of padding the seventh; what is hidden is in its midst or at its beginning."""
+    attention = KINDS[name](QUERY, MEMORY).double()
+    width = 0 if name == "aligned" else 1
+    query, memory = torch.randn(1, STEPS, QUERY).double(), torch.randn(1, 7, MEMORY).double()
+    mask = torch.arange(7)[None] < 6
+    mask[:, hidden] = False
+    with torch.no_grad():
+        context, weights = attention(query, attention.project(memory), memory, mask)
+        scores = attention.score(query, attention.project(memory))[0, 0]
+    for step in range(STEPS):
+        centre: float = min(step, 5) if name == "local-m" else step // 3 * 2
+        if isinstance(attention, LocalPredictiveAttention):
+            inner = (attention.position_projection.weight @ query[0, step]).tanh()
+            centre = 6 * torch.sigmoid(attention.position_energy.weight[0] @ inner).item()
+        distances = {at: WINDOWS[name](at, centre) for at in range(6) if at not in hidden}
+        reach = max(width, min(distances.values()))
+        wanted = torch.zeros(7).double()
+        for at, distance in distances.items():
+            if distance <= reach:
+                bias = -2 * distance**2 if name == "local-p" else 0.0
+                wanted[at] = math.exp(scores[step, at] + bias)
+        wanted /= wanted.sum()
+        torch.testing.assert_close(weights[0, 0, step], wanted, rtol=0, atol=1e-12)
+        torch.testing.assert_close(context[0, step], wanted @ memory[0], rtol=0, atol=1e-12)
+
+
 def test_a_window_over_any_attention(seed: int) -> None:
     heads = partial(MultiHeadAttention, heads=2)
     attention = LocalMonotonicAttention(QUERY, MEMORY, window=1, score=heads).double()
