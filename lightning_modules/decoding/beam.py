@@ -143,6 +143,7 @@ class BeamSearch(Search):
             allowed = rules.permit(log_probabilities, beams.tokens[:, 1:])
             most = min(2 * size, width * log_probabilities.shape[1])
             totals, rows, tokens = self._continuations(beams, width, allowed, most)
+            self._check_totals(totals)
             ends = tokens == EOS
             closing = (ends & np.isfinite(totals))[:, :size]
             new = np.full(closing.shape, -np.inf)

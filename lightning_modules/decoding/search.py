@@ -13,9 +13,12 @@ from datamodules.batch import Padded
 from datamodules.errors import RunFailed, UserError
 from lightning_modules.decoding.hypothesis import Hypothesis
 from lightning_modules.decoding.length_limits import by_ratio
-from lightning_modules.decoding.prefixes import Integers
+from lightning_modules.decoding.prefixes import Integers, Numbers
 from lightning_modules.decoding.rules import Rules
 from lightning_modules.kernels.packed_weights import PackedWeights
+
+NO_NUMBERS = "the model's probabilities are NaN: its weights are spoilt; take an earlier checkpoint"
+"""What a search says of such a model."""
 
 
 class Selectable(Protocol):
@@ -157,7 +160,16 @@ class Search(ABC):
         """
         self.check_vocabulary(log_probabilities.shape[1])
         if log_probabilities.isnan().any():
-            raise RunFailed("the model's probabilities are NaN: its weights are spoilt; take an earlier checkpoint")
+            raise RunFailed(NO_NUMBERS)
+
+    def _check_totals(self, totals: Numbers) -> None:
+        """Refuses log-probabilities of prefixes, of any shape, that became no numbers at a later step.
+
+        Raises:
+            RunFailed: One is NaN.
+        """
+        if np.isnan(totals).any():
+            raise RunFailed(NO_NUMBERS)
 
     def _rules(self, model: Steppable[MemoryT, StateT], source: Padded, prefixes: Padded | None) -> Rules:
         """What may follow in each sentence."""

@@ -48,6 +48,7 @@ class SinglePathSearch(Search):
             chosen = self._choose(permitted)
             tokens = chosen.cpu().numpy()
             totals = paths.log_probabilities + permitted.gather(1, chosen[:, None]).squeeze(1).cpu().numpy()
+            self._check_totals(totals)
             paths = paths.extend(tokens, totals, kept_weights(weights) if with_attention else None)
             active = (tokens != EOS).nonzero()[0]
             if len(active) < len(tokens):

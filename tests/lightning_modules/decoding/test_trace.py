@@ -1,17 +1,29 @@
 """What is seen of one target: the steps, the decisions of a beam, and a source of which something is hidden."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from datamodules.batch import EOS, SequenceBatch
-from datamodules.errors import UserError
+from datamodules.errors import RunFailed, UserError
 from lightning_modules.decoding.beam import BeamSearch
+from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.decoding.hidden_source import HiddenSource
 from lightning_modules.decoding.recorded import BeamRecord
+from lightning_modules.decoding.search import Search
 from lightning_modules.decoding.trace import trace
+from lightning_modules.layers.attention import (
+    AlignedAttention,
+    AttentionFactory,
+    LocalMonotonicAttention,
+    LocalPredictiveAttention,
+)
 from lightning_modules.layers.copying import CopyVocabularyHead
 from lightning_modules.layers.decoder import BahdanauDecoder, LuongDecoder, MultiStepDecoder
+from lightning_modules.layers.state import DecoderState, Memory
 from tests.lightning_modules.decoding.tiny_search import TRANSFORMER, everything, known, sources, tiny_model
 
 SOURCE, TARGET = [4, 5, 4], [5, 4]
@@ -78,6 +90,39 @@ def test_what_is_hidden_is_not_attended_to_and_no_one_else_notices(seed: int) ->
     assert torch.equal(trace(model, sources(SOURCE), TARGET).weights, before.weights)
     with pytest.raises(UserError, match="every position of the source is hidden"):
         trace(HiddenSource(model, [0, 1, 2, 3]), sources(SOURCE), TARGET)
+
+
+@pytest.mark.parametrize("search", [BeamSearch(3, max_length=6, min_length=6), GreedySearch(6, None, 6)])
+@pytest.mark.parametrize(
+    "attention",
+    [partial(LocalMonotonicAttention, window=1), partial(LocalPredictiveAttention, window=1), AlignedAttention],
+)
+@pytest.mark.parametrize("hidden", [[0, 1, 2], [2, 3, 4]])
+def test_a_search_goes_on_where_a_whole_window_is_hidden(
+    search: Search, attention: AttentionFactory, hidden: list[int], seed: int
+) -> None:
+    model = tiny_model(seed, partial(LuongDecoder, attention=attention))
+    with torch.inference_mode():
+        (best,) = search(HiddenSource(model, hidden), sources([4, 5, 4, 5, 4, 5]))[0]
+    assert len(best.ids) == 6
+    assert np.isfinite(best.score)
+
+
+@pytest.mark.parametrize("search", [BeamSearch(3, max_length=6, min_length=6), GreedySearch(6, None, 6)])
+def test_probabilities_that_are_no_numbers_later_on_are_told(search: Search, seed: int) -> None:
+    """A beam had no hypothesis, and greedy search one of the first token alone."""
+    model = tiny_model(seed)
+
+    class Spoilt(HiddenSource):
+        steps = 0
+
+        def step(self, tokens: Tensor, memory: Memory, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
+            self.steps += 1
+            found, weights, state = super().step(tokens, memory, state)
+            return found if self.steps < 3 else found.fill_(torch.nan), weights, state
+
+    with torch.inference_mode(), pytest.raises(RunFailed, match="the model's probabilities are NaN"):
+        search(Spoilt(model, []), sources(SOURCE))
 
 
 def test_a_search_over_the_hidden_source_is_that_of_its_steps(seed: int) -> None:
