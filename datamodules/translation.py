@@ -21,6 +21,7 @@ from datamodules.errors import UserError, listed_numbers
 from datamodules.excerpts import Excerpt
 from datamodules.formats.annotations import Annotations
 from datamodules.formats.columns import Column, Row
+from datamodules.formats.dialogues import DialogueFile
 from datamodules.formats.forms import (
     ParallelText,
     check_apart,
@@ -31,6 +32,7 @@ from datamodules.formats.forms import (
     place_of,
 )
 from datamodules.formats.saved_dataset import SavedDataset
+from datamodules.hyperparameters import described_value
 from datamodules.plan import BatchUnit
 from datamodules.tokenizers import Tokenizer
 
@@ -61,7 +63,7 @@ class TranslationDataModule(ParallelDataModule):
             in each epoch (after BPE-dropout, Provilkov et al. 2020); it needs SentencePiece's ``bpe``.
         split: Shares of the training pairs that are held out for ``val`` and ``test`` where those name no file:
             ``{val: 0.05, test: 0.05}``; and the share that is trained on, ``{train: 0.25}``. Which pairs they are
-            follows from their sources.
+            follows from what is read of their sources; of ``dialogues`` from the whole dialogue.
         features: How the column of features is read that ``columns`` names; null where there is none.
         joint_vocabulary: Whether two tokenizers, of words, characters or code, have one vocabulary: what each learns on
             its own side has the same ids on both, as ``tied: all`` needs.
@@ -164,7 +166,7 @@ class TranslationDataModule(ParallelDataModule):
         if layout := text.layout():
             parts.append(layout)
         if shares := self._held_out.deciding(split, is_given=split in self._texts):
-            parts.append(shares)
+            parts.append(shares | self._grouping())
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def annotation(self, split: Split, name: str) -> Sequence[str]:
@@ -278,14 +280,14 @@ class TranslationDataModule(ParallelDataModule):
     def _rows(self, split: Split, text: ParallelText | None = None) -> Iterator[tuple[int, Row]]:
         """The rows of a split, each with its number in the file, from 1; of the same table with other columns, too."""
         text = self._text(split) if text is None else text
-        numbered = enumerate(text.rows(), start=1 + lines_before(text))
+        first = 1 + lines_before(text)
         if not self._is_parted(split):
-            yield from numbered
+            yield from enumerate(text.rows(), start=first)
             return
         total, is_empty = 0, True
-        for number, row in numbered:
+        for number, (group, row) in enumerate(self._grouped(text), start=first):
             total += 1
-            if self._held_out.split_of(row[0]) == split:
+            if self._held_out.split_of(group) == split:
                 is_empty = False
                 yield number, row
         if is_empty:
@@ -293,6 +295,20 @@ class TranslationDataModule(ParallelDataModule):
                 f"{split} has none of the {total:,} pairs of {files_of(self._texts['train'])}: change "
                 f"data.init_args.split, or give data.init_args.{split}"
             )
+
+    def _grouped(self, text: ParallelText) -> Iterator[tuple[str, Row]]:
+        """The rows of a file with what each is held out with: its dialogue, or what is read of its source."""
+        if isinstance(text, DialogueFile):
+            yield from text.rows_of_dialogues()
+            return
+        for row in text.rows():
+            yield (row[0] if self._excerpt is None else self._excerpt.of(row[0])), row
+
+    def _grouping(self) -> dict[str, Any]:
+        """What decides, beside the file, which rows are held out together; empty where it is the whole source."""
+        if isinstance(self._texts["train"], DialogueFile):
+            return {"together": "dialogue"}
+        return {} if self._excerpt is None else {"together": described_value(self._excerpt, "excerpt")}
 
     def _counts(self, split: Split) -> tuple[int, int]:
         """The pairs of a split that has some of the training file's, and those of the file; counted once."""

@@ -1,4 +1,4 @@
-"""Which pairs of the training file are trained on, and which held out, by a hash of the source."""
+"""Which pairs of the training file are trained on, and which held out, by a hash of the source or the dialogue."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ _HASH_BYTES = 6
 class HeldOut:
     """Shares of the training file that are held out where no file is given, and the share that is trained on.
 
-    Which split a pair belongs to follows from its source alone: pairs with equal sources are never in two splits, and a
-    file that grows moves none. So a share is met the closer, the more sources there are.
+    Which split a pair belongs to follows from its source alone, as far as an excerpt reads it, or from its whole
+    dialogue: pairs with equal sources, or of one dialogue, are never in two splits, and a file that grows moves none.
+    So a share is met the closer, the more of them there are.
 
     Args:
-        val: Share of the sources for validation, 0 up to, but not including, 1.
+        val: Share of the sources, or dialogues, for validation, 0 up to, but not including, 1.
         test: Share for the test, likewise.
         train: Share that is trained on, above 0, for learning with less; what a smaller share has, a larger one has
             too. Null for all that is not held out.
@@ -85,13 +86,13 @@ class HeldOut:
         part = {} if self.train is None else {"part": self.train}
         return {**rest, **part} if split == "train" else {}
 
-    def split_of(self, source: str) -> Literal["train", "val", "test"] | None:
-        """The split of the pairs with a source, None for none; what one share is moves no pairs of val and test.
+    def split_of(self, group: str) -> Literal["train", "val", "test"] | None:
+        """The split of the pairs that belong together, None for none; what one share is moves no pairs of val and test.
 
         Args:
-            source: Without its features.
+            group: What they have in common: the source without its features, or the dialogue.
         """
-        digest = hashlib.sha256(source.encode()).digest()
+        digest = hashlib.sha256(group.encode()).digest()
         position = int.from_bytes(digest[:_HASH_BYTES], "little") / 256**_HASH_BYTES
         if position < self.val:
             return "val"

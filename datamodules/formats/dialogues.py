@@ -82,16 +82,30 @@ class DialogueFile:
             UserError: The file is missing, empty or broken, a line is no JSON object, has no turns, or a turn lacks
                 something.
         """
+        return (row for _, row in self.rows_of_dialogues(decode))
+
+    def rows_of_dialogues(self, decode: Decode | None = None) -> Iterator[tuple[str, Row]]:
+        """The same rows, each with all that is said in its dialogue, which no other dialogue has unless it is the same.
+
+        Args:
+            decode: As :meth:`rows` takes it.
+
+        Raises:
+            UserError: As :meth:`rows`.
+        """
         (path,) = self.files()
         for number, line in enumerate(read_lines(path, decode), start=1):
             if line.strip():
-                yield from self._rows(record_of(line, f"{path}, line {number}"), f"{path}, line {number}")
+                place = f"{path}, line {number}"
+                said: list[str] = []
+                rows = list(self._rows(record_of(line, place), place, said))
+                yield from ((" ".join(said), row) for row in rows)
 
-    def _rows(self, record: Mapping[str, object], place: str) -> Iterator[Row]:
+    def _rows(self, record: Mapping[str, object], place: str, said: list[str]) -> Iterator[Row]:
+        """The rows of a dialogue; what is said is added to the list, all of it once they were read."""
         turns = record.get(self.turns)
         if not isinstance(turns, list) or not turns:
             raise UserError(f"{place}: it has no {self.turns!r}: give {_FORM}")
-        said: list[str] = []
         markers = self.markers or _MARKERS
         *_, answering = markers
         for position, turn in enumerate(turns, start=1):

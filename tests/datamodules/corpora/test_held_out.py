@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -11,9 +13,11 @@ from datamodules.batch import Split
 from datamodules.corpora.corpus import TextFiles, TsvFile
 from datamodules.corpora.held_out import HeldOut
 from datamodules.errors import UserError
+from datamodules.excerpts import Excerpt, FirstWords
 from datamodules.formats.delimited import CsvFile
+from datamodules.formats.dialogues import DialogueFile
 from datamodules.formats.forms import ParallelText
-from datamodules.tokenizers import CharacterTokenizer
+from datamodules.tokenizers import CharacterTokenizer, WhitespaceTokenizer
 from datamodules.translation import TranslationDataModule
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
@@ -46,6 +50,52 @@ def test_each_pair_is_in_one_split_with_all_of_its_source(tmp_path: Path) -> Non
     assert abs(len(found["val"]) / 4000 - 0.1) < 0.03
     assert abs(len(found["test"]) / 4000 - 0.2) < 0.04
     assert data.splits == SPLITS
+
+
+def test_all_turns_of_a_dialogue_are_in_one_split(tmp_path: Path) -> None:
+    dialogues = [
+        {
+            "turns": [
+                {"speaker": speaker, "text": f"{turn} of {number}", "acts": f"act {number}"}
+                for turn, speaker in enumerate(["user", "system"] * 4)
+            ]
+        }
+        for number in range(400)
+    ]
+    (tmp_path / "d.jsonl").write_text("".join(f"{json.dumps(dialogue)}\n" for dialogue in dialogues))
+    text = DialogueFile(str(tmp_path / "d.jsonl"))
+    data = TranslationDataModule(
+        text,
+        None,
+        WhitespaceTokenizer(),
+        split=HeldOut(0.2, 0.2),
+        annotations={"acts": "acts"},
+        cache_directory=str(tmp_path / "cache"),
+    )
+    found = {split: [target.split()[-1] for _, target in data.pairs(split)] for split in SPLITS}
+    assert sum(map(len, found.values())) == 4 * 400
+    assert not any(set(found[one]) & set(found[other]) for one, other in combinations(SPLITS, 2))
+    assert abs(len(found["val"]) / 1600 - 0.2) < 0.08
+    assert list(data.annotation("val", "acts")) == [f"act {number}" for number in found["val"]]
+
+
+def test_sources_that_are_read_alike_are_in_one_split(tmp_path: Path) -> None:
+    text = write(tmp_path / "a.tsv", [f"{number % 50} begins it {number}" for number in range(400)])
+
+    def places(excerpt: Excerpt | None) -> list[set[str]]:
+        data = TranslationDataModule(
+            text,
+            None,
+            WhitespaceTokenizer(),
+            split=HeldOut(0.2, 0.2),
+            excerpt=excerpt,
+            cache_directory=str(tmp_path / "cache"),
+        )
+        return [{source.split()[0] for source in data.sources(split)} for split in SPLITS]
+
+    whole, cut = places(None), places(FirstWords(2))
+    assert any(one & other for one, other in combinations(whole, 2))
+    assert not any(one & other for one, other in combinations(cut, 2))
 
 
 def test_a_file_that_grows_and_a_share_that_changes_move_no_pair_of_another_split(tmp_path: Path) -> None:
