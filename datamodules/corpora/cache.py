@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from datamodules.corpora.corpus import hash_file
 from datamodules.errors import UserError
 
-_FORMAT = 4
+_FORMAT = 5
 """Goes into every key: raised whenever what is written into entries changes."""
 
 _MANIFEST = "manifest.json"

@@ -11,7 +11,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from datamodules.errors import UserError, suggest
-from datamodules.formats.columns import Column, Columns, Record, Row, rows_of
+from datamodules.formats.columns import Column, Columns, Record, Row, header_of, rows_of
 from datamodules.formats.compression import COMPRESSED, opened
 from datamodules.formats.lines import Lines
 
@@ -169,6 +169,15 @@ class TsvFile:
         """
         (path,) = self.files()
         return rows_of(self._records(path, decode), self.chosen, self.header, path)
+
+    def names(self) -> list[str]:
+        """The names of the columns; none where there is no header.
+
+        Raises:
+            UserError: The file is missing, empty or broken, or its first line is no text.
+        """
+        (path,) = self.files()
+        return header_of(self._records(path, None)) if self.header else []
 
     def pairs(self, decode: Decode | None = None) -> Iterator[tuple[str, str]]:
         """All (source, target) sentences in order, as :meth:`rows` has them."""

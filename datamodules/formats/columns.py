@@ -9,7 +9,7 @@ from pathlib import Path
 from datamodules.errors import UserError, suggest
 
 Column = int | str
-"""A number, counted from 0, or a name of the header."""
+"""A number, counted from 0, or a name of the header; a number that is such a name, as of pandas, is the name."""
 
 Row = tuple[str, str, str]
 """A source, its features, which are empty where a table has none, and a target."""
@@ -84,25 +84,63 @@ class Columns:
             place: Names the table, for errors.
 
         Raises:
-            UserError: There is no such column, or a name comes twice.
+            UserError: There is no such column, a name comes twice, or two are the same column.
         """
-        found = {key: _position(key, column, header, place) for key, column in self.chosen()}
+        found: dict[str, int] = {}
+        for key, column in self.chosen():
+            position = _position(key, column, header, place)
+            if position in found.values():
+                other = next(name for name, had in found.items() if had == position)
+                raise UserError(
+                    f"{place}: columns.{other} and columns.{key} are both column {position}, counted from 0: each "
+                    "needs its own"
+                )
+            found[key] = position
         return Positions(found["source"], found["target"], found.get("features"), found.get("before"))
 
 
 def _position(key: str, column: Column, header: Sequence[str] | None, place: str) -> int:
-    if isinstance(column, int):
+    if isinstance(column, int) and (header is None or str(column) not in header):
         if header is not None and column >= len(header):
-            raise UserError(f"{place}: columns.{key} is {column}, but the header has {len(header)}, counted from 0")
+            raise UserError(
+                f"{place}: columns.{key} is {column}, but the header has {len(header)}, counted from 0, none of "
+                "that name"
+            )
         return column
     if header is None:
         raise UserError(f"{place}: columns.{key} is '{column}', but there is no header: set header: true, or a number")
+    column = str(column)
     if header.count(column) > 1:
         raise UserError(f"{place}: columns.{key} is '{column}', which the header has twice: give its number, from 0")
     if column not in header:
         hint = suggest(column, header) + _delimiter_of(header)
         raise UserError(f"{place}: columns.{key} is '{column}', which is no column: {hint}")
     return header.index(column)
+
+
+def names_for_numbers(columns: Columns, header: Sequence[str]) -> Iterator[str]:
+    """Words on numbers of columns that are names of the header, where the column of that number is another one.
+
+    Args:
+        columns: As they were given.
+        header: The names of all columns.
+    """
+    for key, column in columns.chosen():
+        name = str(column)
+        if isinstance(column, int) and name in header and column < len(header) and header[column] != name:
+            yield (
+                f"columns.{key} is {column}, which the header has as a name: read is the column of that name, number "
+                f"{header.index(name)}, and not number {column}, {header[column]!r}"
+            )
+
+
+def header_of(records: Iterator[Record]) -> list[str]:
+    """The names of the columns, which the next line has.
+
+    Args:
+        records: The lines of a table with a header.
+    """
+    return [name.strip() for name in next(records)[1]]
 
 
 def _delimiter_of(header: Sequence[str]) -> str:
@@ -195,5 +233,5 @@ def rows_of(records: Iterator[Record], columns: Columns, has_header: bool, path:
     Raises:
         UserError: A column does not exist, a line has too few, or more than the header has names.
     """
-    header = [name.strip() for name in next(records)[1]] if has_header else None
+    header = header_of(records) if has_header else None
     yield from columns.positions(header, str(path)).rows(records, path)

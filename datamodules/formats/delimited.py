@@ -10,7 +10,7 @@ from pathlib import Path
 from datamodules.corpora.corpus import Decode, find_file, read_lines
 from datamodules.errors import UserError
 from datamodules.formats.cells import one_line
-from datamodules.formats.columns import Column, Columns, Record, Row, rows_of
+from datamodules.formats.columns import Column, Columns, Record, Row, header_of, rows_of
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,15 @@ class CsvFile:
         """
         (path,) = self.files()
         return rows_of(self._records(path, decode), self.chosen, self.header, path)
+
+    def names(self) -> list[str]:
+        """The names of the columns; none where there is no header.
+
+        Raises:
+            UserError: The file is missing, empty or broken, or its first line is no text.
+        """
+        (path,) = self.files()
+        return header_of(self._records(path, None)) if self.header else []
 
     def _records(self, path: Path, decode: Decode | None) -> Iterator[Record]:
         lines = (f"{line}\n" for line in read_lines(path, decode))

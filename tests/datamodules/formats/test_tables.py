@@ -118,6 +118,29 @@ def test_a_tsv_gives_columns_in_any_order_by_number_or_name(tmp_path: Path) -> N
     assert pairs(TsvFile(two, header=True)) == [("eins", "one")]
 
 
+def test_a_number_that_is_a_name_of_the_header_is_the_name(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", ",0,1\n7,one,eins\n")
+    numbered = CsvFile(path, {"source": 0, "target": 1})
+    assert pairs(numbered) == pairs(CsvFile(path, {"source": "0", "target": "1"})) == [("one", "eins")]
+    assert list(notices(numbered)) == [
+        f"{path}: columns.source is 0, which the header has as a name: read is the column of that name, number 1, and "
+        "not number 0, ''",
+        f"{path}: columns.target is 1, which the header has as a name: read is the column of that name, number 2, and "
+        "not number 1, '0'",
+    ]
+    years = TsvFile(write(tmp_path / "a.tsv", "2019\t2020\none\teins\n"), {"source": 2019, "target": 1}, header=True)
+    assert pairs(years) == [("one", "eins")]
+    assert list(notices(years)) == []
+    assert pairs(CsvFile(path, {"source": 1, "target": 2}, header=False)) == [("0", "1"), ("one", "eins")]
+
+
+def test_a_number_and_a_name_of_one_column_are_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "en,de\none,eins\n")
+    assert error_of(CsvFile(path, {"source": 1, "target": "de"})) == (
+        f"{path}: columns.source and columns.target are both column 1, counted from 0: each needs its own"
+    )
+
+
 def test_a_line_of_a_tsv_that_lacks_a_column_is_told(tmp_path: Path) -> None:
     path = write(tmp_path / "a.tsv", "a\tb\tc\n\nd\te\n")
     message = error_of(TsvFile(path, {"source": 2, "target": 0}))
