@@ -165,10 +165,11 @@ class TsvFile:
             decode: As :func:`read_lines` takes it.
 
         Raises:
-            UserError: A file is missing, empty or broken, a line is no text, or a column is missing.
+            UserError: A file is missing, empty or broken, a line is no text, or has too few columns or too many.
         """
         (path,) = self.files()
-        return rows_of(self._records(path, decode), self.chosen, self.header, path)
+        remedy = "a cell holds no tab; put a space in its place"
+        return rows_of(self._records(path, decode), self.chosen, self.header, path, remedy)
 
     def names(self) -> list[str]:
         """The names of the columns; none where there is no header.

@@ -221,7 +221,7 @@ def preceded(before: str, source: str) -> str:
     return " ".join(filter(None, (before, source)))
 
 
-def rows_of(records: Iterator[Record], columns: Columns, has_header: bool, path: Path) -> Iterator[Row]:
+def rows_of(records: Iterator[Record], columns: Columns, has_header: bool, path: Path, remedy: str) -> Iterator[Row]:
     """The rows of a table.
 
     Args:
@@ -229,9 +229,23 @@ def rows_of(records: Iterator[Record], columns: Columns, has_header: bool, path:
         columns: Where source, target and features stand.
         has_header: Whether the first line has the names of the columns.
         path: The table, for errors.
+        remedy: What to do where a line has too many cells.
 
     Raises:
-        UserError: A column does not exist, a line has too few, or more than the header has names.
+        UserError: A column does not exist, a line has too few, or more than the header has names, without a header more
+            than the first line.
     """
     header = header_of(records) if has_header else None
-    yield from columns.positions(header, str(path)).rows(records, path)
+    width = 0 if header is None else len(header)
+    first = "first line" if header is None else "header"
+    checked = _no_wider(records, width, first, path, remedy)
+    yield from columns.positions(header, str(path)).rows(checked, path)
+
+
+def _no_wider(records: Iterable[Record], width: int, first: str, path: Path, remedy: str) -> Iterator[Record]:
+    """The lines, which have so many cells at most; of 0 as many as the first that has some."""
+    for number, cells in records:
+        width = width or len(cells)
+        if len(cells) > width:
+            raise UserError(f"{path}, line {number}: it has {len(cells)} columns, but the {first} {width}: {remedy}")
+        yield number, cells

@@ -65,11 +65,12 @@ class CsvFile:
             decode: As :func:`datamodules.corpora.corpus.read_lines` takes it.
 
         Raises:
-            UserError: The file is missing, empty or broken, a line is no text, a quote is not closed, or a column is
-                missing.
+            UserError: The file is missing, empty or broken, a line is no text, a quote is not closed, or a line has too
+                few columns or too many.
         """
         (path,) = self.files()
-        return rows_of(self._records(path, decode), self.chosen, self.header, path)
+        remedy = f"a cell that holds {self.delimiter!r} has to stand in quotes"
+        return rows_of(self._records(path, decode), self.chosen, self.header, path, remedy)
 
     def names(self) -> list[str]:
         """The names of the columns; none where there is no header.
@@ -83,7 +84,6 @@ class CsvFile:
     def _records(self, path: Path, decode: Decode | None) -> Iterator[Record]:
         lines = (f"{line}\n" for line in read_lines(path, decode))
         reader = csv.reader(lines, delimiter=self.delimiter, strict=True)
-        width = 0
         while True:
             number = reader.line_num + 1
             try:
@@ -95,10 +95,4 @@ class CsvFile:
                     f"{path}, line {number}, read up to line {reader.line_num}: {error}; a quote has to be closed, and "
                     "one within a cell in quotes written twice"
                 ) from error
-            width = width or (len(cells) if self.header else 0)
-            if width and len(cells) > width:
-                raise UserError(
-                    f"{path}, line {number}: it has {len(cells)} columns, but the header {width}: a cell that holds "
-                    f"{self.delimiter!r} has to stand in quotes"
-                )
             yield number, cells

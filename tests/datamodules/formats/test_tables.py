@@ -108,7 +108,7 @@ def test_what_python_writes_as_csv_is_what_is_read(
 
 
 def test_a_tsv_gives_columns_in_any_order_by_number_or_name(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.tsv", "id\tde\ten\n1\teins\tone\n2\tzwei\ttwo\textra\n")
+    path = write(tmp_path / "a.tsv", "id\tde\ten\n1\teins\tone\n2\tzwei\ttwo\n")
     expected = [("one", "eins"), ("two", "zwei")]
     assert pairs(TsvFile(path, {"source": "en", "target": "de"}, header=True)) == expected
     assert pairs(TsvFile(path, {"source": 2, "target": 1}, header=True)) == expected
@@ -149,6 +149,20 @@ def test_a_line_of_a_tsv_that_lacks_a_column_is_told(tmp_path: Path) -> None:
         TsvFile(path, {"source": "en", "target": 0})
     )
     assert "columns.target is 3, but the header has 3" in error_of(TsvFile(path, {"source": 0, "target": 3}, True))
+
+
+def test_a_line_with_more_cells_than_the_first_is_told(tmp_path: Path) -> None:
+    tsv = write(tmp_path / "a.tsv", "\na\tb\tc\na\tb\nd\te, f\tg\th\n")
+    told = f"{tsv}, line 4: it has 4 columns, but the first line 3: a cell holds no tab; put a space in its place"
+    assert error_of(TsvFile(tsv, {"source": 0, "target": 1})) == told
+    named = write(tmp_path / "b.tsv", "en\tde\na\tb\tc\n")
+    assert f"{named}, line 2: it has 3 columns, but the header 2: " in error_of(
+        TsvFile(named, {"source": "en", "target": "de"}, header=True)
+    )
+    plain = write(tmp_path / "a.csv", "a,b\nc,d, e\n")
+    assert error_of(CsvFile(plain, {"source": 0, "target": 1}, header=False)) == (
+        f"{plain}, line 2: it has 3 columns, but the first line 2: a cell that holds ',' has to stand in quotes"
+    )
 
 
 @pytest.mark.parametrize(
