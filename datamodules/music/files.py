@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -177,7 +178,7 @@ class TuneTable:
 
     Args:
         tunes: The file.
-        header: Number of the column with the fields, ``M:6/8 L:1/8 K:G``, counted from 0.
+        header: Number of the column with the fields, ``M:6/8 L:1/8 K:D minor``, counted from 0.
         music: Number of the column with the tune itself.
         unreadable: Whether a tune that cannot be read ends the command, or is left out.
     """
@@ -215,8 +216,8 @@ class TuneTable:
         if len(cells) <= max(self.header, self.music):
             raise UserError(f"{place}: {len(cells)} columns, but header and music are {self.header} and {self.music}")
         reader = TuneReader(place)
-        for word in cells[self.header].split():
-            reader.read_field(word[:1], word[2:], place)
+        for letter, value in _FIELDS.findall(cells[self.header]):
+            reader.read_field(letter, value, place)
         reader.read_music(cells[self.music], place)
         if not reader.has_notes:
             raise UserError(f"{place}: a tune without notes; leave it out")
@@ -255,6 +256,9 @@ class MadePieces:
             raise UserError(f"{self.made} made pieces of {self.bars} bars: give at least 1 of each")
         return made_pieces(self.made, self.seed, self.bars)
 
+
+_FIELDS = re.compile(r"(?<!\S)([A-Za-z]):(.*?)(?=\s[A-Za-z]:|$)")
+"""Each field of a line, to where the next begins."""
 
 PieceFiles = Grids | MidiFiles | AbcFiles | TuneTable | MadePieces
 """Where the pieces of a split come from; the keys that are given tell which it is."""

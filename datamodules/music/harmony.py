@@ -28,7 +28,12 @@ _FIFTHS = {"F": -1, "C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5}
 _MODES = {"maj": 0, "ion": 0, "mix": -1, "dor": -2, "min": -3, "aeo": -3, "phr": -4, "lyd": 1, "loc": -5}
 """Sharps that a mode has beyond those of the major key of its tonic."""
 
-_KEY = re.compile(r"\s*([A-G])([#b]?)\s*([A-Za-z]*)")
+_KEY = re.compile(r"([A-G])([#b]?)\s*([A-Za-z]*)")
+_CLEF = re.compile(
+    r"(clef=)?(treble|bass|alto|tenor|perc|none)[1-5]?([+-]8)?|(clef|stafflines|middle|m|transpose|t)=\S*",
+    re.IGNORECASE,
+)
+"""What says how the notes are printed, behind a key or in its place (section 4.6 of the standard of ABC)."""
 _CHORD = re.compile(r"\(?([A-G])([#b]?)(.*)")
 
 
@@ -39,7 +44,7 @@ class Key:
     Attributes:
         tonic: Pitch class, in semitones above C.
         fifths: Sharps of the signature; flats are below 0.
-        name: As it is written: ``Am``.
+        name: As ABC writes it, ``Am`` or ``Edor``, whatever the words that it was read from.
     """
 
     tonic: int
@@ -48,25 +53,27 @@ class Key:
 
     @classmethod
     def of(cls, text: str, place: str) -> Key:
-        """Reads a key as ABC writes it: ``G``, ``Am``, ``Edor``, ``Bb``; ``none`` and nothing are C.
+        """Reads a key as ABC writes it: ``G``, ``Am``, ``E dorian``, ``Bb``; ``none`` and nothing are C.
 
         Args:
             text: What follows ``K:``.
             place: Where it stands, for the error.
 
         Raises:
-            UserError: It is no key.
+            UserError: It is no key, or has accidentals of its own.
         """
-        if text.strip().lower() in ("", "none"):
+        written = " ".join(word for word in text.split() if not _CLEF.fullmatch(word))
+        if not written:
             return C_MAJOR
-        found = _KEY.match(text)
+        found = _KEY.fullmatch(written)
         word = found[3].lower() if found else ""
         mode = "min" if word == "m" else word[:3] or "maj"
         if found is None or mode not in _MODES:
-            raise UserError(f"{place}: '{text.strip()}' is no key; write it as G, Am, Bb or Edor")
+            raise UserError(f"{place}: '{text.strip()}' is no key that seqlab reads; write it as G, Am, Bb or Edor")
         shift = {"#": 1, "b": -1, "": 0}[found[2]]
         tonic = (NATURAL[found[1]] + shift) % OCTAVE
-        return cls(tonic, _FIFTHS[found[1]] + 7 * shift + _MODES[mode], text.split()[0])
+        name = found[1] + found[2] + {"maj": "", "min": "m"}.get(mode, mode)
+        return cls(tonic, _FIFTHS[found[1]] + 7 * shift + _MODES[mode], name)
 
     @property
     def is_minor(self) -> bool:

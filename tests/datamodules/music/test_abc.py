@@ -10,6 +10,7 @@ import pytest
 from datamodules.errors import UserError
 from datamodules.music.abc_reading import TuneReader, read_tunes
 from datamodules.music.abc_writing import abc_text
+from datamodules.music.harmony import Key
 from datamodules.music.made import made_pieces
 from datamodules.music.notes import Note, Piece
 
@@ -67,6 +68,28 @@ def test_signatures(key: str, scale: list[int]) -> None:
     assert [pitch for pitch, _ in heard(tune("C D E F G A B", "L:1/4", f"K:{key}"))] == scale
 
 
+@pytest.mark.parametrize(
+    ("written", "name", "fifths"),
+    [
+        ("D minor", "Dm", -1),
+        (" Dm", "Dm", -1),
+        ("A mix", "Amix", 2),
+        ("F#minor", "F#m", 3),
+        ("F# MINOR", "F#m", 3),
+        ("E Dorian", "Edor", 2),
+        ("Bb Major", "Bb", -2),
+        ("G clef=bass", "G", 1),
+        ("D Mixolydian treble-8", "Dmix", 1),
+        ("none", "C", 0),
+        ("bass", "C", 0),
+    ],
+)
+def test_words_of_keys(written: str, name: str, fifths: int) -> None:
+    key = Key.of(written, "here")
+    assert (key.name, key.fifths) == (name, fifths)
+    assert Key.of(key.name, "here") == key
+
+
 def test_bars_chords_and_a_change_of_key() -> None:
     piece = tune('e |"G"d2 "D7"B | [K:D] [M:2/4] F "F#m"A || |: "A/e" A2 :|', "M:3/4", "L:1/4", "K:G")
     assert [[chord.name for chord in bar.chords] for bar in piece.bars] == [[], ["G", "D"], ["F#m"], ["A"]]
@@ -105,7 +128,8 @@ def test_tunes_of_a_file_and_the_place_of_an_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "told"), [("K:H", "'H' is no key"), ("M:4/0", "'4/0' is no metre"), ("L:x", "'x' is")]
+    ("field", "told"),
+    [("K:H", "'H' is no key"), ("K:D ^f", "'D \\^f' is no key"), ("M:4/0", "'4/0' is no metre"), ("L:x", "'x' is")],
 )
 def test_fields_that_are_none(field: str, told: str) -> None:
     with pytest.raises(UserError, match=told):

@@ -53,6 +53,15 @@ def test_tunes_that_cannot_be_read_are_refused_or_left_out(tmp_path: Path) -> No
     assert len(skipping.left_out()) == 1
 
 
+def test_fields_of_a_table_may_have_spaces(tmp_path: Path) -> None:
+    path = tmp_path / "tunes.tsv"
+    path.write_text("M: 3/4 L:1/4 K:D minor\tB2C\nK: G\tF\n")
+    first, second = TuneTable(str(path)).pieces()
+    assert [note.pitch for note in first.voices[0]] == [70, 60]
+    assert (first.bars[0].key.name, first.bars[0].metre) == ("Dm", 3)
+    assert second.voices[0][0].pitch == 66
+
+
 def test_a_folder_without_tunes(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"has no file that ends in \.abc or \.txt"):
         list(AbcFiles(str(tmp_path)).pieces())
