@@ -146,10 +146,12 @@ class AbcFiles:
     Args:
         abc: The file or folder; files end in .abc or .txt.
         unreadable: Whether a tune that cannot be read ends the command, or is left out.
+        voice: Which voice is read alone, where a tune has several: its number, counted from 1; null for all of them.
     """
 
     abc: str
     unreadable: Literal["refuse", "skip"] = "refuse"
+    voice: int | None = None
 
     def files(self) -> list[Path]:
         """The files, in the order of their names."""
@@ -169,7 +171,7 @@ class AbcFiles:
 
     def _readings(self) -> Iterator[Piece | UserError]:
         for path in self.files():
-            yield from read_tunes(read_lines(path), str(path))
+            yield from read_tunes(read_lines(path), str(path), self.voice)
 
 
 @dataclass(frozen=True)
@@ -181,12 +183,14 @@ class TuneTable:
         header: Number of the column with the fields, ``M:6/8 L:1/8 K:D minor``, counted from 0.
         music: Number of the column with the tune itself.
         unreadable: Whether a tune that cannot be read ends the command, or is left out.
+        voice: Which voice is read alone, where a tune has several: its number, counted from 1; null for all of them.
     """
 
     tunes: str
     header: int = 0
     music: int = 1
     unreadable: Literal["refuse", "skip"] = "refuse"
+    voice: int | None = None
 
     def files(self) -> list[Path]:
         """The file."""
@@ -221,7 +225,7 @@ class TuneTable:
         reader.read_music(cells[self.music], place)
         if not reader.has_notes:
             raise UserError(f"{place}: a tune without notes; leave it out")
-        return reader.piece()
+        return reader.piece(self.voice)
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ def to_grid(piece: Piece, names: Sequence[str], steps: int) -> Grid:
     if len(piece.voices) != len(names):
         raise UserError(
             f"{piece.place}: {len(piece.voices)} voices, but {len(names)} are expected ({', '.join(names)}): leave it "
-            "out, or name as many in data.init_args.task.init_args.voices"
+            "out, or name as many in data.init_args.task.init_args.voices; of ABC, voice: 1 reads the first alone"
         )
     count = -(-piece.length * steps // 1)
     return tuple(

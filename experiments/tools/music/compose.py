@@ -23,7 +23,8 @@ SAMPLING_OPTIONS = ("temperature", "top_k", "top_p", "seed")
 EPILOG = """\
 What is written follows from what the model was trained for: voices to a melody, a chord above each bar, or what comes
 next. The input is a file of ABC or MIDI with the given voices alone, or with all of them: then those that are written
-are the reference that a piano roll shows beside what was written. Of several tunes in a file, --tune N takes the N-th.
+are the reference that a piano roll shows beside what was written. Of several tunes in a file, --tune N takes the N-th,
+of several voices of a tune in ABC, --voice N the N-th alone.
 
 The suffix of an output says what it becomes: .mid to be played, .abc to be printed, .png a piano roll. With --samples K
 above 1 there are K files for each, named out-1.mid, out-2.mid and so on.
@@ -57,7 +58,7 @@ def main(arguments: list[str]) -> int:
 
     task = trained_task(given.ckpt_path, given.trust)
     translator = load_translator(given.ckpt_path, given.trust, given.device)
-    piece = _read(given.input, given.tune, given.steps)
+    piece = _read(given.input, given.tune, given.steps, given.voice)
     question = task.question(piece)
     _check_known(translator, question, piece.place)
     written = _compose(given, task, translator, piece, question)
@@ -95,11 +96,12 @@ def _search(given: argparse.Namespace, length: int) -> Search:
     return SamplingSearch(given.samples, temperature, given.top_k or 0, top_p, max_length=length, min_length=length)
 
 
-def _read(path: Path, tune: int, steps: int) -> Piece:
+def _read(path: Path, tune: int, steps: int, voice: int | None) -> Piece:
     """The piece of a file."""
     from datamodules.music.files import AbcFiles, MidiFiles
 
-    files = MidiFiles(str(path), steps) if path.suffix.lower().startswith(".mid") else AbcFiles(str(path))
+    is_midi = path.suffix.lower().startswith(".mid")
+    files = MidiFiles(str(path), steps) if is_midi else AbcFiles(str(path), voice=voice)
     pieces = list(files.pieces())
     if not 1 <= tune <= len(pieces):
         raise UserError(f"--tune is {tune}, but {path} has {len(pieces)}: give 1 to {len(pieces)}")
@@ -151,6 +153,8 @@ def _check(given: argparse.Namespace) -> None:
 
     if given.input.suffix.lower() not in READ:
         raise UserError(f"--input {given.input}: its name has to end in {', '.join(READ)}, which says what it is")
+    if given.voice is not None and given.input.suffix.lower() in READ[2:]:
+        raise UserError("--voice is for ABC, but --input is MIDI: leave it out")
     for path in given.output:
         if path.suffix not in WRITTEN:
             raise UserError(f"--output {path}: its name has to end in {', '.join(WRITTEN)}, which says what it becomes")
@@ -175,6 +179,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--input", type=Path, required=True, metavar="FILE", help="a file of ABC or MIDI")
     parser.add_argument("--output", type=Path, required=True, nargs="+", metavar="FILE", help=".mid, .abc or .png")
     parser.add_argument("--tune", type=positive, default=1, metavar="N", help="which tune of the input (default: 1)")
+    parser.add_argument("--voice", type=positive, metavar="N", help="which voice of ABC is read alone (default: all)")
     parser.add_argument(
         "--steps",
         type=positive,

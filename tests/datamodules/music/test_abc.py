@@ -119,6 +119,61 @@ def test_rests_and_what_sounds_over_a_bar_line_are_read_again() -> None:
     assert again.length == 10
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["X:1", "M:4/4", "L:1/4", "K:C", "V:1", "c2 d2|", "V:2", "C2 E2|", "V:1", "e4|", "V:2", "^C4|"],
+        [
+            "X:1",
+            "M:4/4",
+            "L:1/4",
+            "V:1 name=top",
+            "V:2 clef=bass",
+            "K:C",
+            "[V:1] c2d2|",
+            "[V:2] C2E2|",
+            "[V:1]e4|[V:2]^C4",
+        ],
+        ["X:1", "M:4/4", "L:1/4", "V:1", "V:2", "K:C", "V:2", "C2 E2|^C4", "V:1", "c2 d2|e4|"],
+        ["X:1", "V:1", "V:2", "M:4/4", "L:1/4", "K:C", "c2 d2|e4|", "V:2", "K:D", "=C2 E2|C4|"],
+    ],
+)
+def test_voices_sound_together(lines: list[str]) -> None:
+    (piece,) = read_tunes(lines, "x")
+    assert isinstance(piece, Piece)
+    assert [[(note.pitch, note.start) for note in voice] for voice in piece.voices] == [
+        [(72, 0), (74, 2), (76, 4)],
+        [(60, 0), (64, 2), (61, 4)],
+    ]
+    assert piece.length == 8
+    assert [(bar.start, bar.end) for bar in piece.bars] == [(0, 4), (4, 8)]
+    (second,) = read_tunes(lines, "x", voice=2)
+    assert isinstance(second, Piece)
+    assert second.voices == piece.voices[1:]
+
+
+def test_chords_above_any_voice_and_voices_that_are_none() -> None:
+    lines = ["X:7", "L:1/4", "K:C", "V:a", "cc|cc", "V:b", '"C"E2|"G"D2', "V:c", "z4"]
+    (piece,) = read_tunes(lines, "x")
+    assert isinstance(piece, Piece)
+    assert len(piece.voices) == 2
+    assert [[chord.name for chord in bar.chords] for bar in piece.bars] == [["C"], ["G"]]
+    assert [str(next(read_tunes(lines, "x", voice))) for voice in (3, 4)] == [
+        "x, tune 7: voice 3 has no notes; name another by voice, or leave the tune out",
+        "x, tune 7: voice is 4, but there are 3: give 1 to 3",
+    ]
+    (shifted,) = read_tunes(["X:1", "K:C", "V:1 octave=-1", "C"], "x")
+    assert "line 3: 'octave=-1' is not read" in str(shifted)
+
+
+def test_all_voices_that_are_written_are_read_again() -> None:
+    (made,) = made_pieces(1, 0, bars=3)
+    (again,) = read_tunes(abc_text(made, "made").splitlines(), "x")
+    assert isinstance(again, Piece)
+    assert again.voices == made.voices
+    assert [bar.chords for bar in again.bars] == [bar.chords for bar in made.bars]
+
+
 def test_tunes_of_a_file_and_the_place_of_an_error() -> None:
     lines = ["X:1", "K:C", "CDE", "", "X:2", "T:bad", "K:C", "CD", "C&E"]
     first, second = read_tunes(lines, "tunes.abc")
