@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import io
 from pathlib import Path
@@ -77,17 +78,19 @@ def _best_config(search: Search, best: FrozenTrial) -> str:
     """The parameters as a config file, to be given after the experiment's.
 
     Wherever a class has its arguments the class stands beside them, as in the config of the run: arguments alone are
-    no part of a config.
+    no part of a config. A class may be a parameter itself, and one of its arguments another.
     """
     used: dict[str, Any] = yaml.safe_load((Path(best.user_attrs["run"]) / CONFIG).read_text(encoding="utf-8"))
     config: dict[str, Any] = {}
-    for key in search.parameters:
+    for key in sorted(search.parameters, key=lambda key: key.count(".")):  # a class before its arguments
         *parts, last = key.split(".")
         node, used_node = config, used
         for part in parts:
             if part == "init_args":
                 node["class_path"] = used_node["class_path"]
-            node, used_node = node.setdefault(part, {}), used_node[part]
-        node[last] = search.value_of(key, best.params[key])
+            if not isinstance(node.get(part), dict):  # nothing yet, or a class by its name alone
+                node[part] = {}
+            node, used_node = node[part], used_node[part]
+        node[last] = copy.deepcopy(search.value_of(key, best.params[key]))
     told = f"# The best of the search {search.name}: trial {best.number}, {search.metric} {best.value}\n"
     return told + yaml.safe_dump(config, sort_keys=False, allow_unicode=True)

@@ -6,11 +6,13 @@ import csv
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from datamodules.errors import RunFailed, UserError
+from experiments.config.given_values import typed
 from experiments.processes.command_pool import CommandPool
 from experiments.tuning.search import read_search
 from experiments.tuning.shared_trials import SharedTrials
@@ -65,6 +67,32 @@ def test_a_trial_that_fails_does_not_stop_the_others(tuner: Callable[[Train], Tu
     assert text.startswith("# The best of the search tiny_search: trial 5, val/loss 1.5\n")
     rate = {"class_path": "torch.optim.SGD", "init_args": {"lr": float(rows[5][LR])}}
     assert yaml.safe_load(text) == {"model": {"class_path": "some.Model", "init_args": {"optimizer": rate}}}
+
+
+OPTIMIZER = "model.init_args.optimizer"
+
+
+@pytest.mark.parametrize(
+    "best", ["torch.optim.SGD", {"class_path": "torch.optim.SGD", "init_args": {"nesterov": True}}]
+)
+def test_a_class_and_one_of_its_arguments_may_both_be_searched(
+    best: str | dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(_: CommandPool, words: Sequence[str], *__: object) -> None:
+        options = dict(zip(words[1::2], words[2::2], strict=True))
+        parent = Path(options["--trainer.default_root_dir"]) / options["--experiment"]
+        is_best = options[f"--{OPTIMIZER}"] == typed(best) and options[f"--{LR}"] == "0.5"
+        write_run(parent, float(options[f"--{LR}"]), "1" if is_best else "2")
+
+    monkeypatch.setattr(CommandPool, "run", run)
+    parameters = {LR: {"choices": [0.1, 0.5]}, OPTIMIZER: {"choices": ["torch.optim.Adam", best]}}
+    search = read_search(write_search(tmp_path, parameters=parameters))
+    trials = SharedTrials(tmp_path / "search", search)
+    Tuner(trials, jobs=1).run(12)
+    found = yaml.safe_load((tmp_path / "search" / "best.yaml").read_text())["model"]["init_args"]["optimizer"]
+    own = best["init_args"] if isinstance(best, dict) else {}
+    assert found == {"class_path": "torch.optim.SGD", "init_args": {**own, "lr": 0.5}}
+    assert search.parameters[OPTIMIZER] == read_search(tmp_path / "tiny_search.yaml").parameters[OPTIMIZER]
 
 
 def test_a_search_ends_where_nothing_succeeds(tuner: Callable[[Train], Tuner], tmp_path: Path) -> None:
