@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from datamodules.errors import UserError
+from experiments.checkpoints.quantising import RESTORED, is_quantised
 from experiments.checkpoints.reading import TRAINING_STATE, read_checkpoint
 from experiments.checkpoints.saved_tokenizers import saved_tokenizers
 from experiments.config.class_paths import DATA_HYPERPARAMETERS
@@ -51,12 +52,12 @@ def average_checkpoints(paths: Sequence[Path], trusted: Sequence[str] = ()) -> d
         if checkpoint.get("global_step", 0) >= latest.get("global_step", 0):
             latest, latest_path = checkpoint, path
     weights = latest["state_dict"]
-    kept = {key: value for key, value in latest.items() if key not in TRAINING_STATE}
+    kept = {key: value for key, value in latest.items() if key not in (*TRAINING_STATE, RESTORED)}
     return {**kept, "state_dict": _means(weights, sums, len(paths)), _SOURCES_KEY: [path.name for path in paths]}
 
 
 def last_checkpoints(directory: Path, count: int, trusted: Sequence[str] = ()) -> list[Path]:
-    """The checkpoints of a run with the most steps, one for each step; averages are left out.
+    """The checkpoints of a run with the most steps, one for each step; averages and quantised ones are left out.
 
     Args:
         directory: The run's directory, or its ``checkpoints``.
@@ -76,7 +77,7 @@ def last_checkpoints(directory: Path, count: int, trusted: Sequence[str] = ()) -
 
 
 def checkpoints_by_step(directory: Path, trusted: Sequence[str] = ()) -> list[Path]:
-    """All checkpoints of a run, one for each step, fewest steps first; averages are left out.
+    """All checkpoints of a run, one for each step, fewest steps first; averages and quantised ones are left out.
 
     Args:
         directory: The run's directory, or its ``checkpoints``.
@@ -92,7 +93,7 @@ def checkpoints_by_step(directory: Path, trusted: Sequence[str] = ()) -> list[Pa
     by_step: dict[int, Path] = {}
     for path in sorted(folder.glob("*.ckpt")):
         checkpoint = read_checkpoint(path, trusted)
-        if _SOURCES_KEY not in checkpoint:
+        if _SOURCES_KEY not in checkpoint and not is_quantised(checkpoint):
             by_step[checkpoint.get("global_step", 0)] = path
     if not by_step and (runs := runs_below(directory)):
         raise UserError(f"{directory} is no run: give one of its runs, {runs}")

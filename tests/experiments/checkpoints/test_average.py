@@ -12,6 +12,7 @@ import torch
 from datamodules.errors import UserError
 from datamodules.tokenizers import CharacterTokenizer
 from experiments.checkpoints.averaging import average_checkpoints, last_checkpoints
+from experiments.checkpoints.quantising import is_quantised, quantise
 from experiments.checkpoints.reading import read_checkpoint
 from experiments.cli import main
 from tests.experiments.tiny_checkpoint import tiny_checkpoint, write
@@ -108,6 +109,14 @@ def test_the_last_steps_of_a_run_without_copies_and_averages(run: Path) -> None:
         last_checkpoints(run, 5)
     with pytest.raises(UserError, match="there is no directory"):
         last_checkpoints(run / "no", 1)
+
+
+def test_a_quantised_copy_takes_no_place_in_an_average(run: Path) -> None:
+    before = last_checkpoints(run, 2)
+    quantised = write(run / "checkpoints" / "small.ckpt", quantise(tiny_checkpoint(seed=11, step=110)))
+    assert last_checkpoints(run, 2) == before, "although its name is the last of those of its step"
+    made = average_checkpoints([*before, quantised])
+    assert not is_quantised(made), "its weights are none of eight bits"
 
 
 def test_the_command_writes_a_checkpoint(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
