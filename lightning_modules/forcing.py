@@ -311,7 +311,8 @@ class FeedingBack(Forcing):
         fed = inputs.clone()
         predicted = model.predict(outputs.detach(), weights.detach(), memory, ~gold, self.feedback)
         # Of a vector the numbers that come first are predicted; those after them are known ahead.
-        (fed[..., : predicted.shape[-1]] if predicted.dim() > 1 else fed)[~gold] = predicted
+        # Mixed precision predicts in another precision than it is fed.
+        (fed[..., : predicted.shape[-1]] if predicted.dim() > 1 else fed)[~gold] = predicted.to(fed.dtype)
         return fed
 
 

@@ -7,7 +7,7 @@ import torch
 
 from datamodules.batch import Padded, VectorBatch
 from datamodules.vector_reversal import VectorReversalDataModule
-from lightning_modules.forcing import Constant, ParallelScheduledSampling, ScheduledSampling
+from lightning_modules.forcing import Constant, FeedingBack, ParallelScheduledSampling, ScheduledSampling
 from lightning_modules.layers.decoder import BahdanauDecoder, Decoder, FixedContextDecoder, LuongDecoder
 from lightning_modules.layers.encoder import RecurrentEncoder
 from lightning_modules.vector_seq2seq import VectorSeq2Seq
@@ -98,3 +98,29 @@ def test_with_every_coin_gold_it_is_teacher_forcing_and_many_passes_are_free_run
         torch.testing.assert_close(net.forced(batch, forcing, 1.0)[0], net(batch)[0], rtol=0, atol=1e-12)
     free = net.forced(batch, ScheduledSampling(FREE), 0.0)[0]
     torch.testing.assert_close(net.forced(batch, parallel, 0.0)[0], free, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("forcing", [ScheduledSampling(FREE), ParallelScheduledSampling(FREE, passes=3)])
+def test_what_is_fed_back_in_mixed_precision_is_the_prediction(
+    forcing: FeedingBack, dtype: torch.dtype, seed: int
+) -> None:
+    """It is predicted in sixteen bits, and what it is fed with is of thirty-two."""
+    net, given = model(seed, LuongDecoder).float(), batch_of(seed)
+    source, target = (Padded(padded.values.float(), padded.lengths) for padded in (given.source, given.target))
+    net.forcing, batch = forcing, VectorBatch(source, target, given.index)
+    with torch.autocast("cpu", dtype):
+        ran = net.forced(batch, forcing, ratio=0.0)
+        predicted = net.output(ran.outputs)
+        loss, _, count = net.loss(batch, ratio=0.0)
+    loss.backward()
+    assert predicted.dtype == dtype
+    assert ran.fed.dtype == torch.float32
+    assert all(each.grad is not None and each.grad.isfinite().all() for each in net.parameters())
+    exact = net.loss(batch, ratio=0.0)[0].item()
+    assert loss.item() / count == pytest.approx(exact / count, abs=0.02)
+    if isinstance(forcing, ScheduledSampling):
+        mask = batch.target_output.mask
+        at = torch.zeros((*mask.shape, 3)).masked_scatter(mask[..., None], predicted.float())
+        follows = batch.target_input.mask[:, 1:]
+        torch.testing.assert_close(ran.fed[:, 1:][follows], at[:, :-1][follows], rtol=0, atol=0.02)

@@ -44,6 +44,12 @@ def _double(value: Tensor | Padded) -> Tensor | Padded:
     return value.double() if value.is_floating_point() else value
 
 
+def _single(value: Tensor | Padded) -> Tensor | Padded:
+    if isinstance(value, Padded):
+        return Padded(value.values.float(), value.lengths)
+    return value.float() if value.is_floating_point() else value
+
+
 def recurrent(seed: int, decoder: type[Decoder] = LuongDecoder) -> RecurrentForecaster:
     torch.manual_seed(seed)
     data = data_of(seed)
@@ -113,6 +119,18 @@ def test_with_every_coin_gold_it_is_teacher_forcing(seed: int) -> None:
     net, batch = recurrent(seed), batch_of(seed, [1, 2, 3])
     forced = net.forced(batch, ScheduledSampling(Constant(1.0)), 1.0)[0]
     torch.testing.assert_close(forced, net(batch)[0], rtol=0, atol=1e-12)
+
+
+def test_in_mixed_precision_it_is_fed_its_own_locations(seed: int) -> None:
+    net, batch = recurrent(seed), batch_of(seed, [0, 1, 2])
+    exact = net.forecast(batch).location
+    single = SeriesBatch(**{each.name: _single(getattr(batch, each.name)) for each in fields(batch)})
+    with torch.autocast("cpu", torch.bfloat16):
+        found = net.float().forecast(single).location
+        net.forcing = ScheduledSampling(Constant(0.5))
+        loss, _, _ = net.loss(single, ratio=0.5)
+    torch.testing.assert_close(found.double(), exact, rtol=0, atol=0.1)
+    assert loss.isfinite()
 
 
 @pytest.mark.parametrize("make", MODELS)
