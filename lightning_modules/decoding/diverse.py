@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datamodules.batch import Padded
+from datamodules.batch import EOS, Padded
 from datamodules.errors import UserError
 from lightning_modules.decoding.beam import BeamSearch
 from lightning_modules.decoding.continuations import best_continuations
@@ -21,9 +21,10 @@ class DiverseBeamSearch(Search):
     """Beams that avoid at each step what the beams before them chose there (Vijayakumar et al. 2018, section 3).
 
     The beam is cut into groups. The groups of a sentence go one after the other: the log-probability of each token is
-    lowered by ``diversity`` for each prefix of the groups before that goes on with it at this step (Hamming
-    diversity). It decides which prefixes are kept; hypotheses are ranked by their own log-probability and the length
-    penalty, as in :class:`BeamSearch`. With one group, or a diversity of 0, each group is a beam search of its size.
+    lowered by ``diversity`` for each prefix that a group before keeps open with it at this step (Hamming diversity);
+    the end of a hypothesis costs the others nothing. It decides which prefixes are kept; hypotheses are ranked by their
+    own log-probability and the length penalty, as in :class:`BeamSearch`. With one group, or a diversity of 0, each
+    group is a beam search of its size.
 
     Args:
         beam_size: Prefixes kept for each sentence, all groups together.
@@ -131,8 +132,9 @@ class _GroupedBeamSearch(BeamSearch):
             picked = scores[torch.as_tensor(local_rows), torch.as_tensor(chosen)].double().cpu().numpy()
             totals[here] = prefixes[here].ravel()[local_rows] + picked
             rows[here], tokens[here] = own_rows[local_rows], chosen
-            kept = torch.as_tensor(chosen[:, : self.beam_size], device=allowed.device)
-            added = self.diversity * np.isfinite(totals[here, : self.beam_size])
-            dearer = torch.as_tensor(added, device=cost.device).to(cost.dtype)
-            cost.index_put_((of_sentence[:, None].expand_as(kept), kept), dearer, accumulate=True)
+            goes_on = np.isfinite(totals[here]) & (chosen != EOS)
+            kept = goes_on & (goes_on.cumsum(axis=1) <= self.beam_size)
+            dearer = torch.as_tensor(self.diversity * kept, device=cost.device).to(cost.dtype)
+            ids = torch.as_tensor(chosen, device=cost.device)
+            cost.index_put_((of_sentence[:, None].expand_as(ids), ids), dearer, accumulate=True)
         return totals, rows, tokens

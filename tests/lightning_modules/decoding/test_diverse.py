@@ -8,8 +8,8 @@ import torch
 
 from datamodules.batch import BOS, EOS
 from datamodules.errors import UserError
-from lightning_modules.decoding.beam import BeamSearch
-from lightning_modules.decoding.diverse import DiverseBeamSearch
+from lightning_modules.decoding.beam import BeamSearch, BeamStep
+from lightning_modules.decoding.diverse import DiverseBeamSearch, _GroupedBeamSearch
 from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 from tests.lightning_modules.decoding.tiny_search import sources, tiny_model
 
@@ -42,9 +42,9 @@ def by_hand(
                         found = total + log_probability
                         continuations.append((found - diversity * chosen[token], found, [*prefix, token]))
             continuations.sort(key=lambda each: -each[0])
-            chosen.update(each[2][-1] for each in continuations[:width])
             ended += [(prefix[:-1], total) for _, total, prefix in continuations[:width] if prefix[-1] == EOS]
             open_ones[group] = [(prefix, total) for _, total, prefix in continuations if prefix[-1] != EOS][:width]
+            chosen.update(prefix[-1] for prefix, _ in open_ones[group])
     return ended
 
 
@@ -92,6 +92,30 @@ def test_groups_begin_differently(seed: int) -> None:
     search = DiverseBeamSearch(3, 3, diversity=1000.0, n_best=3, max_length=LONGEST, min_length=1)
     for found in model.translate(sources(*GIVEN), search):
         assert len({each.ids[0] for each in found}) == 3
+
+
+class Recording(_GroupedBeamSearch):
+    """Keeps the tokens that each group goes on with at the first step."""
+
+    def __init__(self, width: int, groups: int, diversity: float) -> None:
+        super().__init__(BeamSearch(width, n_best=width, max_length=LONGEST), groups, diversity)
+        self.begun: list[list[int]] = []
+
+    def _observe(self, step: BeamStep) -> None:
+        if not self.begun:
+            self.begun = [step.tokens[row][kept].tolist() for row, kept in enumerate(step.kept)]
+
+
+@pytest.mark.parametrize("width", [1, 2])
+def test_groups_begin_differently_where_a_hypothesis_ends_at_once(width: int, seed: int) -> None:
+    """What the others keep is dear to a group, whether or not an end is more probable than that."""
+    model = tiny_model(seed, sharpness=0.3)
+    with torch.no_grad():
+        model.output.bias[EOS] += 30.0
+    search = Recording(width, 2, 1000.0)
+    model.translate(sources(GIVEN[0], GIVEN[0]), search)
+    first, second = search.begun
+    assert len({*first, *second}) == 2 * width
 
 
 @pytest.mark.parametrize(
