@@ -296,7 +296,7 @@ def _decode(raw: bytes, path: Path, number: int) -> str:
 
 
 def check_characters(text: str, place: str) -> None:
-    """Refuses the characters of :data:`FORBIDDEN`.
+    """Refuses the characters of :data:`FORBIDDEN`, and halves of a character, which JSON can hold and UTF-8 cannot.
 
     Args:
         text: A sentence.
@@ -308,6 +308,13 @@ def check_characters(text: str, place: str) -> None:
     for character, name in FORBIDDEN.items():
         if character in text:
             raise UserError(f"{place}: {name} at character {text.index(character) + 1}; replace it by a space")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UserError(
+            f"{place}: half a character (surrogate U+{ord(text[error.start]):04X}) at character {error.start + 1}; "
+            "write the whole character, or take it out"
+        ) from error
 
 
 def hash_file(path: Path) -> str:

@@ -102,6 +102,10 @@ def test_every_form_has_the_same_pairs_and_annotations(tmp_path: Path) -> None:
         ('{"turns": [{"speaker": "user"}]}', "line 2, turn 1: 'text' is missing: give text"),
         ('{"turns": [{"speaker": "user", "text": {}}]}', "line 2, turn 1: 'text' is a dict"),
         ('{"turns": [{"speaker": "user", "text": " "}]}', "line 2, turn 1: 'text' is empty"),
+        (
+            '{"turns": [{"speaker": "user", "text": "\\ud83d"}]}',
+            "line 2, turn 1: half a character .surrogate U.D83D",
+        ),
         ('{"turns": [', "line 2: no JSON"),
     ],
 )

@@ -215,6 +215,10 @@ def test_json_lines_are_read_by_their_keys_also_within_objects(tmp_path: Path) -
         ('{"en": "a", "dee": "b"}', "line 2: it has no 'de': did you mean 'dee'? known: dee, en"),
         ('{"en": "a", "de": null}', "line 2: 'de' is null: give text"),
         ('{"en": ["a"], "de": "b"}', "line 2: 'en' is list: give text"),
+        (
+            '{"en": "a\\ud83d", "de": "b"}',
+            "line 2, 'en': half a character (surrogate U+D83D) at character 2; write the",
+        ),
         ('{"en": "a\\u2029", "de": "b"}', "line 2, 'en': a paragraph separator (U+2029) at character 2"),
     ],
 )
