@@ -259,12 +259,13 @@ class TranslationDataModule(ParallelDataModule):
         return found
 
     def named(self, split: Split, side: Side) -> tuple[str, str]:
-        """The file of one side, and what is counted in it: ``("data/train.en", "line")``."""
+        """The file of one side, and what is counted in it, lines, or rows where these have other numbers."""
         text = self._text(split)
         files = text.files()
+        unit = "line" if text.counts_lines else "row"
         if isinstance(text, SavedDataset):
-            return str(files[0].parent), "row"
-        return str(files[SIDES.index(side)] if len(files) > 1 else files[0]), "line"
+            return str(files[0].parent), unit
+        return str(files[SIDES.index(side)] if len(files) > 1 else files[0]), unit
 
     def _text(self, split: Split) -> ParallelText:
         """What a split is read from; where it is held out, the training file."""

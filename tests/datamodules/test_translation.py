@@ -14,6 +14,7 @@ from lightning.pytorch.cli import LightningArgumentParser
 
 from datamodules.corpora.corpus import TextFiles, TsvFile
 from datamodules.errors import UserError
+from datamodules.formats.delimited import CsvFile
 from datamodules.tokenizers import CharacterTokenizer, SentencePieceTokenizer, WhitespaceTokenizer
 from datamodules.translation import TranslationDataModule
 
@@ -137,3 +138,12 @@ def test_multi30k_is_prepared_once(tmp_path: Path) -> None:
     assert sorted(indices) == list(range(29_000))
     for sentence in itertools.chain(first.sources("train")[::10], first.references("train")[::10]):
         assert first.source_tokenizer.decode(first.source_tokenizer.encode(sentence)) == sentence
+
+
+def test_what_is_counted_in_a_table_with_a_header_is_rows(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('en,de\n"one\ncat",eins\ntwo,zwei\n')
+    table = CsvFile(str(tmp_path / "a.csv"), {"source": "en", "target": "de"})
+    data = TranslationDataModule(table, table, WhitespaceTokenizer(), cache_directory=str(tmp_path / "cache"))
+    assert data.named("train", "source") == (f"{tmp_path}/a.csv", "row")
+    assert data.numbers("train", [1]) == [2], "which is line 4"
+    assert data.where("train", 2) == "row 2"
