@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from datamodules.batch import SPECIAL_PIECES, LabelledBatch, Padded, Split
+from datamodules.batch import SPECIAL_PIECES, UNK, LabelledBatch, Padded, Split
 from datamodules.corpora.encoded import EncodedCorpus
 from datamodules.corpora.parallel import ParallelDataModule
 from datamodules.errors import UserError, suggest
@@ -48,8 +48,8 @@ class LabelledTextDataModule(ParallelDataModule):
     """Texts with a label each: pairs whose target is the label, read by a :class:`LabelTokenizer`.
 
     The labels are those of the training data, in sorted order; the class of a text is the place of its label among
-    them, from 0. A text longer than ``max_length`` tokens is cut there, in every split. The ids of a text are not
-    closed by EOS, for nothing follows it.
+    them, from 0; labels that are added to those of a checkpoint follow. A text longer than ``max_length`` tokens is cut
+    there, in every split. The ids of a text are not closed by EOS, for nothing follows it.
     """
 
     @property
@@ -70,26 +70,27 @@ class LabelledTextDataModule(ParallelDataModule):
     def _longest_kept(self, split: Split) -> None:
         """No text is too long: it is cut."""
 
-    def _examples(self, corpus: EncodedCorpus) -> tuple[LabelledCorpus, np.ndarray]:
+    def _examples(self, split: Split, corpus: EncodedCorpus) -> tuple[LabelledCorpus, np.ndarray]:
+        """Texts and classes, and the lengths that the plan sorts by.
+
+        Raises:
+            UserError: A label is none of those that there are, or there is one alone.
+        """
+        self._check_labels(split, corpus, self.class_names)
         labelled = LabelledCorpus(corpus, self._max_length)
         return labelled, labelled.lengths
 
     def _remarks_on(self, split: Split, corpus: EncodedCorpus) -> Iterator[str]:
-        """Those on the texts, and on the labels.
-
-        Raises:
-            UserError: A label is none of the training's, or the training has one label alone.
-        """
-        names = self.class_names
-        self._check_labels(split, corpus, names)
+        """Those on the texts, and on the labels."""
         yield from super()._remarks_on(split, corpus)
         cut = int((corpus.lengths[:, 0] > self._max_length).sum())
         if cut:
             yield f"{split}: {cut:,} texts are cut at {self._max_length} tokens"
-        yield from self._remarks_on_labels(split, corpus, names)
+        yield from self._remarks_on_labels(split, corpus, self.class_names)
 
     def _remarks_on_labels(self, split: Split, corpus: EncodedCorpus, names: list[str]) -> Iterator[str]:
-        counts = np.bincount(corpus.target_symbols - len(SPECIAL_PIECES), minlength=len(names))
+        known = corpus.target_symbols[corpus.target_symbols != UNK]
+        counts = np.bincount(known - len(SPECIAL_PIECES), minlength=len(names))
         most = int(counts.argmax())
         yield (
             f"{split}: {int((counts > 0).sum()):,} of {len(names):,} labels; the most frequent, {names[most]!r}, is "
@@ -105,9 +106,14 @@ class LabelledTextDataModule(ParallelDataModule):
         for row in corpus.unknown_rows("target")[:1]:
             label = corpus.references[row].strip()
             place = f"{self.named(split, 'target')[0]}, {self.where(split, int(corpus.numbers[row]))}"
+            origin, remedy = (
+                ("checkpoint", "add --extend_vocabulary")
+                if split == "train"
+                else ("training data", "give training texts with it")
+            )
             raise UserError(
-                f"{place}: the label {label!r} is none of the {len(names):,} of the training data: "
-                f"{suggest(label, names)}; give training texts with it, or leave the text out"
+                f"{place}: the label {label!r} is none of the {len(names):,} of the {origin}: {suggest(label, names)}; "
+                f"{remedy}, or leave the text out"
             )
         if len(names) < 2:
             raise UserError(f"all training data have one label, {names[0]!r}: there is nothing to tell apart")

@@ -463,12 +463,12 @@ class ParallelDataModule(L.LightningDataModule, ABC):
             yield from cut_remark(corpus.directory, split, self._excerpt, self.where)
         yield from self.remarks(split)
 
-    def _examples(self, corpus: EncodedCorpus) -> tuple[Dataset[Any], np.ndarray]:
+    def _examples(self, split: Split, corpus: EncodedCorpus) -> tuple[Dataset[Any], np.ndarray]:
         """What batches are made of, and the lengths that the plan sorts by."""
         return corpus, corpus.lengths
 
     def _loader(self, split: Split, batch_size: int, unit: BatchUnit, shuffle: bool) -> DataLoader[SequenceBatch]:
-        examples, lengths = self._examples(self._corpus(split))
+        examples, lengths = self._examples(split, self._corpus(split))
         return planned_loader(
             examples,
             lengths,

@@ -13,7 +13,7 @@ from datamodules.hyperparameters import MODEL
 from experiments.checkpoints.reading import read_checkpoint
 from lightning_modules.shapes import check_shapes
 
-VOCABULARIES = ("source_vocabulary_size", "target_vocabulary_size")
+VOCABULARIES = ("source_vocabulary_size", "target_vocabulary_size", "class_count")
 """The arguments of a model that may have grown."""
 
 

@@ -236,3 +236,27 @@ def test_errors_of_text_are_edits(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main(["show", "predictions", str(tmp_path)]) == 0
     lines = capsys.readouterr().out.splitlines()[1:]
     assert [line.split("\t")[:2] for line in lines] == [["1.000", "9"], ["0.333", "2"], ["0.000", "1"]]
+
+
+def test_a_new_label_is_told_or_given_a_class(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts = (trained.folder / "train.tsv").read_text(encoding="utf-8").splitlines()[:40]
+    (tmp_path / "train.tsv").write_text("\n".join([*texts, "40\tdo hum a tune\tmusic"]) + "\n", encoding="utf-8")
+    origin = trained.run / "checkpoints" / "best.ckpt"
+    begin = [
+        "fit", "--config", str(trained.folder / "text.yaml"), "--init_from", str(origin),
+        "--data.init_args.train.tsv", str(tmp_path / "train.tsv"), "--model.init_args.optimizer.init_args.lr", "0.0",
+        "--trainer.max_epochs", "1", "--trainer.default_root_dir", str(tmp_path / "runs"),
+    ]  # fmt: skip
+    assert main(begin) == 2
+    assert capsys.readouterr().err.endswith(", or leave the text out\n")
+    assert main([*begin, "--extend_vocabulary"]) == 0
+    before = torch.load(origin, weights_only=True)["state_dict"]
+    (after,) = (tmp_path / "runs").glob("wanted/*/checkpoints/last.ckpt")
+    extended = torch.load(after, weights_only=True)
+    grown = {name for name, old in before.items() if extended["state_dict"][name].shape != old.shape}
+    assert {name.rpartition(".")[2] for name in grown} == {"weight", "bias"}
+    for name in before:
+        assert torch.equal(extended["state_dict"][name][: len(before[name])], before[name]), name
+    assert extended["hyper_parameters"]["class_count"] == 1 + len({line.split("\t")[2] for line in texts})

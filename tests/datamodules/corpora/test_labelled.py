@@ -122,6 +122,23 @@ def test_labels_that_cannot_be_learnt(
             data.val_dataloader()
 
 
+def test_labels_that_a_checkpoint_lacks_are_told_or_given_a_class(tmp_path: Path) -> None:
+    texts = tsv(tmp_path, "t.tsv", TEXTS)
+    more = tsv(tmp_path, "more.tsv", [*TEXTS, ("odd", "apart"), ("odd", "plus")])
+    data = module(tmp_path, more, texts)
+    data.load_state_dict(module(tmp_path, texts, texts).state_dict())
+    message = (
+        r"more\.tsv, line 6: the label 'apart' is none of the 3 of the checkpoint: .*; add --extend_vocabulary, or"
+    )
+    with pytest.raises(UserError, match=message):
+        data.train_dataloader()
+    added = data.extend_vocabulary()
+    assert [each.symbol for each in added["target"]] == ["apart"]
+    assert data.class_names == ["even", "minus", "plus", "apart"]
+    labels = sorted(int(label) for batch in data.train_dataloader() for label in batch.label)
+    assert labels == [0, 1, 2, 2, 2, 3]
+
+
 @pytest.mark.parametrize(
     ("column", "message"),
     [
