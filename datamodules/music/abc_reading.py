@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from datamodules.errors import UserError
-from datamodules.music.abc_voice import TOKEN, Signature, VoiceReader
+from datamodules.music.abc_voice import Signature, VoiceReader, tokens
 from datamodules.music.notes import Piece
 
 _FIELD = re.compile(r"([A-Za-z]):(.*)")
@@ -118,16 +118,7 @@ class TuneReader:
         Raises:
             UserError: Something there is no ABC.
         """
-        position = 0
-        while position < len(music):
-            found = TOKEN.match(music, position)
-            if found is None:
-                raise UserError(
-                    f"{place}: '{music[position : position + 10]}' at character {position + 1} is no ABC that seqlab "
-                    "reads; correct it, or leave the tune out"
-                )
-            position = found.end()
-            token = {name: value for name, value in found.groupdict().items() if value is not None}
+        for token in tokens(music, place):
             if "field" in token:
                 self.read_field(token["field"], token["value"], place)
             elif "space" not in token:

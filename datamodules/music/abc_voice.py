@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
@@ -15,7 +15,7 @@ from datamodules.music.notes import Bar, Note, check_pitch
 _LENGTH = r"(?P<{0}times>\d*)(?P<{0}slashes>/*)(?P<{0}over>\d*)"
 _PITCH = r"(?P<accidental>\^\^?|__?|=)?(?P<letter>[A-Ga-g])(?P<octave>[,']*)"
 
-TOKEN = re.compile(
+_TOKEN = re.compile(
     "|".join(
         (
             r"(?P<space>[\s\\`y$]+|%.*)",
@@ -36,8 +36,6 @@ TOKEN = re.compile(
     )
 )
 """What a line of music consists of; the names tell what was found."""
-
-_STACKED = re.compile(_PITCH)
 
 _TUPLETS = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}
 """In the time of how many notes so many are played; of others it depends on the metre (section 4.13)."""
@@ -102,6 +100,7 @@ class VoiceReader:
         self._tuplet_left, self._tuplet_factor = 0, Fraction(1)
         self._next_factor = Fraction(1)
         self._ties: set[int] = set()
+        self._sounding: dict[tuple[str, int], int] = {}
 
     @property
     def has_notes(self) -> bool:
@@ -112,7 +111,7 @@ class VoiceReader:
         """Reads one token.
 
         Args:
-            token: What :data:`TOKEN` found, by the names of its parts; no field.
+            token: One of :func:`tokens` that is no field.
             place: Where it stands, for errors.
 
         Raises:
@@ -129,7 +128,7 @@ class VoiceReader:
         elif "broken" in token:
             self._break_rhythm(token["broken"], place)
         elif "letter" in token:
-            self._add(self._pitch(token, place), self._duration(token, "", place))
+            self._add_notes([token], self._duration(token, "", place), place)
         elif "stack" in token:
             self._take_stack(token, place)
         elif "rest_times" in token:
@@ -180,12 +179,30 @@ class VoiceReader:
             self._bar.chords.append(chord)
 
     def _take_stack(self, token: dict[str, str], place: str) -> None:
-        """Notes that sound together: the highest is the tune's."""
-        stacked = list(_STACKED.finditer(token["stack"]))
-        if not stacked:
+        """Notes that sound together, as long as the first of them, so many times (section 4.17)."""
+        notes: list[dict[str, str]] = []
+        for each in tokens(token["stack"].replace("+", " "), place):  # + marked a chord before there were brackets
+            if "letter" in each:
+                notes.append(each)
+            elif "above" in each:
+                self._take_text_above(each["above"])
+            elif "tie" in each and notes:
+                notes[-1]["tie"] = each["tie"]
+            elif not {"space", "grace", "rest_times"} & each.keys():
+                raise UserError(f"{place}: '[{token['stack']}]' is no chord; correct it, or leave the tune out")
+        if not notes:
             raise UserError(f"{place}: '[{token['stack']}]' has no note; correct it, or leave the tune out")
-        pitches = [self._pitch({k: v for k, v in each.groupdict().items() if v}, place) for each in stacked]
-        self._add(max(pitches), self._duration(token, "stack_", place))
+        times, divisor = self._ratio(token, "stack_", place)
+        self._add_notes(notes, self._duration(notes[0], "", place) * times / divisor, place)
+
+    def _add_notes(self, notes: Sequence[dict[str, str]], duration: Fraction, place: str) -> None:
+        """One note, or several that sound together: the highest is the tune's."""
+        names = [_name(note) for note in notes]
+        pitches = [self._pitch(*name, note.get("accidental"), place) for name, note in zip(names, notes, strict=True)]
+        self._add(max(pitches), duration)
+        self._sounding = dict(zip(names, pitches, strict=True))
+        if any("tie" in note and pitch == max(pitches) for note, pitch in zip(notes, pitches, strict=True)):
+            self._ties.add(len(self._events) - 1)
 
     def _begin_tuplet(self, token: dict[str, str]) -> None:
         played, metre = int(token["tuplet"]), self.signature.metre
@@ -210,25 +227,31 @@ class VoiceReader:
         if self._next_factor != 1:
             duration, self._next_factor = duration * self._next_factor, Fraction(1)
         self._events.append((pitch, duration))
+        self._sounding = {}
 
     def _duration(self, token: dict[str, str], prefix: str, place: str) -> Fraction:
         """In quarter notes; without ``L:`` the unit follows from the metre (section 3.1.7)."""
         given = self.signature.unit
         unit = given if given is not None else Fraction(1, 4 if self.signature.metre < 3 else 2)
+        return _lasting(unit, *self._ratio(token, prefix, place))
+
+    def _ratio(self, token: dict[str, str], prefix: str, place: str) -> tuple[int, int]:
+        """How many units: ``3/2``, ``/``, ``//``."""
         slashes, over = len(token[f"{prefix}slashes"]), token[f"{prefix}over"]
         divisor = int(over) if over else 2**slashes
         if divisor < 1:
             raise UserError(f"{place}: a note lasts 1/0; correct it, or leave the tune out")
-        return _lasting(unit, int(token[f"{prefix}times"] or 1), divisor)
+        return int(token[f"{prefix}times"] or 1), divisor
 
-    def _pitch(self, token: dict[str, str], place: str) -> int:
-        letter, octaves = token["letter"], token.get("octave", "")
-        octave = (letter.islower()) + octaves.count("'") - octaves.count(",")
-        name = letter.upper()
-        if "accidental" in token:
-            self._bar.accidentals[name, octave] = _SEMITONES[token["accidental"]]
-        change = self._bar.accidentals.get((name, octave), self.signature.key.signature(name))
-        return check_pitch(60 + NATURAL[name] + OCTAVE * octave + change, place)
+    def _pitch(self, letter: str, octave: int, accidental: str | None, place: str) -> int:
+        """A note's number; one that is tied keeps it over a bar line, which ends the accidentals of all others."""
+        name = letter, octave
+        if accidental is not None:
+            self._bar.accidentals[name] = _SEMITONES[accidental]
+        elif name in self._sounding and len(self._events) - 1 in self._ties:
+            return self._sounding[name]
+        change = self._bar.accidentals.get(name, self.signature.key.signature(letter))
+        return check_pitch(60 + NATURAL[letter] + OCTAVE * octave + change, place)
 
     def _close_bar(self) -> None:
         """Ends a bar; one without notes or rests is none, and its chords belong to the next."""
@@ -238,6 +261,33 @@ class VoiceReader:
             self._bars.append((first, last, self._bar, self.signature))
         self._first_event = last
         self._bar = _OpenBar(chords=chords)
+
+
+def tokens(music: str, place: str) -> Iterator[dict[str, str]]:
+    """What music consists of: of each token the parts, by their names.
+
+    Args:
+        music: A line, or a part of one.
+        place: Where it stands, for errors.
+
+    Raises:
+        UserError: Something there is no ABC.
+    """
+    position = 0
+    while position < len(music):
+        found = _TOKEN.match(music, position)
+        if found is None:
+            raise UserError(
+                f"{place}: '{music[position : position + 10]}' at character {position + 1} is no ABC that seqlab "
+                "reads; correct it, or leave the tune out"
+            )
+        position = found.end()
+        yield {name: value for name, value in found.groupdict().items() if value is not None}
+
+
+def _name(note: dict[str, str]) -> tuple[str, int]:
+    """A note's letter, and the octave above that of middle C."""
+    return note["letter"].upper(), note["letter"].islower() + note["octave"].count("'") - note["octave"].count(",")
 
 
 @lru_cache(maxsize=1024)

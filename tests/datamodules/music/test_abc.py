@@ -38,11 +38,21 @@ def heard(piece: Piece) -> list[tuple[int, Fraction]]:
         ("C2- | C2 D-D", [(60, 4), (62, 2)]),
         ("z C {g}D !trill!E ~F (GA)", [(60, 1), (62, 1), (64, 1), (65, 1), (67, 1), (69, 1)]),
         ("[CEG]2 |: [1 C :| [2 D |]", [(67, 2), (60, 1), (62, 1)]),
+        ("[C2E2G2] [C/E/G/]3 [CE2]>D", [(67, 2), (67, "3/2"), (64, "3/2"), (62, "1/2")]),
+        ('[!fermata!C.E z] ["Fm"CE]2', [(64, 1), (64, 2)]),
+        ("[+CC] [C-G-]2 | [CG] [C-G] | [CG] [CG]- | [CG]", [(60, 1), (67, 3), (67, 1), (67, 1), (67, 2)]),
+        ("^F2- | F F | [D^F]- | [DF] F", [(66, 3), (65, 1), (66, 2), (65, 1)]),
         ('"Am"A "^slowly"B % a remark', [(69, 1), (71, 1)]),
     ],
 )
 def test_notes(music: str, expected: list[tuple[int, int | str]]) -> None:
     assert heard(tune(music)) == [(pitch, Fraction(duration)) for pitch, duration in expected]
+
+
+@pytest.mark.parametrize("music", ["[CE|", "[C>E]", "[(3CDE]", "[z]"])
+def test_what_is_no_chord(music: str) -> None:
+    with pytest.raises(UserError, match=r"here: '.*' (is no|at|has no)"):
+        tune(music)
 
 
 def test_rests_take_their_time() -> None:
