@@ -9,11 +9,17 @@ from datamodules.errors import UserError
 from datamodules.music.abc_voice import Signature, VoiceReader, tokens
 from datamodules.music.notes import Piece
 
-_FIELD = re.compile(r"([A-Za-z]):(.*)")
+_FIELD = re.compile(r"(?![A-Ga-gxz]:[|:])([A-Za-z+]):(.*)")
+"""A line of a field, or of one that goes on (``+:``); a last note of a repeat, ``G:|``, is none."""
+
+_FILE_FIELD = re.compile("[LM]:")
+"""What the head of a file may say for all its tunes (section 3)."""
 
 
 def read_tunes(lines: Iterable[str], file: str, voice: int | None = None) -> Iterator[Piece | UserError]:
     """The tunes of a file: each begins with a line ``X:``; without one, the file is one tune.
+
+    Metre and unit of length that stand before the first tune count for all that have none of their own.
 
     Args:
         lines: Of the file.
@@ -39,12 +45,17 @@ def read_tunes(lines: Iterable[str], file: str, voice: int | None = None) -> Ite
 
 
 def _tunes(lines: Iterable[str]) -> Iterator[list[tuple[int, str]]]:
-    """The lines of each tune, with their numbers."""
+    """The lines of each tune, with their numbers; those of the file's head before them."""
+    head: list[tuple[int, str]] = []
     tune: list[tuple[int, str]] = []
+    is_first = True
     for number, line in enumerate(lines, start=1):
-        if line.startswith("X:") and tune:
-            yield tune
-            tune = []
+        if line.startswith("X:"):
+            if is_first:
+                head = [each for each in tune if _FILE_FIELD.match(each[1])]
+            else:
+                yield tune
+            tune, is_first = [*head], False
         tune.append((number, line))
     yield tune
 

@@ -93,6 +93,7 @@ class VoiceReader:
 
     def __init__(self, signature: Signature) -> None:
         self.signature = signature
+        self._first_unit = Fraction(1, 4 if signature.metre < 3 else 2)
         self._events: list[tuple[int | None, Fraction]] = []
         self._bars: list[tuple[int, int, _OpenBar, Signature]] = []
         self._first_event = 0
@@ -230,9 +231,8 @@ class VoiceReader:
         self._sounding = {}
 
     def _duration(self, token: dict[str, str], prefix: str, place: str) -> Fraction:
-        """In quarter notes; without ``L:`` the unit follows from the metre (section 3.1.7)."""
-        given = self.signature.unit
-        unit = given if given is not None else Fraction(1, 4 if self.signature.metre < 3 else 2)
+        """In quarter notes; without ``L:`` the unit is that of the metre that the tune begins with (section 3.1.7)."""
+        unit = self.signature.unit if self.signature.unit is not None else self._first_unit
         return _lasting(unit, *self._ratio(token, prefix, place))
 
     def _ratio(self, token: dict[str, str], prefix: str, place: str) -> tuple[int, int]:

@@ -184,6 +184,33 @@ def test_all_voices_that_are_written_are_read_again() -> None:
     assert [bar.chords for bar in again.bars] == [bar.chords for bar in made.bars]
 
 
+def test_the_head_of_a_file_counts_for_its_tunes() -> None:
+    lines = ["%abc-2.1", "O:Ireland", "M:6/8", "L:1/4", "Tunes of a friend", ""]
+    lines += ["X:1", "K:C", "CD", "", "X:2", "L:1/8", "M:2/4", "K:C", "CD"]
+    first, second = read_tunes(lines, "tunes.abc")
+    assert isinstance(first, Piece)
+    assert isinstance(second, Piece)
+    assert [note.duration for note in (*first.voices[0], *second.voices[0])] == [1, 1, Fraction(1, 2), Fraction(1, 2)]
+    assert (first.bars[0].metre, second.bars[0].metre) == (3, 2)
+    wrong = ["M:x", "X:1", "K:C", "CD", "X:2", "M:4/4", "K:C", "CD"]
+    assert [str(each)[:26] for each in read_tunes(wrong, "a.abc")] == [
+        "a.abc, tune 1, line 1: 'x'",
+        "a.abc, tune 2, line 1: 'x'",
+    ]
+
+
+def test_a_change_of_metre_leaves_the_unit_as_it_is() -> None:
+    assert heard(tune("C[M:3/4]C [M:4/4][L:1/8]C", "M:2/4", "K:C")) == [(60, Fraction(1, 4))] * 2 + [
+        (60, Fraction(1, 2))
+    ]
+
+
+def test_a_line_of_one_note_and_a_repeat_is_no_field() -> None:
+    (piece,) = read_tunes(["X:1", "L:1/4", "K:C", "C", "w:la", "+:la", "G:|", "c::", "z:|]"], "x")
+    assert isinstance(piece, Piece)
+    assert [note.pitch for note in piece.voices[0]] == [60, 67, 72]
+
+
 def test_tunes_of_a_file_and_the_place_of_an_error() -> None:
     lines = ["X:1", "K:C", "CDE", "", "X:2", "T:bad", "K:C", "CD", "C&E"]
     first, second = read_tunes(lines, "tunes.abc")
