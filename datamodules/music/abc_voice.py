@@ -9,7 +9,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from datamodules.errors import UserError
-from datamodules.music.harmony import C_MAJOR, NATURAL, OCTAVE, Chord, Key
+from datamodules.music.harmony import C_MAJOR, NATURAL, OCTAVE, Chord, Key, is_silence
 from datamodules.music.notes import Bar, Note, check_pitch
 
 _LENGTH = r"(?P<{0}times>\d*)(?P<{0}slashes>/*)(?P<{0}over>\d*)"
@@ -78,7 +78,7 @@ class _OpenBar:
     """A bar that is being read: its accidentals hold until its end."""
 
     accidentals: dict[tuple[str, int], int] = field(default_factory=dict)
-    chords: list[Chord] = field(default_factory=list)
+    chords: list[Chord | None] = field(default_factory=list)
 
 
 class VoiceReader:
@@ -119,7 +119,7 @@ class VoiceReader:
             UserError: It stands where it cannot.
         """
         if "above" in token:
-            self._take_text_above(token["above"])
+            self._take_text_above(token["above"], place)
         elif "bar" in token:
             self._close_bar()
         elif "tuplet" in token:
@@ -174,9 +174,11 @@ class VoiceReader:
             starts.append(starts[-1] + duration)
         return starts
 
-    def _take_text_above(self, text: str) -> None:
-        chord = None if text[:1] in ("^", "_", "<", ">", "@") else Chord.of(text)
-        if chord is not None:
+    def _take_text_above(self, text: str, place: str) -> None:
+        if text[:1] in ("^", "_", "<", ">", "@"):
+            return
+        chord = Chord.of(text, place)
+        if chord is not None or is_silence(text):
             self._bar.chords.append(chord)
 
     def _take_stack(self, token: dict[str, str], place: str) -> None:
@@ -186,7 +188,7 @@ class VoiceReader:
             if "letter" in each:
                 notes.append(each)
             elif "above" in each:
-                self._take_text_above(each["above"])
+                self._take_text_above(each["above"], place)
             elif "tie" in each and notes:
                 notes[-1]["tie"] = each["tie"]
             elif not {"space", "grace", "rest_times"} & each.keys():

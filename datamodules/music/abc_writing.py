@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from datamodules.music.harmony import C_MAJOR, Key
+from datamodules.music.harmony import C_MAJOR, Key, chord_name
 from datamodules.music.notes import Note, Piece
 
 _UNIT = Fraction(1, 2)
@@ -66,7 +66,7 @@ def _music(piece: Piece, voice: tuple[Note, ...], key: Key, with_chords: bool) -
 def _bars(piece: Piece) -> list[tuple[Fraction, Fraction, list[str]]]:
     """Beginning, end and chords of each bar."""
     if piece.bars:
-        return [(bar.start, bar.end, [chord.name for chord in bar.chords]) for bar in piece.bars]
+        return [(bar.start, bar.end, [chord_name(chord) for chord in bar.chords]) for bar in piece.bars]
     count = -(-piece.length // 4)
     return [(Fraction(4 * each), min(Fraction(4 * each + 4), piece.length), []) for each in range(count)]
 

@@ -34,7 +34,31 @@ _CLEF = re.compile(
     re.IGNORECASE,
 )
 """What says how the notes are printed, behind a key or in its place (section 4.6 of the standard of ABC)."""
-_CHORD = re.compile(r"\(?([A-G])([#b]?)(.*)")
+_CHORD = re.compile(r"([A-G])([#b♯♭]?)(.*)")
+
+_QUALITY = re.compile(
+    r"""
+    (?: (?P<minor> minor | min | mi | m | - | dim | d | [°oøØ] )
+      | major | Major | maj | Maj | ma | Ma | M | Δ | aug | a | dom )?
+    (?: \(? (?: (?: major | maj | Maj | ma | Ma | M | Δ | add | sus | no | omit | [#b+♯♭-] )?
+              (?: 1[13] | 6/9 | 69 | [2-79] )
+            | sus | alt | aug | \+ ) ,? \)? )*
+    (?: / [A-Ga-g] [#b♯♭+-]? )?
+    """,
+    re.VERBOSE,
+)
+"""What may follow the root of a chord: its third, what is added, the note in the bass.
+
+``d`` and ``a`` are diminished and augmented in the Nottingham tunes, which have a sharp bass as ``f+``.
+"""
+
+_WORDS = re.compile(r"[A-Za-z.,:;!?'-]*|.*\s.*")
+"""What follows the letter of a root in words: ``Fine``, ``D.C.``, ``A part``."""
+
+_SILENCE = re.compile(r"N\.?\s*C\.?|no chord", re.IGNORECASE)
+
+SILENCE = "N.C."
+"""What stands above notes that no chord goes with."""
 
 
 @dataclass(frozen=True)
@@ -98,24 +122,38 @@ class Chord:
 
     Attributes:
         root: Pitch class, in semitones above C, or above another note.
-        is_minor: Whether it has a minor third.
+        is_minor: Whether it has a minor third, as diminished chords have. Chords without a third, G5, Gsus4, are not.
     """
 
     root: int
     is_minor: bool
 
     @classmethod
-    def of(cls, text: str) -> Chord | None:
-        """Reads a chord symbol, ``F#m7`` or ``G/b``; None for text above the notes that is no chord.
+    def of(cls, text: str, place: str) -> Chord | None:
+        """Reads a chord symbol, ``F#m7`` or ``G/b``; None for words above the notes.
 
         Args:
             text: What stands between quotes in ABC.
+            place: Where it stands, for the error.
+
+        Raises:
+            UserError: It begins as a chord, but its quality is none that is known.
         """
-        found = _CHORD.fullmatch(text.strip())
+        symbol = text.strip()
+        symbol = symbol[1:-1] if symbol[:1] == "(" and symbol[-1:] == ")" else symbol
+        found = _CHORD.fullmatch(symbol)
         if found is None:
             return None
-        root = NATURAL[found[1]] + {"#": 1, "b": -1, "": 0}[found[2]]
-        return cls(root % OCTAVE, found[3].startswith("m") and not found[3].startswith("maj"))
+        quality = _QUALITY.fullmatch("".join(found[3].split()))
+        if quality is None:
+            if _WORDS.fullmatch(found[3]):
+                return None
+            raise UserError(
+                f"{place}: '{symbol}' is no chord that seqlab reads; write it as Am7, Gsus4, D/F# or N.C., or as "
+                f'"^{symbol}" where it is no chord'
+            )
+        shift = {"#": 1, "♯": 1, "b": -1, "♭": -1, "": 0}[found[2]]
+        return cls((NATURAL[found[1]] + shift) % OCTAVE, quality["minor"] is not None)
 
     def moved(self, semitones: int) -> Chord:
         """The same chord elsewhere."""
@@ -130,3 +168,13 @@ class Chord:
     def pitch_classes(self) -> frozenset[int]:
         """Root, third and fifth."""
         return frozenset((self.root + step) % OCTAVE for step in (0, 3 if self.is_minor else 4, 7))
+
+
+def is_silence(text: str) -> bool:
+    """Whether text above the notes says that no chord goes with them: ``N.C.``."""
+    return _SILENCE.fullmatch(text.strip().strip("()")) is not None
+
+
+def chord_name(chord: Chord | None) -> str:
+    """A chord as it is written above a tune, or that there is none."""
+    return SILENCE if chord is None else chord.name

@@ -95,6 +95,7 @@ def _accompaniment(piece: Piece) -> list[list[Note]]:
     notes = [
         Note(48 + (step - chord.root) % 12 + chord.root, start, end - start)
         for (start, chord), end in zip(beginnings, ends, strict=True)
+        if chord is not None
         for step in sorted(chord.pitch_classes)
     ]
     return [notes] if notes else []

@@ -42,14 +42,15 @@ class Bar:
         end: Where it ends.
         metre: How long a whole bar is, in quarter notes: a pick-up is shorter.
         key: The key that is in force.
-        chords: The chord symbols above it, in order; none where the last one goes on.
+        chords: The chord symbols above it, in order; none where the last one goes on. None among them is where no chord
+            goes with the notes any more.
     """
 
     start: Fraction
     end: Fraction
     metre: Fraction
     key: Key
-    chords: tuple[Chord, ...] = ()
+    chords: tuple[Chord | None, ...] = ()
 
 
 @dataclass(frozen=True)

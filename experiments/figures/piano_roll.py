@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from datamodules.music.harmony import OCTAVE
+from datamodules.music.harmony import OCTAVE, chord_name
 from datamodules.music.notes import Piece
 from experiments.figures.whole_numbers import count_in_whole_numbers
 
@@ -84,5 +84,10 @@ def _draw_chords(axes: Axes, piece: Piece) -> None:
     for bar in piece.bars:
         for chord in bar.chords[:1]:
             axes.text(
-                float(bar.start), 1.01, chord.name, fontsize=7, color="#333333", transform=axes.get_xaxis_transform()
+                float(bar.start),
+                1.01,
+                chord_name(chord),
+                fontsize=7,
+                color="#333333",
+                transform=axes.get_xaxis_transform(),
             )

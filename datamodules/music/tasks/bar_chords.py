@@ -14,7 +14,7 @@ from datamodules.music.notes import Bar, Piece
 from datamodules.music.tasks.task import MusicTask, Question, check_least
 
 NO_CHORD = "none"
-"""What is written for a bar before the first chord."""
+"""What is written for a bar without a chord: before the first one, or where none goes on."""
 
 _Span = tuple[int, int, int]
 """Beginning, end and pitch of a note."""
@@ -74,7 +74,8 @@ class BarChords(MusicTask):
         for bar, symbol in zip(piece.bars, symbols, strict=True):
             found = _CHORD.fullmatch(symbol)
             chord = Chord(int(found[1]), bool(found[2])).moved(self._tonic(bar)) if found else before
-            bars.append(replace(bar, chords=(chord,) if chord is not None and chord != before else ()))
+            chord = None if symbol == NO_CHORD else chord
+            bars.append(replace(bar, chords=(chord,) if chord != before else ()))
             before = chord
         return replace(piece, bars=tuple(bars))
 
@@ -89,7 +90,7 @@ class BarChords(MusicTask):
         return symbol
 
     def kind(self, symbol: str) -> str | None:
-        """Chords are counted; bars before the first are not."""
+        """Chords are counted; bars without one are not."""
         return None if symbol == NO_CHORD else "chord"
 
     def _tonic(self, bar: Bar) -> int:
@@ -145,7 +146,7 @@ def _times(time: Fraction, unit: int) -> int:
 
 
 def chords_in_force(piece: Piece) -> list[Chord | None]:
-    """The chord that each bar begins with: its first symbol, or the last of the bars before; None before the first.
+    """The chord that each bar begins with: its first symbol, or the last of the bars before; None where there is none.
 
     Args:
         piece: With bars.

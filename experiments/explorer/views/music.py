@@ -7,6 +7,7 @@ from typing import Any
 
 from datamodules.errors import UserError
 from datamodules.music.abc_reading import read_tunes
+from datamodules.music.harmony import chord_name
 from datamodules.music.notes import Piece
 from datamodules.music.tasks.task import MusicTask
 
@@ -69,5 +70,5 @@ def _told(piece: Piece) -> dict[str, Any]:
         [{"pitch": note.pitch, "start": float(note.start), "duration": float(note.duration)} for note in voice]
         for voice in piece.voices
     ]
-    bars = [{"start": float(bar.start), "chords": [chord.name for chord in bar.chords]} for bar in piece.bars]
+    bars = [{"start": float(bar.start), "chords": [chord_name(chord) for chord in bar.chords]} for bar in piece.bars]
     return {"voices": voices, "bars": bars, "length": float(piece.length)}

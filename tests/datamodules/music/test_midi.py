@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from datamodules.errors import UserError
 from datamodules.music.made import made_pieces
-from datamodules.music.midi import read_midi, write_midi
+from datamodules.music.midi import TICKS, read_midi, write_midi
 from datamodules.music.notes import Note, Piece
 
 mido = pytest.importorskip("mido")
@@ -37,7 +38,21 @@ def test_chords_are_played_below_the_tune(tmp_path: Path) -> None:
     tune = Piece("", piece.voices[:1], piece.length, piece.bars)
     midi = mido.MidiFile(save(tmp_path / "a.mid", tune))
     struck = [message.note % 12 for message in midi.tracks[2] if message.type == "note_on"]
-    assert set(struck[:3]) == piece.bars[0].chords[0].pitch_classes
+    (first,) = piece.bars[0].chords
+    assert first is not None
+    assert set(struck[:3]) == first.pitch_classes
+
+
+def test_where_there_is_no_chord_none_is_played(tmp_path: Path) -> None:
+    (piece,) = made_pieces(1, 0, bars=3)
+    first, second, third = piece.bars
+    bars = (first, replace(second, chords=(None,)), third)
+    midi = mido.MidiFile(save(tmp_path / "a.mid", Piece("", piece.voices[:1], piece.length, bars)))
+    moment, struck = 0, []
+    for message in midi.tracks[2]:
+        moment += message.time
+        struck += [moment // TICKS] * (message.type == "note_on")
+    assert struck == [0] * 3 + [8] * 3
 
 
 def test_notes_are_rounded_to_the_grid_or_refused(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from matplotlib.container import BarContainer
 
+from datamodules.music.harmony import chord_name
 from datamodules.music.made import made_pieces
 from experiments.figures.piano_roll import piano_roll
 
@@ -23,6 +24,6 @@ def test_each_note_is_a_bar_at_its_place() -> None:
         assert drawn == [
             {(float(note.start), note.pitch, float(note.duration)) for note in voice} for voice in piece.voices
         ]
-        chords = {chord.name for bar in piece.bars for chord in bar.chords}
+        chords = {chord_name(chord) for bar in piece.bars for chord in bar.chords}
         assert {text.get_text() for text in axes.texts} == chords
     assert figure.axes[0].get_title(loc="left") == "target"

@@ -7,7 +7,9 @@ from fractions import Fraction
 import pytest
 
 from datamodules.errors import UserError
-from datamodules.music.abc_reading import TuneReader
+from datamodules.music.abc_reading import TuneReader, read_tunes
+from datamodules.music.abc_writing import abc_text
+from datamodules.music.harmony import chord_name
 from datamodules.music.made import made_pieces
 from datamodules.music.notes import Note, Piece
 from datamodules.music.tasks.bar_chords import BarChords
@@ -83,7 +85,19 @@ def test_each_bar_has_equally_many_symbols_relative_to_the_key() -> None:
     ]
     assert target == "none chord:0 chord:0 chord:2m"
     answered = BarChords(slots=4).answer(piece, target.split())
-    assert [[chord.name for chord in bar.chords] for bar in answered.bars] == [[], ["G"], [], ["Am"]]
+    assert [[chord_name(chord) for chord in bar.chords] for bar in answered.bars] == [[], ["G"], [], ["Am"]]
+
+
+def test_no_chord_holds_until_the_next_one() -> None:
+    piece = tune('"G"G4 | "N.C."G4 | G4 | "D7"A4 |]')
+    task = BarChords(slots=4)
+    ((_, target),) = task.pairs(piece)
+    assert target == "chord:0 none none chord:7"
+    answered = task.answer(piece, target.split())
+    assert [[chord_name(chord) for chord in bar.chords] for bar in answered.bars] == [["G"], ["N.C."], [], ["D"]]
+    (again,) = read_tunes(abc_text(answered, "").splitlines(), "x")
+    assert isinstance(again, Piece)
+    assert [bar.chords for bar in again.bars] == [bar.chords for bar in answered.bars]
 
 
 def test_absolute_chords_move_with_the_melody() -> None:
