@@ -30,7 +30,7 @@ def card(facts: Facts, licence: str | None, languages: Sequence[str], tags: Sequ
         _what_it_does(facts),
         f"## Data\n\n{_data(facts)}",
         f"## Training\n\n{_training(facts)}",
-        f"## Scores\n\n{_scores(facts.scores)}",
+        f"## Scores\n\n{_scores(facts.scores, facts.alike)}",
         f"## Limits\n\n{_limits(facts)}",
         f"## Use\n\n{_use(facts)}",
         f"## Licence\n\n{_licence(licence)}",
@@ -122,14 +122,16 @@ def _training(facts: Facts) -> str:
     return f"{_table(('', ''), [row for row in rows if row[1]])}\n\n{config}"
 
 
-def _scores(scores: Sequence[Score]) -> str:
+def _scores(scores: Sequence[Score], alike: Sequence[str]) -> str:
     if not scores:
         return f"{NOT_MEASURED.capitalize()}."
     told = [
         (f"`{score.name}`", f"{score.value:.4g}", f"`{score.signature}`" if score.signature else "") for score in scores
     ]
     missing = [split for split in ("val", "test") if not any(score.split == split for score in scores)]
-    rest = "".join(f"\n\nOn the {split} set: {NOT_MEASURED}." for split in missing)
+    names = ", ".join(f"`{name}`" for name in alike)
+    why = {"test": f"not told apart from what {names} reached, which has as many updates"} if alike else {}
+    rest = "".join(f"\n\nOn the {split} set: {why.get(split, NOT_MEASURED)}." for split in missing)
     return f"{_table(('metric', 'value', 'signature'), told)}{rest}\n\nAnything else: {NOT_MEASURED}."
 
 

@@ -13,6 +13,8 @@ import yaml
 from datamodules.errors import UserError
 from datamodules.tokenizers import Tokenizer
 from experiments.callbacks.text_metrics import SIGNATURES
+from experiments.checkpoints.quantising import is_quantised, restored
+from experiments.checkpoints.reading import load_archive
 from experiments.checkpoints.saved_tokenizers import CONTENT, copies_unknown, restore_tokenizers, saved_state
 from experiments.checkpoints.trained_model import trained_model
 from experiments.config.class_paths import DATA_HYPERPARAMETERS
@@ -66,6 +68,7 @@ class Facts:
         config_text: The same as the file has it.
         record: What the run recorded; empty where there is no run.
         scores: What was measured of it.
+        alike: Checkpoints of the run with other weights and as many updates: tests of theirs are not told from its own.
     """
 
     name: str
@@ -83,6 +86,7 @@ class Facts:
     config_text: str | None
     record: Mapping[str, Any]
     scores: tuple[Score, ...]
+    alike: tuple[str, ...]
 
     @property
     def seed(self) -> int | None:
@@ -114,6 +118,7 @@ class Facts:
         contents = (saved_state(checkpoint) or {}).get(CONTENT)
         averaged = tuple(checkpoint.get("averaged_from", ()))
         updates = int(checkpoint.get("global_step", 0))
+        alike = () if run is None else _alike(path, updates)
         return cls(
             name=str(config.get("experiment") or path.stem),
             file=path.name,
@@ -129,14 +134,42 @@ class Facts:
             config=config,
             config_text=config_text,
             record=_mapping(json.loads(_text(run, RECORD) or "{}")),
-            scores=() if run is None or averaged else _scores(run, updates),
+            scores=() if run is None or _is_derived(checkpoint) else _scores(run, updates, is_alone=not alike),
+            alike=alike,
         )
 
 
-def _scores(run: Path, updates: int) -> tuple[Score, ...]:
+def _is_derived(checkpoint: Mapping[str, Any]) -> bool:
+    """Whether no training had these weights: they are an average, or of eight bits."""
+    return bool(checkpoint.get("averaged_from")) or is_quantised(checkpoint)
+
+
+def _alike(path: Path, updates: int) -> tuple[str, ...]:
+    """The names of the averages and quantised copies beside a checkpoint that have as many updates."""
+    names = []
+    for other in sorted(path.parent.glob("*.ckpt")):
+        if other.resolve() != path.resolve():
+            try:
+                content = load_archive(other)
+                content = restored(content, other) if isinstance(content, dict) else {}
+            except UserError:  # what cannot be read has not been tested
+                continue
+            if content.get("global_step") == updates and _is_derived(content):
+                names.append(other.name)
+    return tuple(names)
+
+
+def _scores(run: Path, updates: int, is_alone: bool) -> tuple[Score, ...]:
     """What was logged of the weights after so many updates: of each metric the last.
 
-    An average has the updates of the last of its checkpoints, so that nothing tells its scores from theirs.
+    An average, or a quantised copy, has the updates of the checkpoint that it was made from, so that nothing tells its
+    scores from theirs. Where there is one, what counts is the first validation, which is the training's own, and no
+    test.
+
+    Args:
+        run: The run's directory.
+        updates: Steps of the optimizer.
+        is_alone: Whether there are no other weights with as many.
     """
     if not (run / METRICS).is_file():
         return ()
@@ -144,8 +177,8 @@ def _scores(run: Path, updates: int) -> tuple[Score, ...]:
     found = []
     for name, logged in sorted(read_metrics(run / METRICS).items()):
         own = [each.value for each in logged if each.step == updates - 1]  # the table counts updates from 0
-        if name.startswith(("val/", "test/")) and own:
-            found.append(Score(name, own[-1], signatures.get(name)))
+        if name.startswith(("val/", "test/") if is_alone else "val/") and own:
+            found.append(Score(name, own[-1 if is_alone else 0], signatures.get(name)))
     return tuple(found)
 
 

@@ -13,6 +13,7 @@ import torch
 import yaml
 
 from experiments.checkpoints.loading import load_translator
+from experiments.checkpoints.quantising import quantise
 from experiments.cli import main
 from tests.experiments.tiny_checkpoint import tiny_checkpoint, write
 from tests.experiments.tiny_task import write_tiny_task
@@ -125,6 +126,31 @@ def test_an_average_has_no_scores_of_its_own(run: Path, tmp_path: Path) -> None:
     assert "model-index" not in front
     assert "## Scores\n\nNot measured.\n" in text
     assert rows(text, "Training")["average of"] == ["best.ckpt`, `last.ckpt"]
+
+
+@pytest.mark.parametrize("kind", ["average", "quantised copy"])
+def test_scores_of_other_weights_with_as_many_updates_are_not_told(kind: str, tmp_path: Path) -> None:
+    checkpoints = tmp_path / "run" / "checkpoints"
+    checkpoints.mkdir(parents=True)
+    (tmp_path / "run" / "config.yaml").write_text("experiment: tiny\n")
+    best = write(checkpoints / "best.ckpt", tiny_checkpoint(seed=1, step=20))
+    metrics = "step,epoch,time,val/bleu,test/bleu\n19,1,1.0,5.0,\n19,1,2.0,6.0,\n19,1,3.0,,7.0\n"  # the last two may
+    (tmp_path / "run" / "metrics.csv").write_text(metrics)  # be of a validation and a test of the other weights
+
+    def told() -> tuple[dict[str, list[str]], str]:
+        assert main(["card", "--ckpt_path", str(best), "--output", str(tmp_path / "card"), "--overwrite"]) == 0
+        _, text = parts(tmp_path / "card" / "README.md")
+        return rows(text, "Scores"), text
+
+    assert told()[0] == {"val/bleu": ["6", ""], "test/bleu": ["7", ""]}
+    other = tiny_checkpoint(seed=2, step=20)
+    other = quantise(other) if kind == "quantised copy" else {**other, "averaged_from": ["a.ckpt", "b.ckpt"]}
+    write(checkpoints / "other.ckpt", other)
+    scores, text = told()
+    assert scores == {"val/bleu": ["5", ""]}, "the first validation of a step is the training's own"
+    assert "On the test set: not told apart from what `other.ckpt` reached, which has as many updates." in text
+    assert main(["card", "--ckpt_path", str(checkpoints / "other.ckpt"), "--output", str(tmp_path / "of it")]) == 0
+    assert "## Scores\n\nNot measured.\n" in parts(tmp_path / "of it" / "README.md")[1]
 
 
 def test_a_file_alone_says_what_it_does_not_know(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
