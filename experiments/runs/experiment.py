@@ -105,7 +105,7 @@ class _ExperimentCLI(SeqlabCLI):
     trainer_type = RunTrainer
 
     def _new_run(self, root: Path, experiment: str, version: str | None) -> Path:
-        return reserved_run(root, experiment, version, self._begun_run)
+        return reserved_run(root, experiment, version, self._begun_run, self._typed)
 
     def _run_subcommand(self, subcommand: str) -> None:
         self.before_fit()

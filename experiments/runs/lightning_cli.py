@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
@@ -46,6 +47,7 @@ from experiments.resume.fit_loop import go_on_exactly
 from experiments.resume.handover import Handover
 from experiments.resume.positional_seeds import PositionalSeeds
 from experiments.resume.progress import training_progress
+from experiments.resume.signals import in_job
 from experiments.resume.step_count import StepCount
 from experiments.resume.truncate_checkpoints import TruncateCheckpoints
 from experiments.resume.truncate_metrics import TruncateMetrics
@@ -91,6 +93,7 @@ class SeqlabCLI(LightningCLI):
 
     def __init__(self, arguments: list[str], callbacks: Sequence[Callback] = ()) -> None:
         self._command = arguments[0] if arguments else ""
+        self._typed = shlex.join(["seqlab", *arguments])
         self._further_callbacks = callbacks
         self.run_directory = Path()
         self._begun_run: Path | None = None
@@ -108,7 +111,7 @@ class SeqlabCLI(LightningCLI):
             subclass_mode_data=True,
             auto_configure_optimizers=False,
             save_config_callback=RunRecord,
-            save_config_kwargs={"command": arguments},
+            save_config_kwargs={"command": self._typed},
             seed_everything_default=1,
             trainer_defaults={"use_distributed_sampler": False, "logger": LOGGERS},
             args=arguments,
@@ -263,7 +266,7 @@ class SeqlabCLI(LightningCLI):
             direct_predictions(listed(trainer.callbacks), settings.output)
 
     def _new_run(self, root: Path, experiment: str, version: str | None) -> Path:
-        return new_run(root, experiment, version, self._begun_run)
+        return new_run(root, experiment, version, self._begun_run, self._typed)
 
     def instantiate_classes(self) -> None:
         """Makes data, model and trainer, reads the validation text and checks monitors, before anything is written.
@@ -360,7 +363,7 @@ class SeqlabCLI(LightningCLI):
         """Runs, and tells what ended it."""
         trains = subcommand == "fit" and self.trainer.is_global_zero
         is_named = self.config_init[subcommand].get("version") is not None
-        otherwise = "give another --version" if is_named else "start without --ckpt_path"
+        otherwise = "give another --version" if is_named or in_job() else "start without --ckpt_path"
         sole: AbstractContextManager[None] = alone_in(self.run_directory, otherwise) if trains else nullcontext()
         last = self.run_directory / CHECKPOINTS / LAST_CHECKPOINT
         try:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-import shlex
-from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -51,15 +49,15 @@ class RunRecord(SaveConfigCallback):
     Args:
         parser: Writes the config.
         config: Config of the run.
-        command: What was typed after ``seqlab``, or would have been.
+        command: What was typed, or would have been.
         save_to_log_dir: Whether Lightning writes a file of its own.
     """
 
     def __init__(
-        self, parser: LightningArgumentParser, config: Namespace, command: Sequence[str], save_to_log_dir: bool = False
+        self, parser: LightningArgumentParser, config: Namespace, command: str, save_to_log_dir: bool = False
     ) -> None:
         super().__init__(parser, config, save_to_log_dir=save_to_log_dir)
-        self._command = shlex.join(["seqlab", *command])
+        self._command = command
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Writes when training starts, also where a validation came before it."""

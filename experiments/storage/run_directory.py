@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +13,7 @@ from filelock import FileLock, Timeout
 
 from datamodules.errors import UserError
 from experiments.processes.agreement import rank_zero_decides, started_by_torchrun
+from experiments.storage.layout import CONFIG, METRICS, RECORD
 
 DIRECTORY_VARIABLE = "SEQLAB_RUN_DIRECTORY"
 """Set by rank zero for the processes that it starts, so that all of them have the same directory."""
@@ -20,22 +23,26 @@ _RESERVED: set[Path] = set()
 """Directories that this process has chosen for runs that have not begun."""
 
 
-def new_run(root: Path, experiment: str, version: str | None = None, begun: Path | None = None) -> Path:
+def new_run(
+    root: Path, experiment: str, version: str | None = None, begun: Path | None = None, command: str = ""
+) -> Path:
     """Makes the directory of a version of the experiment, the next one if none is given, or takes one that was begun.
 
-    Under SLURM the version is the job's id, the same through all requeues. Rank zero decides: the processes that it
-    started, and those that torchrun started beside it, take its directory.
+    In a job of SLURM the version is the job's id, the same through all requeues; a job that begins several runs of an
+    experiment has ID-2 and so on for the others. Rank zero decides: the processes that it started, and those that
+    torchrun started beside it, take its directory.
 
     Args:
         root: Where runs are kept.
         experiment: Name of the experiment.
         version: Its directory may be there already.
         begun: The directory of a run that was begun, and is to be begun anew; none for a new one.
+        command: What the run's record says was typed: by it a requeued job finds each of its runs.
 
     Raises:
         UserError: A name is none, or the directory cannot be made.
     """
-    version = _checked_version(root, experiment, version)
+    version = _checked_version(root, experiment, version, command)
     if started_by_torchrun():
         return Path(rank_zero_decides("run directory", lambda: str(begun or _make_run(root, experiment, version))))
     if "LOCAL_RANK" in os.environ and (given := os.environ.get(DIRECTORY_VARIABLE)):
@@ -45,7 +52,9 @@ def new_run(root: Path, experiment: str, version: str | None = None, begun: Path
     return path
 
 
-def reserved_run(root: Path, experiment: str, version: str | None = None, begun: Path | None = None) -> Path:
+def reserved_run(
+    root: Path, experiment: str, version: str | None = None, begun: Path | None = None, command: str = ""
+) -> Path:
     """Chooses the directory of a version as :func:`new_run` does, and leaves it to :func:`make_run` to make it.
 
     Args:
@@ -53,11 +62,12 @@ def reserved_run(root: Path, experiment: str, version: str | None = None, begun:
         experiment: Name of the experiment.
         version: Its directory may be there already.
         begun: The directory of a run that was begun, and is to be begun anew; none for a new one.
+        command: What the run's record will say was typed.
 
     Raises:
         UserError: A name is none.
     """
-    version = _checked_version(root, experiment, version)
+    version = _checked_version(root, experiment, version, command)
     if "LOCAL_RANK" in os.environ and (given := os.environ.get(DIRECTORY_VARIABLE)):
         return Path(given)
     if begun is None and version is None:
@@ -90,7 +100,7 @@ def make_run(path: Path, may_be_there: bool = False) -> None:
         ) from error
 
 
-def _checked_version(root: Path, experiment: str, version: str | None) -> str | None:
+def _checked_version(root: Path, experiment: str, version: str | None, command: str) -> str | None:
     """The name of a version's directory; None where it is the next number.
 
     Raises:
@@ -98,10 +108,43 @@ def _checked_version(root: Path, experiment: str, version: str | None) -> str | 
     """
     if not experiment or Path(experiment).is_absolute() or ".." in Path(experiment).parts:
         raise UserError(f"--experiment '{experiment}' is no name: runs are kept in {root}/NAME")
-    version = (os.environ.get("SLURM_JOB_ID") or None) if version is None else version
-    if version is not None and (Path(version).name != version or version in ("", "..")):
+    if version is None:
+        job = os.environ.get("SLURM_JOB_ID")
+        return _version_in_job(root / experiment, job, command) if job else None
+    if Path(version).name != version or version in ("", ".."):
         raise UserError(f"--version '{version}' is no name: the run is kept in {root / experiment}/VERSION")
     return version
+
+
+def _version_in_job(parent: Path, job: str, command: str) -> str:
+    """The version of a run in a job of SLURM that does not say which: a name that the job has not used yet.
+
+    In a requeued job it is that of the run which the same command began. All processes of a run find the same one: what
+    tells that a run was begun is written when they have met.
+
+    Args:
+        parent: The experiment's directory.
+        job: The job's id.
+        command: What was typed.
+    """
+    is_requeued = os.environ.get("SLURM_RESTART_COUNT", "0") != "0"
+    for number in itertools.count(1):
+        version = job if number == 1 else f"{job}-{number}"
+        run = parent / version
+        has_begun = (run / CONFIG).is_file() or (run / METRICS).is_file()
+        if is_requeued and has_begun and _command_of(run) == command:
+            break
+        if not has_begun and run.absolute() not in _RESERVED:
+            break
+    return version
+
+
+def _command_of(run: Path) -> str | None:
+    """What was typed to begin a run; None where it has no record."""
+    record = run / RECORD
+    told = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+    command: str | None = told.get("command")
+    return command
 
 
 def _make_run(root: Path, experiment: str, version: str | None) -> Path:

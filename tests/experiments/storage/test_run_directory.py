@@ -1,5 +1,6 @@
 """Which directory a run gets, and which checkpoint a word means."""
 
+import json
 import os
 from pathlib import Path
 
@@ -8,12 +9,12 @@ import pytest
 from datamodules.errors import UserError
 from experiments.checkpoints.finding import meant_checkpoint
 from experiments.storage.layout import newest_run, run_of
-from experiments.storage.run_directory import alone_in, new_run
+from experiments.storage.run_directory import alone_in, new_run, reserved_run
 
 
 @pytest.fixture(autouse=True)
 def outside_of_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SLURM_JOB_ID", "LOCAL_RANK", "SEQLAB_RUN_DIRECTORY"):
+    for name in ("SLURM_JOB_ID", "SLURM_RESTART_COUNT", "LOCAL_RANK", "SEQLAB_RUN_DIRECTORY"):
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
 
@@ -37,6 +38,26 @@ def test_versions_count_up_and_are_never_taken_twice(tmp_path: Path) -> None:
 def test_under_slurm_the_version_is_the_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLURM_JOB_ID", "4711")
     assert new_run(tmp_path, "x") == new_run(tmp_path, "x") == tmp_path / "x" / "4711"
+
+
+def test_a_job_may_begin_several_runs_and_finds_each_again_when_it_is_requeued(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "4711")
+    commands = [f"seqlab fit --seed_everything {seed}" for seed in (1, 2, 3)]
+    for command, name in zip(commands, ("4711", "4711-2", "4711-3"), strict=True):
+        run = new_run(tmp_path, "x", command=command)
+        assert run == new_run(tmp_path, "x", command=command) == tmp_path / "x" / name, "all processes have one"
+        finish(run, "last.ckpt")
+        (run / "record.json").write_text(json.dumps({"command": command}))
+    assert new_run(tmp_path, "x", command=commands[0]).name == "4711-4", "the same was typed once more"
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    for command, name in zip(commands, ("4711", "4711-2", "4711-3"), strict=True):
+        assert new_run(tmp_path, "x", command=command).name == name
+    assert new_run(tmp_path, "x", command="another").name == "4711-4"
+    monkeypatch.delenv("SLURM_RESTART_COUNT")
+    first, second = (reserved_run(tmp_path, "y") for _ in range(2))
+    assert (first.name, second.name) == ("4711", "4711-2")
 
 
 def test_a_version_that_is_given_is_taken_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
