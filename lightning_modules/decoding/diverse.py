@@ -128,9 +128,10 @@ class _GroupedBeamSearch(BeamSearch):
             scores = allowed[torch.as_tensor(own_rows, device=allowed.device)]
             of_sentence = torch.as_tensor(sentences[here] // self.groups, device=allowed.device)
             dear = scores - cost[of_sentence].repeat_interleave(width, dim=0)
-            _, local_rows, chosen = best_continuations(prefixes[here], dear, count)
+            ranked, local_rows, chosen = best_continuations(prefixes[here], dear, count)
             picked = scores[torch.as_tensor(local_rows), torch.as_tensor(chosen)].double().cpu().numpy()
-            totals[here] = prefixes[here].ravel()[local_rows] + picked
+            own = prefixes[here].ravel()[local_rows] + picked
+            totals[here] = np.where(np.isfinite(ranked), own, -np.inf)  # else none was left, and the token is any
             rows[here], tokens[here] = own_rows[local_rows], chosen
             goes_on = np.isfinite(totals[here]) & (chosen != EOS)
             kept = goes_on & (goes_on.cumsum(axis=1) <= self.beam_size)

@@ -2,14 +2,17 @@
 
 import math
 from collections import Counter
+from functools import partial
 
 import pytest
 import torch
 
-from datamodules.batch import BOS, EOS
+from datamodules.batch import BOS, EOS, UNK
 from datamodules.errors import UserError
 from lightning_modules.decoding.beam import BeamSearch, BeamStep
 from lightning_modules.decoding.diverse import DiverseBeamSearch, _GroupedBeamSearch
+from lightning_modules.layers.decoder import LuongDecoder
+from lightning_modules.layers.encoder import RecurrentEncoder
 from lightning_modules.token_encoder_decoder import TokenEncoderDecoder
 from tests.lightning_modules.decoding.tiny_search import sources, tiny_model
 
@@ -95,15 +98,30 @@ def test_groups_begin_differently(seed: int) -> None:
 
 
 class Recording(_GroupedBeamSearch):
-    """Keeps the tokens that each group goes on with at the first step."""
+    """Keeps the tokens that each group goes on with at the first step, and every step."""
 
     def __init__(self, width: int, groups: int, diversity: float) -> None:
         super().__init__(BeamSearch(width, n_best=width, max_length=LONGEST), groups, diversity)
         self.begun: list[list[int]] = []
+        self.steps: list[BeamStep] = []
 
     def _observe(self, step: BeamStep) -> None:
+        self.steps.append(step)
         if not self.begun:
             self.begun = [step.tokens[row][kept].tolist() for row, kept in enumerate(step.kept)]
+
+
+def test_no_continuation_comes_twice_where_the_vocabulary_is_hardly_larger_than_a_group(seed: int) -> None:
+    """There are fewer tokens than continuations are asked for: those that there are not are minus infinity."""
+    torch.manual_seed(seed)
+    model = TokenEncoderDecoder(6, 6, partial(RecurrentEncoder, hidden_size=4), partial(LuongDecoder, hidden_size=5))
+    search = Recording(5, 2, 0.5)
+    model.eval().translate(sources(GIVEN[0], GIVEN[0]), search)
+    for step in search.steps:
+        for totals, rows, tokens in zip(step.totals, step.rows, step.tokens, strict=True):
+            there = [(row, token) for total, row, token in zip(totals, rows, tokens, strict=True) if total > -math.inf]
+            assert len(set(there)) == len(there)
+            assert UNK not in [token for _, token in there]
 
 
 @pytest.mark.parametrize("width", [1, 2])
