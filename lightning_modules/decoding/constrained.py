@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from datamodules.batch import PAD, Padded
+from datamodules.batch import PAD, UNK, Padded
 from datamodules.errors import UserError
 from lightning_modules.decoding.beam import BeamSearch
 from lightning_modules.decoding.continuations import best_continuations
@@ -22,13 +23,42 @@ from lightning_modules.decoding.terms import Terms
 def constrained(search: BeamSearch, terms: Sequence[Terms]) -> BeamSearch:
     """The search of one batch for hypotheses that have the phrases of their source (Post and Vilar 2018).
 
-    Sources without phrases are searched as ever. A wider beam finds better places for the phrases.
+    Sources without phrases are searched as ever. A wider beam finds better places for the phrases. Their tokens may
+    repeat n-grams where the search's rule forbids it.
 
     Args:
         search: The search whose settings hold.
         terms: For each source of the batch its phrases.
     """
     return _ConstrainedBeamSearch(search, terms)
+
+
+@dataclass(frozen=True)
+class _TermRules(Rules):
+    """What may follow where phrases have to occur: what goes on with one that a prefix lacks may repeat n-grams.
+
+    Attributes:
+        terms: Those of each row.
+    """
+
+    terms: tuple[Terms, ...] = ()
+
+    def select(self, rows: Integers) -> Self:
+        """See :meth:`Rules.select`."""
+        return replace(super().select(rows), terms=tuple(self.terms[row] for row in rows.tolist()))
+
+    def without_repeats(self, log_probabilities: Tensor, tokens: Integers) -> Tensor:
+        """See :meth:`Rules.without_repeats`."""
+        kept = super().without_repeats(log_probabilities, tokens)
+        needed = [
+            (row, token)
+            for row, (terms, before) in enumerate(zip(self.terms, tokens.tolist(), strict=True))
+            for token in terms.next_tokens(tuple(before))
+        ]
+        if needed:
+            places = torch.tensor(needed, device=kept.device).unbind(1)
+            kept[places] = log_probabilities[places]
+        return kept
 
 
 class _ConstrainedBeamSearch(BeamSearch):
@@ -52,7 +82,16 @@ class _ConstrainedBeamSearch(BeamSearch):
                 f"the phrases of a source have {needed.max()} tokens, with what is forced before them, but max_length "
                 f"is {self.max_length}: give fewer, or raise max_length"
             )
-        return replace(rules, limits=np.maximum(rules.limits, needed))
+        if not self.allow_unknown and any(UNK in phrase for terms in self.terms for phrase in terms.phrases):
+            raise UserError("a phrase has the unknown token, which is not written: leave it out, or set allow_unknown")
+        return _TermRules(
+            np.maximum(rules.limits, needed),
+            rules.min_length,
+            rules.no_repeat_ngram_size,
+            rules.beginnings,
+            rules.allow_unknown,
+            tuple(self.terms),
+        )
 
     def _continuations(
         self, beams: Prefixes, width: int, allowed: Tensor, count: int

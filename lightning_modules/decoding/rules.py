@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -29,7 +30,7 @@ class Rules:
     beginnings: Padded | None
     allow_unknown: bool = False
 
-    def select(self, rows: Integers) -> Rules:
+    def select(self, rows: Integers) -> Self:
         """The rules of the given rows ``(new_rows,)``, in their order; a row may be taken several times."""
         forced = self.beginnings
         if forced is not None:
@@ -64,7 +65,7 @@ class Rules:
         begun = self._begun(log_probabilities, length)  # which may have the unknown token
         allowed = self._known(log_probabilities)
         if self.no_repeat_ngram_size:
-            allowed = without_repeats(allowed, torch.as_tensor(tokens, device=device), self.no_repeat_ngram_size)
+            allowed = self.without_repeats(allowed, tokens)
         if length < self.min_length:
             allowed = self._without_end(allowed)
         at_limit = self.limits <= length
@@ -73,6 +74,19 @@ class Rules:
             closed = torch.as_tensor(at_limit, device=device)[:, None]
             allowed = torch.where(closed, _only(log_probabilities, ends), allowed)
         return allowed if begun is None else torch.where(*begun, allowed)
+
+    def without_repeats(self, log_probabilities: Tensor, tokens: Integers) -> Tensor:
+        """Minus infinity for each token that would complete a sequence that its prefix has already.
+
+        Args:
+            log_probabilities: ``(rows, vocabulary)``, of the next token.
+            tokens: ``(rows, length)``, the tokens so far, without BOS.
+
+        Returns:
+            The same tensor where nothing is forbidden, else another one.
+        """
+        so_far = torch.as_tensor(tokens, device=log_probabilities.device)
+        return without_repeats(log_probabilities, so_far, self.no_repeat_ngram_size)
 
     def _begun(self, log_probabilities: Tensor, length: int) -> tuple[Tensor, Tensor] | None:
         """Which rows are still in their beginnings, ``(rows, 1)``, and what they may say; None where none is."""

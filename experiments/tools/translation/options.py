@@ -43,7 +43,7 @@ words: a tokenizer of subwords may not go on from half a word to its other half.
 
 --terms names a file with a line for each line of the input: the phrases that its translation has to have, between tabs;
 an empty line there asks for none. Beam search keeps places for what has them (Post and Vilar 2018); a wider beam puts
-them better.
+them better. They may repeat n-grams, whatever --no_repeat_ngram_size says.
 
 --scores writes five columns for each hypothesis: the line's number, the score, the log-probability, the number of
 tokens with the end of the sentence, and the ids between spaces. From the ids, seqlab score --ids gives the same

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from datamodules.batch import EOS, Padded
+from datamodules.batch import EOS, UNK, Padded
 from datamodules.errors import UserError
 from lightning_modules.decoding.beam import BeamSearch
 from lightning_modules.decoding.constrained import constrained
@@ -14,7 +14,9 @@ from tests.lightning_modules.decoding.tiny_search import (
     LONGEST,
     VOCABULARY,
     everything,
+    known,
     rank,
+    repeats,
     sources,
     tiny_model,
 )
@@ -51,6 +53,49 @@ def test_a_narrow_beam_finds_something_that_has_them(beam_size: int, seed: int) 
             assert all(occurs(phrase, best.ids) for phrase in phrases)
             assert len(best.ids) <= max_length
             assert best.log_probability > -math.inf
+
+
+@pytest.mark.parametrize("beam_size", [1, 2, 5])
+@pytest.mark.parametrize(
+    ("phrases", "size"),
+    [([[4, 4]], 1), ([[4, 5], [0, 4]], 1), ([[4, 5, 4, 5]], 2), ([[4, 5, 0], [5, 0, 4], [5, 0, 5]], 2)],
+)
+def test_phrases_may_repeat_what_nothing_else_may(
+    phrases: list[list[int]], size: int, beam_size: int, seed: int
+) -> None:
+    """Where the rule stood against a phrase there was no hypothesis."""
+    model = tiny_model(seed)
+    beam = BeamSearch(beam_size, max_length=12, no_repeat_ngram_size=size)
+    terms = [Terms(phrases), Terms([]), Terms(phrases)]
+    found = model.translate(sources(*GIVEN), constrained(beam, terms))
+    for each in (0, 2):
+        ids = found[each][0].ids
+        assert all(occurs(phrase, ids) for phrase in phrases)
+        repeated = {ids[at + size - 1] for at in range(len(ids)) if ids[at : at + size] in _before(ids, at, size)}
+        assert repeated <= {token for phrase in phrases for token in phrase}
+    assert not repeats(tuple(found[1][0].ids), size), "without phrases the rule holds"
+    own = model.translate(sources(GIVEN[1]), beam)[0][0]
+    assert (found[1][0].ids, found[1][0].score) == (own.ids, pytest.approx(own.score, abs=1e-9))
+
+
+def _before(ids: list[int], place: int, size: int) -> list[list[int]]:
+    """The sequences of so many ids that begin before a place."""
+    return [ids[start : start + size] for start in range(place)]
+
+
+def test_phrases_that_repeat_nothing_are_found_under_the_rule_as_by_enumeration(seed: int) -> None:
+    model = tiny_model(seed)
+    beam = BeamSearch(VOCABULARY, 0.0, n_best=1, max_length=LONGEST, no_repeat_ngram_size=2)
+    for source in GIVEN:
+        ((best,),) = model.translate(sources(source), constrained(beam, [Terms([[5, 4]])]))
+        sayable = known(each for each in everything(model, source) if occurs([5, 4], [*each.ids]))
+        wanted = max((each for each in sayable if not repeats(each.ids, 2)), key=rank)
+        assert best.log_probability == pytest.approx(wanted.log_probability, abs=1e-9)
+
+
+def test_a_phrase_that_no_search_writes_is_refused(seed: int) -> None:
+    with pytest.raises(UserError, match="a phrase has the unknown token"):
+        tiny_model(seed).translate(sources(GIVEN[0]), constrained(BeamSearch(2), [Terms([[4, UNK]])]))
 
 
 def test_without_phrases_it_is_beam_search(seed: int) -> None:
