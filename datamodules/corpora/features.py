@@ -182,6 +182,31 @@ class FeatureTokenizer(Tokenizer):
             for (_, features), row in zip(parted, rows, strict=True)
         ]
 
+    def unknown(self, sentence: str) -> list[str]:
+        """What the vocabulary lacks of a line: of its features, then of its text."""
+        features, text = self.unknown_parts(sentence)
+        return features + text
+
+    def unknown_parts(self, sentence: str) -> tuple[list[str], list[str]]:
+        """What the vocabulary lacks of a line's features, and of its text: a letter may be called as a feature is.
+
+        Args:
+            sentence: As :meth:`encode` takes it.
+
+        Raises:
+            UserError: It has no tab, or several.
+        """
+        source, features = self._parted(sentence) if sentence.strip() else ("", "")
+        return [each for each in self.features.split(features) if each not in self._ids], self.text.unknown(source)
+
+    def extend_features(self, features: Iterable[str]) -> None:
+        """Adds features after those that there are, and gives all of them the ids behind those of the text.
+
+        Args:
+            features: Each once; none where the text alone has more ids than before.
+        """
+        self._take([*self._symbols, *features])
+
     def _parted(self, line: str) -> tuple[str, str]:
         """Source and features of a line."""
         cells = line.split(_BORDER)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,11 +24,13 @@ class Unseen:
         symbol: As the tokenizer splits it off.
         count: How often it comes.
         number: Where it comes first, counted from 1; of a file, the line.
+        is_feature: Whether it is a feature beside the source, and no symbol of a text.
     """
 
     symbol: str
     count: int
     number: int
+    is_feature: bool = False
 
 
 def unseen_symbols(tokenizer: Tokenizer, sentences: Iterable[tuple[int, str]]) -> list[Unseen]:
@@ -38,13 +40,23 @@ def unseen_symbols(tokenizer: Tokenizer, sentences: Iterable[tuple[int, str]]) -
         tokenizer: A trained one.
         sentences: Each with its number.
     """
-    counts: Counter[str] = Counter()
-    first: dict[str, int] = {}
+    counts: Counter[tuple[str, bool]] = Counter()
+    first: dict[tuple[str, bool], int] = {}
     for number, sentence in sentences:
-        for symbol in tokenizer.unknown(sentence):
+        for symbol in _unknown(tokenizer, sentence):
             counts[symbol] += 1
             first.setdefault(symbol, number)
-    return [Unseen(symbol, count, first[symbol]) for symbol, count in counts.items()]
+    return [Unseen(symbol, count, first[symbol, kind], kind) for (symbol, kind), count in counts.items()]
+
+
+def _unknown(tokenizer: Tokenizer, sentence: str) -> Iterator[tuple[str, bool]]:
+    """What a vocabulary lacks of a sentence, and of each whether it is a feature."""
+    if isinstance(tokenizer, FeatureTokenizer):
+        features, text = tokenizer.unknown_parts(sentence)
+        yield from ((feature, True) for feature in features)
+    else:
+        text = tokenizer.unknown(sentence)
+    yield from ((symbol, False) for symbol in text)
 
 
 def join(source: Tokenizer, target: Tokenizer) -> None:
@@ -86,7 +98,7 @@ def shared_size(source: Tokenizer, target: Tokenizer) -> int:
 def extend(source: Tokenizer, target: Tokenizer, unseen: Mapping[Side, Sequence[Unseen]]) -> dict[Side, list[Unseen]]:
     """Adds ids after those that there are, for what comes as often as each tokenizer's ``min_frequency`` says.
 
-    A joint vocabulary stays joint.
+    A joint vocabulary stays joint. The ids of features, old and new, are the last ones still.
 
     Args:
         source: The trained tokenizer of the source.
@@ -99,9 +111,10 @@ def extend(source: Tokenizer, target: Tokenizer, unseen: Mapping[Side, Sequence[
     Raises:
         UserError: A tokenizer has no vocabulary of symbols.
     """
-    one, other = (of_symbols(tokenizer, "--extend_vocabulary adds symbols") for tokenizer in (source, target))
+    text = source.text if isinstance(source, FeatureTokenizer) else source
+    one, other = (of_symbols(tokenizer, "--extend_vocabulary adds symbols") for tokenizer in (text, target))
     were_joint = is_joint(one, other)
-    counts = [Counter({each.symbol: each.count for each in unseen[side]}) for side in SIDES]
+    counts = [Counter({each.symbol: each.count for each in unseen[side] if not each.is_feature}) for side in SIDES]
     if one is other:
         one.extend(counts[0] + counts[1])
     else:
@@ -109,7 +122,9 @@ def extend(source: Tokenizer, target: Tokenizer, unseen: Mapping[Side, Sequence[
         other.extend(counts[1])
         if were_joint:
             share_symbols(one, other)
+    if isinstance(source, FeatureTokenizer):
+        source.extend_features(each.symbol for each in unseen["source"] if each.is_feature)
     return {
-        side: [each for each in unseen[side] if not tokenizer.unknown(each.symbol)]
+        side: [each for each in unseen[side] if each.is_feature or not tokenizer.unknown(each.symbol)]
         for side, tokenizer in zip(SIDES, (one, other), strict=True)
     }

@@ -16,6 +16,12 @@ from lightning_modules.shapes import check_shapes
 VOCABULARIES = ("source_vocabulary_size", "target_vocabulary_size", "class_count")
 """The arguments of a model that may have grown."""
 
+FEATURES = "feature_vocabulary_size"
+"""The argument of a model that says how many of the source's ids are features."""
+
+SOURCE = "source_embedding."
+"""How the names of weights begin that have a row for each id of the source."""
+
 
 def load_initial_weights(model: L.LightningModule, path: Path, trusted: Sequence[str], extends: bool = False) -> None:
     """Gives a model the weights of a checkpoint.
@@ -33,7 +39,7 @@ def load_initial_weights(model: L.LightningModule, path: Path, trusted: Sequence
     checkpoint = read_checkpoint(path, trusted)
     weights = checkpoint["state_dict"]
     if extends:
-        weights = _extended(weights, model.state_dict(), _growth(model, checkpoint))
+        weights = _extended(weights, model.state_dict(), _growth(model, checkpoint), _features(model, checkpoint))
     check_shapes(model, weights, f"--init_from {path}")
     model.load_state_dict(weights)
 
@@ -44,8 +50,14 @@ def _growth(model: L.LightningModule, checkpoint: Mapping[str, Any]) -> set[tupl
     return {(saved[name], model.hparams[name]) for name in VOCABULARIES if name in saved and name in model.hparams}
 
 
+def _features(model: L.LightningModule, checkpoint: Mapping[str, Any]) -> tuple[int, int]:
+    """Ids of features, which are the last ones of the source, in the checkpoint and in the model."""
+    saved = checkpoint.get(MODEL) or {}
+    return saved.get(FEATURES, 0), model.hparams.get(FEATURES, 0)
+
+
 def _extended(
-    saved: Mapping[str, Tensor], own: Mapping[str, Tensor], growth: set[tuple[int, int]]
+    saved: Mapping[str, Tensor], own: Mapping[str, Tensor], growth: set[tuple[int, int]], features: tuple[int, int]
 ) -> dict[str, Tensor]:
     """The weights of a checkpoint; those that have a row for each id with the model's own rows for new ids.
 
@@ -53,11 +65,15 @@ def _extended(
         saved: The checkpoint's weights by name.
         own: The model's.
         growth: See :func:`_growth`.
+        features: See :func:`_features`; the rows of the source's text come before theirs.
     """
     weights = dict(saved)
     for name in saved.keys() & own.keys():
         before, now = saved[name], own[name]
         if before.dim() and now.dim() and before.shape[1:] == now.shape[1:] and (len(before), len(now)) in growth:
+            had, has = features if name.startswith(SOURCE) else (0, 0)
+            text = len(before) - had
             weights[name] = now.clone()
-            weights[name][: len(before)] = before
+            weights[name][:text] = before[:text]
+            weights[name][len(now) - has : len(now) - has + had] = before[text:]
     return weights

@@ -77,7 +77,10 @@ def _sizes(data: ParallelDataModule) -> tuple[int, int]:
 def _listed(data: ParallelDataModule, split: Split, side: Side, symbols: Sequence[Unseen]) -> str:
     """How many symbols of which text, and the first of them with their places."""
     text, unit = data.named(split, side)
-    words = [f"{each.symbol!r} ({unit} {each.number}, {each.count:,} in all)" for each in symbols[:MOST_SYMBOLS]]
+    words = [
+        f"{'feature ' if each.is_feature else ''}{each.symbol!r} ({unit} {each.number}, {each.count:,} in all)"
+        for each in symbols[:MOST_SYMBOLS]
+    ]
     if len(symbols) > MOST_SYMBOLS:
         words.append(f"{len(symbols) - MOST_SYMBOLS:,} more")
     noun = "symbol" if len(symbols) == 1 else "symbols"

@@ -12,7 +12,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 
+from datamodules.batch import UNK
+from datamodules.tokenizers import restore_tokenizer
 from experiments.cli import main
 from tests.experiments.metrics_table import values
 from tests.experiments.tiny_task import EXACT_MATCH, write_changed_config
@@ -95,6 +98,29 @@ def test_an_encoder_of_their_own(
         == 2
     )
     assert "EncoderWithFeatures reads features, and the data have none" in capfd.readouterr().err
+
+
+def test_new_letters_and_features_get_rows_and_the_others_keep_theirs(folder: Path, tmp_path: Path) -> None:
+    lines = (folder / "all.tsv").read_text().splitlines()[:400]
+    (tmp_path / "new.tsv").write_text("\n".join([*lines, *["1\tN|DU\tüb\tübe"] * 5]) + "\n")
+    words = [
+        "fit", "--config", str(folder / "endings.yaml"), "--init_from", str(folder / "runs" / "endings" / "1"),
+        "--extend_vocabulary", "--data.init_args.train.tsv", str(tmp_path / "new.tsv"), "--data.init_args.split",
+        "{val: 0.1}", "--model.init_args.optimizer.init_args.lr", "0.0", "--trainer.max_epochs", "1",
+        "--experiment", "extended",
+    ]  # fmt: skip
+    assert main(words) == 0
+    (last,) = (folder / "runs" / "extended" / "1" / "checkpoints").glob("last.ckpt")
+    (best,) = (folder / "runs" / "endings" / "1" / "checkpoints").glob("best.ckpt")
+    before, after = (torch.load(path, weights_only=True) for path in (best, last))
+    rows = []
+    for checkpoint in (before, after):
+        tokenizer = restore_tokenizer(checkpoint["TranslationDataModule"]["source_tokenizer"])
+        weight = checkpoint["state_dict"]["source_embedding.weight"]
+        assert tokenizer.vocabulary_size == len(weight)
+        rows.append(torch.cat([weight[tokenizer.encode(line)] for line in ("N|PL\tNV", "V|SG\tabc")]))
+    assert torch.equal(*rows)
+    assert UNK not in tokenizer.encode("N|DU\tüb")
 
 
 def test_the_held_out_pairs_are_tested_and_training_resumes_on_the_same(

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from datamodules.batch import SPECIAL_PIECES, UNK
 from datamodules.corpora.corpus import TsvFile
 from datamodules.corpora.features import Features, FeatureTokenizer
+from datamodules.corpora.vocabularies import Unseen, extend, unseen_symbols
 from datamodules.errors import UserError
 from datamodules.formats.json_lines import JsonLinesFile
 from datamodules.tokenizers import (
@@ -78,6 +79,20 @@ def test_the_letter_and_the_feature_of_one_name_have_two_ids() -> None:
     assert feature != letter
     assert tokenizer.encode("N\t") == [letter]
     assert tokenizer.encode("N\tV;GEN") == [tokenizer.encode("N\tV")[0], UNK, letter]
+
+
+def test_new_letters_and_features_have_ids_behind_those_of_their_kind(tmp_path: Path) -> None:
+    text = CharacterTokenizer()
+    tokenizer = trained(text, ["ab\tN;SG", "ab\tN"])
+    lines = [(1, "ab\tN;SG"), (3, "abN\tPL;c"), (4, "c\tPL")]
+    unseen = unseen_symbols(tokenizer, lines)
+    assert unseen == [Unseen("PL", 2, 3, True), Unseen("c", 1, 3, True), Unseen("N", 1, 3), Unseen("c", 1, 4)]
+    before = tokenizer.pieces(range(tokenizer.vocabulary_size))
+    assert extend(tokenizer, text, {"source": unseen, "target": []})["source"] == unseen
+    assert tokenizer.pieces(range(tokenizer.vocabulary_size)) == [*before[:-2], "N", "c", *before[-2:], "PL", "c"]
+    assert all(UNK not in tokenizer.encode(line) for _, line in lines)
+    again = restore_tokenizer(tokenizer.describe())
+    assert [again.encode(line) for _, line in lines] == [tokenizer.encode(line) for _, line in lines]
 
 
 def test_the_order_of_the_columns_is_that_of_the_line() -> None:
