@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from datamodules.batch import Split
-from datamodules.corpora.features import Features, FeatureTokenizer
+from datamodules.corpora.features import Features, FeatureTokenizer, excerpt_of_lines
 from datamodules.corpora.held_out import HeldOut
 from datamodules.corpora.parallel import ParallelDataModule
 from datamodules.corpora.vocabularies import SIDES, Side
@@ -158,6 +158,10 @@ class TranslationDataModule(ParallelDataModule):
         tokenizer = self._feature_tokenizer
         for _, (source, features, target) in self._rows(split):
             yield (source if tokenizer is None else tokenizer.joined(source, features)), target
+
+    def _reading(self) -> Excerpt | None:
+        """How much of a line of :meth:`pairs` is read: of its source, and of features all."""
+        return excerpt_of_lines(self._excerpt, self._feature_tokenizer)
 
     def content(self, split: Split) -> str:
         """SHA-256 (hex) over the bytes of a split's files, and over what decides which of their pairs it has."""

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from datamodules.batch import UNK
 from datamodules.errors import UserError
+from datamodules.excerpts import Excerpt
 from datamodules.tokenizers import Setting, Tokenizer, class_path, restore_tokenizer
 
 _BORDER = "\t"
@@ -157,7 +158,7 @@ class FeatureTokenizer(Tokenizer):
 
     def _texts(self, lines: Iterable[str], counts: Counter[str]) -> Iterator[str]:
         for line in lines:
-            source, features = self._parted(line) if _BORDER in line else (line, "")
+            source, features = self.parted(line) if _BORDER in line else (line, "")
             counts.update(self.features.split(features))
             yield source
 
@@ -175,7 +176,7 @@ class FeatureTokenizer(Tokenizer):
 
     def encode_all(self, sentences: list[str]) -> list[list[int]]:
         """The ids of lines, each of features and text."""
-        parted = [self._parted(sentence) if sentence.strip() else ("", "") for sentence in sentences]
+        parted = [self.parted(sentence) if sentence.strip() else ("", "") for sentence in sentences]
         rows = self.text.encode_all([source for source, _ in parted])
         return [
             [self._ids.get(feature, UNK) for feature in self.features.split(features)] + row
@@ -196,7 +197,7 @@ class FeatureTokenizer(Tokenizer):
         Raises:
             UserError: It has no tab, or several.
         """
-        source, features = self._parted(sentence) if sentence.strip() else ("", "")
+        source, features = self.parted(sentence) if sentence.strip() else ("", "")
         return [each for each in self.features.split(features) if each not in self._ids], self.text.unknown(source)
 
     def extend_features(self, features: Iterable[str]) -> None:
@@ -207,8 +208,12 @@ class FeatureTokenizer(Tokenizer):
         """
         self._take([*self._symbols, *features])
 
-    def _parted(self, line: str) -> tuple[str, str]:
-        """Source and features of a line."""
+    def parted(self, line: str) -> tuple[str, str]:
+        """Source and features of a line.
+
+        Raises:
+            UserError: It has no tab, or several.
+        """
         cells = line.split(_BORDER)
         if len(cells) != 2:
             order = "features and source" if self.features_first else "source and features"
@@ -259,3 +264,48 @@ class FeatureTokenizer(Tokenizer):
         trained = {"settings": self._kind.get("settings"), "trained": text}
         self._text = restore_tokenizer({"class_path": self._kind.get("class_path"), "state": trained})
         self._take(map(str, features))
+
+
+class ExcerptBesideFeatures(Excerpt):
+    """An excerpt of the source alone, of lines that have its features too; these are read whole.
+
+    Args:
+        excerpt: How much of the source is read.
+        tokenizer: Knows where in a line the source stands.
+    """
+
+    def __init__(self, excerpt: Excerpt, tokenizer: FeatureTokenizer) -> None:
+        self._excerpt = excerpt
+        self._tokenizer = tokenizer
+
+    def of(self, source: str) -> str:
+        """See :meth:`Excerpt.of`; a line without a tab, or with several, stays as it is: it is refused elsewhere."""
+        if source.count(_BORDER) != 1:
+            return source
+        text, features = self._tokenizer.parted(source)
+        return self._tokenizer.joined(self._excerpt.of(text), features)
+
+    def cuts(self, source: str) -> bool:
+        """See :meth:`Excerpt.cuts`."""
+        return source.count(_BORDER) == 1 and self._excerpt.cuts(self._tokenizer.parted(source)[0])
+
+    @property
+    def told(self) -> str:
+        """See :attr:`Excerpt.told`."""
+        return self._excerpt.told
+
+    def settings(self) -> Mapping[str, Any]:
+        """Those of the excerpt."""
+        return self._excerpt.settings()
+
+
+def excerpt_of_lines(excerpt: Excerpt | None, tokenizer: Tokenizer | None) -> Excerpt | None:
+    """How much of a line is read, which may have features beside the source.
+
+    Args:
+        excerpt: How much of a source is read; None for all of it.
+        tokenizer: Of the lines, trained or not.
+    """
+    if excerpt is None or not isinstance(tokenizer, FeatureTokenizer):
+        return excerpt
+    return ExcerptBesideFeatures(excerpt, tokenizer)

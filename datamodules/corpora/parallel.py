@@ -411,11 +411,16 @@ class ParallelDataModule(L.LightningDataModule, ABC):
     def _training_text(self) -> TrainingText:
         return TrainingText(self._content("train"), self._sentences, partial(self.check_unchanged, "train"))
 
+    def _reading(self) -> Excerpt | None:
+        """How much of a line of :meth:`pairs` is read."""
+        return self._excerpt
+
     def _sentences(self, sides: tuple[Side, ...]) -> Iterable[str]:
         """What a tokenizer of these sides is trained on."""
+        excerpt = self._reading()
         for source, target in self.pairs("train"):
             if "source" in sides:
-                yield source if self._excerpt is None else self._excerpt.of(source)
+                yield source if excerpt is None else excerpt.of(source)
             if "target" in sides:
                 yield target
 
@@ -424,7 +429,7 @@ class ParallelDataModule(L.LightningDataModule, ABC):
         if split not in self._corpora:
             source_tokenizer, target_tokenizer = self._prepare_tokenizers()
             max_length = self._longest_kept(split)
-            extended, excerpt = self._copy_unknown, self._excerpt
+            extended, excerpt = self._copy_unknown, self._reading()
             if extended:
                 check_copyable(source_tokenizer, target_tokenizer, is_joint(source_tokenizer, target_tokenizer))
 

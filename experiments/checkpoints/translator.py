@@ -15,6 +15,7 @@ import torch
 
 from datamodules.batch import BOS, EOS, Padded, SequenceBatch
 from datamodules.corpora.corpus import FORBIDDEN
+from datamodules.corpora.features import excerpt_of_lines
 from datamodules.corpora.spelling import Spelling, spellings
 from datamodules.errors import RunFailed, UserError
 from datamodules.excerpts import Excerpt
@@ -169,8 +170,14 @@ class Translator:
         """The ids of a source sentence, or of the part of it that is read, closed by EOS."""
         return [*self.spellings(sentence)[0].encode(self._read(sentence)), EOS]
 
+    @property
+    def reading(self) -> Excerpt | None:
+        """How much of a line is read, which may have features beside the source."""
+        return excerpt_of_lines(self.excerpt, self.source_tokenizer)
+
     def _read(self, source: str) -> str:
-        return source if self.excerpt is None else self.excerpt.of(source)
+        excerpt = self.reading
+        return source if excerpt is None else excerpt.of(source)
 
     def text(self, hypothesis: Hypothesis, source: str) -> str:
         """A hypothesis in one line, whatever the training text had in it.

@@ -14,8 +14,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from datamodules.batch import UNK
-from datamodules.tokenizers import restore_tokenizer
+from datamodules.batch import EOS, UNK
+from datamodules.corpora.features import FeatureTokenizer
+from datamodules.errors import UserError
+from datamodules.excerpts import LastWords
+from datamodules.tokenizers import WhitespaceTokenizer, restore_tokenizer
+from experiments.checkpoints.translator import Translator
 from experiments.cli import main
 from tests.experiments.metrics_table import values
 from tests.experiments.tiny_task import EXACT_MATCH, write_changed_config
@@ -98,6 +102,17 @@ def test_an_encoder_of_their_own(
         == 2
     )
     assert "EncoderWithFeatures reads features, and the data have none" in capfd.readouterr().err
+
+
+def test_a_translator_cuts_the_source_beside_its_features() -> None:
+    tokenizer = FeatureTokenizer(WhitespaceTokenizer())
+    tokenizer.train(["a b c d\tV;3 SG"])
+    translator = Translator((), tokenizer, tokenizer.text, excerpt=LastWords(2))
+    assert translator.encode("a b c d\tV;3 SG") == [*tokenizer.encode("c d\tV;3 SG"), EOS]
+    assert translator.reading is not None
+    assert translator.reading.cuts("a b c d\tV;3 SG")
+    with pytest.raises(UserError, match="0 tabs: a line has source and features"):
+        translator.encode("a b c d")
 
 
 def test_new_letters_and_features_get_rows_and_the_others_keep_theirs(folder: Path, tmp_path: Path) -> None:

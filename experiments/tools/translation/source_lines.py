@@ -117,7 +117,7 @@ class SourceLines:
             ids = translator.encode(text) if text.strip() else []
         except UserError as error:
             raise UserError(f"{place}: {error}") from error
-        faults.check_excerpt(translator.excerpt, text, place)
+        faults.check_excerpt(translator.reading, text, place)
         faults.check_length(len(ids) - 1, translator.longest_source, "source", place)
         faults.check_known(ids[:-1], "source", place)
         prefix = translator.spellings(text)[1].encode(beginning) if beginning.strip() else []

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from datamodules.batch import SPECIAL_PIECES, UNK
 from datamodules.corpora.corpus import TsvFile
-from datamodules.corpora.features import Features, FeatureTokenizer
+from datamodules.corpora.features import Features, FeatureTokenizer, excerpt_of_lines
 from datamodules.corpora.vocabularies import Unseen, extend, unseen_symbols
 from datamodules.errors import UserError
+from datamodules.excerpts import LastWords
+from datamodules.formats.columns import Column
 from datamodules.formats.json_lines import JsonLinesFile
 from datamodules.tokenizers import (
     CharacterTokenizer,
@@ -176,6 +178,30 @@ def test_a_data_module_puts_features_before_the_source_alone(tmp_path: Path, tar
     restored.load_state_dict(data.state_dict())
     assert restored.source_tokenizer.fingerprint() == data.source_tokenizer.fingerprint()
     assert restored.target_tokenizer.fingerprint() == data.target_tokenizer.fingerprint()
+
+
+@pytest.mark.parametrize("columns", [COLUMNS, {"features": 0, "source": 1, "target": 2}])
+def test_an_excerpt_is_of_the_source_and_features_are_read_whole(tmp_path: Path, columns: dict[str, Column]) -> None:
+    cells = {"source": "a b c d", "features": "V;PRS;3 SG", "target": "x"}
+    line = "\t".join(cells[name] for name in sorted(columns, key=lambda name: columns[name]))
+    (tmp_path / "a.tsv").write_text(f"{line}\n" * 3)
+    text = TsvFile(str(tmp_path / "a.tsv"), columns)
+    data = TranslationDataModule(
+        text,
+        text,
+        WhitespaceTokenizer(),
+        target_tokenizer=WhitespaceTokenizer(),
+        features=Features(),
+        excerpt=LastWords(2),
+        cache_directory=str(tmp_path / "cache"),
+    )
+    read = "c d\tV;PRS;3 SG" if columns == COLUMNS else "V;PRS;3 SG\tc d"
+    assert list(data.sources("train")) == [read] * 3
+    excerpt = excerpt_of_lines(LastWords(2), data.source_tokenizer)
+    assert excerpt is not None
+    assert excerpt.of(read) == read
+    assert not excerpt.cuts(read)
+    assert excerpt.of("a b c d") == "a b c d", "which is no line of features and source, and refused as such"
 
 
 def test_splits_in_other_forms_and_orders_become_the_same_lines(tmp_path: Path) -> None:
