@@ -92,7 +92,21 @@ class CsvFile:
                 return
             except csv.Error as error:
                 raise UserError(
-                    f"{path}, line {number}, read up to line {reader.line_num}: {error}; a quote has to be closed, and "
-                    "one within a cell in quotes written twice"
+                    _what_is_wrong(error, f"{path}, line {number}, read up to line {reader.line_num}")
                 ) from error
             yield number, cells
+
+
+def _what_is_wrong(error: csv.Error, place: str) -> str:
+    """What a reader says of a record, and what to do.
+
+    Args:
+        error: What it raised.
+        place: Names the record.
+    """
+    if "field limit" in str(error):
+        return (
+            f"{place}: a cell has more than {csv.field_size_limit():,} characters: close its quote, or shorten it, or "
+            "give the table as TSV or JSON lines"
+        )
+    return f"{place}: {error}; a quote has to be closed, and one within a cell in quotes written twice"

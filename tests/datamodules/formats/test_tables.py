@@ -76,6 +76,11 @@ def test_line_ends_and_tabs_in_quotes_are_spaces_and_errors_after_them_name_the_
     ("content", "message"),
     [
         ('en,de\na,b\n"c,d\ne,f\n', "line 3, read up to line 4: unexpected end of data; a quote has to be closed"),
+        (
+            f"en,de\na,b\n{'c' * 131_073},d\n",
+            "line 3, read up to line 3: a cell has more than 131,072 characters: close",
+        ),
+        ('en,de\n"a,b\n' + "c,d\n" * 40_000, "line 2, read up to line 32770: a cell has more than 131,072 characters"),
         ('en,de\n"a"b,c\n', "line 2, read up to line 2: ',' expected after '\"'"),
         ("en,de\na,b\nc,d,e\n", "line 3: it has 3 columns, but the header 2: a cell that holds ','"),
         ("en,de\na,b\n\nc\n", "line 4: it has 1 columns, but 2 are needed"),
