@@ -117,6 +117,8 @@ def with_record(action: Action, value: Any) -> Any:  # noqa: ANN401 - whatever a
     records = _records(action)
     if not isinstance(value, dict | str) or len(records) < 2:
         return value
+    if isinstance(value, str):
+        value = _mapping_of_file(value) or value
     if isinstance(value, str) or "class_path" in value:
         path, arguments = (value, {}) if isinstance(value, str) else (value["class_path"], value.get("init_args") or {})
         kind = next((each for each in records if path in (each.__name__, _path(each))), None)
@@ -137,6 +139,17 @@ def with_record(action: Action, value: Any) -> Any:  # noqa: ANN401 - whatever a
             f"that was given before: give {forms}, or change one key by an option, {action.dest}.KEY"
         )
     return _whole(meant[0], value)
+
+
+def _mapping_of_file(name: str) -> dict[str, Any] | None:
+    """The mapping of a config file; None where the name is none of one, or the file has something else."""
+    if Path(name).suffix not in CONFIG_SUFFIXES or not _is_file(name):
+        return None
+    try:
+        content = yaml.safe_load(Path(name).read_bytes())
+    except (OSError, yaml.YAMLError):  # which jsonargparse tells
+        return None
+    return content if isinstance(content, dict) else None
 
 
 def _whole(record: type, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -122,6 +122,17 @@ def test_an_option_of_another_form_keeps_nothing(
     assert trained_on(tmp_path, capsys, seed, [before], *options) == expected
 
 
+@pytest.mark.parametrize("before", [TSV, TEXT])
+@pytest.mark.parametrize("as_option", [False, True])
+def test_a_form_may_be_a_file_of_its_own(
+    as_option: bool, before: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], seed: int
+) -> None:
+    (tmp_path / "form.yaml").write_text("tsv: c\n")
+    file = str(tmp_path / "form.yaml")
+    given = ([before], f"={file}") if as_option else ([before, file],)
+    assert trained_on(tmp_path, capsys, seed, *given) == {"tsv": "c", "columns": None, "header": False}
+
+
 def test_columns_that_the_new_form_needs_are_not_those_of_the_one_before(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], seed: int
 ) -> None:
