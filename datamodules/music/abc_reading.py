@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
+from datamodules.corpora.corpus import check_characters
 from datamodules.errors import UserError
 from datamodules.music.abc_voice import Signature, VoiceReader, tokens
 from datamodules.music.notes import Piece
@@ -63,11 +65,43 @@ def _tunes(lines: Iterable[str]) -> Iterator[list[tuple[int, str]]]:
 def _read_tune(lines: list[tuple[int, str]], file: str, voice: int | None) -> Piece | None:
     """The tune of some lines; None where there is nothing to play."""
     number = next((line[2:].strip() for _, line in lines if line.startswith("X:")), "")
+    number = number.encode(errors="replace").decode()
     place = f"{file}, tune {number}" if number else file
     reader = TuneReader(place)
     for line_number, line in lines:
+        check_text(line, f"{place}, line {line_number}")
         reader.read_line(line, f"{place}, line {line_number}")
     return reader.piece(voice) if reader.has_notes else None
+
+
+def undecided(raw: bytes, _path: Path, _number: int) -> str:
+    """A line whose bytes may be no UTF-8, which :func:`check_text` tells: then its tune is wrong, and no other.
+
+    Args:
+        raw: Its bytes.
+    """
+    return raw.decode(errors="surrogateescape")
+
+
+def check_text(line: str, place: str) -> None:
+    """Refuses a line whose bytes were no UTF-8, or that has a character which ends lines elsewhere.
+
+    Args:
+        line: As :func:`undecided` gave it.
+        place: Where it stands, for the error.
+
+    Raises:
+        UserError: It is no text.
+    """
+    raw = line.encode(errors="surrogateescape")
+    try:
+        raw.decode()
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{place}: not UTF-8 (byte 0x{raw[error.start]:02x} at position {error.start + 1}); convert the file, for "
+            "example with iconv -f LATIN1 -t UTF-8, or leave the tune out"
+        ) from error
+    check_characters(line, place)
 
 
 class TuneReader:

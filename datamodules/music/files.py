@@ -16,7 +16,7 @@ from typing import Literal
 from datamodules.corpora.corpus import find_file, hash_file, read_lines
 from datamodules.errors import UserError, suggest
 from datamodules.formats.compression import opened
-from datamodules.music.abc_reading import TuneReader, read_tunes
+from datamodules.music.abc_reading import TuneReader, check_text, read_tunes, undecided
 from datamodules.music.made import made_pieces
 from datamodules.music.midi import read_midi
 from datamodules.music.notes import Note, Piece, check_pitch
@@ -171,7 +171,7 @@ class AbcFiles:
 
     def _readings(self) -> Iterator[Piece | UserError]:
         for path in self.files():
-            yield from read_tunes(read_lines(path), str(path), self.voice)
+            yield from read_tunes(read_lines(path, undecided), str(path), self.voice)
 
 
 @dataclass(frozen=True)
@@ -210,8 +210,9 @@ class TuneTable:
 
     def _readings(self) -> Iterator[Piece | UserError]:
         (path,) = self.files()
-        for number, line in enumerate(read_lines(path), start=1):
+        for number, line in enumerate(read_lines(path, undecided), start=1):
             try:
+                check_text(line, f"{path}, line {number}")
                 yield self._tune(line.split("\t"), f"{path}, line {number}")
             except UserError as error:
                 yield error

@@ -62,6 +62,29 @@ def test_fields_of_a_table_may_have_spaces(tmp_path: Path) -> None:
     assert second.voices[0][0].pitch == 66
 
 
+def test_a_tune_that_is_not_utf_8_is_refused_or_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "tunes.abc"
+    path.write_bytes("X:1\nK:C\nCDE\n\nX:2\nT:été\nK:C\nCD\n\nX:3\nT:über\nK:C\nC\n".encode("latin-1"))
+    path.write_bytes(path.read_bytes().replace("über".encode("latin-1"), "über".encode()))
+    with pytest.raises(UserError, match=r"tunes\.abc, tune 2, line 6: not UTF-8 \(byte 0xe9 at position 3\); convert"):
+        list(AbcFiles(str(path)).pieces())
+    skipping = AbcFiles(str(path), unreadable="skip")
+    assert [len(piece.voices[0]) for piece in skipping.pieces()] == [3, 1]
+    assert len(skipping.left_out()) == 1
+    table = tmp_path / "tunes.tsv"
+    table.write_bytes(b"K:C\tCDE\nK:C\tCD %\xe9\nK:C\tC\0\n")
+    with pytest.raises(UserError, match=r"tunes\.tsv, line 2: not UTF-8 \(byte 0xe9 at position 9\)"):
+        list(TuneTable(str(table)).pieces())
+    assert len(TuneTable(str(table), unreadable="skip").left_out()) == 2
+
+
+def test_the_number_of_a_tune_may_be_no_text(tmp_path: Path) -> None:
+    (tmp_path / "a.abc").write_bytes(b"X:\xe9\nK:C\nC\n")
+    (told,) = AbcFiles(str(tmp_path / "a.abc"), unreadable="skip").left_out()
+    assert "a.abc, tune ?, line 1: not UTF-8 (byte 0xe9 at position 3)" in told
+    told.encode()
+
+
 def test_a_folder_without_tunes(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"has no file that ends in \.abc or \.txt"):
         list(AbcFiles(str(tmp_path)).pieces())
