@@ -118,7 +118,7 @@ class MusicDataModule(ParallelDataModule):
         """How many pieces cannot be read, and what is wrong with the first; see :meth:`ParallelDataModule.remarks`."""
         left_out = self._of(split).left_out()
         if left_out:
-            yield f"{split}: {len(left_out)} tunes left out that cannot be read, the first: {left_out[0]}"
+            yield f"{split}: {len(left_out)} pieces left out that cannot be read, the first: {left_out[0]}"
 
     def where(self, split: Split, number: int) -> str:
         """See :meth:`ParallelDataModule.where`."""

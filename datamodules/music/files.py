@@ -18,7 +18,7 @@ from datamodules.errors import UserError, suggest
 from datamodules.formats.compression import opened
 from datamodules.music.abc_reading import TuneReader, check_text, read_tunes, undecided
 from datamodules.music.made import made_pieces
-from datamodules.music.midi import read_midi
+from datamodules.music.midi import import_mido, read_midi
 from datamodules.music.notes import Note, Piece, check_pitch
 
 
@@ -115,14 +115,16 @@ class MidiFiles:
     Args:
         midi: The file or folder; files end in .mid or .midi.
         steps: Steps of the grid in a quarter note, to which notes are rounded.
+        unreadable: Whether a file that cannot be read ends the command, or is left out.
     """
 
     midi: str
     steps: int = 4
+    unreadable: Literal["refuse", "skip"] = "refuse"
 
     def left_out(self) -> list[str]:
-        """Nothing."""
-        return []
+        """What is wrong with the files that cannot be read."""
+        return [str(each) for each in self._readings() if isinstance(each, UserError)]
 
     def files(self) -> list[Path]:
         """The files, in the order of their names."""
@@ -134,9 +136,16 @@ class MidiFiles:
         Raises:
             UserError: One cannot be read, has no notes, or is not on the grid.
         """
+        return read_ones(self._readings(), self.unreadable)
+
+    def _readings(self) -> Iterator[Piece | UserError]:
         _check_steps(self.steps, self.midi)
+        import_mido(self.midi)
         for path in self.files():
-            yield read_midi(path, self.steps)
+            try:
+                yield read_midi(path, self.steps)
+            except UserError as error:
+                yield error
 
 
 @dataclass(frozen=True)

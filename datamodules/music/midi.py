@@ -42,13 +42,14 @@ def read_midi(path: Path, steps: int) -> Piece:
     Raises:
         UserError: It cannot be read, has no notes, or its notes are not on the grid.
     """
-    mido = _mido(str(path))
+    mido = import_mido(str(path))
     try:
         file = mido.MidiFile(path)
-    except (OSError, EOFError, ValueError, KeyError, IndexError) as error:
-        raise UserError(
-            f"{path} cannot be read as MIDI: {' '.join(str(error).split()) or 'it ends too early'}"
-        ) from error
+    except (KeyError, IndexError) as error:  # whose texts say nothing of the file
+        raise UserError(f"{path} cannot be read as MIDI: it is damaged; leave it out") from error
+    except (OSError, EOFError, ValueError, mido.KeySignatureError) as error:
+        told = " ".join(str(error).split()) or "it ends too early"
+        raise UserError(f"{path} cannot be read as MIDI: {told}; export it anew, or leave it out") from error
     if file.ticks_per_beat < 1:
         raise UserError(f"{path}: its times are no beats (SMPTE): export it with ticks per quarter note")
     tracks = [_notes(track, file.ticks_per_beat) for track in file.tracks]
@@ -68,7 +69,7 @@ def write_midi(piece: Piece, file: BinaryIO) -> None:
         piece: Any piece.
         file: Open for writing.
     """
-    mido = _mido("the MIDI output")
+    mido = import_mido("the MIDI output")
     midi = mido.MidiFile(ticks_per_beat=TICKS)
     head = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=TEMPO, time=0)])
     midi.tracks.append(head)
@@ -141,7 +142,15 @@ def _channel(number: int) -> int:
     return channels[number % len(channels)]
 
 
-def _mido(what: str) -> ModuleType:
+def import_mido(what: str) -> ModuleType:
+    """The package mido.
+
+    Args:
+        what: What needs it, for the error.
+
+    Raises:
+        UserError: It is not installed.
+    """
     try:
         import mido
     except ModuleNotFoundError as error:

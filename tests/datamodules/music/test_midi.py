@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from datamodules.errors import UserError
+from datamodules.music.files import MidiFiles
 from datamodules.music.made import made_pieces
 from datamodules.music.midi import TICKS, read_midi, write_midi
 from datamodules.music.notes import Note, Piece
@@ -70,6 +71,20 @@ def test_what_is_no_music(tmp_path: Path) -> None:
     path = save(tmp_path / "empty.mid", Piece("", (), Fraction(1)))
     with pytest.raises(UserError, match=r"empty\.mid has no notes"):
         read_midi(path, steps=4)
+    good = save(tmp_path / "good.mid", next(made_pieces(1, 0, bars=1)))
+    signed = mido.MidiFile(good)
+    signed.tracks[0].insert(0, mido.MetaMessage("key_signature", key="Am"))
+    signed.save(tmp_path / "signed.mid")
+    assert len(read_midi(tmp_path / "signed.mid", steps=4).voices) == 5
+    wrong = (tmp_path / "signed.mid").read_bytes().replace(b"\xff\x59\x02\x00\x01", b"\xff\x59\x02\x00\x09")
+    (tmp_path / "signed.mid").write_bytes(wrong)
+    with pytest.raises(UserError, match=r"signed\.mid cannot be read as MIDI: Could not decode key .*; export it anew"):
+        read_midi(tmp_path / "signed.mid", steps=4)
+    with pytest.raises(UserError, match=r"empty\.mid has no notes"):
+        list(MidiFiles(str(tmp_path)).pieces())
+    skipping = MidiFiles(str(tmp_path), unreadable="skip")
+    assert [piece.place for piece in skipping.pieces()] == [str(good)]
+    assert [told.split()[0] for told in skipping.left_out()] == [str(path), str(tmp_path / "signed.mid")]
     (tmp_path / "text.mid").write_text("no MIDI")
     with pytest.raises(UserError, match=r"text\.mid cannot be read as MIDI"):
         read_midi(tmp_path / "text.mid", steps=4)
