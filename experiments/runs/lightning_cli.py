@@ -32,7 +32,7 @@ from experiments.checkpoints.checkpoint_names import name_plainly
 from experiments.checkpoints.initial_weights import load_initial_weights
 from experiments.checkpoints.new_symbols import begin_with_vocabulary
 from experiments.checkpoints.reading import check_resumable, read_checkpoint
-from experiments.checkpoints.saved_config import check_same_parts, saved_config, with_config
+from experiments.checkpoints.saved_config import check_same_parts, check_same_seed, saved_config, with_config
 from experiments.checkpoints.saved_data import SavedData, checkpoint_parts
 from experiments.config.class_paths import packages_to_trust, resolve, trusted_by
 from experiments.config.known_classes import import_parts
@@ -174,6 +174,7 @@ class SeqlabCLI(LightningCLI):
         # What a run's directory brings grants nothing: it may come from elsewhere.
         named = trusted_by(settings.as_dict()) if args == given else []
         self._trusted = trusted = [*listed(settings.trust), *named]
+        is_named = settings.ckpt_path != "last" and settings.get("version") is None
         checkpoint, self._begun_run = chosen_checkpoint(self.config.subcommand, settings)
         if checkpoint is not None:
             content = read_checkpoint(checkpoint, trusted)
@@ -184,6 +185,8 @@ class SeqlabCLI(LightningCLI):
             self._progress = training_progress(content)
             self.config = parser.parse_args(with_config(args, saved_config(content, self.config.subcommand)))
             settings = self.config[self.config.subcommand]
+            if self.config.subcommand == "fit":
+                check_same_seed(settings, content, checkpoint, is_named)
             settings.ckpt_path = str(checkpoint)
             self._saved_data = SavedData.of(content, f"--ckpt_path {checkpoint}")
         else:
