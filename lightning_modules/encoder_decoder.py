@@ -127,6 +127,11 @@ class EncoderDecoder(StepLossModule, Generic[BatchT]):
         """Target values for the decoder; ids ``(...)`` or vectors ``(..., size)`` to ``(..., embedding_size)``."""
         return self.target_embedding(values)
 
+    @property
+    def predicted_size(self) -> int | None:
+        """How many numbers of a vector that is fed are predicted, the first ones; None where ids are fed."""
+        return self.output.predicted_size
+
     def predict(self, outputs: Tensor, weights: Tensor, memory: Memory, where: Tensor, feedback: Feedback) -> Tensor:
         """The values that follow from the decoder's outputs, without gradients.
 

@@ -201,6 +201,10 @@ class ForcedModel(Protocol):
 
     decoder: Decoder
 
+    @property
+    def predicted_size(self) -> int | None:
+        """How many numbers of a fed vector are predicted, the first ones: the others are known ahead. None of ids."""
+
     def embed(self, values: Tensor) -> Tensor:
         """Target values ``(batch, ...)`` as the decoder's inputs, one dimension more."""
 
@@ -310,9 +314,8 @@ class FeedingBack(Forcing):
         """Inputs ``(batch, t, ...)`` with predictions in place of those that are not gold; only those are predicted."""
         fed = inputs.clone()
         predicted = model.predict(outputs.detach(), weights.detach(), memory, ~gold, self.feedback)
-        # Of a vector the numbers that come first are predicted; those after them are known ahead.
         # Mixed precision predicts in another precision than it is fed.
-        (fed[..., : predicted.shape[-1]] if predicted.dim() > 1 else fed)[~gold] = predicted.to(fed.dtype)
+        fed[..., : model.predicted_size][~gold] = predicted.to(fed.dtype)
         return fed
 
 

@@ -31,7 +31,8 @@ class NoisyForcing(Forcing):
     """Feeds gold values of other places of the batch in place of gold ones, whatever the model predicts.
 
     The control of scheduled sampling: if a model gains as much by it, it is the disturbance that helped, and not that
-    it saw its own errors. As dropout of words, it is one pass over the target.
+    it saw its own errors. As dropout of words, it is one pass over the target. What is known ahead of a step that is
+    forecast stays as it is: no prediction takes its place either.
 
     Args:
         schedule: The share of gold inputs over training.
@@ -45,8 +46,8 @@ class NoisyForcing(Forcing):
         fed = target.values
         noisy = ~gold
         if bool(noisy.any()):
-            fed = fed.clone()
-            fed[noisy] = drawn_from(target, int(noisy.sum()))
+            fed, predicted = fed.clone(), slice(model.predicted_size)
+            fed[..., predicted][noisy] = drawn_from(target, int(noisy.sum()))[..., predicted]
         outputs, weights, _ = model.decoder(model.embed(fed), memory, state)
         return Forced(outputs, weights, fed)
 

@@ -86,6 +86,11 @@ class Head(Linear, ABC):
 
     copies: ClassVar[bool] = False
 
+    @property
+    def predicted_size(self) -> int | None:
+        """How many numbers the vector has that :meth:`predict` gives; None where that is an id."""
+        return None
+
     @abstractmethod
     def loss(self, hidden: Tensor, gold: Tensor, attended: Attended | None = None) -> tuple[Tensor, Tensor, int]:
         """The loss, summed.
@@ -224,6 +229,11 @@ class RegressionHead(Head):
 
     def __init__(self, input_size: int, feature_size: int) -> None:
         super().__init__(input_size, feature_size)
+
+    @property
+    def predicted_size(self) -> int:
+        """All of a vector; see :attr:`Head.predicted_size`."""
+        return self.out_features
 
     def loss(self, hidden: Tensor, gold: Tensor, attended: Attended | None = None) -> tuple[Tensor, Tensor, int]:
         """The squared error, over numbers; see :meth:`Head.loss`. ``gold`` is ``(n, feature_size)``."""

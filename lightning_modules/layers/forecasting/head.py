@@ -23,6 +23,11 @@ class ForecastHead(Head):
         self.columns = columns
         self.likelihood = likelihood
 
+    @property
+    def predicted_size(self) -> int:
+        """The columns, and which of them are missing; see :attr:`Head.predicted_size`."""
+        return 2 * self.columns
+
     def parameters_of(self, hidden: Tensor) -> Tensor:
         """``(..., c, p)`` of ``(..., input_size)``."""
         return self(hidden).unflatten(-1, (self.columns, -1))

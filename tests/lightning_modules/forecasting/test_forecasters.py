@@ -13,6 +13,7 @@ from datamodules.batch import Padded, SeriesBatch
 from datamodules.errors import UserError
 from datamodules.series.made import MadeSeriesDataModule
 from lightning_modules.forcing import Constant, ScheduledSampling
+from lightning_modules.forcing_controls import NoisyForcing
 from lightning_modules.forecasting.direct import DirectForecaster
 from lightning_modules.forecasting.encoder_forecaster import EncoderForecaster
 from lightning_modules.forecasting.module import ForecastModule
@@ -119,6 +120,20 @@ def test_with_every_coin_gold_it_is_teacher_forcing(seed: int) -> None:
     net, batch = recurrent(seed), batch_of(seed, [1, 2, 3])
     forced = net.forced(batch, ScheduledSampling(Constant(1.0)), 1.0)[0]
     torch.testing.assert_close(forced, net(batch)[0], rtol=0, atol=1e-12)
+
+
+def test_noise_takes_the_place_of_what_is_predicted_and_leaves_what_is_known_ahead(seed: int) -> None:
+    net, batch = recurrent(seed), batch_of(seed, [0, 5, 9, 14])
+    gold = batch.target_input.values
+    size = 2 * batch.columns
+    assert gold.shape[-1] > size, "something is known ahead"
+    fed = net.forced(batch, NoisyForcing(Constant(0.0)), ratio=0.0).fed
+    assert torch.equal(fed[..., size:], gold[..., size:])
+    assert torch.equal(fed[:, 0], gold[:, 0])
+    there = {tuple(row) for row in gold[:, 1:, :size].flatten(0, 1).tolist()}
+    found = [tuple(row) for row in fed[:, 1:, :size].flatten(0, 1).tolist()]
+    assert set(found) <= there
+    assert found != [tuple(row) for row in gold[:, 1:, :size].flatten(0, 1).tolist()]
 
 
 def test_in_mixed_precision_it_is_fed_its_own_locations(seed: int) -> None:
