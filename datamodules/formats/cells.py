@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 
@@ -56,8 +57,9 @@ def _names(record: Mapping[str, object], before: str = "") -> Iterator[tuple[str
 
 
 def _text(value: object, name: str, place: str) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        kind = "null" if value is None else type(value).__name__
+    is_missing = value is None or (isinstance(value, float) and math.isnan(value))
+    if is_missing or isinstance(value, bool) or not isinstance(value, str | int | float):
+        kind = "null" if is_missing else type(value).__name__
         raise UserError(f"{place}: '{name}' is {kind}: give text, or a number")
     text = one_line(str(value))
     check_characters(text, f"{place}, '{name}'")

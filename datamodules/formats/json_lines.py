@@ -68,7 +68,7 @@ class JsonLinesFile:
 
 
 def record_of(line: str, place: str) -> dict[str, object]:
-    """The object of a line; its numbers are text, digit by digit.
+    """The object of a line; its numbers are text, digit by digit, and NaN, which pandas writes for no value, is null.
 
     Args:
         line: The line.
@@ -78,11 +78,18 @@ def record_of(line: str, place: str) -> dict[str, object]:
         UserError: It is no JSON object.
     """
     try:
-        record = json.loads(line, parse_int=str, parse_float=str)
+        record = json.loads(line, parse_int=str, parse_float=str, parse_constant=_constant)
     except json.JSONDecodeError as error:
         raise UserError(
             f"{place}: no JSON ({error.msg} at character {error.colno}); give an object in each line"
         ) from error
+    except RecursionError as error:
+        raise UserError(f"{place}: objects or lists within each other are too deep: give flat ones") from error
     if not isinstance(record, dict):
         raise UserError(f"{place}: a JSON {type(record).__name__} in place of an object: give {{...}} in each line")
     return record
+
+
+def _constant(name: str) -> str | None:
+    """``NaN``, ``Infinity`` or ``-Infinity``, which Python's JSON has beside numbers."""
+    return None if name == "NaN" else name

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from datamodules.corpora.corpus import TextFiles, TsvFile
 from datamodules.errors import UserError
-from datamodules.formats.columns import Column
+from datamodules.formats.cells import row_of
+from datamodules.formats.columns import Column, Columns
 from datamodules.formats.delimited import CsvFile
 from datamodules.formats.forms import ParallelText, check_form, notices, place_of
 from datamodules.formats.json_lines import JsonLinesFile
@@ -219,6 +220,8 @@ def test_json_lines_are_read_by_their_keys_also_within_objects(tmp_path: Path) -
         ('["a", "b"]', "line 2: a JSON list in place of an object"),
         ('{"en": "a", "dee": "b"}', "line 2: it has no 'de': did you mean 'dee'? known: dee, en"),
         ('{"en": "a", "de": null}', "line 2: 'de' is null: give text"),
+        ('{"en": "a", "de": NaN}', "line 2: 'de' is null: give text"),
+        ('{"en": ' * 10_000, "line 2: objects or lists within each other are too deep"),
         ('{"en": ["a"], "de": "b"}', "line 2: 'en' is list: give text"),
         (
             '{"en": "a\\ud83d", "de": "b"}',
@@ -232,6 +235,12 @@ def test_what_is_wrong_with_json_lines(tmp_path: Path, line: str, message: str) 
     told = error_of(JsonLinesFile(path, {"source": "en", "target": "de"}))
     assert told.startswith(f"{path}, ")
     assert message in told
+
+
+def test_a_number_that_is_none_is_missing() -> None:
+    record = {"en": "a", "de": float("nan")}
+    with pytest.raises(UserError, match="row 7: 'de' is null: give text"):
+        row_of(record, Columns("en", "de"), "row 7")
 
 
 def test_parquet_is_read_by_the_names_of_its_columns(tmp_path: Path) -> None:
