@@ -60,12 +60,14 @@ def _unknown(tokenizer: Tokenizer, sentence: str) -> Iterator[tuple[str, bool]]:
 
 
 def join(source: Tokenizer, target: Tokenizer) -> None:
-    """Gives the tokenizers of both sides one vocabulary, of what each has learnt.
+    """Gives the tokenizers of both sides one vocabulary, of what each has learnt; features stay the source's alone.
 
     Raises:
         UserError: One of them has no vocabulary of symbols.
     """
-    share_symbols(*(_joinable(tokenizer) for tokenizer in (source, target)))
+    share_symbols(*(_joinable(tokenizer) for tokenizer in (_of_text(source), target)))
+    if isinstance(source, FeatureTokenizer):
+        source.extend_features(())
 
 
 def check_joinable(*tokenizers: Tokenizer) -> None:
@@ -83,16 +85,21 @@ def _joinable(tokenizer: Tokenizer) -> SymbolTokenizer:
 
 
 def is_joint(source: Tokenizer, target: Tokenizer) -> bool:
-    """Whether the ids of both sides mean the same."""
-    return source is target or (
-        isinstance(source, SymbolTokenizer) and isinstance(target, SymbolTokenizer) and source.symbols == target.symbols
+    """Whether the ids of both sides mean the same, those of features left out."""
+    text = _of_text(source)
+    return text is target or (
+        isinstance(text, SymbolTokenizer) and isinstance(target, SymbolTokenizer) and text.symbols == target.symbols
     )
+
+
+def _of_text(tokenizer: Tokenizer) -> Tokenizer:
+    """The tokenizer of the text alone, without the features that may stand beside it."""
+    return tokenizer.text if isinstance(tokenizer, FeatureTokenizer) else tokenizer
 
 
 def shared_size(source: Tokenizer, target: Tokenizer) -> int:
     """Number of ids of the target that mean the same in the source: all of them, or none."""
-    text = source.text if isinstance(source, FeatureTokenizer) else source
-    return target.vocabulary_size if is_joint(text, target) else 0
+    return target.vocabulary_size if is_joint(source, target) else 0
 
 
 def extend(source: Tokenizer, target: Tokenizer, unseen: Mapping[Side, Sequence[Unseen]]) -> dict[Side, list[Unseen]]:
@@ -111,8 +118,8 @@ def extend(source: Tokenizer, target: Tokenizer, unseen: Mapping[Side, Sequence[
     Raises:
         UserError: A tokenizer has no vocabulary of symbols.
     """
-    text = source.text if isinstance(source, FeatureTokenizer) else source
-    one, other = (of_symbols(tokenizer, "--extend_vocabulary adds symbols") for tokenizer in (text, target))
+    sides = (_of_text(source), target)
+    one, other = (of_symbols(tokenizer, "--extend_vocabulary adds symbols") for tokenizer in sides)
     were_joint = is_joint(one, other)
     counts = [Counter({each.symbol: each.count for each in unseen[side] if not each.is_feature}) for side in SIDES]
     if one is other:

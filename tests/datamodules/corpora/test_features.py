@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from datamodules.batch import SPECIAL_PIECES, UNK
 from datamodules.corpora.corpus import TsvFile
 from datamodules.corpora.features import Features, FeatureTokenizer, excerpt_of_lines
-from datamodules.corpora.vocabularies import Unseen, extend, unseen_symbols
+from datamodules.corpora.vocabularies import Unseen, extend, is_joint, unseen_symbols
 from datamodules.errors import UserError
 from datamodules.excerpts import LastWords
 from datamodules.formats.columns import Column
@@ -178,6 +178,29 @@ def test_a_data_module_puts_features_before_the_source_alone(tmp_path: Path, tar
     restored.load_state_dict(data.state_dict())
     assert restored.source_tokenizer.fingerprint() == data.source_tokenizer.fingerprint()
     assert restored.target_tokenizer.fingerprint() == data.target_tokenizer.fingerprint()
+
+
+def test_the_text_beside_features_may_have_one_vocabulary_with_the_target(tmp_path: Path) -> None:
+    (tmp_path / "a.tsv").write_text("ab\tN;SG\txy\nb\tV\tbz\n")
+    text = TsvFile(str(tmp_path / "a.tsv"), COLUMNS)
+    data = TranslationDataModule(
+        text,
+        text,
+        CharacterTokenizer(),
+        target_tokenizer=CharacterTokenizer(),
+        joint_vocabulary=True,
+        features=Features(),
+        cache_directory=str(tmp_path / "cache"),
+    )
+    source, target = data.source_tokenizer, data.target_tokenizer
+    assert source.vocabulary_size == target.vocabulary_size + 3
+    assert data.shared_vocabulary_size == target.vocabulary_size == len(SPECIAL_PIECES) + 5
+    for line, features in (("ab\tN;SG", ["N", "SG"]), ("xyz\tV", ["V"])):
+        assert source.encode(line)[len(features) :] == target.encode(line.partition("\t")[0])
+        assert source.pieces(source.encode(line))[: len(features)] == features
+    again = restore_tokenizer(source.describe())
+    assert again.encode("abz\tV;SG") == source.encode("abz\tV;SG")
+    assert is_joint(again, restore_tokenizer(target.describe()))
 
 
 @pytest.mark.parametrize("columns", [COLUMNS, {"features": 0, "source": 1, "target": 2}])
