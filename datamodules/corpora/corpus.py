@@ -30,6 +30,9 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _TWO_COLUMNS = Columns(0, 1)
 """What a TSV has where nothing else is said."""
 
+_NO_TABS = "a cell holds no tab; put a space in its place"
+"""What to do where a line between tabs has too many cells."""
+
 _MOST_NAMES = 20
 """The names that exist are listed in an error up to that many; of more, the similar ones alone."""
 
@@ -92,8 +95,8 @@ class TextFiles:
             decode: As :func:`read_lines` takes it.
 
         Raises:
-            UserError: A file is missing, empty or broken, a line is no text, or the files differ in lines, or have
-                fewer than are named.
+            UserError: A file is missing, empty or broken, a line is no text, or lacks the column that is read or has
+                more than the first line, or the files differ in lines, or have fewer than are named.
         """
         pairs = self._all_pairs(decode)
         if self.fold_spaces:
@@ -168,8 +171,7 @@ class TsvFile:
             UserError: A file is missing, empty or broken, a line is no text, or has too few columns or too many.
         """
         (path,) = self.files()
-        remedy = "a cell holds no tab; put a space in its place"
-        return rows_of(self._records(path, decode), self.chosen, self.header, path, remedy)
+        return rows_of(self._records(path, decode), self.chosen, self.header, path, _NO_TABS)
 
     def names(self) -> list[str]:
         """The names of the columns; none where there is no header.
@@ -202,12 +204,18 @@ def _column(lines: Iterator[str], column: int | None, path: Path) -> Iterator[st
 
 
 def _cells(lines: Iterable[str], column: int, path: Path) -> Iterator[str]:
+    width = 0
     for number, line in enumerate(lines, start=1):
         cells = line.split("\t")
         if line and column >= len(cells):
             raise UserError(
                 f"{path}, line {number}: it has {len(cells)} columns between tabs, but column {column} is read, "
                 "counted from 0"
+            )
+        width = width or (len(cells) if line else 0)
+        if len(cells) > max(width, 1):
+            raise UserError(
+                f"{path}, line {number}: it has {len(cells)} columns, but the first line {width}: {_NO_TABS}"
             )
         yield cells[column] if line else ""
 

@@ -161,6 +161,7 @@ def test_a_line_with_more_cells_than_the_first_is_told(tmp_path: Path) -> None:
     tsv = write(tmp_path / "a.tsv", "\na\tb\tc\na\tb\nd\te, f\tg\th\n")
     told = f"{tsv}, line 4: it has 4 columns, but the first line 3: a cell holds no tab; put a space in its place"
     assert error_of(TsvFile(tsv, {"source": 0, "target": 1})) == told
+    assert error_of(TextFiles(tsv, tsv, source_column=0, target_column=1)) == told
     named = write(tmp_path / "b.tsv", "en\tde\na\tb\tc\n")
     assert f"{named}, line 2: it has 3 columns, but the header 2: " in error_of(
         TsvFile(named, {"source": "en", "target": "de"}, header=True)
