@@ -18,7 +18,7 @@ from datamodules.corpora.parallel import ParallelDataModule
 from datamodules.corpora.vocabularies import SIDES, Side
 from datamodules.curriculum import Curriculum
 from datamodules.errors import UserError, listed_numbers
-from datamodules.excerpts import Excerpt
+from datamodules.excerpts import Excerpt, LastTurns
 from datamodules.formats.annotations import Annotations
 from datamodules.formats.columns import Column, Row
 from datamodules.formats.dialogues import DialogueFile
@@ -131,6 +131,7 @@ class TranslationDataModule(ParallelDataModule):
         for name, text in self._texts.items():
             check_form(text, f"data.init_args.{name}")
             self._check_features(name, text)
+            self._check_markers(name, text)
         check_apart({f"data.init_args.{name}": text for name, text in self._texts.items()})
         if split is not None:
             split.check()
@@ -252,6 +253,17 @@ class TranslationDataModule(ParallelDataModule):
             raise UserError(
                 f"data.init_args.{split} names a column of features, but data.init_args.features is not set: add "
                 "features: {separator: ';'}"
+            )
+
+    def _check_markers(self, split: Split, text: ParallelText) -> None:
+        """Refuses turns that the excerpt would not know as such."""
+        if not isinstance(text, DialogueFile) or not isinstance(self._excerpt, LastTurns):
+            return
+        if set(text.opening) != set(self._excerpt.markers):
+            raise UserError(
+                f"data.init_args.{split}.markers open turns by {', '.join(text.opening)}, but data.init_args.excerpt "
+                f"looks for {', '.join(self._excerpt.markers)}: give both the same, as markers: "
+                f"{json.dumps(text.opening)} of LastTurns"
             )
 
     def files(self) -> list[tuple[str, Path]]:

@@ -56,6 +56,11 @@ class DialogueFile:
         return Columns(self.text, self.response or self.text, before=self.before)
 
     @property
+    def opening(self) -> list[str]:
+        """The markers that open turns, that of who answers last."""
+        return list((self.markers or _MARKERS).values())
+
+    @property
     def counts_lines(self) -> bool:
         """Whether the number of a row is that of its line."""
         return False

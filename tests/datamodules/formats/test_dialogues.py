@@ -10,6 +10,7 @@ import pytest
 
 from datamodules.corpora.corpus import TsvFile
 from datamodules.errors import UserError
+from datamodules.excerpts import LastTurns
 from datamodules.formats.delimited import CsvFile
 from datamodules.formats.dialogues import DialogueFile
 from datamodules.formats.forms import ParallelText
@@ -113,6 +114,25 @@ def test_what_is_no_dialogue_is_told_with_its_line(tmp_path: Path, line: str, me
     (tmp_path / "d.jsonl").write_text(f"{json.dumps({'turns': DIALOGUES[1]})}\n{line}\n")
     with pytest.raises(UserError, match=message):
         list(DialogueFile(str(tmp_path / "d.jsonl")).rows())
+
+
+def test_an_excerpt_that_does_not_know_the_markers_is_refused(tmp_path: Path) -> None:
+    text = DialogueFile(write(tmp_path / "d.jsonl", DIALOGUES), markers={"user": "U:", "system": "S:"})
+
+    def module(excerpt: LastTurns) -> TranslationDataModule:
+        return TranslationDataModule(
+            text, text, WhitespaceTokenizer(), excerpt=excerpt, cache_directory=str(tmp_path / "cache")
+        )
+
+    with pytest.raises(
+        UserError, match=r"train\.markers open turns by U:, S:, but data.init_args.excerpt looks for <usr>"
+    ):
+        module(LastTurns(1))
+    assert list(module(LastTurns(1, markers=["U:", "S:"])).sources("train")) == [
+        "U: A table for two",
+        "U: At 7",
+        "U: Bye",
+    ]
 
 
 def test_lines_of_text_have_no_further_columns(tmp_path: Path) -> None:
