@@ -174,13 +174,13 @@ class TsvFile:
         return rows_of(self._records(path, decode), self.chosen, self.header, path, _NO_TABS)
 
     def names(self) -> list[str]:
-        """The names of the columns; none where there is no header.
+        """The names of the columns, in a table with a header.
 
         Raises:
             UserError: The file is missing, empty or broken, or its first line is no text.
         """
         (path,) = self.files()
-        return header_of(self._records(path, None)) if self.header else []
+        return header_of(self._records(path, None))
 
     def pairs(self, decode: Decode | None = None) -> Iterator[tuple[str, str]]:
         """All (source, target) sentences in order, as :meth:`rows` has them."""

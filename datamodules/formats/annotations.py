@@ -39,13 +39,16 @@ class Annotations:
             read: Reads a table whose target is the column.
 
         Raises:
-            UserError: No column has that name, or the text is no table.
+            UserError: No column has that name, the table has no such column, or the text is no table.
         """
         if name not in self._columns:
             known = suggest(name, self._columns) if self._columns else "name its column, as {values: 5}"
             raise UserError(f"a metric reads the column {name!r}, which data.init_args.annotations lacks: {known}")
         if (split, name) not in self._read:
-            self._read[split, name] = read(with_target(text, self._columns[name]))
+            try:
+                self._read[split, name] = read(with_target(text, self._columns[name]))
+            except UserError as error:
+                raise UserError(f"data.init_args.annotations.{name}: {error}") from error
         return self._read[split, name]
 
 

@@ -84,18 +84,9 @@ class Columns:
             place: Names the table, for errors.
 
         Raises:
-            UserError: There is no such column, a name comes twice, or two are the same column.
+            UserError: There is no such column, or a name comes twice.
         """
-        found: dict[str, int] = {}
-        for key, column in self.chosen():
-            position = _position(key, column, header, place)
-            if position in found.values():
-                other = next(name for name, had in found.items() if had == position)
-                raise UserError(
-                    f"{place}: columns.{other} and columns.{key} are both column {position}, counted from 0: each "
-                    "needs its own"
-                )
-            found[key] = position
+        found = {key: _position(key, column, header, place) for key, column in self.chosen()}
         return Positions(found["source"], found["target"], found.get("features"), found.get("before"))
 
 
@@ -118,20 +109,29 @@ def _position(key: str, column: Column, header: Sequence[str] | None, place: str
     return header.index(column)
 
 
-def names_for_numbers(columns: Columns, header: Sequence[str]) -> Iterator[str]:
-    """Words on numbers of columns that are names of the header, where the column of that number is another one.
+def column_notices(columns: Columns, header: Sequence[str], place: str) -> Iterator[str]:
+    """Words on numbers that are names of other columns in the header, and on columns that are read twice.
 
     Args:
         columns: As they were given.
         header: The names of all columns.
+        place: Names the table.
+
+    Raises:
+        UserError: There is no such column, or a name comes twice.
     """
+    keys: dict[int, str] = {}
     for key, column in columns.chosen():
-        name = str(column)
-        if isinstance(column, int) and name in header and column < len(header) and header[column] != name:
+        position = _position(key, column, header, place)
+        if isinstance(column, int) and position != column < len(header):
             yield (
-                f"columns.{key} is {column}, which the header has as a name: read is the column of that name, number "
-                f"{header.index(name)}, and not number {column}, {header[column]!r}"
+                f"{place}: columns.{key} is {column}, which the header has as a name: read is the column of that name, "
+                f"number {position}, and not number {column}, {header[column]!r}"
             )
+        if position in keys:
+            both = f"columns.{keys[position]} and columns.{key}"
+            yield f"{place}: {both} are both column {position}, {header[position]!r}"
+        keys.setdefault(position, key)
 
 
 def header_of(records: Iterator[Record]) -> list[str]:

@@ -73,13 +73,13 @@ class CsvFile:
         return rows_of(self._records(path, decode), self.chosen, self.header, path, remedy)
 
     def names(self) -> list[str]:
-        """The names of the columns; none where there is no header.
+        """The names of the columns, in a table with a header.
 
         Raises:
             UserError: The file is missing, empty or broken, or its first line is no text.
         """
         (path,) = self.files()
-        return header_of(self._records(path, None)) if self.header else []
+        return header_of(self._records(path, None))
 
     def _records(self, path: Path, decode: Decode | None) -> Iterator[Record]:
         lines = (f"{line}\n" for line in read_lines(path, decode))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from datamodules.corpora.corpus import TextFiles, TsvFile
 from datamodules.errors import UserError
-from datamodules.formats.columns import Row, names_for_numbers
+from datamodules.formats.columns import Row, column_notices
 from datamodules.formats.compression import COMPRESSED
 from datamodules.formats.delimited import CsvFile
 from datamodules.formats.dialogues import DialogueFile
@@ -90,8 +90,8 @@ def notices(text: ParallelText) -> Iterator[str]:
     if rows and not has_header and is_heading(rows[0][0]) and is_heading(rows[0][2]):
         remedy = "take it out" if isinstance(text, TextFiles) else "set header: true"
         yield f"{files_of(text)}: the first line, {rows[0][0]!r} and {rows[0][2]!r}, is read as a pair: {remedy}"
-    if isinstance(text, TsvFile | CsvFile):
-        yield from (f"{files_of(text)}: {notice}" for notice in names_for_numbers(text.chosen, text.names()))
+    if isinstance(text, TsvFile | CsvFile) and text.header:
+        yield from column_notices(text.chosen, text.names(), files_of(text))
     if isinstance(text, TsvFile) and (first := _first_in_quotes(rows)):
         yield (
             f"{text.tsv}: cells stand in quotes, the first in {'line' if text.counts_lines else 'row'} {first}, which "

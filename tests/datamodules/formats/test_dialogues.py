@@ -135,6 +135,19 @@ def test_an_excerpt_that_does_not_know_the_markers_is_refused(tmp_path: Path) ->
     ]
 
 
+def test_an_annotation_that_is_no_column_is_told_by_its_key(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("en,de,values\na,b,c\n")
+    text = CsvFile(str(tmp_path / "a.csv"), {"source": "en", "target": "de"})
+    module = TranslationDataModule(
+        text, text, WhitespaceTokenizer(), annotations={"v": "value", "n": 0}, cache_directory=str(tmp_path / "cache")
+    )
+    with pytest.raises(
+        UserError, match=r"^data\.init_args\.annotations\.v: .*'value', which is no column: did you mean"
+    ):
+        module.annotation("val", "v")
+    assert module.annotation("val", "n") == ["a"]
+
+
 def test_lines_of_text_have_no_further_columns(tmp_path: Path) -> None:
     (tmp_path / "two.tsv").write_text("a\tb\n")
     text = TsvFile(str(tmp_path / "two.tsv"))

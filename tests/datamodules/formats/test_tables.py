@@ -140,11 +140,10 @@ def test_a_number_that_is_a_name_of_the_header_is_the_name(tmp_path: Path) -> No
     assert pairs(CsvFile(path, {"source": 1, "target": 2}, header=False)) == [("0", "1"), ("one", "eins")]
 
 
-def test_a_number_and_a_name_of_one_column_are_refused(tmp_path: Path) -> None:
+def test_a_number_and_a_name_of_one_column_are_told(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "en,de\none,eins\n")
-    assert error_of(CsvFile(path, {"source": 1, "target": "de"})) == (
-        f"{path}: columns.source and columns.target are both column 1, counted from 0: each needs its own"
-    )
+    text = CsvFile(path, {"source": 1, "target": "de"})
+    assert list(notices(text)) == [f"{path}: columns.source and columns.target are both column 1, 'de'"]
 
 
 def test_a_line_of_a_tsv_that_lacks_a_column_is_told(tmp_path: Path) -> None:
