@@ -12,6 +12,9 @@ from datamodules.errors import UserError
 _HASH_BYTES = 6
 """Bytes of a hash that count: as a share of all their values they are exact in a float."""
 
+_ROUNDING = 1e-9
+"""Shares that are 1 together may be a little more as floats: 0.9 and twice 0.05."""
+
 
 @dataclass(frozen=True)
 class HeldOut:
@@ -50,10 +53,11 @@ class HeldOut:
             )
 
     def _check_train(self, train: float) -> None:
-        if not 0.0 < train <= 1.0 - self.val - self.test:
+        rest = 1.0 - self.val - self.test
+        if not 0.0 < train <= rest + _ROUNDING:
             raise UserError(
                 f"data.init_args.split.train is {train}: give a share above 0, and at most what val and test leave "
-                f"({1.0 - self.val - self.test:g})"
+                f"({rest:g})"
             )
 
     def share(self, split: str) -> float:

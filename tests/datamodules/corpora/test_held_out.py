@@ -52,6 +52,13 @@ def test_each_pair_is_in_one_split_with_all_of_its_source(tmp_path: Path) -> Non
     assert data.splits == SPLITS
 
 
+def test_shares_may_be_one_together() -> None:
+    for val, test, train in ((0.05, 0.05, 0.9), (0.1, 0.1, 0.8), (0.2, 0.1, 0.7)):
+        HeldOut(val, test, train).check()
+    with pytest.raises(UserError, match=r"split\.train is 0\.91: .* leave \(0\.9\)"):
+        HeldOut(0.05, 0.05, 0.91).check()
+
+
 def test_all_turns_of_a_dialogue_are_in_one_split(tmp_path: Path) -> None:
     dialogues = [
         {
