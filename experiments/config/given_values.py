@@ -35,11 +35,13 @@ def in_yaml(option: str) -> str:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError):
         return option
-    return f"{name}={json.dumps(value)}" if value is None or isinstance(value, list | dict) else option
+    return f"{name}={typed(value)}" if value is None or isinstance(value, list | dict) else option
 
 
 def typed(value: object) -> str:
     """A value of YAML as it is typed on a command line.
+
+    Characters stay as they are: of those beyond U+FFFF YAML does not know the two halves that JSON escapes them as.
 
     Args:
         value: A plain one, or a list or mapping of such.
@@ -225,7 +227,7 @@ def with_record_in_text(action: Action, word: str) -> str:
     except yaml.YAMLError:
         return word
     completed = with_record(action, value)
-    return word if completed is value else json.dumps(completed)
+    return word if completed is value else typed(completed)
 
 
 def within_record(parser: ArgumentParser, option: str, before: object) -> str:
@@ -262,7 +264,7 @@ def within_record(parser: ArgumentParser, option: str, before: object) -> str:
     else:
         files = " or ".join(f"{action.dest}.{next(iter(fields(kind))).name}" for kind in taking.values())
         raise UserError(f"{action.dest}.{first} says how a file is read: give the file before it, as {files}")
-    return f"--{action.dest}={json.dumps(_whole(kind, _with_key(arguments, [first, *further], text)))}"
+    return f"--{action.dest}={typed(_whole(kind, _with_key(arguments, [first, *further], text)))}"
 
 
 def _given_fields(record: Namespace) -> dict[str, Any]:

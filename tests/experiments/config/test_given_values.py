@@ -78,6 +78,7 @@ def test_a_mapping_takes_the_place_of_the_form_before(
     ("before", "options", "expected"),
     [
         (TSV, [".tsv=c"], {"tsv": "c", "columns": {"source": 2, "target": 0, "before": 4}, "header": True}),
+        (TSV, [".tsv=😀"], {"tsv": "😀", "columns": {"source": 2, "target": 0, "before": 4}, "header": True}),
         (TSV, [".columns.source=7"], {"tsv": "a", "columns": {"source": 7, "target": 0, "before": 4}, "header": True}),
         (
             TEXT,
