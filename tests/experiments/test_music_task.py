@@ -52,6 +52,9 @@ def test_voices_are_written_to_a_melody(tmp_path: Path, capfd: pytest.CaptureFix
     drawn = [str(tmp_path / "drawn.mid"), "--samples", "2", "--temperature", "1.5", "--top_p", "0.95"]
     assert main([*command, *drawn]) == 0
     assert all(len(read_midi(tmp_path / f"drawn-{number}.mid", steps=4).voices) == 4 for number in (1, 2))
+    drawn = [str(tmp_path / "evenly.mid"), "--samples", "6", "--temperature", "1000"]  # padding is drawn as all else
+    assert main([*command, *drawn]) == 0
+    assert len(read_midi(tmp_path / "evenly-6.mid", steps=4).voices) == 4
     _tells_what_is_wrong(command, melody, tmp_path, capfd)
 
 

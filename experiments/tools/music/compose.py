@@ -81,8 +81,8 @@ def _compose(
     torch.manual_seed(given.seed or 0)
     source = translator.encode(question.source)
     (found,) = translator.search_sorted([source], _search(given, question.length), batch_size=1)
-    texts = [(translator.text(hypothesis, question.source).split(), hypothesis) for hypothesis in found]
-    return [(task.answer(piece, symbols), hypothesis.log_probability) for symbols, hypothesis in texts]
+    pieces = translator.spellings(question.source)[1].pieces  # one for each id: a symbol belongs to its place
+    return [(task.answer(piece, pieces(hypothesis.ids)), hypothesis.log_probability) for hypothesis in found]
 
 
 def _search(given: argparse.Namespace, length: int) -> Search:
