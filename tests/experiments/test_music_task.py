@@ -55,6 +55,11 @@ def test_voices_are_written_to_a_melody(tmp_path: Path, capfd: pytest.CaptureFix
     drawn = [str(tmp_path / "evenly.mid"), "--samples", "6", "--temperature", "1000"]  # padding is drawn as all else
     assert main([*command, *drawn]) == 0
     assert len(read_midi(tmp_path / "evenly-6.mid", steps=4).voices) == 4
+    (tmp_path / "tune-2.abc").write_text(MELODY)
+    own = [*command[:4], str(tmp_path / "tune-2.abc"), "--output", str(tmp_path / "tune.abc"), "--samples", "2"]
+    assert main(own) == 2
+    assert "tune-2.abc is also --input: give it a file of its own" in capfd.readouterr().err
+    assert (tmp_path / "tune-2.abc").read_text() == MELODY
     _tells_what_is_wrong(command, melody, tmp_path, capfd)
 
 

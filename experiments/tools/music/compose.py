@@ -63,13 +63,18 @@ def main(arguments: list[str]) -> int:
     _check_known(translator, question, piece.place)
     written = _compose(given, task, translator, piece, question)
     for number, (music, score) in enumerate(written, start=1):
-        for path in given.output:
-            name = path if len(written) == 1 else path.with_stem(f"{path.stem}-{number}")
+        for name in _names_of(given, number):
             with open_output(name) as file:
                 _write(file, name, music, piece, given.input.stem)
             print(name)
         _tell(music, score / question.length)
     return 0
+
+
+def _names_of(given: argparse.Namespace, number: int) -> list[Path]:
+    """The outputs of one hypothesis, counted from 1; they have its number where there are several."""
+    paths: list[Path] = given.output
+    return paths if (given.samples or 1) == 1 else [path.with_stem(f"{path.stem}-{number}") for path in paths]
 
 
 def _compose(
@@ -165,7 +170,8 @@ def _check(given: argparse.Namespace) -> None:
         raise UserError("--beam_size is for beam search, but --samples draws in its place: leave one of them out")
     _search(given, 1)
     inputs = [("--ckpt_path", find_checkpoint(given.ckpt_path)), ("--input", given.input)]
-    check_outputs(inputs, {f"--output[{number}]": path for number, path in enumerate(given.output)})
+    outputs = [name for number in range(1, (given.samples or 1) + 1) for name in _names_of(given, number)]
+    check_outputs(inputs, {f"--output[{number}]": path for number, path in enumerate(outputs)})
 
 
 def _parser() -> argparse.ArgumentParser:
