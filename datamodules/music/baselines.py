@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from datamodules.music.harmony import OCTAVE, Chord
-from datamodules.music.notes import Piece
-from datamodules.music.tasks.bar_chords import chords_in_force
+from datamodules.music.notes import Piece, chords_in_force
 
 _SMOOTHING = 0.5
 """What is added to each count of a pitch class."""

@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, BinaryIO
 
 from datamodules.errors import UserError
-from datamodules.music.notes import Note, Piece, monophonic
+from datamodules.music.notes import Note, Piece, chords_in_force, monophonic
 
 if TYPE_CHECKING:
     import mido
@@ -90,8 +90,14 @@ def write_midi(piece: Piece, file: BinaryIO) -> None:
 
 
 def _accompaniment(piece: Piece) -> list[list[Note]]:
-    """The chords of the bars as notes below the tune, until the next one; no voice where there is no chord."""
-    beginnings = [(bar.start, bar.chords[0]) for bar in piece.bars if bar.chords]
+    """The chord that each bar begins with as notes below the tune, until another; no voice where there is no chord."""
+    in_force = list(zip(piece.bars, chords_in_force(piece), strict=True))
+    befores = [None, *(chord for _, chord in in_force)]
+    beginnings = [
+        (bar.start, chord)
+        for (bar, chord), before in zip(in_force, befores, strict=False)
+        if bar.chords or chord != before
+    ]
     ends = [*(start for start, _ in beginnings[1:]), piece.length][: len(beginnings)]
     notes = [
         Note(48 + (step - chord.root) % 12 + chord.root, start, end - start)

@@ -70,6 +70,20 @@ class Piece:
     bars: tuple[Bar, ...] = ()
 
 
+def chords_in_force(piece: Piece) -> list[Chord | None]:
+    """The chord that each bar begins with: its first symbol, or the last of the bars before; None where there is none.
+
+    Args:
+        piece: With bars.
+    """
+    found: list[Chord | None] = []
+    last: Chord | None = None
+    for bar in piece.bars:
+        found.append(bar.chords[0] if bar.chords else last)
+        last = bar.chords[-1] if bar.chords else last
+    return found
+
+
 def check_pitch(pitch: int, place: str) -> int:
     """Refuses what is no note of MIDI.
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations, pairwise
 
 from datamodules.music.harmony import OCTAVE, Chord
-from datamodules.music.notes import Note, Piece
-from datamodules.music.tasks.bar_chords import chords_in_force
+from datamodules.music.notes import Note, Piece, chords_in_force
 
 _FIFTH = 7
 _TRIADS = tuple(Chord(root, is_minor) for root in range(OCTAVE) for is_minor in (False, True))

@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from datamodules.errors import UserError
 from datamodules.music.harmony import OCTAVE, Chord
-from datamodules.music.notes import Bar, Piece
+from datamodules.music.notes import Bar, Piece, chords_in_force
 from datamodules.music.tasks.task import MusicTask, Question, check_least
 
 NO_CHORD = "none"
@@ -143,20 +143,6 @@ def _whole_numbers(piece: Piece, parts: int) -> Iterator[tuple[int, int, int, li
 
 def _times(time: Fraction, unit: int) -> int:
     return time.numerator * (unit // time.denominator)
-
-
-def chords_in_force(piece: Piece) -> list[Chord | None]:
-    """The chord that each bar begins with: its first symbol, or the last of the bars before; None where there is none.
-
-    Args:
-        piece: With bars.
-    """
-    found: list[Chord | None] = []
-    last: Chord | None = None
-    for bar in piece.bars:
-        found.append(bar.chords[0] if bar.chords else last)
-        last = bar.chords[-1] if bar.chords else last
-    return found
 
 
 def _symbol(chord: Chord | None) -> str:

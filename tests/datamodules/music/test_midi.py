@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import defaultdict
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from datamodules.errors import UserError
+from datamodules.music.abc_reading import read_tunes
 from datamodules.music.files import MidiFiles
 from datamodules.music.made import made_pieces
 from datamodules.music.midi import TICKS, read_midi, write_midi
@@ -54,6 +56,19 @@ def test_where_there_is_no_chord_none_is_played(tmp_path: Path) -> None:
         moment += message.time
         struck += [moment // TICKS] * (message.type == "note_on")
     assert struck == [0] * 3 + [8] * 3
+
+
+def test_a_bar_without_a_symbol_has_the_last_chord_of_the_bars_before(tmp_path: Path) -> None:
+    tune = ["X:1", "M:2/4", "L:1/4", "K:C", '"C"C"G"D|GG|"G"GG|"C"cc|']
+    (piece,) = read_tunes(tune, "x")
+    assert isinstance(piece, Piece)
+    moment, struck = 0, defaultdict(set)
+    for message in mido.MidiFile(save(tmp_path / "a.mid", piece)).tracks[2]:
+        moment += message.time
+        if message.type == "note_on":
+            struck[moment // TICKS].add(message.note % 12)
+    c_major, g_major = {0, 4, 7}, {7, 11, 2}
+    assert struck == {0: c_major, 2: g_major, 4: g_major, 6: c_major}
 
 
 def test_notes_are_rounded_to_the_grid_or_refused(tmp_path: Path) -> None:
