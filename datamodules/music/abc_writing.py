@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from datamodules.music.harmony import C_MAJOR, Key, chord_name
-from datamodules.music.notes import Note, Piece
+from datamodules.music.notes import Bar, Note, Piece
 
 _UNIT = Fraction(1, 2)
 """Of a length in ABC, in quarter notes: ``L:1/8``."""
@@ -28,7 +28,7 @@ def abc_text(piece: Piece, title: str) -> str:
     for number, voice in enumerate(piece.voices, start=1):
         if len(piece.voices) > 1:
             lines.append(f"V:{number}{' clef=bass' if _lies_low(voice) else ''}")
-        lines.append(_music(piece, voice, key, with_chords=number == 1))
+        lines.append(_music(piece, voice, with_chords=number == 1))
     return "\n".join(lines) + "\n"
 
 
@@ -43,10 +43,12 @@ def _lies_low(voice: tuple[Note, ...]) -> bool:
     return bool(voice) and sum(note.pitch for note in voice) < 60 * len(voice)
 
 
-def _music(piece: Piece, voice: tuple[Note, ...], key: Key, with_chords: bool) -> str:
+def _music(piece: Piece, voice: tuple[Note, ...], with_chords: bool) -> str:
     """The bars of one voice. Each note has its accidental, so that none depends on one before it."""
     written = []
-    for start, end, chords in _bars(piece):
+    bars = _bars(piece)
+    for before, bar in zip([*bars[:1], *bars], bars, strict=False):
+        start, end = bar.start, bar.end
         words, position = [], start
         for note in voice:
             if note.end <= start or note.start >= end:
@@ -54,21 +56,29 @@ def _music(piece: Piece, voice: tuple[Note, ...], key: Key, with_chords: bool) -
             begins, ends = max(note.start, start), min(note.end, end)
             if begins > position:
                 words.append(f"z{_length(begins - position)}")
-            words.append(f"{_pitch(note.pitch, key)}{_length(ends - begins)}{'-' if ends < note.end else ''}")
+            words.append(f"{_pitch(note.pitch, bar.key)}{_length(ends - begins)}{'-' if ends < note.end else ''}")
             position = ends
         if position < end:
             words.append(f"z{_length(end - position)}")
-        names = "".join(f'"{name}"' for name in chords) if with_chords else ""
-        written.append(names + " ".join(words))
+        names = "".join(f'"{chord_name(chord)}"' for chord in bar.chords) if with_chords else ""
+        written.append(_changes(before, bar) + names + " ".join(words))
     return " | ".join(written) + " |]"
 
 
-def _bars(piece: Piece) -> list[tuple[Fraction, Fraction, list[str]]]:
-    """Beginning, end and chords of each bar."""
-    if piece.bars:
-        return [(bar.start, bar.end, [chord_name(chord) for chord in bar.chords]) for bar in piece.bars]
-    count = -(-piece.length // 4)
-    return [(Fraction(4 * each), min(Fraction(4 * each + 4), piece.length), []) for each in range(count)]
+def _bars(piece: Piece) -> list[Bar]:
+    """The bars of a piece, and more of the last one's metre up to its end; of four quarter notes where it has none."""
+    bars = list(piece.bars)
+    last = bars[-1] if bars else Bar(Fraction(0), Fraction(0), Fraction(4), C_MAJOR)
+    while last.end < piece.length:
+        last = Bar(last.end, min(last.end + last.metre, piece.length), last.metre, last.key)
+        bars.append(last)
+    return bars
+
+
+def _changes(before: Bar, bar: Bar) -> str:
+    """The fields of what has changed since the bar before."""
+    fields = {"K": (before.key.name, bar.key.name), "M": (_metre(before.metre), _metre(bar.metre))}
+    return "".join(f"[{letter}:{now}]" for letter, (was, now) in fields.items() if was != now)
 
 
 def _pitch(pitch: int, key: Key) -> str:

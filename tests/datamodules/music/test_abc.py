@@ -176,6 +176,23 @@ def test_chords_above_any_voice_and_voices_that_are_none() -> None:
     assert "line 3: 'octave=-1' is not read" in str(shifted)
 
 
+def test_changes_of_key_and_metre_are_written() -> None:
+    lines = ["X:1", "M:2/4", "L:1/4", "K:Gm", '"Gm"G2|B2|[K:D][M:4/4]"D"F4|f4|[K:Gm]B4|']
+    (piece,) = read_tunes(lines, "x")
+    assert isinstance(piece, Piece)
+    (again,) = read_tunes(abc_text(piece, "").splitlines(), "x")
+    assert isinstance(again, Piece)
+    assert (again.voices, again.bars) == (piece.voices, piece.bars)
+
+
+def test_what_sounds_after_the_last_bar_is_written() -> None:
+    (piece,) = read_tunes(["X:1", "L:1/4", "M:3/4", "K:C", "V:1", '"C"CDE|', "V:2", "CDE|GGG|G|"], "x")
+    assert isinstance(piece, Piece)
+    (again,) = read_tunes(abc_text(piece, "").splitlines(), "x")
+    assert isinstance(again, Piece)
+    assert (again.voices, again.length) == (piece.voices, 7)
+
+
 def test_all_voices_that_are_written_are_read_again() -> None:
     (made,) = made_pieces(1, 0, bars=3)
     (again,) = read_tunes(abc_text(made, "made").splitlines(), "x")
