@@ -124,6 +124,9 @@ def _notes(track: mido.MidiTrack, ticks: int) -> dict[int, list[Note]]:
                 found[message.channel].append(Note(message.note, start, moment - start))
         if message.type == "note_on" and message.velocity > 0:
             sounding[key] = moment
+    for (channel, pitch), start in sounding.items():  # what is never let go ends with its track
+        if moment > start:
+            found[channel].append(Note(pitch, start, moment - start))
     return found
 
 

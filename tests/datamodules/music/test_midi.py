@@ -71,6 +71,15 @@ def test_a_bar_without_a_symbol_has_the_last_chord_of_the_bars_before(tmp_path: 
     assert struck == {0: c_major, 2: g_major, 4: g_major, 6: c_major}
 
 
+def test_a_note_that_is_never_let_go_sounds_until_its_track_ends(tmp_path: Path) -> None:
+    notes = [mido.Message("note_on", note=60), mido.Message("note_on", note=60, velocity=0, time=TICKS)]
+    last = [mido.Message("note_on", note=62), mido.MetaMessage("end_of_track", time=2 * TICKS)]
+    file = mido.MidiFile(ticks_per_beat=TICKS, tracks=[mido.MidiTrack([*notes, *last])])
+    file.save(tmp_path / "a.mid")
+    (voice,) = read_midi(tmp_path / "a.mid", steps=4).voices
+    assert voice == (Note(60, Fraction(0), Fraction(1)), Note(62, Fraction(1), Fraction(2)))
+
+
 def test_notes_are_rounded_to_the_grid_or_refused(tmp_path: Path) -> None:
     nearly = [Note(60 + at, Fraction(at) + Fraction(1, 40), Fraction(1)) for at in range(8)]
     path = save(tmp_path / "a.mid", Piece("", (tuple(nearly),), Fraction(9)))
