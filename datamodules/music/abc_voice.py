@@ -12,7 +12,7 @@ from datamodules.errors import UserError
 from datamodules.music.harmony import C_MAJOR, NATURAL, OCTAVE, Chord, Key, is_silence
 from datamodules.music.notes import Bar, Note, check_pitch
 
-_LENGTH = r"(?P<{0}times>\d*)(?P<{0}slashes>/*)(?P<{0}over>\d*)"
+_LENGTH = r"(?P<{0}times>\d{{0,4}})(?P<{0}slashes>/{{0,8}})(?P<{0}over>\d{{0,4}})"
 _PITCH = r"(?P<accidental>\^\^?|__?|=)?(?P<letter>[A-Ga-g])(?P<octave>[,']*)"
 
 _TOKEN = re.compile(
@@ -24,14 +24,14 @@ _TOKEN = re.compile(
             r"(?P<grace>\{[^}]*\}|![^!]*!|[.~HLMOPSTuv]+)",
             r"(?P<bar>\[\||:*\|[|\]:]*|::+)(?P<ending>\d[\d,.-]*)?",
             r"(?P<volta>\[\d[\d,.-]*)",
-            r"\((?P<tuplet>\d)(?::(?P<in_time_of>\d?))?(?::(?P<count>\d?))?",
+            r"\((?P<tuplet>[1-9])(?::(?P<in_time_of>[1-9]?))?(?::(?P<count>\d?))?",
             r"(?P<slur>[()])",
             r"(?P<tie>-)",
             r"(?P<broken>>+|<+)",
             _PITCH + _LENGTH.format(""),
             r"\[(?P<stack>[^\]|:]+)\]" + _LENGTH.format("stack_"),
             r"[zx]" + _LENGTH.format("rest_"),
-            r"Z(?P<bars_of_rest>\d*)",
+            r"Z(?P<bars_of_rest>\d{0,4})",
         )
     )
 )
@@ -212,7 +212,7 @@ class VoiceReader:
         is_compound = (metre * 2) % 3 == 0 and metre != 3
         in_time_of = int(token.get("in_time_of") or _TUPLETS.get(played, 3 if is_compound else 2))
         self._tuplet_left = int(token.get("count") or played)
-        self._tuplet_factor = Fraction(in_time_of, max(1, played))
+        self._tuplet_factor = Fraction(in_time_of, played)
 
     def _break_rhythm(self, marks: str, place: str) -> None:
         """``a>b``: the first is longer by what the second loses (section 4.4)."""

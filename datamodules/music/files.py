@@ -62,7 +62,7 @@ class Grids:
         try:
             with opened(path) as file:
                 read = json.loads(file.read())
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UserError(f"{path} is no JSON: {error}") from error
         if self.part is not None:
             known = list(read) if isinstance(read, dict) else []
@@ -94,9 +94,10 @@ class Grids:
     def _pitch(self, value: object, place: str) -> int | None:
         if value is None or value != value:  # NaN
             return None
-        if not isinstance(value, int | float) or value != int(value):
+        whole = int(value) if isinstance(value, float) and value.is_integer() else value
+        if not isinstance(whole, int) or isinstance(whole, bool):
             raise UserError(f"{place}: {value!r} is no note: give its number in MIDI, or null")
-        return check_pitch(int(value), place)
+        return check_pitch(whole, place)
 
     def _notes(self, line: tuple[int | None, ...]) -> Iterator[Note]:
         start = 0

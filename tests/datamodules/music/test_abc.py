@@ -49,6 +49,12 @@ def test_notes(music: str, expected: list[tuple[int, int | str]]) -> None:
     assert heard(tune(music)) == [(pitch, Fraction(duration)) for pitch, duration in expected]
 
 
+@pytest.mark.parametrize("music", ["C" + "9" * 5000, "C/12345", "Z99999", "C" + "/" * 20, "(3:0:3CDE", "(0CDE"])
+def test_lengths_that_no_note_has(music: str) -> None:
+    with pytest.raises(UserError, match=r"here: '.*' at character \d+ is no ABC"):
+        tune(music)
+
+
 @pytest.mark.parametrize("music", ["[CE|", "[C>E]", "[(3CDE]", "[z]"])
 def test_what_is_no_chord(music: str) -> None:
     with pytest.raises(UserError, match=r"here: '.*' (is no|at|has no)"):

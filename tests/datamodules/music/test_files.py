@@ -34,6 +34,9 @@ def test_a_step_with_fewer_notes_has_rests_where_they_fit_least(tmp_path: Path) 
         ({"train": [[[60, 55, 50, 45, 40]]]}, "piece 1, step 1: 5 notes, but there are 4 voices"),
         ({"train": [[[60, 55, 50]]]}, "piece 1: no step has 4 notes"),
         ({"train": [[[60, "c", 50, 40]]]}, "step 1: 'c' is no note"),
+        ({"train": [[[60, float("inf"), 50, 40]]]}, "step 1: inf is no note"),
+        ({"train": [[[60, 10**400, 50, 40]]]}, "step 1: the note 1000"),
+        ({"train": [[[60, True, 50, 40]]]}, "step 1: True is no note"),
         ({"test": [[[60, 55, 50, 45]]]}, "has no part 'train'"),
         ({"train": []}, "is no list of pieces"),
     ],
@@ -41,6 +44,12 @@ def test_a_step_with_fewer_notes_has_rests_where_they_fit_least(tmp_path: Path) 
 def test_grids_that_are_none(value: object, told: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=told):
         list(Grids(written(tmp_path / "a.json", value), "train").pieces())
+
+
+def test_brackets_without_end_are_no_json(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("[" * 100_000)
+    with pytest.raises(UserError, match=r"a\.json is no JSON"):
+        list(Grids(str(tmp_path / "a.json"), "train").pieces())
 
 
 def test_tunes_that_cannot_be_read_are_refused_or_left_out(tmp_path: Path) -> None:
