@@ -77,9 +77,11 @@ class _Table:
         self._templates: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
 
     def add(self, acts: Sequence[Act], target: str) -> None:
-        """Counts a response to acts."""
-        for place, value in sorted(self._places(acts), key=lambda each: -len(each[1])):
-            target = place.join(re.split(bounded(value), target, flags=re.IGNORECASE))
+        """Counts a response to acts; of values within each other the longest is taken out."""
+        places = sorted(self._places(acts), key=lambda each: -len(each[1]))
+        if places:  # all at once: a short value may be a word of another one's place
+            values = "|".join(f"({bounded(value)})" for _, value in places)
+            target = re.sub(values, lambda found: places[(found.lastindex or 0) - 1][0], target, flags=re.IGNORECASE)
         self._templates[self._key(acts)][target] += 1
 
     def has(self, acts: Sequence[Act]) -> bool:

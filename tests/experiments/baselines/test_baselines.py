@@ -74,6 +74,21 @@ def test_templates_take_values_out_and_put_others_in() -> None:
         baseline.learn(["<usr> a"], ["b"])
 
 
+@pytest.mark.parametrize(
+    ("source", "target", "asked", "written"),
+    [
+        ("OFFER city = San Jose ; OFFER kind = city", "San Jose is a city.", "{} = Ta ; {} = town", "Ta is a town."),
+        ("COUNT n = 0 ; OFFER city = Bre", "0 in Bre.", "COUNT n = 5 ; OFFER city = Ta", "5 in Ta."),
+        ("OFFER a = Bre | 1 | 0", "Bre, 1 or 0?", "OFFER a = Ta | 7 | 8", "Ta, 7 or 8?"),
+        ("OFFER a = San Jose ; OFFER b = San", "San, San Jose.", "OFFER a = Ta ; OFFER b = T", "T, Ta."),
+    ],
+)
+def test_a_value_may_be_a_word_of_anothers_place(source: str, target: str, asked: str, written: str) -> None:
+    baseline = Templates()
+    baseline.learn([f"{source} <usr> a"], [target])
+    assert baseline.write(f"{asked.format('OFFER city', 'OFFER kind')} <usr> b") == written
+
+
 def test_the_most_frequent_target() -> None:
     baseline = MostFrequent()
     baseline.learn(["a", "b", "c"], ["x", "y", "y"])
