@@ -9,7 +9,7 @@ from typing import Literal
 from experiments.report.plan import Claim, Expectation, compared_metric, compared_panel
 from experiments.studies.plan import Key
 from experiments.studies.results import Row
-from experiments.studies.statistics import Difference, Paired, holm_differences, needed_pairs
+from experiments.studies.statistics import ERROR_RATE, Difference, Paired, holm_differences, needed_pairs
 from experiments.studies.study import Study
 
 Outcome = Literal["holds", "holds in part", "does not hold", "not told apart", "not run"]
@@ -28,7 +28,7 @@ class Finding:
         difference: The mean difference between the two variants, with its interval; None where no seed is common.
         pairs: Seeds that both have.
         needed: Where they are not told apart: about how many seeds would tell a difference as large as the one seen,
-            four times of five; None where that cannot be said.
+            four times of five, at the level of its test; None where that cannot be said.
     """
 
     expectation: Expectation
@@ -97,7 +97,7 @@ def _finding(expectation: Expectation, study: Study, paired: Paired | None, diff
         outcome = "not run"
     elif not difference.significant:
         outcome = "not told apart"
-        needed = needed_pairs(paired)
+        needed = needed_pairs(paired, ERROR_RATE if difference.confidence is None else 1 - difference.confidence)
     else:
         outcome = "holds" if (difference.mean > 0) == upward else "does not hold"
     return Finding(expectation, name, column, outcome, difference, len(paired.differences) if paired else 0, needed)

@@ -174,14 +174,15 @@ def t_quantile(level: float, freedom: int) -> float:
     )
 
 
-def needed_pairs(paired: Paired, power: float = 0.8) -> int | None:
+def needed_pairs(paired: Paired, level: float = ERROR_RATE, power: float = 0.8) -> int | None:
     """About how many pairs a t-test needs to tell a difference as large as the one seen from 0.
 
-    The smallest n with ``n >= ((t(1 - 0.05 / 2) + t(power)) * deviation / mean) ** 2``, both quantiles of n - 1 degrees
-    of freedom (Cohen 1988, section 2.3, by iteration).
+    The smallest n with ``n >= ((t(1 - level / 2) + t(power)) * deviation / mean) ** 2``, both quantiles of n - 1
+    degrees of freedom (Cohen 1988, section 2.3, by iteration).
 
     Args:
         paired: The differences that were seen.
+        level: That of the test; of several comparisons Holm's procedure has a lower one than 0.05.
         power: The chance to tell them apart.
 
     Returns:
@@ -191,7 +192,7 @@ def needed_pairs(paired: Paired, power: float = 0.8) -> int | None:
         return None
     ratio = paired.deviation / abs(paired.mean)
     for count in range(2, MOST_PAIRS + 1):
-        quantiles = t_quantile(ERROR_RATE, count - 1) + t_quantile(2 * (1 - power), count - 1)
+        quantiles = t_quantile(level, count - 1) + t_quantile(2 * (1 - power), count - 1)
         if count >= (quantiles * ratio) ** 2:
             return count
     return None

@@ -94,6 +94,19 @@ def test_only_common_seeds_count_and_nothing_is_made_up(study: Study) -> None:
     assert verdict(claim(("a", "better", "c", "")), study, given, [1, 2, 3]).outcome == "not run"
 
 
+def test_seeds_that_would_decide_are_more_than_those_that_did_not(study: Study) -> None:
+    """Four comparisons are tested at 0.0125: five seeds with t = 4.2 have p = 0.0137, and would be enough alone."""
+    around = [math.sqrt(5) * each / stdev((-2, -1, 0, 1, 2)) for each in (-2, -1, 0, 1, 2)]  # t is the mean
+    seeds = [1, 2, 3, 4, 5]
+    given = rows(a=[4.2 + each for each in around], b=[0.0] * 5, c=[0.1, 0.0, 0.1, 0.0, -0.3])
+    expectations = [("a", "better", "b", ""), *[("c", "better", "b", "")] * 3]
+    first = verdict(claim(*expectations), study, given, seeds).findings[0]
+    alone = verdict(claim(expectations[0]), study, given, seeds).findings[0]
+    assert (alone.outcome, first.outcome) == ("holds", "not told apart")
+    assert first.needed is not None
+    assert first.needed > len(seeds)
+
+
 def test_how_many_seeds_would_decide() -> None:
     """Cohen (1988), table 2.4.1 of paired samples: an effect of 1.0 takes 10 pairs, one of 0.8 takes 15, at 0.8."""
     for effect, pairs in ((1.0, 10), (0.8, 15)):
