@@ -138,7 +138,7 @@ class BeamSearch(Search):
             if length == 0:
                 self._check(log_probabilities)
                 self._check_coverage(attention)
-            truncated = rules.truncated(log_probabilities, length)
+            truncated = rules.truncated(log_probabilities, beams.tokens[:, 1:])
             # Of the best 2 * size continuations at most size end, so that enough stay open.
             allowed = rules.permit(log_probabilities, beams.tokens[:, 1:])
             most = min(2 * size, width * log_probabilities.shape[1])

@@ -38,20 +38,23 @@ class Rules:
             forced = Padded(forced.values[which], forced.lengths[which])
         return replace(self, limits=self.limits[rows], beginnings=forced)
 
-    def truncated(self, log_probabilities: Tensor, length: int) -> Truth:
+    def truncated(self, log_probabilities: Tensor, tokens: Integers) -> Truth:
         """Which prefixes have to end here although the model would go on.
 
         Args:
             log_probabilities: ``(rows, vocabulary)``, of the next token, before anything is forbidden.
-            length: Length of the prefixes, BOS not counted.
+            tokens: ``(rows, length)``, the tokens so far, without BOS.
 
         Returns:
             ``(rows,)``, True at the limit, where another token than EOS is the most probable of those that may follow.
         """
-        cut = self.limits <= length
+        cut = self.limits <= tokens.shape[1]
         if cut.any():
-            at_limit = log_probabilities[torch.as_tensor(cut)]
-            cut[cut] = self._known(at_limit).argmax(dim=1).cpu().numpy() != EOS
+            rows = cut.nonzero()[0]
+            at_limit = self._known(log_probabilities[torch.as_tensor(rows, device=log_probabilities.device)])
+            if self.no_repeat_ngram_size:
+                at_limit = self.select(rows).without_repeats(at_limit, tokens[rows])
+            cut[rows] = at_limit.argmax(dim=1).cpu().numpy() != EOS
         return cut
 
     def permit(self, log_probabilities: Tensor, tokens: Integers) -> Tensor:

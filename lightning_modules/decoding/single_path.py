@@ -43,7 +43,7 @@ class SinglePathSearch(Search):
             log_probabilities, weights, state = model.step(chosen, memory, state)
             if length == 0:
                 self._check(log_probabilities)
-            truncated = rules.truncated(log_probabilities, length)
+            truncated = rules.truncated(log_probabilities, paths.tokens[:, 1:])
             permitted = rules.permit(log_probabilities, paths.tokens[:, 1:])
             chosen = self._choose(permitted)
             tokens = chosen.cpu().numpy()

@@ -139,6 +139,18 @@ def test_a_hypothesis_is_not_truncated_that_only_the_unknown_token_would_continu
         assert (found.ids, found.truncated) == ([4, 5], may)
 
 
+@pytest.mark.parametrize("search", [GreedySearch, BeamSearch, SamplingSearch])
+def test_a_hypothesis_is_not_truncated_that_only_a_repetition_would_continue(search: type) -> None:
+    """At its limit the model would say what it may not say again, and else end."""
+    for size, cut in ((0, True), (1, False), (2, True)):
+        ((found,),) = search(max_length=2, no_repeat_ngram_size=size)(SureModel([4, 5, 4, 5]), sources([4]))
+        assert (found.ids, found.truncated) == ([4, 5], cut)
+    said = SureModel([4, 5, 6, 7, 4, 5, 6])
+    for length, cut in ((5, True), (6, False)):
+        for (found,) in search(max_length=length, no_repeat_ngram_size=3)(said, sources([4], [4])):
+            assert (len(found.ids), found.truncated) == (length, cut)
+
+
 def test_a_vocabulary_without_the_unknown_token() -> None:
     """A model of one's own may have fewer ids than are reserved."""
 
