@@ -85,12 +85,14 @@ def _how_made(preset: str, seeds: Sequence[int], done: Sequence[Done]) -> str:
     rows = [row for each in done for row in each.rows.values()]
     planned = sum(len(each.runs) for each in done)
     commits = sorted({row["commit"] or "unknown" for row in rows})
-    seconds = sum(float(row["seconds"] or 0) for row in rows)
+    seconds = [float(row["seconds"]) for row in rows if row["seconds"]]
+    unknown = len(rows) - len(seconds)
+    but = f", but for {counted(unknown, 'run')} that went on after a stop" if unknown else ""
     versions = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
     of = f", commit {', '.join(commits)}" if commits else ""
     return (
         f"Preset `{preset}`, seeds {', '.join(map(str, seeds))}; {len(rows)} of {planned} runs are finished{of}. "
-        f"They took {seconds / 60:.1f} minutes of training in all"
+        f"They took {sum(seconds) / 60:.1f} minutes of training in all{but}"
         f"{_machines(rows)}. The page was written with Python {platform.python_version()}, {versions}."
     )
 

@@ -186,10 +186,11 @@ def without_empty_columns(names: list[str], lines: list[list[str]]) -> Table:
 
 
 def markdown_table(table: Table) -> str:
-    """A table in Markdown, which reads well as it is."""
+    """A table in Markdown, which reads well as it is; a bar in a cell is no border of it."""
     names, lines = table
     aligned = ["left" if name in LEFT else "right" for name in names]
-    return tabulate(lines, headers=names, tablefmt="pipe", colalign=aligned, disable_numparse=True)
+    head, *cells = [[cell.replace("|", r"\|") for cell in line] for line in (names, *lines)]
+    return tabulate(cells, headers=head, tablefmt="pipe", colalign=aligned, disable_numparse=True)
 
 
 def counted(count: int, noun: str) -> str:

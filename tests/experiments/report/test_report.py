@@ -227,11 +227,14 @@ def test_its_figures_are_of_the_rows_of_its_tables(tmp_path: Path) -> None:
     for run in planned_runs(study, "quick", [1, 2], directory):
         value = run.seed + (run.panel == "one") * 10 + (run.variant == "first")
         cells = {"status": "finished", "run": str(tmp_path), "command": run.command, "configs": run.configs}
+        cells["seconds"] = "60.0" if run.seed == 1 else ""  # a run that went on after a stop has none
         results.put(run.key, {**dict.fromkeys(COLUMNS[4:], ""), **cells, "init_from": "", "val/loss": str(value)})
     output = tmp_path / "page"
     words = ["report", str(report), "--seeds", "2", "--directory", str(tmp_path / "studies"), "--output", str(output)]
     assert main([*words, "--no-run"]) == 0
-    pictures = re.findall(r"!\[.*?\]\((.*?)\)", (output / "twice.md").read_text())
+    text = (output / "twice.md").read_text()
+    assert "They took 4.0 minutes of training in all, but for 4 runs that went on after a stop." in text
+    pictures = re.findall(r"!\[.*?\]\((.*?)\)", text)
     assert pictures == ["twice/tiny_study/val-loss.png", "twice/tiny_study-2/val-loss.png"]
     for panel, picture in zip(("one", "other"), pictures, strict=True):
         part = narrowed(study, [panel], [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from experiments.studies.comparison import compare
 from experiments.studies.pictures import study_figures
 from experiments.studies.plan import Key, planned_runs
-from experiments.studies.report import report
+from experiments.studies.report import markdown_table, report
 from experiments.studies.results import Row
 from experiments.studies.statistics import t_interval
 from experiments.studies.study import Study, read_study
@@ -158,3 +159,10 @@ def test_metrics_of_one_name_in_different_panels_have_pictures_of_their_own(tmp_
     }
     names = [name for name, _ in study_figures(study, rows, compare(study, rows, [1, 2]))]
     assert names == ["test-accuracy", "test-accuracy-share-of-tokens"]
+
+
+def test_a_bar_in_a_name_is_no_border_of_a_cell() -> None:
+    names, bars, cells = markdown_table((["variant", "p(a|b)"], [["b|c", "1"]])).splitlines()
+    for line in (names, bars, cells):
+        assert len(re.split(r"(?<!\\)\|", line)) == 4
+    assert r"b\|c" in cells
