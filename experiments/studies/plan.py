@@ -12,7 +12,7 @@ from datamodules.errors import UserError, suggest
 from experiments.config.given_values import typed
 from experiments.config.shipped_configs import find_config
 from experiments.storage.layout import CHECKPOINTS, CONFIG, RUNS
-from experiments.studies.study import Change, Metric, Panel, Study, Training, merged, panels_of, slug
+from experiments.studies.study import Change, Metric, Panel, Study, Training, directory_of, merged, panels_of, slug
 
 Key = tuple[str, str, int]
 """Panel, variant and seed: what tells one run of a study from the others."""
@@ -166,7 +166,7 @@ def _planned(
 ) -> PlannedRun:
     panel_name, panel = named_panel
     change = merged(panel, panel.presets[preset], training, training.presets.get(preset, Change()))
-    experiment = "-".join(slug(word) for word in (panel_name, variant, f"seed{seed}") if word)
+    experiment = f"{directory_of(panel_name, variant)}-seed{seed}"
     options = {
         **change.options,
         "experiment": experiment,

@@ -289,6 +289,16 @@ def slug(name: str) -> str:
     return re.sub(r"[^\w.+]+", "-", name).strip("-") or "unnamed"
 
 
+def directory_of(panel: str, training: str) -> str:
+    """What the directories of a training's runs begin with, in all of its study.
+
+    Args:
+        panel: Name of its panel; empty where the study has only one.
+        training: Name of its variant, or its start.
+    """
+    return "-".join(slug(word) for word in (panel, training) if word)
+
+
 def _with_variants(panel: Panel, asked: Sequence[str]) -> Panel:
     """A panel with some of its variants, or with all if none is asked for, and the metrics that these have."""
     variants = {name: variant for name, variant in panel.variants.items() if not asked or name in asked}
@@ -347,15 +357,26 @@ def _check(study: Study, path: Path) -> None:
                 if variant not in panel.variants:
                     told = suggest(variant, panel.variants)
                     raise UserError(f"{where}: metric {metric.name}: without an unknown variant '{variant}': {told}")
-    groups: list[list[str]] = [
-        list(study.panels),
-        *([*panel.starts, *panel.variants] for panel in panels_of(study).values()),
+    _check_directories(study, path)
+
+
+def _check_directories(study: Study, path: Path) -> None:
+    """Whether each training has a directory of its own, and each panel a name.
+
+    Raises:
+        UserError: Two would have one.
+    """
+    directories = [(name, slug(name)) for name in study.panels]
+    trainings = [
+        (f"{name} of {panel_name}" if panel_name else name, directory_of(panel_name, name))
+        for panel_name, panel in panels_of(study).items()
+        for name in (*panel.starts, *panel.variants)
     ]
-    for names in groups:
-        slugs = {slug(name): name for name in names}
-        if len(slugs) < len(names):
-            twin = next(name for name in names if slugs[slug(name)] != name)
-            raise UserError(f"{path}: '{twin}' and '{slugs[slug(twin)]}' would have one directory: rename one")
+    for group in (directories, trainings):
+        taken: dict[str, str] = {}
+        for name, directory in group:
+            if taken.setdefault(directory, name) != name:
+                raise UserError(f"{path}: '{taken[directory]}' and '{name}' would have one directory: rename one")
 
 
 def _check_trainings(panel: Panel, where: str) -> None:

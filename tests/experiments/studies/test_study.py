@@ -110,6 +110,10 @@ def test_a_metric_over_an_axis_has_a_column_for_each_place(tmp_path: Path) -> No
         ({"variants": {"a": {"optoins": {}}}}, "unknown key 'variants.a.optoins': did you mean 'options'"),
         ({"variants": {}}, "variants is missing"),
         ({"variants": {"a b": None, "a-b": None}}, "would have one directory"),
+        (
+            {"panels": {"rnn": {"variants": {"2 layers": None}}, "rnn 2": {"variants": {"layers": None}}}},
+            "'2 layers of rnn' and 'layers of rnn 2' would have one directory",
+        ),
         ({"metrics": [{"name": "val/loss", "better": "smaller"}]}, "metrics.0.better is 'smaller'"),
         ({"metrics": TINY["metrics"] * 2}, "the metric 'val/loss' is named twice"),
         ({"metrics": [{"name": "val/loss", "better": "lower", "x": [1]}]}, "go together"),
