@@ -26,7 +26,8 @@ class MetricsCSV(Logger):
 
     A row for each time that something was logged: ``step`` counts optimizer steps from 0, as Lightning does, ``time``
     is in seconds since 1970, and every metric has a column, empty where it was not logged. Each row is in the file as
-    soon as it was logged, so that a killed process loses none. Rows are added to a file that is there already.
+    soon as it was logged, so that a killed process loses none. Rows are added to a file that is there already, and
+    that another process may add to as well, as a test of a run that still trains.
 
     Args:
         save_dir: The run's directory; none means the directory of the current run.
@@ -35,8 +36,7 @@ class MetricsCSV(Logger):
     def __init__(self, save_dir: str | None = None) -> None:
         super().__init__()
         self._save_dir = save_dir
-        self._columns: list[str] = []
-        self._rows = 0
+        self._columns: list[str] = []  # those that the file begins with: others only add to them
 
     @property
     def name(self) -> str:
@@ -81,30 +81,31 @@ class MetricsCSV(Logger):
             self._open()
         missing = [name for name in cells if name not in self._columns]
         if missing:
-            _, rows = read_rows(self.path)
-            self._write([*self._columns, *missing], [*rows, cells])
+            columns, rows = read_rows(self.path)
+            self._write(list(dict.fromkeys([*columns, *missing])), [*rows, cells])
         else:
             self._append(cells)
-        self._rows += 1
 
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Lightning's
         """Keeps nothing: the run's config.yaml has the hyper-parameters."""
 
     def synced_rows(self) -> int:
-        """The number of rows that this process has in the file, which are on the disk from now on.
+        """The number of rows in the file, those of other processes among them, which are on the disk from now on.
 
-        A checkpoint that names it never outlives one of them, through a loss of power as well.
+        A checkpoint that names it never outlives one of them, through a loss of power as well. It is 0 where this
+        process has logged nothing.
 
         Raises:
             RunFailed: The disk is full.
         """
-        if self._columns:
-            try:
-                with self.path.open("rb") as file:
-                    os.fsync(file.fileno())
-            except OSError as error:
-                raise self._failed(error) from error
-        return self._rows
+        if not self._columns:
+            return 0
+        try:
+            with self.path.open("rb") as file:
+                os.fsync(file.fileno())
+                return sum(line.endswith(b"\n") for line in file) - 1  # the first has the columns
+        except OSError as error:
+            raise self._failed(error) from error
 
     @rank_zero_only
     def truncate(self, step: int, rows: int | None = None) -> None:
@@ -125,18 +126,15 @@ class MetricsCSV(Logger):
         kept = all_rows[:rows] if rows is not None else [row for row in all_rows if _is_before(row, step)]
         if len(kept) < len(all_rows):
             self._write(columns, kept)
-        self._rows = len(kept)
 
     def _open(self) -> None:
         """Takes over the columns of a file from before, without the end of a row that a kill tore off."""
         self._columns = list(FIRST_COLUMNS)
         if not self.path.exists():
             self._write(self._columns, [])
-            self._rows = 0
             return
         is_torn = not self.path.read_bytes().endswith(b"\n")
         self._columns, rows = read_rows(self.path)
-        self._rows = len(rows)
         if is_torn:
             self._write(self._columns, rows)
 

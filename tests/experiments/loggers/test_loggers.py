@@ -26,6 +26,7 @@ from experiments.loggers.media import log_figure, log_table
 from experiments.loggers.run_wandb import wandb_mode
 from experiments.resume.fit_loop import go_on_exactly
 from experiments.resume.truncate_metrics import TruncateMetrics
+from experiments.storage.metrics_table import read_metrics
 from tests.experiments.echo_task import EchoData, EchoModel, make_trainer
 from tests.experiments.wandb_log import history, records
 
@@ -81,6 +82,20 @@ class TestMetricsCSV:
         assert [row["step"] for row in rows(tmp_path)] == ["0", "1", "2"]
         MetricsCSV(str(tmp_path)).truncate(3, rows=2)
         assert [row["step"] for row in rows(tmp_path)] == ["0", "1"]
+
+    def test_a_run_may_be_tested_while_it_trains(self, tmp_path: Path) -> None:
+        training, test = MetricsCSV(str(tmp_path)), MetricsCSV(str(tmp_path))
+        training.log_metrics({"val/loss": 3.0}, step=0)
+        test.log_metrics({"test/loss": 2.0}, step=0)
+        training.log_metrics({"val/loss": 1.0}, step=1)
+        in_checkpoint = training.synced_rows()
+        training.log_metrics({"train/loss": 4.0}, step=2)
+        test.log_metrics({"test/other": 5.0}, step=0)
+        logged = {name: [each.value for each in found] for name, found in read_metrics(training.path).items()}
+        assert logged == {"val/loss": [3.0, 1.0], "test/loss": [2.0], "train/loss": [4.0], "test/other": [5.0]}
+        MetricsCSV(str(tmp_path)).truncate(2, in_checkpoint)
+        logged = {name: [each.value for each in found] for name, found in read_metrics(training.path).items()}
+        assert logged == {"val/loss": [3.0, 1.0], "test/loss": [2.0]}, "no row of the checkpoint is lost"
 
     def test_a_full_disk_is_one_line_and_the_rows_before_are_whole(self, tmp_path: Path) -> None:
         logger = MetricsCSV(str(tmp_path))
