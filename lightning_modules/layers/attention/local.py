@@ -109,7 +109,8 @@ class LocalPredictiveAttention(_LocalAttention):
 
     def forward(self, query: Tensor, keys: Tensor, memory: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Attends around the predicted positions; see :meth:`Attention.forward`."""
-        share = self.position_energy(self.position_projection(query).tanh()).sigmoid().squeeze(2)
+        energy = self.position_energy(self.position_projection(query).tanh()).squeeze(2)
+        share = energy.to(torch.promote_types(energy.dtype, torch.float32)).sigmoid()  # sixteen bits count to 256
         centre = source_lengths(mask) * share
         distance = torch.arange(mask.shape[1], device=mask.device) - centre[:, :, None]
         bias = outside(distance.abs(), self.window, mask) - 2 * (distance / self.window).square()

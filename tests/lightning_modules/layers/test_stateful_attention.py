@@ -128,6 +128,20 @@ def test_a_window_around_a_predicted_position(seed: int) -> None:
     assert (found == 0).any(), "some positions are outside"
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_predicted_window_has_its_width_in_mixed_precision_however_long_the_source_is(
+    dtype: torch.dtype, seed: int
+) -> None:
+    length, window = 5000, 3
+    attention = LocalPredictiveAttention(QUERY, MEMORY, window=window)
+    query, memory = torch.randn(1, 50, QUERY), torch.randn(1, length, MEMORY)
+    with torch.no_grad(), torch.autocast("cpu", dtype):
+        weights = attended(attention, query, memory, torch.ones(1, length, dtype=torch.bool))[0]
+    for found in (row.nonzero().squeeze(1) for row in weights):
+        assert int(found[-1] - found[0]) <= 2 * window
+        assert len(found) >= 2 * window - 1, "all of them, but for what the bell leaves out at the ends"
+
+
 KINDS: dict[str, Callable[..., Attention]] = {
     "coverage": partial(CoverageAttention, fertility=2.0),
     "location": LocationAttention,
