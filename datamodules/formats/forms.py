@@ -63,11 +63,16 @@ def check_apart(texts: Mapping[str, ParallelText]) -> None:
         UserError: Two have lines in common, and one of them names lines.
     """
     for (key, one), (other_key, other) in combinations(texts.items(), 2):
-        if not isinstance(one, TextFiles) or not isinstance(other, TextFiles) or files_of(one) != files_of(other):
+        if not isinstance(one, TextFiles) or not isinstance(other, TextFiles) or _paths(one) != _paths(other):
             continue
         names_lines = one.lines is not None or other.lines is not None
         if names_lines and (one.lines or Lines()).overlaps(other.lines or Lines()):
             raise UserError(f"{key} and {other_key} have lines of {files_of(one)} in common: part them by lines")
+
+
+def _paths(text: TextFiles) -> list[Path]:
+    """The files as one spelling of each: a/../b.txt and b.txt are the same."""
+    return [Path(name).expanduser().resolve() for name in (text.source, text.target)]
 
 
 def lines_before(text: ParallelText) -> int:

@@ -114,6 +114,9 @@ def test_lines_of_two_splits_are_refused(corpus: Path) -> None:
     whole = TextFiles(str(corpus / "all.en"), str(corpus / "all.de"))
     with pytest.raises(UserError, match="in common"):
         check_apart({"a": whole, "b": form(corpus, 10)})
+    other = TextFiles(f"{corpus}/../{corpus.name}/all.en", str(corpus / "all.de"), Lines(6))
+    with pytest.raises(UserError, match="in common"):
+        check_apart({"a": form(corpus, 1, 6), "b": other})
     check_apart({"a": whole, "b": whole, "c": TextFiles("other", "one", Lines(2))})
     check_apart({"a": form(corpus, 1, 6), "b": form(corpus, 7, 8), "c": form(corpus, 9)})
 
