@@ -102,10 +102,22 @@ class MusicDataModule(ParallelDataModule):
         yield from kept if not self._is_parted(split) else (each for each in kept if self._part(each) == split)
 
     def pairs(self, split: Split) -> Iterator[tuple[str, str]]:
-        """The pairs that the task makes of the pieces; see :meth:`ParallelDataModule.pairs`."""
+        """The pairs that the task makes of the pieces; see :meth:`ParallelDataModule.pairs`.
+
+        Raises:
+            UserError: A piece cannot be read, or no pair comes of those of the training.
+        """
         now = self.content(split)
         if self._made.get(split, ("", []))[0] != now:
-            self._made[split] = now, [pair for piece in self.pieces(split) for pair in self.task.pairs(piece)]
+            pieces = list(self.pieces(split))
+            pairs = [pair for piece in pieces for pair in self.task.pairs(piece)]
+            if split == "train" and not pairs:
+                raise UserError(
+                    f"no pair for {type(self.task).__name__} comes of the {len(pieces)} pieces of data.init_args.train "
+                    f"({len(self._of(split).left_out())} more cannot be read): give pieces that are longer, or, for "
+                    "BarChords, have chord symbols"
+                )
+            self._made[split] = now, pairs
         return iter(self._made[split][1])
 
     def content(self, split: Split) -> str:

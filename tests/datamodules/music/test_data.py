@@ -71,6 +71,17 @@ def test_own_tunes_are_parted_by_their_notes(tmp_path: Path) -> None:
     assert data.symbol_kinds().names == ("chord",)
 
 
+@pytest.mark.parametrize(("music", "told"), [("CDEF|", "3 pieces .* .0 more"), ("C&D", "0 pieces .* .3 more")])
+def test_training_pieces_without_a_pair(music: str, told: str, tmp_path: Path) -> None:
+    for number in range(3):
+        (tmp_path / f"{number}.abc").write_text(f"X:1\nK:C\n{music}\n")
+    files = AbcFiles(str(tmp_path), unreadable="skip")
+    data = MusicDataModule(files, files, files, task=BarChords())
+    with pytest.raises(UserError, match=f"no pair for BarChords comes of the {told} cannot be read.: give pieces"):
+        data.pairs("train")
+    assert not list(data.pairs("val"))
+
+
 def test_bad_settings() -> None:
     with pytest.raises(UserError, match="transpose is 13: give 0 to 12"):
         made(transpose=13)
