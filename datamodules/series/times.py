@@ -24,7 +24,10 @@ def step_of(frequency: str) -> timedelta:
         UserError: It is none.
     """
     found = _FREQUENCY.fullmatch(frequency.strip())
-    step = timedelta(**{_UNITS[found[2]]: int(found[1])}) if found else timedelta()
+    try:
+        step = timedelta(**{_UNITS[found[2]]: int(found[1])}) if found else timedelta()
+    except OverflowError:  # longer than all time that there is
+        step = timedelta()
     if not step:
         raise UserError(
             f"data.init_args.frequency is '{frequency}': give a number and one of {', '.join(_UNITS)}, as 15min or 1h"
@@ -61,7 +64,7 @@ def read_time(cells: Sequence[str], place: str) -> datetime:
     """
     try:
         return datetime.fromisoformat(cells[0].strip()) if len(cells) == 1 else datetime(*map(int, cells))  # type: ignore[arg-type]  # as many as there are
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         told = " ".join(cells)
         form = "YYYY-MM-DD HH:MM" if len(cells) == 1 else "year, month, day, hour ... as numbers"
         raise UserError(f"{place}: '{told}' is no time: give {form}") from error
@@ -85,12 +88,15 @@ def possible_times(read: datetime, zone: ZoneInfo | None, step: timedelta, place
     """
     if zone is None:
         return [read]
-    if read.tzinfo is not None:
-        return [read.astimezone(zone)]
-    if _is_by_date(step):
+    if read.tzinfo is None and _is_by_date(step):
         return [read.replace(tzinfo=zone)]
-    instants = sorted({read.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)})
-    shown = [instant.astimezone(zone) for instant in instants]
+    meant = [read] if read.tzinfo is not None else [read.replace(tzinfo=zone, fold=fold) for fold in (0, 1)]
+    try:
+        shown = [instant.astimezone(zone) for instant in sorted({time.astimezone(UTC) for time in meant})]
+    except OverflowError as error:  # within hours of the first or the last day that there is
+        raise UserError(f"{place}: {read} is out of range for a time in {zone.key}: correct it") from error
+    if read.tzinfo is not None:
+        return shown
     if times := [time for time in shown if time.replace(tzinfo=None) == read]:
         return times
     raise UserError(

@@ -98,6 +98,12 @@ def test_empty_lines_are_no_rows(file: Path) -> None:
         _ = series(file).table
 
 
+def test_a_part_of_a_time_that_no_clock_has(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(f"y,m,d,a\n2024,1,{10**30},1\n")
+    with pytest.raises(UserError, match=r"line 2: '2024 1 10+' is no time: give year, month, day"):
+        _ = SeriesDataModule(str(tmp_path / "a.csv"), ["y", "m", "d"], ["a"]).table
+
+
 def test_splits_by_dates_and_shares(file: Path) -> None:
     by_date = series(file, split=DateSplit("2020-03-01T04:00", "2020-03-01T16:00", "2020-03-02T02:00"))
     assert by_date.rows == series(file).rows
@@ -177,6 +183,7 @@ def test_a_row_that_is_wrong_is_told_by_its_line(changed: str | None, told: str,
         ),
         ({"time_zone": "Europe"}, "time_zone is 'Europe', which is no time zone"),
         ({"time_zone": "../Berlin"}, "time_zone is '../Berlin', which is no time zone"),
+        ({"frequency": "9" * 20 + "d"}, "frequency is '9+d': give a number"),
         ({"frequency": "30min"}, "a gap in time .a step is 0:30:00."),
         ({"horizon": 0}, "horizon is 0: give at least 1"),
         ({"delimiter": ""}, "delimiter is '': give one character"),

@@ -89,6 +89,7 @@ def test_offsets_in_the_file_and_dates_of_splits(tmp_path: Path) -> None:
         (["2024-03-31 01:00", "2024-03-31 02:00"], "line 3: there is no 2024-03-31 02:00:00 in Europe/Berlin, whose"),
         (["2024-10-27 02:00"] * 3, r"line 4: the time 2024-10-27 02:00:00\+01:00 comes twice: leave one .* out$"),
         (["2024-10-27 01:00", "2024-10-27 02:00", "2024-10-27 03:00"], r"line 4: .*\+01:00 comes after .*, a gap in"),
+        (["0001-01-01 00:00"], "line 2: 0001-01-01 00:00:00 is out of range for a time in Europe/Berlin"),
         (["2024-03-31 01:00", "2024-03-31 04:00"], "line 3: .* a gap in time"),
     ],
 )
