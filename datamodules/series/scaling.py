@@ -11,6 +11,9 @@ import numpy as np
 from datamodules.errors import UserError
 from datamodules.series.table import SeriesTable
 
+_LARGEST, _SMALLEST = 1e100, 1e-100
+"""Beyond these the squares of numbers, which deviations are made of, are infinite or 0."""
+
 
 @dataclass(frozen=True)
 class Scaling:
@@ -35,7 +38,7 @@ class Scaling:
             rows: The training rows.
 
         Raises:
-            UserError: A column has no value there, or one alone.
+            UserError: A column has no value there, or one alone, or values whose deviation no number can tell.
         """
         values = table.values[rows.start : rows.stop]
         for name, column in zip(table.names, values.T, strict=True):
@@ -45,6 +48,12 @@ class Scaling:
                 raise UserError(
                     f"{table.place}: the column {name} is {told} in the {len(values):,} training rows, and nothing can "
                     "be learnt of it: leave it out"
+                )
+            if (largest := np.abs(known).max()) > _LARGEST or np.abs(known - known[0]).max() < _SMALLEST:
+                raise UserError(
+                    f"{table.place}: the column {name} has values up to {largest:g} in the training rows, too large or "
+                    "too much alike for a standard deviation: correct it, name what stands for a missing value in "
+                    "data.init_args.missing, or give it in another unit"
                 )
         return cls(list(table.names), np.nanmean(values, axis=0), np.nanstd(values, axis=0))
 

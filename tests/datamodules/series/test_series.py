@@ -201,6 +201,17 @@ def test_a_constant_column_is_told(file: Path) -> None:
         series(file, covariates=["c"]).windows("train")
 
 
+@pytest.mark.parametrize(("one", "other"), [("1e308", "-1e308"), ("1e200", "5"), ("1e-320", "0")])
+def test_numbers_without_a_deviation_are_told(one: str, other: str, file: Path) -> None:
+    lines = file.read_text().splitlines()
+    changed = [f"{line.rpartition(',')[0]},{one if row % 2 else other}" for row, line in enumerate(lines[1:])]
+    file.write_text("\n".join([lines[0], *changed]) + "\n")
+    with pytest.raises(
+        UserError, match=r"the column c has values up to .*: correct it, name what stands for a missing"
+    ):
+        series(file, covariates=["c"]).windows("train")
+
+
 @pytest.mark.parametrize(
     "make", [lambda: ShareSplit(0.9, 0.1), lambda: CountSplit(0, 1, 1), lambda: DateSplit("x", "y")]
 )
