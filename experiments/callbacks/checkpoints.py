@@ -28,8 +28,8 @@ class BestCheckpoint(ModelCheckpoint):
     """Keeps the weights of the best validation as ``checkpoints/best.ckpt``.
 
     Of equally good validations the latest counts. As long as the metric has been the same in all of them, be it that
-    it cannot tell them apart, be it that the model is not good enough for it yet, the lowest ``val/loss`` decides;
-    where that is how the training ends, its last lines say so.
+    it cannot tell them apart, be it that the model is not good enough for it yet, be it that it is NaN, the lowest
+    ``val/loss`` decides; where that is how the training ends, its last lines say so.
 
     The file has what measuring and translating need, and the weights to begin from with ``--init_from``. Training
     resumes from other checkpoints: the state of the optimizer, which is most of one, is not in this.
@@ -66,7 +66,8 @@ class BestCheckpoint(ModelCheckpoint):
         """Whether the validation that has just ended is the best so far."""
         if current is None:
             return False
-        value = float(current)
+        worst = -math.inf if self.mode == "max" else math.inf
+        value = worst if torch.isnan(current) else float(current)  # as Lightning keeps what is no number
         self._validations += 1
         self._lowest, self._highest = min(self._lowest, value), max(self._highest, value)
         loss = float(trainer.callback_metrics.get(LOSS, torch.tensor(math.nan)))
@@ -80,9 +81,10 @@ class BestCheckpoint(ModelCheckpoint):
         if self._validations < 2 or self._has_moved or self.monitor == LOSS:
             return None
         decided = f"{LOSS} has chosen" if math.isfinite(self._best_loss) else "the last is kept as"
+        seen = f"{self._lowest:.4g}" if math.isfinite(self._lowest) else "no finite number"
         advice = "; train longer, or monitor another metric" if self._lowest == 0 and self.mode == "max" else ""
         return (
-            f"{self.monitor} was {self._lowest:.4g} in each of {self._validations} validations: {decided} "
+            f"{self.monitor} was {seen} in each of {self._validations} validations: {decided} "
             f"{self.filename}.ckpt{advice}"
         )
 

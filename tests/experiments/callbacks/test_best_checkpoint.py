@@ -72,6 +72,8 @@ def scripted_fit(run: Path, model: L.LightningModule, epochs: int, mode: str, re
         ([7, 5, 5], [3, 2, 4], "min", 2, False),
         ([math.nan, 1, 2], [1, 1, 1], "max", 2, False),
         ([1, math.nan, 0], [1, 1, 1], "max", 0, False),
+        ([math.nan, math.nan, math.nan], [3, 1, 2], "max", 1, True),
+        ([math.nan, math.nan, math.nan], [3, 2, 1], "min", 2, True),
     ],
 )
 def test_which_validation_is_the_best(
@@ -82,7 +84,8 @@ def test_which_validation_is_the_best(
     assert torch.load(best, weights_only=True)["epoch"] == expected
     assert (remark is not None) == remarks
     if remark is not None:
-        assert remark.startswith("val/score was 0 in each of 3 validations: val/loss has chosen best.ckpt")
+        seen = "no finite number" if math.isnan(scores[0]) else "0"
+        assert remark.startswith(f"val/score was {seen} in each of 3 validations: val/loss has chosen best.ckpt")
 
     run = tmp_path / "resumed"
     scripted_fit(run, Scripted(scores, losses), 2, mode)
