@@ -8,7 +8,7 @@ from __future__ import annotations
 
 PRIVATE_NAMES: dict[str, tuple[str, ...]] = {
     # torch
-    "torch": ("_foreach_mul_",),
+    "torch": ("_foreach_mul_", "_make_per_channel_quantized_tensor"),
     "torch.Tensor": ("_version",),
     "torch.nn.Module": ("_modules",),
     "torch.ops.aten": ("sigmoid_backward",),
