@@ -220,7 +220,8 @@ class TranslationView:
         probabilities = seen.log_probabilities.exp()
         sampled = self._drawn(asked, seen.log_probabilities)
         entropies = entropy_of(probabilities.double().cpu().numpy())
-        ranks = (seen.log_probabilities > seen.log_probabilities.gather(1, _column(ids))).sum(dim=1) + 1
+        written = torch.tensor(ids, device=seen.log_probabilities.device)[:, None]
+        ranks = (seen.log_probabilities > seen.log_probabilities.gather(1, written)).sum(dim=1) + 1
         best = seen.log_probabilities.topk(min(CONTINUATIONS, seen.log_probabilities.shape[1]), dim=1).indices.tolist()
         told = []
         for step, (token, piece) in enumerate(zip(ids, spelling.pieces(ids), strict=True)):
@@ -261,7 +262,3 @@ class TranslationView:
         if found.recorded.steps:
             return beam_tree(found.recorded.steps, found.recorded.search, pieces)
         return greedy_tree(seen.log_probabilities, found.chosen.ids, found.recorded.search, pieces)
-
-
-def _column(ids: Sequence[int]) -> Tensor:
-    return torch.tensor(ids)[:, None]
