@@ -7,7 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from datamodules.errors import UserError
+from datamodules.errors import RunFailed, UserError
+from lightning_modules.decoding.search import NO_NUMBERS
 from lightning_modules.decoding.single_path import SinglePathSearch
 
 
@@ -89,7 +90,10 @@ class SamplingSearch(SinglePathSearch):
 
     def _choose(self, log_probabilities: Tensor) -> Tensor:
         tokens, logits = self._logits(log_probabilities)
-        drawn = torch.multinomial(logits.softmax(dim=1), 1)
+        probabilities = logits.softmax(dim=1)
+        if probabilities.isnan().any():  # which torch.multinomial refuses in words of its own
+            raise RunFailed(NO_NUMBERS)
+        drawn = torch.multinomial(probabilities, 1)
         return (drawn if tokens is None else tokens.gather(1, drawn)).squeeze(1)
 
     def _logits(self, log_probabilities: Tensor) -> tuple[Tensor | None, Tensor]:

@@ -13,6 +13,7 @@ from lightning_modules.decoding.beam import BeamSearch
 from lightning_modules.decoding.greedy import GreedySearch
 from lightning_modules.decoding.hidden_source import HiddenSource
 from lightning_modules.decoding.recorded import BeamRecord
+from lightning_modules.decoding.sampling import SamplingSearch
 from lightning_modules.decoding.search import Search
 from lightning_modules.decoding.trace import trace
 from lightning_modules.layers.attention import (
@@ -108,7 +109,14 @@ def test_a_search_goes_on_where_a_whole_window_is_hidden(
     assert np.isfinite(best.score)
 
 
-@pytest.mark.parametrize("search", [BeamSearch(3, max_length=6, min_length=6), GreedySearch(6, None, 6)])
+@pytest.mark.parametrize(
+    "search",
+    [
+        BeamSearch(3, max_length=6, min_length=6),
+        GreedySearch(6, None, 6),
+        SamplingSearch(max_length=6, min_length=6, top_p=0.9),
+    ],
+)
 def test_probabilities_that_are_no_numbers_later_on_are_told(search: Search, seed: int) -> None:
     """A beam had no hypothesis, and greedy search one of the first token alone."""
     model = tiny_model(seed)
