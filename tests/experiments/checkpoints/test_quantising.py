@@ -124,22 +124,26 @@ def test_what_cannot_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_a_processor_without_vnni_multiplies_numbers_of_seven_bits(wide: Path) -> None:
-    """In a process that is told so: nothing is warned of, and the scores are nearly those of float32."""
+    """In a process that is told so: nothing is warned of, and the scores are nearly those of float32.
+
+    Of the same hypotheses: an untrained model's are nearly equally probable, and rounding may choose another one.
+    """
     text, table = wide.with_name("lines"), wide.with_name("scores.tsv")
     text.write_text("\n".join(LINES) + "\n")
     words = ["translate", "--ckpt_path", str(wide), "--device", "cpu", "--input", str(text), "--scores", str(table)]
-    scores = {}
+    found: dict[str, list[tuple[float, str]]] = {}
     for precision in ("int8", "float32"):
         told = subprocess.run(
-            [sys.executable, "-m", "experiments.cli", *words, "--precision", precision],
+            [sys.executable, "-m", "experiments.cli", *words, "--beam_size", "1", "--precision", precision],
             capture_output=True, text=True, check=True, env={**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2"},
         )  # fmt: skip
         assert "mistakes" not in told.stderr
-        scores[precision] = np.array([float(row.split("\t")[1]) for row in table.read_text().splitlines()])
-    assert len(scores["int8"]) == len(LINES)
-    error = np.abs(scores["int8"] - scores["float32"])
-    assert (error < 0.1).all()
-    assert error.all(), "products are rounded"
+        rows = [row.split("\t") for row in table.read_text().splitlines()]
+        found[precision] = [(float(row[1]), row[4]) for row in rows]
+    assert len(found["int8"]) == len(LINES)
+    errors = [abs(score - other) for (score, ids), (other, same) in zip(*found.values(), strict=True) if ids == same]
+    assert errors
+    assert all(0 < error < 0.1 for error in errors), "products are rounded, and hardly"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -11,15 +12,20 @@ from experiments.cli import main
 from tests.experiments.tiny_task import write_tiny_task
 
 
-def test_a_seed_is_the_trainings_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_seed_is_the_trainings_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    logger = logging.getLogger("lightning.pytorch.utilities.rank_zero")
     config = write_tiny_task(tmp_path, seed=3, train_size=60)
     run = tmp_path / "runs" / "tiny" / "1"
 
     def fit(epochs: int, *words: str) -> tuple[int, str]:
         given = ["fit", "--config", str(config), "--trainer.max_epochs", str(epochs), "--trainer.logger", "false"]
+        caplog.clear()
+        logger.addHandler(caplog.handler)
         status = main([*given, *words])
-        told = capsys.readouterr()
-        return status, told.out + told.err
+        logger.removeHandler(caplog.handler)
+        return status, "\n".join([capsys.readouterr().err, *caplog.messages])
 
     def seed() -> int:
         told: int = yaml.safe_load((run / "config.yaml").read_text())["seed_everything"]
